@@ -1,0 +1,79 @@
+"""The values that every room speaks in: labels, matchers, samples, alerts, durations. No I/O, no clocks.
+
+`samples` needs numpy; its names load on first use, so that checking a routing file costs no numpy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from agent.model.alerts import Alert
+from agent.model.durations import format_duration, parse_duration
+from agent.model.labels import METRIC_NAME, Labels, is_legacy_label_name, is_legacy_metric_name, quote
+from agent.model.matchers import Matcher, MatchOp, compile_regex, match_all
+from agent.model.secrets import Secret
+from agent.model.values import format_float, format_rfc3339, parse_float
+
+if TYPE_CHECKING:
+    from agent.model.samples import (
+        ABSENT_NAN,
+        STALE_NAN,
+        Block,
+        Columns,
+        Row,
+        Sample,
+        absent_row,
+        is_absent,
+        is_missing,
+        is_stale,
+    )
+
+_FROM_SAMPLES = {
+    "ABSENT_NAN",
+    "Block",
+    "Columns",
+    "Row",
+    "STALE_NAN",
+    "Sample",
+    "absent_row",
+    "is_absent",
+    "is_missing",
+    "is_stale",
+}
+
+__all__ = [
+    "ABSENT_NAN",
+    "METRIC_NAME",
+    "STALE_NAN",
+    "Alert",
+    "Block",
+    "Columns",
+    "Labels",
+    "MatchOp",
+    "Matcher",
+    "Row",
+    "Sample",
+    "Secret",
+    "absent_row",
+    "compile_regex",
+    "format_duration",
+    "format_float",
+    "format_rfc3339",
+    "is_absent",
+    "is_legacy_label_name",
+    "is_legacy_metric_name",
+    "is_missing",
+    "is_stale",
+    "match_all",
+    "parse_duration",
+    "parse_float",
+    "quote",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FROM_SAMPLES:
+        return getattr(import_module("agent.model.samples"), name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

@@ -1,0 +1,37 @@
+"""An alert as the rules hand it over and as the routing keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.model.labels import Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One problem, identified by its labels.
+
+    Times are milliseconds since the epoch. `ends_at_ms` in the past or equal to now means resolved; 0 means open end.
+    `value` is what the expression gave when the alert was last evaluated, None where it came from elsewhere.
+    """
+
+    labels: Labels
+    annotations: Labels
+    starts_at_ms: int
+    ends_at_ms: int = 0
+    generator_url: str = ""
+    updated_at_ms: int = 0
+    value: float | None = None
+    fingerprint: str = field(init=False, compare=False, default="")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fingerprint", self.labels.fingerprint())
+
+    @property
+    def name(self) -> str:
+        """The alertname label."""
+        return self.labels.get("alertname")
+
+    def resolved_at(self, at_ms: int) -> bool:
+        """Say whether the alert is over at `at_ms`."""
+        return 0 < self.ends_at_ms <= at_ms

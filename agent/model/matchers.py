@@ -1,0 +1,77 @@
+"""One Matcher for selectors, routes, silences and inhibition. Regexes are RE2: anchored at both ends, linear time."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import re2
+
+from agent.model.labels import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class MatchOp(StrEnum):
+    """The four ways to compare a label's value."""
+
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    REGEX = "=~"
+    NOT_REGEX = "!~"
+
+
+@functools.lru_cache(maxsize=4096)
+def compile_regex(pattern: str) -> Any:
+    """Compile `pattern` as RE2, anchored, with `.` matching newlines (Prometheus 3); raise ValueError with RE2's reason."""
+    options = re2.Options()
+    options.log_errors = False
+    options.dot_nl = True
+    try:
+        return re2.compile(f"^(?:{pattern})$", options)
+    except re2.error as error:
+        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error.args[0])
+        message = f'invalid regular expression "{pattern}": {reason}'
+        raise ValueError(message) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """A condition on one label; a label that is missing has the value "". Raises ValueError on a bad regex."""
+
+    name: str
+    op: MatchOp
+    value: str
+    _regex: Any = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "op", MatchOp(self.op))
+        if self.op in (MatchOp.REGEX, MatchOp.NOT_REGEX):
+            object.__setattr__(self, "_regex", compile_regex(self.value))
+
+    def matches(self, value: str) -> bool:
+        """Say whether a label with this `value` fulfils the condition."""
+        match self.op:
+            case MatchOp.EQUAL:
+                return value == self.value
+            case MatchOp.NOT_EQUAL:
+                return value != self.value
+            case MatchOp.REGEX:
+                return self._regex.fullmatch(value) is not None
+            case MatchOp.NOT_REGEX:
+                return self._regex.fullmatch(value) is None
+
+    def matches_labels(self, labels: Mapping[str, str]) -> bool:
+        """Say whether the label `name` of `labels` fulfils the condition."""
+        return self.matches(labels.get(self.name, ""))
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.op}{quote(self.value)}"
+
+
+def match_all(matchers: tuple[Matcher, ...] | list[Matcher], labels: Mapping[str, str]) -> bool:
+    """Say whether `labels` fulfil every one of `matchers`; no matcher means yes."""
+    return all(matcher.matches(labels.get(matcher.name, "")) for matcher in matchers)

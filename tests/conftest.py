@@ -1,0 +1,48 @@
+"""Fixtures for all rooms: where the shared data and the peers are, and what happens where they are not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+REQUIRED = {name for name in os.environ.get("BURNLINE_REQUIRE", "").split(",") if name}
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def missing(what: str, message: str) -> None:
+    """Skip with `message`; where BURNLINE_REQUIRE names `what`, fail instead."""
+    if what in REQUIRED:
+        pytest.fail(f"BURNLINE_REQUIRE names {what}, but {message}")
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout's root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared test data beside the project."""
+    folder = Path(os.environ.get("BURNLINE_SHARED", ROOT.parent / "shared"))
+    if not (folder / "README.md").exists():
+        missing("shared", f"the shared test data is absent: no {folder}; set BURNLINE_SHARED")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def peer():
+    """Give a function that finds a peer's program, or skips with the name of the Debian package that has it."""
+
+    def find(program: str, package: str) -> str:
+        path = shutil.which(program)
+        if path is None:
+            missing("peers", f"{program} is not installed; the Debian package {package} has it")
+        assert path is not None
+        return path
+
+    return find
