@@ -37,9 +37,8 @@ def format_duration(duration_ms: int) -> str:
     sign, rest = ("-", -duration_ms) if duration_ms < 0 else ("", duration_ms)
     parts = []
     for unit, size in _UNITS_MS.items():
-        if unit in ("y", "w", "d") and rest % size:
-            if unit != "d" or rest < size:
-                continue
+        if unit in ("y", "w", "d") and rest % size and (unit != "d" or rest < size):
+            continue
         count, remainder = divmod(rest, size)
         if count:
             parts.append(f"{count}{unit}")

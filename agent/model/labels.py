@@ -42,7 +42,7 @@ class Labels(Mapping[str, str]):
 
     def __init__(self, labels: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         items = labels.items() if isinstance(labels, Mapping) else labels
-        self.pairs = tuple(sorted(dict((name, value) for name, value in items if value).items()))
+        self.pairs = tuple(sorted({name: value for name, value in items if value}.items()))
         self._hash = hash(self.pairs)
 
     @classmethod

@@ -1,0 +1,54 @@
+"""Where in a file something stands: places, text that knows its place, and the reader's own exceptions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position in a file; line and column count from 1."""
+
+    source: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}:{self.column}"
+
+
+class Text(str):
+    """A string that remembers where it was written, so that an error inside it can be pointed at in the file."""
+
+    place: Place
+    _literal: bool
+    _indent: int
+
+    def __new__(cls, value: str, place: Place, *, literal: bool = False, indent: int = 0) -> Self:
+        """Make a text at `place` (of its first character, or of the block indicator where `literal`)."""
+        made = super().__new__(cls, value)
+        made.place = place
+        made._literal = literal
+        made._indent = indent
+        return made
+
+    def locate(self, line: int, column: int) -> Place:
+        """Return where in the file the character at `line`:`column` (from 1) of this text stands.
+
+        Exact for single-line scalars without escapes and for literal blocks (`|`); else the start of the text.
+        """
+        if self._literal:
+            return Place(self.place.source, self.place.line + line, self._indent + column)
+        if line == 1:
+            return Place(self.place.source, self.place.line, self.place.column + column - 1)
+        return self.place
+
+
+class WrongValue(ValueError):
+    """Raised by a dataclass's `__post_init__` to point at one of its keys (as written in the file)."""
+
+    def __init__(self, key: str, message: str) -> None:
+        self.key = key
+        self.message = message
+        super().__init__(message)

@@ -1,0 +1,339 @@
+"""Read YAML into frozen dataclasses, strictly: unknown and repeated keys are errors with a place and a suggestion.
+
+All problems of a file are reported at once, in its order. Aliases and merge keys work, within limits, so that a file of a
+kilobyte cannot become gigabytes. The reader knows no room; what a value means is said by the dataclass.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
+
+import yaml
+
+from agent.errors import SchemaError
+from agent.model import Labels, Secret
+from agent.schema.expansion import UnsetVariable, expand
+from agent.schema.fields import MISSING, Convert
+from agent.schema.places import Place, Text, WrongValue
+
+T = TypeVar("T")
+
+MAX_DEPTH: Final = 64
+MAX_ALIASED_NODES: Final = 100_000
+"""Nodes that may be read through aliases in one file; what stands in the file itself is bounded by the file's size."""
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BOOLEANS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
+
+
+class _Problem(Exception):  # control flow inside the reader, mapped to SchemaError at its border
+    def __init__(self, place: Place, message: str) -> None:
+        self.place = place
+        self.message = message
+        super().__init__(message)
+
+
+def read(cls: type[T], text: str, source: str, *, environment: Mapping[str, str] | None = None) -> T:
+    """Read one YAML document into `cls`; raise SchemaError naming file:line:column of everything that is wrong.
+
+    `source` is the name shown in errors. With `environment`, `${VAR}` and `${VAR:-default}` in scalars are expanded.
+    An empty document reads as an empty mapping.
+    """
+    return _Reader(source, text, environment).read(cls)
+
+
+def suggest(wrong: str, known: Sequence[str]) -> str:
+    """Return `; did you mean "x"?` for the nearest of `known`, or nothing where none is near."""
+    near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls, include_extras=True)
+
+
+class _Reader:
+    def __init__(self, source: str, text: str, environment: Mapping[str, str] | None) -> None:
+        self.source = source
+        self.text = text
+        self.environment = environment
+        self.problems: list[tuple[Place, str]] = []
+        self.seen: set[int] = set()
+        self.aliased = 0
+
+    def read(self, cls: type[T]) -> T:
+        try:
+            node = yaml.compose(self.text, Loader=_LOADER)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            message = f"{self.source}:{line}:{column}: not valid YAML: {error.problem or error.context}"
+            raise SchemaError([message]) from error
+        except (yaml.YAMLError, RecursionError) as error:
+            message = f"{self.source}:1:1: not valid YAML: {type(error).__name__}: {str(error).splitlines()[0]}"
+            raise SchemaError([message]) from error
+        value = None
+        try:
+            if node is None:
+                node = yaml.MappingNode("tag:yaml.org,2002:map", [], yaml.Mark("", 0, 0, 0, None, 0))
+            value = self.convert(cls, node, 0)
+        except _Problem as problem:
+            self.problems.append((problem.place, problem.message))
+        if self.problems:
+            ordered = sorted(self.problems, key=lambda each: (each[0].line, each[0].column))
+            raise SchemaError([f"{place}: {message}" for place, message in ordered])
+        return typing.cast("T", value)
+
+    def place(self, node: yaml.Node) -> Place:
+        mark = node.start_mark
+        return Place(self.source, mark.line + 1, mark.column + 1)
+
+    def convert(self, kind: Any, node: yaml.Node, depth: int) -> Any:
+        self.bound(node, depth)
+        origin = get_origin(kind)
+        if origin is Annotated:
+            inner, *notes = get_args(kind)
+            converter = next((note for note in notes if isinstance(note, Convert)), None)
+            return self.through(converter, node, depth) if converter else self.convert(inner, node, depth)
+        if origin in (Union, types.UnionType):
+            return self.union(get_args(kind), node, depth)
+        if kind is Any:
+            return self.plain(node, depth)
+        if origin is Literal:
+            return self.choice(get_args(kind), node)
+        if origin in (list, tuple, Sequence) or kind in (list, tuple):
+            items = self.sequence((get_args(kind) or (Any,))[0], node, depth)
+            return tuple(items) if origin is tuple else items
+        if origin in (dict, Mapping) or kind is dict:
+            return self.mapping(get_args(kind) or (str, Any), node, depth)
+        if kind is Labels:
+            return Labels(self.mapping((str, str), node, depth))
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            return self.dataclass(kind, node, depth)
+        return self.scalar(kind, node)
+
+    def bound(self, node: yaml.Node, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise _Problem(self.place(node), f"nested deeper than {MAX_DEPTH} levels")
+        if id(node) in self.seen:
+            self.aliased += 1
+            if self.aliased > MAX_ALIASED_NODES:
+                raise _Problem(self.place(node), f"aliases expand to more than {MAX_ALIASED_NODES} nodes")
+        self.seen.add(id(node))
+
+    def kind_of(self, node: yaml.Node, wanted: type[yaml.Node], words: str) -> Any:
+        if not isinstance(node, wanted):
+            raise _Problem(self.place(node), f"expected {words}, found {_describe(node)}")
+        return node
+
+    def text_of(self, node: yaml.Node, words: str) -> str:
+        value = str(self.kind_of(node, yaml.ScalarNode, words).value)
+        if self.environment is None:
+            return value
+        try:
+            return expand(value, self.environment)
+        except UnsetVariable as error:
+            raise _Problem(self.place(node), str(error)) from error
+
+    def through(self, converter: Convert, node: yaml.Node, depth: int) -> Any:
+        plain = self.text_of(node, converter.expects) if isinstance(node, yaml.ScalarNode) else self.plain(node, depth)
+        if isinstance(node, yaml.ScalarNode):
+            plain = self.located(plain, node)
+        try:
+            return converter.function(plain)
+        except (ValueError, TypeError) as error:
+            raise _Problem(self.place(node), str(error)) from error
+
+    def union(self, kinds: tuple[Any, ...], node: yaml.Node, depth: int) -> Any:
+        if _is_null(node):
+            return None
+        kinds = tuple(kind for kind in kinds if kind is not type(None))
+        if len(kinds) == 1:
+            return self.convert(kinds[0], node, depth)
+        problem: _Problem | None = None
+        for kind in kinds:
+            before = len(self.problems)
+            try:
+                value = self.convert(kind, node, depth)
+            except _Problem as error:
+                problem = problem or error
+                continue
+            if len(self.problems) == before:
+                return value
+            del self.problems[before:]
+        raise problem or _Problem(self.place(node), f"unexpected {_describe(node)}")
+
+    def choice(self, choices: tuple[Any, ...], node: yaml.Node) -> Any:
+        words = "one of " + ", ".join(str(each) for each in choices)
+        text = self.text_of(node, words)
+        for each in choices:
+            if text == str(each):
+                return each
+        raise _Problem(self.place(node), f'expected {words}, found "{text}"{suggest(text, [str(c) for c in choices])}')
+
+    def scalar(self, kind: Any, node: yaml.Node) -> Any:
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            return kind(self.choice(tuple(each.value for each in kind), node))
+        words = {str: "text", Text: "text", int: "a whole number", float: "a number", bool: "true or false"}
+        text = self.text_of(node, words.get(kind, kind.__name__))
+        assert isinstance(node, yaml.ScalarNode)
+        try:
+            return self.parse(kind, text, node)
+        except ValueError as error:
+            detail = f'expected {words[kind]}, found "{text}"' if kind in words else str(error)
+            raise _Problem(self.place(node), detail) from error
+
+    def parse(self, kind: Any, text: str, node: yaml.ScalarNode) -> Any:
+        if kind is bool:
+            if text.lower() not in _BOOLEANS:
+                raise ValueError(text)
+            return _BOOLEANS[text.lower()]
+        if kind is int:
+            return int(text, 0) if not text.lstrip("+-").startswith("0") or "x" in text else int(text)
+        if kind is Secret:
+            return Secret(text)
+        if kind is Text:
+            return self.located(text, node)
+        return kind(text)
+
+    def located(self, text: str, node: yaml.ScalarNode) -> Text:
+        place = self.place(node)
+        if node.style in ('"', "'"):
+            return Text(text, Place(place.source, place.line, place.column + 1))
+        if node.style in ("|", ">"):
+            lines = self.text.splitlines()[node.start_mark.line + 1 :]
+            first = next((line for line in lines if line.strip()), "")
+            return Text(text, place, literal=node.style == "|", indent=len(first) - len(first.lstrip(" ")))
+        return Text(text, place)
+
+    def pairs(self, node: yaml.Node, words: str) -> list[tuple[str, yaml.Node, yaml.Node]]:
+        """Return (key, key node, value node), merge keys laid under the mapping's own keys."""
+        own: dict[str, tuple[str, yaml.Node, yaml.Node]] = {}
+        merged: dict[str, tuple[str, yaml.Node, yaml.Node]] = {}
+        for key_node, value_node in self.kind_of(node, yaml.MappingNode, words).value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                sources = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+                for each in sources:
+                    self.bound(each, 0)
+                    if each is node:
+                        raise _Problem(self.place(key_node), "a mapping cannot be merged into itself")
+                    for pair in self.pairs(each, "a mapping to merge"):
+                        merged.setdefault(pair[0], pair)
+                continue
+            name = str(self.kind_of(key_node, yaml.ScalarNode, "a key").value)
+            if name in own:
+                self.problems.append((self.place(key_node), f'key "{name}" is given twice'))
+            own[name] = (name, key_node, value_node)
+        return [*own.values(), *(pair for name, pair in merged.items() if name not in own)]
+
+    def sequence(self, kind: Any, node: yaml.Node, depth: int) -> list[Any]:
+        items = []
+        for each in self.kind_of(node, yaml.SequenceNode, "a list").value:
+            try:
+                items.append(self.convert(kind, each, depth + 1))
+            except _Problem as problem:
+                self.problems.append((problem.place, problem.message))
+        return items
+
+    def mapping(self, arguments: tuple[Any, ...], node: yaml.Node, depth: int) -> dict[Any, Any]:
+        key_kind, value_kind = arguments
+        result = {}
+        for name, key_node, value_node in self.pairs(node, "a mapping"):
+            if value_kind is str and _is_null(value_node):
+                result[name] = ""
+                continue
+            key = self.convert(key_kind, key_node, depth + 1) if key_kind is not str else name
+            try:
+                result[key] = self.convert(value_kind, value_node, depth + 1)
+            except _Problem as problem:
+                self.problems.append((problem.place, problem.message))
+        return result
+
+    def dataclass(self, cls: type, node: yaml.Node, depth: int) -> Any:
+        hints, values, places = _hints(cls), {}, {}
+        fields = {
+            field.metadata.get("key") or field.name: field
+            for field in dataclasses.fields(cls)
+            if field.init and field.name != "place"
+        }
+        before = len(self.problems)
+        for name, key_node, value_node in self.pairs(node, f"a mapping with {_listing(fields)}"):
+            field = fields.get(name)
+            if field is None:
+                message = f'unknown key "{name}"{_in(cls)}{suggest(name, list(fields))}'
+                self.problems.append((self.place(key_node), message))
+                continue
+            places[name] = self.place(value_node)
+            if _is_null(value_node) and (field.default is not MISSING or field.default_factory is not MISSING):
+                continue
+            try:
+                converter = field.metadata.get("convert")
+                values[field.name] = (
+                    self.through(converter, value_node, depth + 1)
+                    if converter
+                    else self.convert(hints[field.name], value_node, depth + 1)
+                )
+            except _Problem as problem:
+                self.problems.append((problem.place, problem.message))
+        if len(self.problems) > before:
+            raise _Problem(*self.problems.pop())
+        for name, field in fields.items():
+            if field.name not in values and field.default is MISSING and field.default_factory is MISSING:
+                self.problems.append((self.place(node), f'missing key "{name}"{_in(cls)}'))
+        if len(self.problems) > before:
+            raise _Problem(*self.problems.pop())
+        if "place" in hints:
+            values["place"] = self.place(node)
+        try:
+            return cls(**values)
+        except WrongValue as error:
+            raise _Problem(places.get(error.key, self.place(node)), error.message) from error
+        except ValueError as error:
+            raise _Problem(self.place(node), str(error)) from error
+
+    def plain(self, node: yaml.Node, depth: int) -> Any:
+        self.bound(node, depth)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.plain(each, depth + 1) for each in node.value]
+        if isinstance(node, yaml.MappingNode):
+            return {name: self.plain(value, depth + 1) for name, _, value in self.pairs(node, "a mapping")}
+        text = self.text_of(node, "a value")
+        match node.tag.rpartition(":")[2]:
+            case "null":
+                return None
+            case "bool":
+                return _BOOLEANS[text.lower()]
+            case "int" | "float":
+                number = yaml.safe_load(text)
+                return number if isinstance(number, int | float) else text
+            case _:
+                return text
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
+def _describe(node: yaml.Node) -> str:
+    if isinstance(node, yaml.SequenceNode):
+        return "a list"
+    if isinstance(node, yaml.MappingNode):
+        return "a mapping"
+    return "nothing" if _is_null(node) else f'"{str(node.value)[:40]}"'
+
+
+def _listing(names: Mapping[str, Any]) -> str:
+    shown = list(names)[:4]
+    return "keys like " + ", ".join(shown) if shown else "no keys"
+
+
+def _in(cls: type) -> str:
+    title = getattr(cls, "__title__", "")
+    return f" in {title}" if title else ""
