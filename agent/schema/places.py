@@ -21,6 +21,8 @@ class Place:
 class Text(str):
     """A string that remembers where it was written, so that an error inside it can be pointed at in the file."""
 
+    __slots__ = ("_indent", "_literal", "place")
+
     place: Place
     _literal: bool
     _indent: int

@@ -1,0 +1,89 @@
+"""What a channel needs to reach its provider, as read from alertmanager.yml's `global:` and escalation.yml's `channels:`.
+
+Values only; secrets are `Secret`. A channel is usable when its `missing()` is empty, else it says what is not there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.model import Labels, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class EmailChannel:
+    """An SMTP relay. `smarthost` is host:port; port 465 means implicit TLS."""
+
+    smarthost: str = ""
+    sender: str = "burnline@localhost"
+    hello: str = "localhost"
+    auth_username: str = ""
+    auth_password: Secret | None = None
+    auth_identity: str = ""
+    require_tls: bool = True
+    ca_file: str = ""
+    timeout_ms: int = 30_000
+
+    def missing(self) -> str:
+        """Say what is not there, or nothing."""
+        return "" if self.smarthost else "no smarthost is set (channels.email.smarthost or global.smtp_smarthost)"
+
+
+@dataclass(frozen=True, slots=True)
+class SlackChannel:
+    """Slack: a bot token (update in place, threads) or an incoming webhook's URL (neither). `base_url` replaces Slack's."""
+
+    bot_token: Secret | None = None
+    webhook_url: Secret | None = None
+    base_url: str = ""
+    timeout_ms: int = 10_000
+
+    def missing(self) -> str:
+        """Say what is not there, or nothing."""
+        return "" if self.bot_token or self.webhook_url else "neither a bot token nor a webhook URL is set"
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioChannel:
+    """SMS by Twilio's Messages resource. `sender` is a phone number in E.164 form or a messaging service's SID (MG…)."""
+
+    account_sid: str = ""
+    auth_token: Secret | None = None
+    sender: str = ""
+    base_url: str = ""
+    timeout_ms: int = 10_000
+
+    def missing(self) -> str:
+        """Say what is not there, or nothing."""
+        gaps = [
+            name
+            for name, value in (
+                ("account_sid", self.account_sid),
+                ("auth_token", self.auth_token),
+                ("from", self.sender),
+            )
+            if not value
+        ]
+        return f"no {', '.join(gaps)} for Twilio" if gaps else ""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayChannel:
+    """SMS by any HTTP gateway: the body is form fields or JSON, whose values may hold {to}, {text} and {key}."""
+
+    url: Secret | None = None
+    method: str = "POST"
+    headers: Labels = field(default_factory=Labels)
+    body: str = "json"
+    """`json` or `form`."""
+    fields: Labels = field(default_factory=lambda: Labels({"to": "{to}", "text": "{text}"}))
+    bearer_token: Secret | None = None
+    username: str = ""
+    password: Secret | None = None
+    id_field: str = "id"
+    """The key of the answer's JSON object that holds the provider's id."""
+    timeout_ms: int = 10_000
+
+    def missing(self) -> str:
+        """Say what is not there, or nothing."""
+        return "" if self.url else "no url is set for the SMS gateway"

@@ -1,0 +1,130 @@
+"""What passes between routing and receivers: one message to one target, and what the provider said of it. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from agent.model import Alert, Labels
+
+
+class Channel(StrEnum):
+    """How a message travels."""
+
+    EMAIL = "email"
+    SLACK = "slack"
+    SMS = "sms"
+    WEBHOOK = "webhook"
+    LOG = "log"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place a message goes to: one mailbox, one Slack channel or user, one phone number, one URL.
+
+    `address` is what the provider needs; `person` is the name from escalation.yml where the target is somebody's.
+    """
+
+    channel: Channel
+    address: str
+    person: str = ""
+
+    @property
+    def key(self) -> str:
+        """Identify the target in journal rows and metrics: `slack:#alerts`."""
+        return f"{self.channel}:{self.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One message about one group of alerts to one target.
+
+    `alerts` holds firing and resolved ones (`resolved_at(at_ms)` tells which), sorted as Alertmanager sorts them.
+    `idempotency_key` stays the same over all tries. `previous` is the `state` of the last receipt of this incident at this
+    target (Slack's ts, the mail's Message-ID), empty for a first message. `sequence` counts the messages of the incident
+    to this target from 0. `incident` is new each time the group fires anew, so that threads do not run into one another.
+    """
+
+    idempotency_key: str
+    incident: str
+    group_key: str
+    receiver: str
+    target: Target
+    alerts: tuple[Alert, ...]
+    group_labels: Labels
+    at_ms: int
+    reason: str
+    """Why it is sent: first notification, new alerts added, all alerts resolved, …, escalation step 2."""
+    external_url: str = ""
+    sequence: int = 0
+    escalation_step: int = 0
+    """0 for the first message, n for the n-th step of escalation."""
+    acknowledged_by: str = ""
+    previous: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Per-receiver texts and switches from alertmanager.yml, such as slack_configs' title or email_configs' headers."""
+
+    @property
+    def firing(self) -> tuple[Alert, ...]:
+        """The alerts that are not over."""
+        return tuple(alert for alert in self.alerts if not alert.resolved_at(self.at_ms))
+
+    @property
+    def resolved(self) -> tuple[Alert, ...]:
+        """The alerts that are over."""
+        return tuple(alert for alert in self.alerts if alert.resolved_at(self.at_ms))
+
+    @property
+    def status(self) -> str:
+        """`firing` if any alert is, else `resolved`."""
+        return "firing" if self.firing else "resolved"
+
+    @property
+    def common_labels(self) -> Labels:
+        """The labels that all alerts share."""
+        return _common([alert.labels for alert in self.alerts])
+
+    @property
+    def common_annotations(self) -> Labels:
+        """The annotations that all alerts share."""
+        return _common([alert.annotations for alert in self.alerts])
+
+    @property
+    def severity(self) -> str:
+        """The worst severity among the firing alerts (of all, where none fires): critical, warning, info or ""."""
+        alerts = self.firing or self.alerts
+        found = {alert.labels.get("severity") for alert in alerts}
+        return next((each for each in ("critical", "warning", "info") if each in found), "")
+
+
+def _common(sets: list[Labels]) -> Labels:
+    if not sets:
+        return Labels()
+    shared = set(sets[0].pairs).intersection(*(each.pairs for each in sets[1:]))
+    return Labels(shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the provider answered to a message it accepted.
+
+    `state` (plain JSON) is kept and given to the next message of the incident as `previous`.
+    """
+
+    provider_id: str
+    detail: str = ""
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Receiver(Protocol):
+    """One way to send. An integration is one page that fulfils this."""
+
+    async def send(self, notification: Notification) -> Receipt:
+        """Send one message; raise RetryLater or Rejected (agent.errors) where it did not get out."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
