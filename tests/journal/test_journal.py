@@ -1,0 +1,140 @@
+"""The journal keeps what it said it kept, through kills and damage."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import wait
+
+import pytest
+
+from agent.errors import AlreadyRunning, StorageError
+from agent.journal import Append, Delete, Journal, Prune, Put
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "burnline.db"
+
+
+def test_a_record_survives_closing_and_opening(path):
+    journal = Journal.open(path)
+    journal.write(Put("alert", "a", {"n": 1}), Put("alert", "b", [1, 2])).result()
+    journal.write(Delete("alert", "b")).result()
+    journal.close()
+
+    again = Journal.open(path)
+
+    assert {"a": {"n": 1}} == again.records("alert")
+    assert again.record("alert", "b") is None
+    again.close()
+
+
+def test_events_come_oldest_first_and_the_newest_are_kept_by_a_limit(path):
+    journal = Journal.open(path)
+    for at_ms in (10, 20, 30):
+        journal.write(Append("transition", "x" if at_ms < 30 else "y", at_ms, at_ms)).result()
+
+    assert [10, 20, 30] == [event.value for event in journal.events("transition")]
+    assert [20, 30] == [event.value for event in journal.events("transition", limit=2)]
+    assert [10, 20] == [event.value for event in journal.events("transition", "x")]
+    assert [30] == [event.value for event in journal.events("transition", since_ms=25)]
+    journal.write(Prune("transition", 25)).result()
+    assert [30] == [event.value for event in journal.events("transition")]
+    journal.close()
+
+
+def test_a_write_is_one_transaction(path):
+    journal = Journal.open(path)
+
+    failed = journal.write(Put("k", "a", 1), Put("k", "b", object()))
+
+    with pytest.raises(StorageError, match="cannot write"):
+        failed.result()
+    assert {} == journal.records("k")
+    journal.close()
+
+
+def test_a_bad_write_takes_no_other_with_it(path):
+    journal = Journal.open(path)
+    futures = [journal.write(Put("k", str(n), object() if n == 50 else n)) for n in range(100)]
+    wait(futures)
+
+    assert 99 == len(journal.records("k"))
+    assert [n for n, future in enumerate(futures) if future.exception()] == [50]
+    journal.close()
+
+
+def test_a_second_agent_on_the_same_data_is_refused(path):
+    journal = Journal.open(path)
+
+    with pytest.raises(AlreadyRunning, match="another agent uses"):
+        Journal.open(path)
+    journal.close()
+    Journal.open(path).close()
+
+
+def test_a_damaged_file_is_set_aside_and_a_new_one_begun(path):
+    path.write_bytes(b"not a database, not at all" * 1000)
+
+    journal = Journal.open(path)
+    journal.write(Put("k", "a", 1)).result()
+
+    assert {"a": 1} == journal.records("k")
+    assert path.with_name("burnline.db.damaged-1").exists()
+    journal.close()
+
+
+def test_in_memory_it_behaves_the_same():
+    journal = Journal.open(":memory:")
+    journal.write(Put("k", "a", 1), Append("e", "s", 5, None)).result()
+
+    assert {"a": 1} == journal.records("k")
+    assert [5] == [event.at_ms for event in journal.events("e")]
+    journal.close()
+
+
+def test_writing_to_a_closed_journal_fails_in_the_future_it_returns():
+    journal = Journal.open(":memory:")
+    journal.close()
+    journal.close()
+
+    with pytest.raises(StorageError, match="closed"):
+        journal.write(Put("k", "a", 1)).result()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(StorageError, match="cannot open the journal"):
+        Journal.open(tmp_path / "file" / "burnline.db")
+
+
+WRITER = """
+import sys
+from agent.journal import Journal, Put
+journal = Journal.open(sys.argv[1])
+n = 0
+while True:
+    journal.write(Put("k", str(n), n)).result()
+    print(n, flush=True)
+    n += 1
+"""
+
+
+def test_what_was_confirmed_survives_kill_minus_9(path):
+    """Three rounds: the writer says which numbers are safe, is killed, and every one of them is there."""
+    for round_number in range(3):
+        process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        for _ in range(20 + 7 * round_number):
+            confirmed = int(process.stdout.readline())
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        journal = Journal.open(path)
+
+        assert set(range(confirmed + 1)) <= set(journal.records("k").values())
+        journal.close()
