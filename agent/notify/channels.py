@@ -87,3 +87,32 @@ class GatewayChannel:
     def missing(self) -> str:
         """Say what is not there, or nothing."""
         return "" if self.url else "no url is set for the SMS gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookChannel:
+    """One URL that is given Alertmanager's JSON. The URL is a secret, so a target's address shows only its host."""
+
+    url: Secret | None = None
+    bearer_token: Secret | None = None
+    username: str = ""
+    password: Secret | None = None
+    max_alerts: int = 0
+    """The most alerts in one message; 0 means all."""
+    timeout_ms: int = 10_000
+
+    def missing(self) -> str:
+        """Say what is not there, or nothing."""
+        return "" if self.url else "no url is set for the webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class LogChannel:
+    """The agent's own log: it needs nothing, so it is where messages go that reach nobody else."""
+
+    def missing(self) -> str:
+        """Say that nothing is missing."""
+        return ""
+
+
+ChannelSettings = EmailChannel | SlackChannel | TwilioChannel | GatewayChannel | WebhookChannel | LogChannel
