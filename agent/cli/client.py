@@ -1,0 +1,47 @@
+"""Ask a running agent over HTTP: one request, JSON in, JSON out, errors in words."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from agent.errors import BurnlineError
+
+
+def call(
+    url: str, path: str, form: Mapping[str, str] | None = None, *, method: str = "POST", timeout: float = 60
+) -> Any:
+    """Send a form to `url` + `path` and return the answer's JSON `data` (or the whole JSON where it has none).
+
+    Raises BurnlineError where the agent is not there, or with what the agent answered.
+    """
+    parts = urlsplit(url if "//" in url else f"http://{url}")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        message = f'not the URL of an agent: "{url}"; write it like http://127.0.0.1:9477'
+        raise BurnlineError(message)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname, parts.port, timeout=timeout)
+    body = urlencode(form or {})
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    try:
+        connection.request(method, parts.path.rstrip("/") + path, body if method == "POST" else None, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+    except OSError as error:
+        message = f"cannot reach the agent at {url}: {error.strerror or error}; is it running? (burnline run, --url)"
+        raise BurnlineError(message) from error
+    finally:
+        connection.close()
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        message = f"{url}{path} answered {answer.status} and no JSON; is that a Burnline agent?"
+        raise BurnlineError(message) from error
+    if answer.status >= 400:
+        reason = data.get("error", data) if isinstance(data, dict) else data
+        message = f"{url} refused: {reason}"
+        raise BurnlineError(message)
+    return data.get("data", data) if isinstance(data, dict) else data

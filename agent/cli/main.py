@@ -1,0 +1,148 @@
+"""The command line: verbs that parse, call and print. A verb imports what it needs when it runs, so that `check` stays fast."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent import __version__
+from agent.errors import BurnlineError, SchemaError
+
+DEFAULT_URL = "http://127.0.0.1:9477"
+
+
+class Verbs(click.Group):
+    """A group of verbs whose own errors end in one clear message and exit code 1, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except SchemaError as error:
+            for problem in error.problems:
+                click.echo(problem, err=True)
+            sys.exit(1)
+        except BurnlineError as error:
+            click.echo(f"burnline: {error}", err=True)
+            sys.exit(1)
+
+
+def url_option(function: Any) -> Any:
+    """Add `--url`, the running agent to talk to."""
+    return click.option(
+        "--url", envvar="BURNLINE_URL", default=DEFAULT_URL, show_default=True, help="The running agent."
+    )(function)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="burnline")
+def burnline() -> None:
+    """Watch a RAG service: collect, evaluate, tell someone, escalate until somebody acknowledges."""
+
+
+@burnline.command()
+@click.option("--config.file", "config_file", type=click.Path(path_type=Path), help="Default: ./burnline.yml.")
+@click.option("--target", "targets", multiple=True, metavar="HOST:PORT", help="Scrape this too; repeatable.")
+@click.option("--web.listen-address", "listen_address", default="", help="Default: 127.0.0.1:9477.")
+@click.option("--web.external-url", "external_url", default="", help="How people reach the agent; messages link there.")
+@click.option("--storage.path", "storage_path", default="", help="Where samples and state are kept. Default: data.")
+@click.option("--log.level", "log_level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
+@click.option("--log.format", "log_format", type=click.Choice(["auto", "json", "console"]), default="auto")
+def run(
+    config_file: Path | None,
+    targets: tuple[str, ...],
+    listen_address: str,
+    external_url: str,
+    storage_path: str,
+    log_level: str,
+    log_format: str,
+) -> None:
+    """Run the agent until SIGTERM or Ctrl-C; SIGHUP reloads its files."""
+    from agent.app import serve
+    from agent.config import Flags
+    from agent.telemetry import configure_logging
+
+    configure_logging(log_level, log_format)
+    serve(Flags(config_file, listen_address, external_url, storage_path, targets))
+
+
+@burnline.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+def check(files: tuple[Path, ...]) -> None:
+    """Validate files: configuration, rules, routes, escalation. Without FILES: ./burnline.yml and all it names.
+
+    Prints file:line:column, what is wrong and a suggestion; exits 1 on an error. Warnings do not fail.
+    """
+    from agent.cli.check import check_files
+
+    sys.exit(check_files(files))
+
+
+@burnline.command()
+@click.argument("expression")
+@click.option("--time", "at", default="", help="Unix seconds or RFC 3339; default: now.")
+@click.option("--range", "span", default="", metavar="DURATION", help="Show the last DURATION, such as 1h, as a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
+@url_option
+def query(expression: str, at: str, span: str, as_json: bool, url: str) -> None:
+    """Ask the running agent a PromQL question."""
+    from agent.cli.query import show_query
+
+    show_query(url, expression, at, span, as_json=as_json)
+
+
+@burnline.command()
+@click.argument("fingerprint")
+@click.option("--by", default="", envvar="USER", help="Who acknowledges.")
+@click.option("--comment", default="")
+@url_option
+def ack(fingerprint: str, by: str, comment: str, url: str) -> None:
+    """Acknowledge an alert: its escalation stops. The message says the FINGERPRINT."""
+    from agent.cli.query import acknowledge
+
+    acknowledge(url, fingerprint, by or "somebody", comment)
+
+
+@burnline.command()
+@click.option("--exit-after", type=float, default=None, metavar="SECONDS", help="Run the story once, print a summary.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the load generator.")
+@click.option("--keep", type=click.Path(path_type=Path), default=None, help="Keep the demo's files and logs here.")
+def demo(exit_after: float | None, seed: int, keep: Path | None) -> None:
+    """Show the whole story in one terminal: a RAG service, its load, a fault, the pages, the end."""
+    from agent.demo import run_demo
+
+    sys.exit(run_demo(exit_after, seed, keep))
+
+
+@burnline.command()
+@click.option("--listen-address", default="127.0.0.1", show_default=True, help="Host to bind; ports are printed.")
+@click.option("--http-port", type=int, default=8025, show_default=True)
+@click.option("--smtp-port", type=int, default=1025, show_default=True)
+def inbox(listen_address: str, http_port: int, smtp_port: int) -> None:
+    """Run a local stand-in for SMTP, Slack and Twilio, to try receivers without accounts."""
+    from agent.cli.inbox import run_inbox
+
+    run_inbox(listen_address, http_port, smtp_port)
+
+
+@burnline.group()
+def dashboards() -> None:
+    """Generate Grafana dashboards."""
+
+
+@dashboards.command("build")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("dashboards"), show_default=True)
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 where a file differs from a rebuild.")
+def build_dashboards(out: Path, only_check: bool) -> None:
+    """Write the dashboards' JSON."""
+    from agent.cli.dashboards import write_dashboards
+
+    sys.exit(write_dashboards(out, only_check=only_check))
+
+
+def main() -> None:
+    """Run the command line."""
+    burnline()

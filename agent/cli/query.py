@@ -1,0 +1,69 @@
+"""Print what a running agent answers: a table of series, a line of a range, an acknowledgement."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agent.cli.client import call
+from agent.errors import InvalidInput
+from agent.model import Labels, parse_duration
+from agent.sparklines import sparkline
+
+_WIDTH = 60
+
+
+def show_query(url: str, expression: str, at: str, span: str, *, as_json: bool) -> None:
+    """Ask and print; `span` (a duration) asks for a range that ends at `at`."""
+    console = Console()
+    form = {"query": expression}
+    if span:
+        try:
+            length = parse_duration(span) / 1000
+            end = float(at) if at else time.time()
+        except ValueError as error:
+            raise InvalidInput(str(error)) from error
+        form |= {"start": f"{end - length:.3f}", "end": f"{end:.3f}", "step": f"{max(length / _WIDTH, 0.001):.3f}"}
+        data = call(url, "/api/v1/query_range", form)
+    else:
+        data = call(url, "/api/v1/query", form | ({"time": at} if at else {}))
+    if as_json:
+        console.print_json(json.dumps(data))
+        return
+    console.print(render(data))
+
+
+def render(data: Mapping[str, Any]) -> Table | Text:
+    """Return the answer as a table, or as text where it is one number or string, or nothing."""
+    kind, result = data["resultType"], data["result"]
+    if kind in ("scalar", "string"):
+        return Text(str(result[1]))
+    if not result:
+        return Text("no series; the selectors match nothing now", style="dim")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("series", overflow="fold")
+    table.add_column("value", justify="right" if kind == "vector" else "left", no_wrap=True)
+    if kind == "matrix":
+        table.add_column("last", justify="right")
+    for each in result:
+        name = Text(str(Labels(each["metric"])))
+        if kind == "vector":
+            table.add_row(name, each["value"][1])
+        else:
+            values = [float(value) for _, value in each["values"]]
+            table.add_row(name, sparkline(values), each["values"][-1][1])
+    return table
+
+
+def acknowledge(url: str, fingerprint: str, by: str, comment: str) -> None:
+    """Acknowledge an alert and say what that stops."""
+    answer = call(url, f"/api/v1/alerts/{quote(fingerprint, safe='')}/ack", {"by": by, "comment": comment})
+    text = answer.get("message") if isinstance(answer, dict) else ""
+    Console().print(text or f"acknowledged by {by}; nobody else will be woken for it", style="green")

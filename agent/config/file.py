@@ -1,0 +1,102 @@
+"""What burnline.yml says: one frozen dataclass per section, Prometheus' keys where it has them.
+
+Nothing here is running and nothing here is resolved: paths are as written, relative to the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from agent.collect import ScrapeJob
+from agent.model import Labels
+from agent.schema import Duration, Size, WrongValue, key
+
+DEFAULT_LISTEN_ADDRESS = "127.0.0.1:9477"
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalSection:
+    """`global:` — what holds for all jobs and rules."""
+
+    __title__ = "global"
+    scrape_interval: Duration = 15_000
+    scrape_timeout: Duration = 10_000
+    evaluation_interval: Duration | None = None
+    """Absent: a group without an interval of its own is evaluated once per scrape_interval."""
+    external_labels: Labels = field(default_factory=Labels)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemSection:
+    """`system:` — metrics of the machine, the container and the service's own process."""
+
+    __title__ = "system"
+    enabled: bool = True
+    interval: Duration | None = None
+    pid: int | None = None
+    pid_file: str = ""
+    textfile_directory: str = ""
+    cgroup_root: str = "/sys/fs/cgroup"
+
+
+@dataclass(frozen=True, slots=True)
+class NotifySection:
+    """`notify:` — where the routing and the people are written down."""
+
+    __title__ = "notify"
+    config_file: str = ""
+    escalation_file: str = ""
+    alertmanager_compat: Literal["default", "strict"] = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSection:
+    """`storage:` — where and how long samples and state are kept."""
+
+    __title__ = "storage"
+    path: str = "data"
+    retention: Duration = 15 * 86_400_000
+    max_memory: Size = 512 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class WebSection:
+    """`web:` — where the agent answers. `external_url` is how people reach it; messages link there."""
+
+    __title__ = "web"
+    listen_address: str = DEFAULT_LISTEN_ADDRESS
+    external_url: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            parse_listen_address(self.listen_address)
+        except ValueError as error:
+            raise WrongValue("listen_address", str(error)) from error
+        if self.external_url and not self.external_url.startswith(("http://", "https://")):
+            message = f'not a URL: "{self.external_url}"; write it like https://burnline.example.org'
+            raise WrongValue("external_url", message)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A whole burnline.yml."""
+
+    __title__ = "the configuration"
+    global_: GlobalSection = key("global", factory=GlobalSection)
+    scrape_configs: tuple[ScrapeJob, ...] = ()
+    system: SystemSection = field(default_factory=SystemSection)
+    rule_files: tuple[str, ...] = ()
+    slo_files: tuple[str, ...] = ()
+    notify: NotifySection = field(default_factory=NotifySection)
+    storage: StorageSection = field(default_factory=StorageSection)
+    web: WebSection = field(default_factory=WebSection)
+
+
+def parse_listen_address(text: str) -> tuple[str, int]:
+    """Return host and port of `127.0.0.1:9477`, `[::1]:9477` or `:9477` (all interfaces, as in Prometheus); raise ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65_535:
+        message = f'not a listen address: "{text}"; write it like 127.0.0.1:9477'
+        raise ValueError(message)
+    return host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port)  # noqa: S104  # `:9477` asks for it

@@ -1,0 +1,116 @@
+"""Read burnline.yml and the flags beside it into one resolved Config: absolute paths, defaults filled in, nothing running."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from agent.collect import ScrapeJob, StaticConfig
+from agent.config.file import ConfigFile, parse_listen_address
+from agent.config.shipped import shipped
+from agent.errors import InvalidInput, SchemaError
+from agent.schema import read
+
+GENERIC_RULES: Final = ("host.yml", "burnline.yml", "service.yml", "words.yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the agent runs by. `source` names the file it came from, or the flags; paths are absolute."""
+
+    source: str
+    file: ConfigFile
+    root: Path
+    rule_globs: tuple[str, ...]
+    routing_file: Path | None
+    escalation_file: Path | None
+    storage_path: Path
+    host: str
+    port: int
+    external_url: str
+
+    @property
+    def evaluation_interval_ms(self) -> int:
+        """How often a group without an interval of its own is evaluated."""
+        return self.file.global_.evaluation_interval or self.file.global_.scrape_interval
+
+    def under(self, name: str) -> Path:
+        """Resolve a path as written in the file: relative ones stand beside it."""
+        return (self.root / name).resolve()
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What the command line of `run` says; flags win over the file."""
+
+    config_file: Path | None = None
+    listen_address: str = ""
+    external_url: str = ""
+    storage_path: str = ""
+    targets: tuple[str, ...] = ()
+
+
+def load_config(flags: Flags, environment: Mapping[str, str], working_directory: Path) -> Config:
+    """Read the file that the flags name, else ./burnline.yml, else make a configuration of defaults and targets.
+
+    Raises InvalidInput where there is no such file, SchemaError where it is wrong.
+    """
+    path = flags.config_file
+    if path is None and not flags.targets and (working_directory / "burnline.yml").is_file():
+        path = working_directory / "burnline.yml"
+    if path is None:
+        return _resolve(_from_targets(flags.targets), flags, working_directory, "command line")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        message = f"cannot read the configuration {path}: {reason}; check --config.file"
+        raise InvalidInput(message) from error
+    file = read(ConfigFile, text, str(path), environment=environment)
+    if flags.targets:
+        jobs = (*file.scrape_configs, *_from_targets(flags.targets).scrape_configs)
+        file = dataclasses.replace(file, scrape_configs=jobs)
+    names = [job.job_name for job in file.scrape_configs]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise SchemaError([f'{path}:1:1: job_name "{name}" is given twice; give each job its own' for name in repeated])
+    return _resolve(file, flags, path.resolve().parent, str(path))
+
+
+def _from_targets(targets: Sequence[str]) -> ConfigFile:
+    """Make the configuration of `run --target host:port`: one job, the generic rules, the log as the only receiver."""
+    cleaned = [target.removeprefix("http://").rstrip("/") for target in targets]
+    if not cleaned:
+        return ConfigFile()
+    return ConfigFile(
+        scrape_configs=(ScrapeJob(job_name="rag", static_configs=(StaticConfig(targets=tuple(cleaned)),)),)
+    )
+
+
+def _resolve(file: ConfigFile, flags: Flags, root: Path, source: str) -> Config:
+    listen = flags.listen_address or file.web.listen_address
+    try:
+        host, port = parse_listen_address(listen)
+    except ValueError as error:
+        message = f"--web.listen-address: {error}"
+        raise InvalidInput(message) from error
+    rules = tuple(str(root / pattern) for pattern in file.rule_files)
+    if source == "command line":
+        folder = shipped("rules")
+        rules = tuple(str(folder / name) for name in GENERIC_RULES if (folder / name).exists())
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # compared, not bound
+    return Config(
+        source=source,
+        file=file,
+        root=root,
+        rule_globs=rules,
+        routing_file=(root / file.notify.config_file).resolve() if file.notify.config_file else None,
+        escalation_file=(root / file.notify.escalation_file).resolve() if file.notify.escalation_file else None,
+        storage_path=Path(flags.storage_path).resolve() if flags.storage_path else (root / file.storage.path).resolve(),
+        host=host,
+        port=port,
+        external_url=(flags.external_url or file.web.external_url or f"http://{shown}:{port}").rstrip("/"),
+    )
