@@ -71,7 +71,14 @@ class QueryLimit(QueryError):
 
 
 class ScrapeError(BurnlineError):
-    """Say why a target's page could not be used."""
+    """Say why a target's page could not be used. `reason` is a short word for metrics.
+
+    Reasons: connection, timeout, tls, status, body, body_size_limit, parse, sample_limit, label_limit, credentials, other.
+    """
+
+    def __init__(self, message: str, *, reason: str = "other") -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class StorageError(BurnlineError):
