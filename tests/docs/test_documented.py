@@ -1,0 +1,66 @@
+"""What a user can set, see or call is written down, or one of these fails."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import click
+import pytest
+
+from agent.cli.main import burnline
+from agent.config import ConfigFile
+from agent.telemetry import Telemetry
+
+
+def settings(cls=ConfigFile, prefix=""):
+    """Yield the dotted names of the settings of burnline.yml's own sections."""
+    for field in dataclasses.fields(cls):
+        name = prefix + (field.metadata.get("key") or field.name)
+        section = field.default_factory if isinstance(field.default_factory, type) else None
+        if section and dataclasses.is_dataclass(section):
+            yield from settings(section, name + ".")
+        elif name != "scrape_configs":
+            yield name
+    if not prefix:
+        from agent.collect import ScrapeJob
+
+        for field in dataclasses.fields(ScrapeJob):
+            yield "scrape_configs." + (field.metadata.get("key") or field.name)
+
+
+def verbs(command=burnline, path="burnline"):
+    """Yield (words, command) of every verb."""
+    if isinstance(command, click.Group):
+        for name, each in command.commands.items():
+            yield from verbs(each, f"{path} {name}")
+    else:
+        yield path, command
+
+
+@pytest.mark.parametrize("name", sorted(settings()))
+def test_every_setting_is_documented(root, name):
+    assert f"`{name}`" in (root / "docs" / "settings.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "name", sorted(metric.name for metric in Telemetry().registry.collect() if not metric.name.startswith("python_"))
+)
+def test_every_own_metric_is_documented(root, name):
+    assert re.search(rf"`{name}(_total|_info)?`", (root / "docs" / "metrics.md").read_text())
+
+
+@pytest.mark.parametrize(("words", "command"), sorted(verbs(), key=lambda pair: pair[0]))
+def test_every_verb_and_flag_is_documented(root, words, command):
+    text = (root / "docs" / "settings.md").read_text()
+
+    assert f"`{words}" in text
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert f"`{option.opts[0]}`" in text, option.opts[0]
+
+
+def test_nothing_documented_is_gone(root):
+    documented = set(re.findall(r"^\| `([a-z_.]+)` \|", (root / "docs" / "settings.md").read_text(), re.MULTILINE))
+
+    assert documented <= set(settings())
