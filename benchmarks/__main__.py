@@ -6,7 +6,7 @@ import argparse
 import importlib
 import json
 
-NAMES = ("parse", "instant")
+NAMES = ("parse",)
 
 
 def main() -> None:

@@ -1,0 +1,7 @@
+"""`python -m agent` is `burnline`."""
+
+from __future__ import annotations
+
+from agent.cli import main
+
+main()

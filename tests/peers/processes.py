@@ -1,0 +1,66 @@
+"""Start real programs on loopback and stop them: a free port, a wait until ready, an end that is certain."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+READY_SECONDS = 30
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def get(port: int, path: str, *, form: dict | None = None, timeout: float = 20) -> tuple[int, bytes]:
+    """Ask a local server; a form is sent by POST."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        if form is None:
+            connection.request("GET", path)
+        else:
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            connection.request("POST", path, urlencode(form), headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def api(port: int, path: str, **form: str) -> dict:
+    """Ask a Prometheus API and return the whole envelope."""
+    return json.loads(get(port, f"/api/v1/{path}", form=form)[1])
+
+
+@contextmanager
+def running(command: list[str], port: int, ready: str, log: Path, **options):
+    """Run a program until the block ends; wait until `ready` answers 200 on `port`."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **options)
+        try:
+            deadline = time.monotonic() + READY_SECONDS
+            while True:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(f"{command[0]} did not become ready:\n{log.read_text()[-4000:]}")
+                try:
+                    if get(port, ready, timeout=2)[0] == 200:
+                        break
+                except OSError:
+                    time.sleep(0.05)
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
