@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from sample_rag_app.documents import plain
 from sample_rag_app.retrieval import Match
 
 Kind = Literal["grounded", "weak", "refused"]
@@ -50,9 +51,9 @@ def compose(matches: list[Match]) -> Answer:
     if not matches or matches[0].score < LOW_SCORE:
         return Answer(REFUSAL, (), "refused", "none")
     chosen = _one_per_document(matches)
-    lines = [f"{quote} [1]" for quote in _quotes(chosen[0], MAX_QUOTES)]
+    lines = [f"[1] {quote}" for quote in _quotes(chosen[0], MAX_QUOTES)]
     if len(chosen) > 1 and chosen[1].score >= 0.9 * chosen[0].score:
-        lines += [f"{quote} [2]" for quote in _quotes(chosen[1], 1)]
+        lines += [f"[2] {quote}" for quote in _quotes(chosen[1], 1)]
     kind: Kind = "grounded" if chosen[0].score >= GROUNDED_SCORE else "weak"
     if kind == "weak":
         lines.insert(0, "I am not sure this is what you ask for; the closest I found:")
@@ -68,9 +69,15 @@ def _one_per_document(matches: list[Match]) -> list[Match]:
 
 
 def _quotes(match: Match, count: int) -> list[str]:
-    """Return the units that carry most of the question's words, in reading order; the first ones on a tie."""
-    order = sorted(range(len(match.passage.units)), key=lambda unit: (-match.unit_weights[unit], unit))
-    return [match.passage.units[unit] for unit in sorted(order[:count])]
+    """Return the units that carry most of the question's words, in reading order; the first ones on a tie.
+
+    Who names a runbook by its title, and nothing else, is told what to check first.
+    """
+    units = match.passage.units
+    order = sorted(range(len(units)), key=lambda unit: (-match.unit_weights[unit], unit))
+    if match.by_title and (steps := match.document.first_steps) is not None:
+        units, order = steps.units, list(range(len(steps.units)))
+    return [plain(units[unit]) for unit in sorted(order[:count])]
 
 
 def _source(match: Match) -> Source:

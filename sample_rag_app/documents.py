@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Final
 
 NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+FIRST_STEPS: Final = "Check first"
 _TOPIC: Final = re.compile(r"^\*Topic: ([a-z]+)\b.*\*$")
 _ITEM: Final = re.compile(r"^(?:[-*]|\d+\.) +")
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9`\"(])")
 _HEADING: Final = re.compile(r"^#{2,6} +")
+_LINK: Final = re.compile(r"\[([^\]]*)\]\(([^)\s]*)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,9 @@ class Document:
     shipped: bool
 
     @property
-    def is_runbook(self) -> bool:
-        """Whether an alert may link here: a runbook says what to check first."""
-        return any(passage.heading == "Check first" for passage in self.passages)
+    def first_steps(self) -> Passage | None:
+        """What a runbook says to check first; None for a document that is no runbook."""
+        return next((passage for passage in self.passages if passage.heading == FIRST_STEPS), None)
 
 
 def parse_document(name: str, text: str, *, modified_seconds: float = 0.0, shipped: bool = False) -> Document:
@@ -75,17 +77,17 @@ def _passages(title: str, lines: list[str]) -> Iterator[Passage]:
 
 
 def _units(lines: list[str]) -> Iterator[str]:
-    for block in _blocks(lines):
-        if "```" in block:
+    for block, is_item in _blocks(lines):
+        if is_item or "```" in block:
             yield block
         else:
             yield from _SENTENCE_END.split(" ".join(block.split()))
 
 
-def _blocks(lines: list[str]) -> Iterator[str]:
-    """Group a section's lines into paragraphs and list items; a fence belongs to what precedes it."""
+def _blocks(lines: list[str]) -> Iterator[tuple[str, bool]]:
+    """Group a section's lines into paragraphs and list items (told apart); a fence belongs to what precedes it."""
     block: list[str] = []
-    fenced = blank = False
+    fenced = blank = is_item = False
     for line in lines:
         stripped = line.strip()
         if fenced or stripped.startswith("```"):
@@ -95,13 +97,25 @@ def _blocks(lines: list[str]) -> Iterator[str]:
             blank = True
             continue
         else:
-            if block and (_ITEM.match(stripped) or (blank and not line.startswith(" "))):
-                yield "\n".join(block)
+            item = _ITEM.match(stripped)
+            if block and (item or (blank and not line.startswith(" "))):
+                yield "\n".join(block), is_item
                 block = []
+            is_item = bool(item) if not block else is_item
             block.append(_ITEM.sub("", stripped))
         blank = False
     if block:
-        yield "\n".join(block)
+        yield "\n".join(block), is_item
+
+
+def plain(unit: str) -> str:
+    """Return a unit with every link replaced by its text."""
+    return _LINK.sub(r"\1", unit)
+
+
+def searchable(unit: str) -> str:
+    """Return a unit without its links to other documents: whoever looks for their words wants those documents."""
+    return _LINK.sub(lambda link: " " if link[2].endswith(".md") else link[1], unit)
 
 
 def read_folder(folder: Path, *, shipped: bool) -> list[Document]:

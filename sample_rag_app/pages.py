@@ -77,8 +77,8 @@ def runbook_page(document: Document) -> str:
 
 def list_page(documents: list[Document]) -> str:
     """Return the list of the shipped documents, runbooks first."""
-    runbooks = [document for document in documents if document.shipped and document.is_runbook]
-    others = [document for document in documents if document.shipped and not document.is_runbook]
+    runbooks = [document for document in documents if document.shipped and document.first_steps]
+    others = [document for document in documents if document.shipped and not document.first_steps]
     body = f"<main><h1>Runbooks</h1>{_links(runbooks)}<h2>How things work</h2>{_links(others)}</main>"
     return _page("Runbooks", f'<nav><a href="/">Ask</a></nav>{body}')
 

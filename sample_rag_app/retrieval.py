@@ -15,28 +15,34 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from sample_rag_app.documents import Document, Passage
+from sample_rag_app.documents import Document, Passage, searchable
 
 MAX_TERMS: Final = 32
-CANDIDATES: Final = 20
+CANDIDATES: Final = 30
+TITLE_BONUS: Final = 0.5  # what a document is about counts beside what it mentions
 RANK_WEIGHTS: Final = "4.0, 2.0, 1.0"  # a word in the title weighs more than one in the heading, then the body
 _WORD: Final = re.compile(r"\w+(?:[-:./]\w+)*")
-_STOP_WORDS: Final = frozenset(  # a list of 100 quoted words would be a page of punctuation
+_STOP_TEXT: Final = (
     "a about after all am an and any are as at be been before but by can cannot could did do does for from get had has "
-    "have he her here his how i if in into is it its me my need of on or our out please say says she should so "
+    "have he her here his how i if in into is it its me my need now of on or our out please say says she should so "
     "some tell than that the their them then there these they this those to too us was we were what when where which "
-    "while who whom whose why will with would you your".split()  # noqa: SIM905  as above
+    "while who whom whose why will with would you your"
 )
+_STOP_WORDS: Final = frozenset(_STOP_TEXT.split())
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A passage that fits: its document, its score from 0 to 1, and its units with each unit's weight."""
+    """A passage that fits: its document, its score from 0 to 1, and its units with each unit's weight.
+
+    `by_title` says that every word found stands in the title or heading: the question names the whole document.
+    """
 
     document: Document
     passage: Passage
     score: float
     unit_weights: tuple[float, ...]
+    by_title: bool
 
 
 class Index:
@@ -68,9 +74,11 @@ class Index:
             self._units += len(passage.units)
             self._database.execute(
                 "INSERT INTO passages(rowid, title, heading, body) VALUES (?, ?, ?, ?)",
-                (len(self._passages), document.title, passage.heading, "\n".join(passage.units)),
+                (len(self._passages), document.title, passage.heading, "\n".join(map(searchable, passage.units))),
             )
-            self._database.executemany("INSERT INTO units(body) VALUES (?)", [(unit,) for unit in passage.units])
+            self._database.executemany(
+                "INSERT INTO units(body) VALUES (?)", [(searchable(unit),) for unit in passage.units]
+            )
         self._database.commit()
 
     def __len__(self) -> int:
@@ -115,13 +123,26 @@ class Index:
         if not known:
             return []
         total = sum(weights.values())
-        matches = []
-        for row, rank in self._ranked(known):
-            found = [term for term in known if row in terms[term]]
-            matches.append((sum(weights[term] for term in found) / total, rank, row))
-        best = max(rank for _, rank, _ in matches)
-        matches.sort(key=lambda match: (match[0] + match[1] / best, match[2]), reverse=True)
-        return [self._match(row, score, known, weights) for score, _, row in matches[:limit]]
+        titled = {term: self._rows(f"{{title heading}} : {_quoted(term)}") for term in known}
+        ranked = self._ranked(known)
+        best = max(rank for _, rank in ranked)
+
+        def share(row: int, places: dict[str, set[int]]) -> float:
+            return sum(weights[term] for term in known if row in places[term]) / total
+
+        scored = [
+            (share(row, terms) + rank / best + TITLE_BONUS * share(row, titled), -row, share(row, terms))
+            for row, rank in ranked
+        ]
+        scored.sort(reverse=True)
+        return [
+            self._match(-row, score, known, weights, by_title=share(-row, titled) == score)
+            for _, row, score in scored[:limit]
+        ]
+
+    def _rows(self, expression: str) -> set[int]:
+        found = self._database.execute("SELECT rowid FROM passages WHERE passages MATCH ?", (expression,))
+        return {row for (row,) in found}
 
     def _known_terms(self, question: str) -> dict[str, set[int]]:
         """Map each informative word to the passages that have it.
@@ -132,12 +153,7 @@ class Index:
         for word in _WORD.findall(question.casefold()):
             if word in _STOP_WORDS or word in terms or len(terms) >= MAX_TERMS:
                 continue
-            rows = {
-                row
-                for (row,) in self._database.execute(
-                    "SELECT rowid FROM passages WHERE passages MATCH ?", [_quoted(word)]
-                )
-            }
+            rows = self._rows(_quoted(word))
             if rows or not any(character.isdigit() for character in word):
                 terms[word] = rows
         return terms
@@ -151,7 +167,7 @@ class Index:
         sql = f"SELECT rowid, -bm25(passages, {RANK_WEIGHTS}) AS rank FROM passages WHERE passages MATCH ? ORDER BY rank DESC LIMIT ?"  # noqa: S608, E501
         return self._database.execute(sql, (" OR ".join(map(_quoted, terms)), CANDIDATES)).fetchall()
 
-    def _match(self, row: int, score: float, terms: list[str], weights: dict[str, float]) -> Match:
+    def _match(self, row: int, score: float, terms: list[str], weights: dict[str, float], *, by_title: bool) -> Match:
         document, passage = self._passages[row - 1]
         first = self._first_unit[row - 1] + 1
         unit_weights = [0.0] * len(passage.units)
@@ -159,7 +175,7 @@ class Index:
             sql = "SELECT rowid FROM units WHERE units MATCH ? AND rowid BETWEEN ? AND ?"
             for (unit,) in self._database.execute(sql, (_quoted(term), first, first + len(passage.units) - 1)):
                 unit_weights[unit - first] += weights[term]
-        return Match(document, passage, min(score, 1.0), tuple(unit_weights))
+        return Match(document, passage, min(score, 1.0), tuple(unit_weights), by_title)
 
 
 def _quoted(word: str) -> str:
