@@ -1,0 +1,96 @@
+"""Targets to rows: scraping over HTTP, the machine's own numbers, text files, the agent's registry.
+
+Rows go to a sink callable (`Callable[[Row], None]`); this room knows neither the store nor queries. One verb everywhere:
+`await scraper.scrape(at_ms)`. Names load on first use, so that reading a configuration costs neither aiohttp nor numpy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agent.collect.cgroup import CgroupCollector
+    from agent.collect.exposition import Exposition, Metadata, parse_exposition
+    from agent.collect.inprocess import RegistryCollector
+    from agent.collect.local import Collector, LocalScraper
+    from agent.collect.process import ProcessCollector
+    from agent.collect.relabeling import relabel
+    from agent.collect.scraper import Health, ScrapeOutcome, Scraper, Sink, TargetStatus
+    from agent.collect.spec import (
+        Authorization,
+        BasicAuth,
+        RelabelAction,
+        RelabelConfig,
+        ScrapeJob,
+        StaticConfig,
+        TLSConfig,
+        job_defaults,
+    )
+    from agent.collect.system import SystemCollector
+    from agent.collect.target import DroppedTarget, Target, targets_of
+    from agent.collect.textfile import TextfileCollector
+
+_HOMES = {
+    "cgroup": ("CgroupCollector",),
+    "exposition": ("Exposition", "Metadata", "parse_exposition"),
+    "inprocess": ("RegistryCollector",),
+    "local": ("Collector", "LocalScraper"),
+    "process": ("ProcessCollector",),
+    "relabeling": ("relabel",),
+    "scraper": ("Health", "ScrapeOutcome", "Scraper", "Sink", "TargetStatus"),
+    "spec": (
+        "Authorization",
+        "BasicAuth",
+        "RelabelAction",
+        "RelabelConfig",
+        "ScrapeJob",
+        "StaticConfig",
+        "TLSConfig",
+        "job_defaults",
+    ),
+    "system": ("SystemCollector",),
+    "target": ("DroppedTarget", "Target", "targets_of"),
+    "textfile": ("TextfileCollector",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Authorization",
+    "BasicAuth",
+    "CgroupCollector",
+    "Collector",
+    "DroppedTarget",
+    "Exposition",
+    "Health",
+    "LocalScraper",
+    "Metadata",
+    "ProcessCollector",
+    "RegistryCollector",
+    "RelabelAction",
+    "RelabelConfig",
+    "ScrapeJob",
+    "ScrapeOutcome",
+    "Scraper",
+    "Sink",
+    "StaticConfig",
+    "SystemCollector",
+    "TLSConfig",
+    "Target",
+    "TargetStatus",
+    "TextfileCollector",
+    "job_defaults",
+    "parse_exposition",
+    "relabel",
+    "targets_of",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(import_module(f"agent.collect.{home}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,79 @@
+"""From the labels on a page to the labels of a series: the target's labels, honor_labels, relabeling, limits. Pure."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from agent.collect.relabeling import relabel
+from agent.collect.spec import MAX_LABEL_NAME, MAX_LABEL_VALUE, MAX_LABELS, RelabelConfig, ScrapeJob
+from agent.errors import ScrapeError
+from agent.model import Labels
+
+
+class SeriesNaming:
+    """Name the series of one target. Limits that the job sets fail the scrape; built-in ceilings leave the series out."""
+
+    def __init__(self, target_labels: Labels, job: ScrapeJob) -> None:
+        self.target_labels = target_labels
+        self._pairs = dict(target_labels.pairs)
+        self._honor = job.honor_labels
+        self._steps: Sequence[RelabelConfig] = job.metric_relabel_configs
+        self._job = job
+
+    def series(self, pairs: Sequence[tuple[str, str]]) -> tuple[Labels | None, str]:
+        """Return the series' labels, or None and why it is left out: "relabeled" or "label_too_long".
+
+        Raises ScrapeError where a limit of the job is passed.
+        """
+        if self._past_ceiling(pairs):
+            return None, "label_too_long"
+        merged = {sys.intern(name): sys.intern(value) for name, value in self._merge(dict(pairs)).items()}
+        labels: Labels | None = Labels(merged)
+        if self._steps and labels is not None:
+            labels = relabel(labels, self._steps)
+        if labels is None or not labels.name:
+            return None, "relabeled"
+        self._check_limits(labels)
+        return labels, ""
+
+    def report(self, name: str) -> Labels:
+        """Return the labels of a series about the scrape itself, such as `up`."""
+        return Labels({**self._pairs, "__name__": name})
+
+    def _merge(self, page: dict[str, str]) -> dict[str, str]:
+        if self._honor:
+            return {**self._pairs, **page}
+        clash = [name for name in page if name in self._pairs]
+        if not clash:
+            return {**page, **self._pairs}
+        merged = {name: value for name, value in page.items() if name not in self._pairs}
+        for name in sorted(clash):
+            renamed = name
+            while renamed in merged or renamed in self._pairs:
+                renamed = "exported_" + renamed
+            if page[name]:
+                merged[renamed] = page[name]
+        return {**merged, **self._pairs}
+
+    @staticmethod
+    def _past_ceiling(pairs: Sequence[tuple[str, str]]) -> bool:
+        return len(pairs) > MAX_LABELS or any(
+            len(name) > MAX_LABEL_NAME or len(value) > MAX_LABEL_VALUE for name, value in pairs
+        )
+
+    def _check_limits(self, labels: Labels) -> None:
+        job = self._job
+        if job.label_limit and len(labels) > job.label_limit:
+            raise self._exceeded(labels, f"{len(labels)} labels, label_limit is {job.label_limit}")
+        for name, value in labels.pairs if job.label_name_length_limit or job.label_value_length_limit else ():
+            if job.label_name_length_limit and len(name) > job.label_name_length_limit:
+                what = f"a label name of {len(name)} characters"
+                raise self._exceeded(labels, f"{what}, label_name_length_limit is {job.label_name_length_limit}")
+            if job.label_value_length_limit and len(value) > job.label_value_length_limit:
+                what = f"a value of {len(value)} characters in label {name[:80]}"
+                raise self._exceeded(labels, f"{what}, label_value_length_limit is {job.label_value_length_limit}")
+
+    @staticmethod
+    def _exceeded(labels: Labels, why: str) -> ScrapeError:
+        return ScrapeError(f"series {str(labels)[:120]} has {why}", reason="label_limit")

@@ -1,0 +1,203 @@
+"""What a configuration file says about scraping: jobs, targets, credentials, TLS, relabeling, under Prometheus' key names.
+
+Frozen values that `agent.schema` can read; nothing here opens a file or a socket. Durations are int milliseconds and sizes
+bytes although their names follow the file's keys. A limit of 0 means the built-in ceiling, never "without limit".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, Literal
+
+from agent.model import METRIC_NAME, Secret, compile_regex
+from agent.schema import Duration, Size, WrongValue, key
+
+DEFAULT_INTERVAL_MS: Final = 15_000
+DEFAULT_TIMEOUT_MS: Final = 10_000
+MAX_BODY_BYTES: Final = 64 * 2**20
+"""The built-in ceiling of a page after decompression; `body_size_limit` overrides it."""
+MAX_SAMPLES: Final = 500_000
+"""The built-in ceiling of samples in one page; `sample_limit` overrides it."""
+MAX_LABELS: Final = 128
+MAX_LABEL_NAME: Final = 1024
+MAX_LABEL_VALUE: Final = 16 * 1024
+"""Built-in ceilings per series; a series past them is left out and counted, the rest of its page is kept."""
+
+
+class RelabelAction(StrEnum):
+    """What a relabeling step does; the names are Prometheus'."""
+
+    REPLACE = "replace"
+    KEEP = "keep"
+    DROP = "drop"
+    KEEP_EQUAL = "keepequal"
+    DROP_EQUAL = "dropequal"
+    HASHMOD = "hashmod"
+    LABEL_MAP = "labelmap"
+    LABEL_DROP = "labeldrop"
+    LABEL_KEEP = "labelkeep"
+    LOWERCASE = "lowercase"
+    UPPERCASE = "uppercase"
+
+
+@dataclass(frozen=True, slots=True)
+class RelabelConfig:
+    """One step of relabeling, with Prometheus' defaults."""
+
+    __title__ = "relabel config"
+
+    source_labels: tuple[str, ...] = ()
+    separator: str = ";"
+    target_label: str = ""
+    regex: str = "(.*)"
+    modulus: int = 0
+    replacement: str = "$1"
+    action: RelabelAction = RelabelAction.REPLACE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "action", RelabelAction(self.action))
+        try:
+            compile_regex(self.regex)
+        except ValueError as error:
+            raise WrongValue("regex", str(error)) from error
+        needs_target = (
+            RelabelAction.REPLACE,
+            RelabelAction.HASHMOD,
+            RelabelAction.LOWERCASE,
+            RelabelAction.UPPERCASE,
+            RelabelAction.KEEP_EQUAL,
+            RelabelAction.DROP_EQUAL,
+        )
+        if self.action in needs_target and not self.target_label:
+            raise WrongValue("action", f"relabel action {self.action} needs a target_label")
+        if self.action is RelabelAction.HASHMOD and self.modulus <= 0:
+            raise WrongValue("modulus", "relabel action hashmod needs a modulus above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class BasicAuth:
+    """A user name and a password, given here or in a file that is read at each scrape."""
+
+    __title__ = "basic_auth"
+
+    username: str = ""
+    password: Secret | None = None
+    password_file: str = ""
+
+    def __post_init__(self) -> None:
+        if self.password and self.password_file:
+            raise WrongValue("password_file", "give password or password_file, not both")
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """The Authorization header: a type (Bearer) and credentials, given here or in a file."""
+
+    __title__ = "authorization"
+
+    type: str = "Bearer"
+    credentials: Secret | None = None
+    credentials_file: str = ""
+
+    def __post_init__(self) -> None:
+        if self.credentials and self.credentials_file:
+            raise WrongValue("credentials_file", "give credentials or credentials_file, not both")
+        if self.type.strip().lower() == "basic":
+            raise WrongValue("type", 'authorization type "basic" is written as basic_auth')
+
+
+@dataclass(frozen=True, slots=True)
+class TLSConfig:
+    """How to check the target's certificate and which one to show."""
+
+    __title__ = "tls_config"
+
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    server_name: str = ""
+    insecure_skip_verify: bool = False
+
+    def __post_init__(self) -> None:
+        if bool(self.cert_file) != bool(self.key_file):
+            wrong = "cert_file" if self.cert_file else "key_file"
+            raise WrongValue(wrong, "cert_file and key_file are given together or not at all")
+
+
+@dataclass(frozen=True, slots=True)
+class StaticConfig:
+    """Targets as host:port, and labels for all of them."""
+
+    __title__ = "static config"
+
+    targets: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for each in self.targets:
+            if "/" in each:
+                message = f'"{each}" is not a target; write host:port, with the path under metrics_path'
+                raise WrongValue("targets", message)
+        if METRIC_NAME in self.labels:
+            raise WrongValue("labels", f'"{METRIC_NAME}" is not a label that a target can have')
+
+
+@dataclass(frozen=True, slots=True)
+class ScrapeJob:
+    """One entry of scrape_configs. An interval or timeout of 0 stands for the global one (see `resolved`)."""
+
+    __title__ = "scrape config"
+
+    job_name: str
+    scrape_interval: Duration = 0
+    scrape_timeout: Duration = 0
+    metrics_path: str = "/metrics"
+    scheme: Literal["http", "https"] = "http"
+    honor_labels: bool = False
+    honor_timestamps: bool = True
+    follow_redirects: bool = True
+    params: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    static_configs: tuple[StaticConfig, ...] = ()
+    basic_auth: BasicAuth | None = None
+    authorization: Authorization | None = None
+    bearer_token: Secret | None = None
+    bearer_token_file: str = ""
+    tls_config: TLSConfig = key(factory=TLSConfig)
+    relabel_configs: tuple[RelabelConfig, ...] = ()
+    metric_relabel_configs: tuple[RelabelConfig, ...] = ()
+    body_size_limit: Size = 0
+    sample_limit: int = 0
+    label_limit: int = 0
+    label_name_length_limit: int = 0
+    label_value_length_limit: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.job_name:
+            raise WrongValue("job_name", "job_name is empty")
+        bearer = self.bearer_token or self.bearer_token_file
+        if sum(1 for each in (self.basic_auth, self.authorization, bearer) if each) > 1:
+            wrong = "authorization" if self.authorization else "basic_auth"
+            raise WrongValue(wrong, "give one of basic_auth, authorization, bearer_token, bearer_token_file")
+        if self.scrape_interval and self.scrape_timeout > self.scrape_interval:
+            raise WrongValue("scrape_timeout", "scrape_timeout is longer than scrape_interval")
+
+    def resolved(self, interval_ms: int = DEFAULT_INTERVAL_MS, timeout_ms: int = DEFAULT_TIMEOUT_MS) -> ScrapeJob:
+        """Return the job with the global interval and timeout filled in; the timeout never passes the interval."""
+        interval = self.scrape_interval or interval_ms
+        return dataclasses.replace(
+            self, scrape_interval=interval, scrape_timeout=self.scrape_timeout or min(timeout_ms, interval)
+        )
+
+    def credentials(self) -> Authorization | None:
+        """Return authorization, whichever of its two spellings was used."""
+        if self.authorization is None and (self.bearer_token or self.bearer_token_file):
+            return Authorization(credentials=self.bearer_token, credentials_file=self.bearer_token_file)
+        return self.authorization
+
+
+def job_defaults(**overrides: Any) -> ScrapeJob:
+    """Return the job behind `--target HOST:PORT`: every default, resolved, with `overrides` laid on top."""
+    return ScrapeJob(**{"job_name": "default", **overrides}).resolved()
