@@ -1,0 +1,67 @@
+"""Joins the routes to one aiohttp application. A path that exists answers a wrong method with 405, never with 404."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from agent.telemetry import Telemetry
+from agent.web import acks, catalogue, management, page, queries, states
+from agent.web.handles import Handles
+from agent.web.room import ROOM, Room
+from agent.web.surroundings import MIDDLEWARES, Handler, add_headers
+
+MOST_BODY_BYTES: Final = 1 << 20
+_FINGERPRINT: Final = "{fingerprint:[0-9a-f]{16}}"
+
+QUERY_ROUTES: Final[tuple[tuple[str, Handler], ...]] = (
+    ("/api/v1/query", queries.query),
+    ("/api/v1/query_range", queries.query_range),
+    ("/api/v1/query_exemplars", queries.query_exemplars),
+    ("/api/v1/labels", catalogue.labels),
+    ("/api/v1/series", catalogue.series),
+)
+"""Served to GET and to POST with a form."""
+
+ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
+    ("GET", "/api/v1/label/{name}/values", catalogue.label_values),
+    ("GET", "/api/v1/metadata", catalogue.metadata),
+    ("GET", "/api/v1/rules", states.rules),
+    ("GET", "/api/v1/alerts", states.alerts),
+    ("GET", f"/api/v1/alerts/{_FINGERPRINT}", acks.detail),
+    ("POST", f"/api/v1/alerts/{_FINGERPRINT}/ack", acks.acknowledge),
+    ("GET", "/api/v1/targets", states.targets),
+    ("GET", "/api/v1/status/buildinfo", states.buildinfo),
+    ("GET", "/-/healthy", management.healthy),
+    ("GET", "/-/ready", management.ready),
+    ("POST", "/-/reload", management.reload),
+    ("PUT", "/-/reload", management.reload),
+    ("GET", "/metrics", management.metrics),
+    ("GET", "/", page.first_page),
+    ("GET", "/alert/{fingerprint}", page.alert_page),
+    ("POST", "/alert/{fingerprint}/ack", page.acknowledge),
+    ("GET", "/runbooks", page.to_runbooks),
+    ("GET", "/runbooks/", page.runbook_list),
+    ("GET", "/runbooks/{name:[A-Za-z0-9][A-Za-z0-9._-]*}", page.runbook_page),
+)
+
+
+def create_app(handles: Handles, *, telemetry: Telemetry | None = None, external_url: str = "") -> web.Application:
+    """Return the application that serves the agent behind `handles`.
+
+    `external_url` is the address by which browsers reach it; pages of that origin may acknowledge and reload. To serve
+    under a path prefix, add it as a sub-application there.
+    """
+    made = web.Application(middlewares=MIDDLEWARES, client_max_size=MOST_BODY_BYTES)
+    made[ROOM] = Room(handles, telemetry or Telemetry(), external_url)
+    for path, handler in QUERY_ROUTES:
+        made.router.add_get(path, handler)
+        made.router.add_post(path, handler)
+    for method, path, handler in ROUTES:
+        if method == "GET":
+            made.router.add_get(path, handler)
+        else:
+            made.router.add_route(method, path, handler)
+    made.on_response_prepare.append(add_headers)
+    return made

@@ -1,0 +1,318 @@
+"""What the room shows: frozen values that `app` fills from the engines. They hold no logic beyond picking a label.
+
+Times are int milliseconds since the epoch, durations int milliseconds, fingerprints 16 hex digits. Nothing in here may be
+a secret: every field can end up in an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from agent.model import Labels
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series of a matrix: `timestamps` int64 and `values` float64, both of shape (n,), rising, nothing missing.
+
+    Series that share their steps should share the `timestamps` array; nothing depends on it.
+    """
+
+    labels: Labels
+    timestamps: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """The result of a range query, or of an instant query for a range selector, in the order to show."""
+
+    series: Sequence[Series]
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """The result of an instant query: `labels[i]` has `values[i]` at `timestamp_ms`, in the order to show."""
+
+    labels: Sequence[Labels]
+    values: NDArray[np.float64]
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A number without labels."""
+
+    timestamp_ms: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A PromQL string literal."""
+
+    timestamp_ms: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryAnswer:
+    """A result with what the engine has to say about it, each a whole sentence with its place."""
+
+    result: Vector | Matrix | Scalar | Text
+    warnings: Sequence[str] = ()
+    infos: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOptions:
+    """What a client asks beyond the query itself; None leaves it to the engine."""
+
+    timeout_ms: int | None = None
+    lookback_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricMetadata:
+    """What targets say of a metric: its type (counter, gauge, …), its HELP and its UNIT."""
+
+    type: str
+    help: str
+    unit: str = ""
+
+
+class AlertState(StrEnum):
+    """Where an alert stands."""
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Somebody said: I have it."""
+
+    by: str
+    at_ms: int
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """One alert. `active_at_ms` is when its condition first held, `fired_at_ms` when it fired (0: not yet).
+
+    `suppressed` says in words why nobody is told (silenced by …, inhibited by …), "" where nothing holds it back.
+    """
+
+    labels: Labels
+    annotations: Labels
+    state: AlertState
+    active_at_ms: int
+    value: float
+    fired_at_ms: int = 0
+    resolved_at_ms: int = 0
+    keep_firing_since_ms: int = 0
+    acknowledgement: Acknowledgement | None = None
+    suppressed: str = ""
+    fingerprint: str = field(init=False, compare=False, default="")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fingerprint", self.labels.fingerprint())
+
+    @property
+    def name(self) -> str:
+        """The alertname label."""
+        return self.labels.get("alertname") or "unnamed alert"
+
+    @property
+    def severity(self) -> str:
+        """The severity label, "" where it has none."""
+        return self.labels.get("severity")
+
+    @property
+    def summary(self) -> str:
+        """One line on what is wrong: the summary, else the description's first line, else the name."""
+        text = self.annotations.get("summary") or self.annotations.get("description")
+        return text.strip().partition("\n")[0] or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step of an alert's life, with the value the expression had then and why it was taken."""
+
+    at_ms: int
+    before: AlertState
+    after: AlertState
+    value: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one target. `state` is the outbox's word (pending, sent, delivered, failed, superseded, …).
+
+    `target` is what may be shown of the address; `detail` is the provider's last answer or error.
+    """
+
+    at_ms: int
+    channel: str
+    target: str
+    state: str
+    reason: str = ""
+    person: str = ""
+    attempts: int = 0
+    provider_id: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What will happen, in words (`SMS to bob`), and when; `at_ms` 0 means as soon as it can be."""
+
+    at_ms: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDetail:
+    """All that is known of one alert, for its page and `GET /api/v1/alerts/{fingerprint}`.
+
+    `condition` is the comparison at the expression's end where it has one (`> 0.05`). `next_steps` is what happens unless
+    somebody acknowledges or it resolves; `people` are the names to offer for an acknowledgement.
+    """
+
+    alert: AlertView
+    expression: str = ""
+    condition: str = ""
+    for_ms: int = 0
+    group: str = ""
+    file: str = ""
+    transitions: Sequence[Transition] = ()
+    deliveries: Sequence[Delivery] = ()
+    next_steps: Sequence[NextStep] = ()
+    people: Sequence[str] = ()
+
+
+class RuleHealth(StrEnum):
+    """How a rule's last evaluation went."""
+
+    OK = "ok"
+    ERROR = "err"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """One rule; `alerting` tells an alerting rule from a recording one, for which `alerts` stays empty."""
+
+    name: str
+    query: str
+    alerting: bool
+    labels: Labels = field(default_factory=Labels)
+    annotations: Labels = field(default_factory=Labels)
+    for_ms: int = 0
+    keep_firing_for_ms: int = 0
+    health: RuleHealth = RuleHealth.UNKNOWN
+    last_error: str = ""
+    last_evaluation_ms: int = 0
+    evaluation_seconds: float = 0.0
+    alerts: Sequence[AlertView] = ()
+
+    @property
+    def state(self) -> AlertState:
+        """The worst state among the rule's alerts."""
+        states = {alert.state for alert in self.alerts}
+        return next((each for each in (AlertState.FIRING, AlertState.PENDING) if each in states), AlertState.INACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGroupView:
+    """One group of a rule file."""
+
+    name: str
+    file: str
+    interval_ms: int
+    rules: Sequence[RuleView]
+    limit: int = 0
+    last_evaluation_ms: int = 0
+    evaluation_seconds: float = 0.0
+
+
+class TargetHealth(StrEnum):
+    """What the last scrape found."""
+
+    UP = "up"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetView:
+    """One scrape target. `url` must come without credentials."""
+
+    job: str
+    url: str
+    labels: Labels
+    health: TargetHealth
+    discovered: Labels = field(default_factory=Labels)
+    last_error: str = ""
+    last_scrape_ms: int = 0
+    last_scrape_seconds: float = 0.0
+    interval_ms: int = 15_000
+    timeout_ms: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class BuildInfo:
+    """Answer of /api/v1/status/buildinfo.
+
+    `compatible_version` is the Prometheus release whose API this is: Grafana chooses its requests by it. Our own name and
+    version stand in `revision` and `branch`.
+    """
+
+    compatible_version: str
+    version: str
+    python_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class StorageView:
+    """What the store holds. `limit_bytes` 0 means no bound, `oldest_ms` 0 means nothing is kept yet."""
+
+    series: int
+    samples: int
+    bytes: int
+    limit_bytes: int = 0
+    oldest_ms: int = 0
+    retention_ms: int = 0
+    dropped_samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelView:
+    """One way to tell people. `trouble` says why it cannot be used now, "" where it can."""
+
+    name: str
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the first page shows beside targets, rules and alerts. `notices` are sentences that deserve attention."""
+
+    version: str
+    started_ms: int
+    storage: StorageView
+    channels: Sequence[ChannelView] = ()
+    notices: Sequence[str] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Title → address, such as the dashboards."""
