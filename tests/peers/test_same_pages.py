@@ -94,7 +94,7 @@ def both(tmp_path_factory, peer):
     prometheus = peer("prometheus", "prometheus")
     folder = tmp_path_factory.mktemp("same-pages")
     last_ms = int(time.time() * 1000) - 20_000
-    target = TurningPages(make_pages(PAGES, last_ms), ("Prometheus/", "Burnline/"))
+    target = TurningPages(make_pages(PAGES, last_ms), ("Prometheus/", "burnline/"))
     ours, theirs = free_port(), free_port()
     scrape = (
         "  scrape_interval: 100ms\n  scrape_timeout: 100ms\nscrape_configs:\n- job_name: pages\n"
@@ -110,7 +110,9 @@ def both(tmp_path_factory, peer):
         running(their_command, theirs, "/-/ready", folder / "prometheus.log"),
         running(our_command, ours, "/-/ready", folder / "burnline.log"),
     ):
-        assert target.finished.wait(60), f"stuck at page {target.number} of {PAGES}: {(folder / 'burnline.log').read_text()[-2000:]}"
+        assert target.finished.wait(60), (
+            f"stuck at page {target.number} of {PAGES}: {(folder / 'burnline.log').read_text()[-2000:]}"
+        )
         deadline = time.monotonic() + 10
         for port in (ours, theirs):
             while not _has(port, last_ms) and time.monotonic() < deadline:

@@ -1,0 +1,22 @@
+"""From the engine's results to the page's views: the one place where the two rooms' values meet. Pure."""
+
+from __future__ import annotations
+
+from agent import query, web
+
+
+def query_answer(result: query.Result) -> web.QueryAnswer:
+    """Return an engine's result as the web room answers it."""
+    return web.QueryAnswer(_value(result.value), result.warnings, result.infos)
+
+
+def _value(value: query.Value) -> web.Vector | web.Matrix | web.Scalar | web.Text:
+    match value:
+        case query.Scalar(timestamp_ms, number):
+            return web.Scalar(timestamp_ms, number)
+        case query.String(timestamp_ms, text):
+            return web.Text(timestamp_ms, text)
+        case query.Vector(timestamp_ms, labels, values):
+            return web.Vector(labels, values, timestamp_ms)
+        case _:
+            return web.Matrix([web.Series(each.labels, each.timestamps, each.values) for each in value])

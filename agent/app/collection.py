@@ -1,0 +1,120 @@
+"""What is being collected: a task per target, per machine and for the agent itself; a reload touches only what changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from agent.collect import (
+    Collector,
+    LocalScraper,
+    Metadata,
+    ProcessCollector,
+    RegistryCollector,
+    Scraper,
+    Sink,
+    SystemCollector,
+    TargetStatus,
+    TextfileCollector,
+    targets_of,
+)
+from agent.config import Config
+from agent.errors import InvalidInput
+from agent.model import Labels
+from agent.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    scraper: Scraper | LocalScraper
+    task: asyncio.Task[None]
+
+
+class Collection:
+    """All running collectors. `apply` starts, keeps or ends them to fit a configuration."""
+
+    def __init__(self, *, sink: Sink, telemetry: Telemetry, session: aiohttp.ClientSession) -> None:
+        self._sink, self._telemetry, self._session = sink, telemetry, session
+        self._running: dict[str, _Running] = {}
+
+    def plan(self, config: Config) -> dict[str, Callable[[], Scraper | LocalScraper]]:
+        """Return how each collector would be made, by its identity; raise InvalidInput where a target is impossible."""
+        wanted: dict[str, Callable[[], Scraper | LocalScraper]] = {}
+        settings = config.file.global_
+        for job in config.file.scrape_configs:
+            try:
+                targets, _ = targets_of(job.resolved(settings.scrape_interval, settings.scrape_timeout))
+            except ValueError as error:
+                raise InvalidInput(f"{config.source}: {error}") from error
+            for target in targets:
+                wanted[f"{target.key} {target.job!r}"] = lambda target=target: self._scraper(target)  # type: ignore[misc]
+        system = config.file.system
+        instance = f"{config.host}:{config.port}"
+        interval = system.interval or settings.scrape_interval
+        if system.enabled:
+            wanted[f"node {system!r} {interval}"] = lambda: self._local("node", instance, _machine(config), interval)
+        own: list[Collector] = [RegistryCollector(self._telemetry.registry)]
+        every = settings.scrape_interval
+        wanted[f"burnline {instance} {every}"] = lambda: self._local("burnline", instance, own, every)
+        return wanted
+
+    def apply(self, wanted: Mapping[str, Callable[[], Scraper | LocalScraper]], at_ms: int) -> None:
+        """End what is no longer wanted, with staleness markers; keep what is; start what is new."""
+        for key in [key for key in self._running if key not in wanted]:
+            ended = self._running.pop(key)
+            ended.task.cancel()
+            ended.scraper.retire(at_ms)
+        for key, make in wanted.items():
+            if key not in self._running:
+                scraper = make()
+                self._running[key] = _Running(scraper, asyncio.create_task(scraper.run(), name=f"collect {key[:60]}"))
+
+    async def scrape_local(self, at_ms: int) -> None:
+        """Read the machine and the agent once now, so that the first page has something to show."""
+        for each in self._running.values():
+            if isinstance(each.scraper, LocalScraper):
+                await each.scraper.scrape(at_ms)
+
+    async def stop(self) -> None:
+        """Cancel the tasks; no staleness markers, as after a stop of Prometheus."""
+        for each in self._running.values():
+            each.task.cancel()
+        await asyncio.gather(*(each.task for each in self._running.values()), return_exceptions=True)
+        self._running.clear()
+
+    def statuses(self) -> list[TargetStatus]:
+        """Return how each target is, remote ones first."""
+        ordered = sorted(self._running.values(), key=lambda each: isinstance(each.scraper, LocalScraper))
+        return [each.scraper.status for each in ordered]
+
+    def metadata(self) -> dict[str, list[Metadata]]:
+        """Return what the targets say of each metric, each wording once."""
+        found: dict[str, list[Metadata]] = {}
+        for each in self._running.values():
+            for name, metadata in each.scraper.metadata.items():
+                known = found.setdefault(name, [])
+                if metadata not in known:
+                    known.append(metadata)
+        return found
+
+    def _scraper(self, target: Any) -> Scraper:
+        return Scraper(target, session=self._session, sink=self._sink, telemetry=self._telemetry)
+
+    def _local(self, job: str, instance: str, collectors: list[Collector], interval_ms: int) -> LocalScraper:
+        labels = Labels.of(job=job, instance=instance)
+        return LocalScraper(labels, collectors, sink=self._sink, interval_ms=interval_ms, telemetry=self._telemetry)
+
+
+def _machine(config: Config) -> list[Collector]:
+    system = config.file.system
+    collectors: list[Collector] = [SystemCollector(cgroup_root=config.under(system.cgroup_root))]
+    if system.pid is not None or system.pid_file:
+        pid_file = config.under(system.pid_file) if system.pid_file else None
+        collectors.append(ProcessCollector(pid=system.pid or 0, pid_file=pid_file))
+    if system.textfile_directory:
+        collectors.append(TextfileCollector(config.under(system.textfile_directory)))
+    return collectors
