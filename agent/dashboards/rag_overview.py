@@ -116,7 +116,7 @@ def _strip() -> list[panels.Panel]:
         panels.single(
             About(
                 "Alerts Firing",
-                "Critical and warning alerts that fire now, of this service and its machine; the table below names them.",
+                "Critical and warning alerts that fire now, whatever they watch. The table at the end names them.",
                 "short",
                 0,
             ),
