@@ -41,7 +41,16 @@ class SchemaError(InvalidInput):
 
 
 class TemplateError(InvalidInput):
-    """Say what is wrong in a template: at parse time a reason to refuse the file, at run time visible text."""
+    """Say what is wrong in a template: at parse time a reason to refuse the file, at run time visible text.
+
+    With `name`, the text begins as Go's: `template: name:line:column: `; both count from 1, columns in characters.
+    """
+
+    def __init__(self, message: str, *, name: str = "", line: int = 1, column: int = 1) -> None:
+        self.message = message
+        self.line = line
+        self.column = column
+        super().__init__(f"template: {name}:{line}:{column}: {message}" if name else message)
 
 
 class QueryError(InvalidInput):

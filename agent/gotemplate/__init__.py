@@ -1,0 +1,15 @@
+"""Go's text/template as an interpreter: rule annotations and labels, and Alertmanager's text fields.
+
+`parse` refuses what Go refuses, with line and column; rendering is bounded in steps, depth and output. Prometheus' functions
+are the table `PROMETHEUS`, bound to an instant and a query by `bind`. It knows no rules, no queries and no clock.
+"""
+
+from __future__ import annotations
+
+from agent.gotemplate.builtins import Function
+from agent.gotemplate.interpreter import Limits
+from agent.gotemplate.prometheus import PROMETHEUS, bind
+from agent.gotemplate.template import Template, parse
+from agent.gotemplate.values import AnyMap, Struct, Value
+
+__all__ = ["PROMETHEUS", "AnyMap", "Function", "Limits", "Struct", "Template", "Value", "bind", "parse"]

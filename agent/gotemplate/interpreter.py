@@ -1,0 +1,352 @@
+"""Run a parsed template over its data: Go's evaluation rules, within limits on steps, depth and output.
+
+What goes wrong raises TemplateError in Go's words (`executing "name" at <.Labels.x>: …`) with the place in the template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from agent.errors import TemplateError
+from agent.gotemplate.builtins import SHORT_CIRCUIT, Function, map_entry
+from agent.gotemplate.formatting import to_text
+from agent.gotemplate.lexer import Source
+from agent.gotemplate.nodes import (
+    Action,
+    Branch,
+    Call,
+    Chain,
+    Command,
+    Constant,
+    Dot,
+    Fields,
+    Identifier,
+    Jump,
+    Nil,
+    Node,
+    Pipeline,
+    Text,
+    Variable,
+)
+from agent.gotemplate.parser import Definitions
+from agent.gotemplate.values import MISSING, Struct, Value, is_list, is_true, sorted_items, type_name
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one rendering may do: characters of output (and of any one value), steps, templates inside templates."""
+
+    output: int = 1_000_000
+    steps: int = 300_000
+    depth: int = 100
+
+
+class _Signal(Enum):
+    BREAK = auto()
+    CONTINUE = auto()
+
+
+_NO_VALUE: Final = object()
+"""Marks that no value comes through the pipe; nil is a value."""
+_KIND_NAMES: Final = {"string": str, "float64": float, "int": int, "bool": bool}
+
+
+def execute(
+    source: Source,
+    definitions: Definitions,
+    functions: Mapping[str, Function],
+    limits: Limits,
+    data: Value,
+    variables: Mapping[str, Value],
+) -> str:
+    """Return what the template called `source.name` among `definitions` prints; raise TemplateError."""
+    return _Interpreter(source, definitions, functions, limits).run(data, variables)
+
+
+class _Interpreter:
+    """One rendering. It is used once: it counts what it does against its limits."""
+
+    def __init__(
+        self, source: Source, definitions: Definitions, functions: Mapping[str, Function], limits: Limits
+    ) -> None:
+        self.source = source
+        self.definitions = definitions
+        self.functions = functions
+        self.limits = limits
+        self.name = source.name
+        self.variables: list[tuple[str, Value]] = []
+        self.output: list[str] = []
+        self.length = 0
+        self.steps = 0
+        self.depth = 0
+
+    def run(self, data: Value, variables: Mapping[str, Value]) -> str:
+        """Return the output of the main template."""
+        self.variables = [("$", data), *variables.items()]
+        try:
+            self.walk_all(data, self.definitions.get(self.name, ()))
+        except RecursionError:
+            raise self.error(None, "nested too deeply to be run") from None
+        return "".join(self.output)
+
+    # --- failing and counting ---
+
+    def error(self, node: Node | None, message: str) -> TemplateError:
+        where = f'executing "{self.name}"'
+        if node is not None:
+            shown = self.source.text[node.start : node.end]
+            where += f" at <{shown if len(shown) <= 20 else shown[:20] + '...'}>"
+        return self.source.error(node.start if node else 0, f"{where}: {message}")
+
+    def step(self, node: Node) -> None:
+        self.steps += 1
+        if self.steps > self.limits.steps:
+            raise self.error(node, f"stopped after {self.limits.steps} steps")
+
+    def bounded(self, node: Node, value: Value) -> Value:
+        if isinstance(value, str | list | tuple) and len(value) > self.limits.output:
+            raise self.error(node, f"a value longer than {self.limits.output} characters")
+        return value
+
+    def write(self, node: Node, text: str) -> None:
+        self.length += len(text)
+        if self.length > self.limits.output:
+            raise self.error(node, f"the output is longer than {self.limits.output} characters")
+        self.output.append(text)
+
+    # --- nodes that print ---
+
+    def walk_all(self, dot: Value, nodes: Sequence[Node]) -> _Signal | None:
+        for node in nodes:
+            signal = self.walk(dot, node)
+            if signal is not None:
+                return signal
+        return None
+
+    def walk(self, dot: Value, node: Node) -> _Signal | None:
+        self.step(node)
+        match node:
+            case Text():
+                self.write(node, node.text)
+            case Action():
+                value = self.pipeline(dot, node.pipeline)
+                if not node.pipeline.declares:
+                    self.print(node.pipeline, value)
+            case Branch(word="range"):
+                self.range(dot, node)
+            case Branch():
+                return self.branch(dot, node)
+            case Call():
+                self.call_template(dot, node)
+            case Jump():
+                return _Signal.BREAK if node.word == "break" else _Signal.CONTINUE
+        return None
+
+    def print(self, node: Pipeline, value: Value) -> None:
+        if callable(value):
+            raise self.error(node, "can't print a function")
+        self.write(node, to_text(value))
+
+    def branch(self, dot: Value, node: Branch) -> _Signal | None:
+        mark = len(self.variables)
+        value = self.pipeline(dot, node.pipeline)
+        chosen = node.then if is_true(value) else node.otherwise
+        inner = value if node.word == "with" and chosen is node.then else dot
+        signal = self.walk_all(inner, chosen)
+        del self.variables[mark:]
+        return signal
+
+    def range(self, dot: Value, node: Branch) -> None:
+        mark = len(self.variables)
+        pipeline = node.pipeline
+        value = self.pipeline(dot, pipeline, declare=False)
+        went = False
+        inside = len(self.variables)
+        for key, element in self.elements(pipeline, value):
+            went = True
+            self.step(pipeline)
+            names = pipeline.declares
+            given = (element,) if len(names) == 1 else (key, element)
+            for name, each in zip(names, given, strict=False):
+                self.assign(name, each) if pipeline.assigns else self.variables.append((name, each))
+            signal = self.walk_all(element, node.then)
+            del self.variables[inside:]
+            if signal is _Signal.BREAK:
+                break
+        if not went:
+            self.walk_all(dot, node.otherwise)
+        del self.variables[mark:]
+
+    def elements(self, node: Pipeline, value: Value) -> Iterator[tuple[Value, Value]]:
+        if value is None or value is MISSING:
+            return iter(())
+        if isinstance(value, Mapping):
+            return iter(sorted_items(value))
+        if is_list(value):
+            return iter(enumerate(value))
+        if isinstance(value, int) and not isinstance(value, bool):
+            return ((index, index) for index in range(value))
+        raise self.error(node, f"range can't iterate over {to_text(value)}")
+
+    def call_template(self, dot: Value, node: Call) -> None:
+        body = self.definitions.get(node.name)
+        if body is None:
+            raise self.error(node, f'template "{node.name}" not defined')
+        if self.depth >= self.limits.depth:
+            raise self.error(node, f"exceeded maximum template depth ({self.limits.depth})")
+        argument = self.pipeline(dot, node.pipeline) if node.pipeline else None
+        outer = self.variables, self.name
+        self.variables, self.name = [("$", argument)], node.name
+        self.depth += 1
+        self.walk_all(argument, body)
+        self.depth -= 1
+        self.variables, self.name = outer
+
+    # --- pipelines ---
+
+    def pipeline(self, dot: Value, node: Pipeline, *, declare: bool = True) -> Value:
+        value: Value = _NO_VALUE
+        for command in node.commands:
+            value = self.command(dot, command, value)
+        if declare:
+            for name in node.declares:
+                if node.assigns:
+                    self.assign(name, value)
+                else:
+                    self.variables.append((name, value))
+        return value
+
+    def assign(self, name: str, value: Value) -> None:
+        for index in range(len(self.variables) - 1, -1, -1):
+            if self.variables[index][0] == name:
+                self.variables[index] = (name, value)
+                return
+
+    def command(self, dot: Value, node: Command, final: Value) -> Value:
+        self.step(node)
+        first, arguments = node.operands[0], node.operands[1:]
+        match first:
+            case Identifier():
+                return self.function(dot, first, arguments, final, node)
+            case Fields():
+                return self.chain(dot, dot, first, first.names, arguments, final)
+            case Variable() if first.names:
+                return self.chain(dot, self.variable(first), first, first.names, arguments, final)
+            case Chain():
+                return self.chain(dot, self.operand(dot, first.of), first, first.names, arguments, final)
+            case Nil():
+                raise self.error(first, "nil is not a command")
+        if arguments or final is not _NO_VALUE:
+            raise self.error(first, f"can't give argument to non-function {self.source.text[first.start : first.end]}")
+        return self.operand(dot, first)
+
+    def operand(self, dot: Value, node: Node) -> Value:
+        self.step(node)
+        match node:
+            case Dot():
+                return dot
+            case Nil():
+                return None
+            case Constant():
+                return node.value
+            case Pipeline():
+                return self.pipeline(dot, node)
+            case Fields():
+                return self.chain(dot, dot, node, node.names, (), _NO_VALUE)
+            case Variable():
+                return self.chain(dot, self.variable(node), node, node.names, (), _NO_VALUE)
+            case Chain():
+                return self.chain(dot, self.operand(dot, node.of), node, node.names, (), _NO_VALUE)
+            case Identifier():
+                return self.function(dot, node, (), _NO_VALUE, node)
+        raise self.error(node, "not a value")
+
+    def variable(self, node: Variable) -> Value:
+        for name, value in reversed(self.variables):
+            if name == node.name:
+                return value
+        raise self.error(node, f"undefined variable: {node.name}")
+
+    # --- fields and calls ---
+
+    def chain(
+        self, dot: Value, value: Value, node: Node, names: Sequence[str], arguments: Sequence[Node], final: Value
+    ) -> Value:
+        for name in names[:-1]:
+            value = self.field(dot, value, node, name, (), _NO_VALUE)
+        return self.field(dot, value, node, names[-1], arguments, final) if names else value
+
+    def field(self, dot: Value, value: Value, node: Node, name: str, arguments: Sequence[Node], final: Value) -> Value:
+        methods = value.methods if isinstance(value, Struct) else getattr(value, "go_methods", {})
+        if name in methods:
+            given = [self.operand(dot, each) for each in arguments] + ([] if final is _NO_VALUE else [final])
+            return self.protect(node, name, methods[name], given)
+        if value is None or value is MISSING:
+            return MISSING
+        has_arguments = bool(arguments) or final is not _NO_VALUE
+        if isinstance(value, Struct) and name in value.fields:
+            if has_arguments:
+                raise self.error(node, f"{name} has arguments but cannot be invoked as function")
+            return value.fields[name]
+        if isinstance(value, Mapping):
+            if has_arguments:
+                raise self.error(node, f"{name} is not a method but has arguments")
+            return map_entry(value, name)
+        raise self.error(node, f"can't evaluate field {name} in type {type_name(value)}")
+
+    def function(self, dot: Value, node: Identifier, arguments: Sequence[Node], final: Value, whole: Node) -> Value:
+        function = self.functions.get(node.name)
+        if function is None:
+            raise self.error(node, f'"{node.name}" is not a defined function')
+        count, least = len(arguments) + (final is not _NO_VALUE), len(function.takes)
+        if function.rest and count < least:
+            raise self.error(node, f"wrong number of args for {node.name}: want at least {least} got {count}")
+        if not function.rest and count != least:
+            raise self.error(node, f"wrong number of args for {node.name}: want {least} got {count}")
+        if node.name in SHORT_CIRCUIT:
+            return self.short_circuit(dot, node.name == "or", arguments, final)
+        kinds = function.takes + (function.rest,) * (count - least)
+        given = [self.argument(dot, each, kind) for each, kind in zip(arguments, kinds, strict=False)]
+        if final is not _NO_VALUE:
+            given.append(self.fitting(node, final, kinds[-1]))
+        return self.protect(whole, node.name, function.call, given)
+
+    def short_circuit(self, dot: Value, stops_at: bool, arguments: Sequence[Node], final: Value) -> Value:
+        value: Value = None
+        for node in arguments:
+            value = self.operand(dot, node)
+            if is_true(value) == stops_at:
+                return value
+        return value if final is _NO_VALUE else final
+
+    def argument(self, dot: Value, node: Node, kind: str) -> Value:
+        if isinstance(node, Constant):
+            value = node.value
+            if kind == "float64" and type(value) is int:
+                return float(value)
+            if kind in _KIND_NAMES and type(value) is not _KIND_NAMES[kind]:
+                words = {"float64": "float", "int": "integer"}.get(kind, kind)
+                raise self.error(node, f"expected {words}; found {self.source.text[node.start : node.end]}")
+            return value
+        return self.fitting(node, self.operand(dot, node), kind)
+
+    def fitting(self, node: Node, value: Value, kind: str) -> Value:
+        if value is MISSING:
+            value = None
+        if kind not in _KIND_NAMES or type(value) is _KIND_NAMES[kind]:
+            return value
+        if value is None:
+            raise self.error(node, f"invalid value; expected {kind}")
+        raise self.error(node, f"wrong type for value; expected {kind}; got {type_name(value)}")
+
+    def protect(self, node: Node, name: str, function: Callable[..., Value], given: Sequence[Value]) -> Value:
+        """Call a function; what it refuses becomes a TemplateError with the place of the call."""
+        try:
+            return self.bounded(node, function(*given))
+        except TemplateError:
+            raise
+        except (ValueError, TypeError, OverflowError, ArithmeticError) as error:
+            raise self.error(node, f"error calling {name}: {error}") from error

@@ -1,0 +1,61 @@
+"""A parsed template, ready to be rendered any number of times with other data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from agent.gotemplate.builtins import BUILTINS, Function
+from agent.gotemplate.interpreter import Limits, execute
+from agent.gotemplate.lexer import LEFT, Source
+from agent.gotemplate.parser import Definitions, parse_nodes
+from agent.gotemplate.values import Value
+
+_NOTHING: Mapping[str, Function] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template and the templates it defines; immutable, rendering leaves no trace in it."""
+
+    source: Source
+    definitions: Definitions = field(repr=False)
+    functions: Mapping[str, Function] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The name that errors show."""
+        return self.source.name
+
+    @property
+    def is_plain(self) -> bool:
+        """Say whether the template has no action, so that its output is its text."""
+        return LEFT not in self.source.text
+
+    def render(
+        self,
+        data: Value,
+        variables: Mapping[str, Value] | None = None,
+        functions: Mapping[str, Function] | None = None,
+        limits: Limits | None = None,
+    ) -> str:
+        """Return the output; raise TemplateError with the place where running it failed.
+
+        `variables` hold what was named when parsing (names with their `$`); `functions` replace those given then.
+        """
+        if self.is_plain:
+            return self.source.text
+        known = {**BUILTINS, **self.functions, **(functions or _NOTHING)}
+        return execute(self.source, self.definitions, known, limits or Limits(), data, variables or {})
+
+
+def parse(
+    text: str, name: str, functions: Mapping[str, Function] | None = None, variables: Iterable[str] = ()
+) -> Template:
+    """Parse a template that may use Go's builtins, `functions` and `variables` (`$labels`); raise TemplateError."""
+    source = Source(name, text)
+    functions = functions or _NOTHING
+    if LEFT not in text:
+        return Template(source, {}, functions)
+    names = {**BUILTINS, **functions}.keys()
+    return Template(source, parse_nodes(source, names, list(variables)), functions)
