@@ -106,10 +106,10 @@ class Load:
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             number = 0
             while not stop.is_set() and not (limit and number >= limit):
-                due = begin + number / self._rate
-                if duration_seconds and due - begin >= duration_seconds:
+                since_begin = number / self._rate
+                if duration_seconds and since_begin >= duration_seconds:
                     break
-                if (wait := due - loop.time()) > 0 and await _stopped_within(stop, wait):
+                if (wait := begin + since_begin - loop.time()) > 0 and await _stopped_within(stop, wait):
                     break
                 self._start(session, next(self._plan))
                 number += 1

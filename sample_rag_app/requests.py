@@ -91,7 +91,7 @@ def decode(body: bytes, kind: type[Body]) -> Body:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"the body does not fit: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"the body is no JSON object: {error}") from error
 
 
@@ -99,7 +99,7 @@ def decode_documents(body: bytes) -> list[DocumentBody]:
     """Read one document, or several under `documents`."""
     try:
         several = isinstance(fields := msgspec.json.decode(body), dict) and "documents" in fields
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"the body is no JSON object: {error}") from error
     return decode(body, DocumentsBody).bodies() if several else [decode(body, DocumentBody)]
 

@@ -23,10 +23,10 @@ TITLE_BONUS: Final = 0.5  # what a document is about counts beside what it menti
 RANK_WEIGHTS: Final = "4.0, 2.0, 1.0"  # a word in the title weighs more than one in the heading, then the body
 _WORD: Final = re.compile(r"\w+(?:[-:./]\w+)*")
 _STOP_TEXT: Final = (
-    "a about after all am an and any are as at be been before but by can cannot could did do does for from get had has "
-    "have he her here his how i if in into is it its me my need now of on or our out please say says she should so "
-    "some tell than that the their them then there these they this those to too us was we were what when where which "
-    "while who whom whose why will with would you your"
+    "a about after all am an and any are as at be been before but by can cannot could did do does for from get had "
+    "happen happens has have he her here his how i if in into is it its me mean means my need now of on or our out "
+    "please say says she should so some tell than that the their them then there these they this those to too us "
+    "was we were what when where which while who whom whose why will with would you your"
 )
 _STOP_WORDS: Final = frozenset(_STOP_TEXT.split())
 
@@ -35,7 +35,7 @@ _STOP_WORDS: Final = frozenset(_STOP_TEXT.split())
 class Match:
     """A passage that fits: its document, its score from 0 to 1, and its units with each unit's weight.
 
-    `by_title` says that every word found stands in the title or heading: the question names the whole document.
+    `by_title` says that every word found stands in the title: the question names the document and asks for no detail.
     """
 
     document: Document
@@ -123,6 +123,7 @@ class Index:
         if not known:
             return []
         total = sum(weights.values())
+        named = {term: self._rows(f"{{title}} : {_quoted(term)}") for term in known}
         titled = {term: self._rows(f"{{title heading}} : {_quoted(term)}") for term in known}
         ranked = self._ranked(known)
         best = max(rank for _, rank in ranked)
@@ -136,7 +137,7 @@ class Index:
         ]
         scored.sort(reverse=True)
         return [
-            self._match(-row, score, known, weights, by_title=share(-row, titled) == score)
+            self._match(-row, score, known, weights, by_title=share(-row, named) == score)
             for _, row, score in scored[:limit]
         ]
 

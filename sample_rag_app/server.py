@@ -10,7 +10,8 @@ import hmac
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import asdict
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import msgspec
@@ -29,10 +30,19 @@ from sample_rag_app.settings import VERSION, Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SERVICE: Final = web.AppKey("service", RagService)
-REQUEST_ID: Final = "request_id"
-CLIENT: Final = "client"
 UNMATCHED: Final = "unmatched"
 CLIENT_ENDPOINTS: Final = ("/api/query", "/api/documents")
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of the request being served: its id, and its client's label once the body was read."""
+
+    request_id: str
+    client: str
+
+
+_seen: ContextVar[_Seen] = ContextVar("seen")
 _log = structlog.get_logger("sample_rag_app")
 
 
@@ -104,8 +114,8 @@ async def _account(request: web.Request, handler: Handler) -> web.StreamResponse
     service = request.app[SERVICE]
     metrics = service.metrics
     endpoint = _endpoint(request)
-    request[REQUEST_ID] = uuid.uuid4().hex
-    request[CLIENT] = ANONYMOUS if endpoint in CLIENT_ENDPOINTS else NOBODY
+    seen = _Seen(uuid.uuid4().hex, ANONYMOUS if endpoint in CLIENT_ENDPOINTS else NOBODY)
+    _seen.set(seen)
     started = service.clock.elapsed()
     try:
         response = await handler(request)
@@ -117,12 +127,13 @@ async def _account(request: web.Request, handler: Handler) -> web.StreamResponse
     except ServiceError as error:
         response = _failure(request, error)
     except Exception:  # noqa: BLE001  the last net: whatever it is, the client gets JSON, the log the traceback
-        _log.exception("request failed", endpoint=endpoint, request_id=request[REQUEST_ID])
+        _log.exception("request failed", endpoint=endpoint, request_id=_seen.get().request_id)
         response = _failure(request, InternalError("something inside failed; the log has the rest by this request_id"))
     finally:
-        metrics.requests.labels(request[CLIENT], endpoint).inc()
+        metrics.requests.labels(seen.client, endpoint).inc()
         metrics.response_time.labels(endpoint).observe(service.clock.elapsed() - started)
-    response.headers["X-Request-ID"] = request[REQUEST_ID]
+    response.headers["X-Request-ID"] = seen.request_id
+    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
@@ -134,8 +145,8 @@ def _endpoint(request: web.Request) -> str:
 def _failure(request: web.Request, error: ServiceError) -> web.Response:
     request.app[SERVICE].metrics.request_errors.labels(error.error_type).inc()
     if not isinstance(error, ClientError):
-        _log.warning("request failed", error_type=error.error_type, why=str(error), request_id=request[REQUEST_ID])
-    response = _error(request, error.status, error.error_type, str(error))
+        _log.warning("request failed", error_type=error.error_type, why=str(error), request_id=_seen.get().request_id)
+    response = _error(error.status, error.error_type, str(error))
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     if error.status == 401:
@@ -148,14 +159,14 @@ def _http_error(request: web.Request, error: web.HTTPException) -> web.Response:
     if error.status == 413:
         limit = request.app[SERVICE].settings.max_body_bytes
         return _failure(request, InvalidRequest(f"the body is larger than {limit} bytes; send less", 413))
-    response = _error(request, error.status, "http", f"{error.reason}: {request.method} {request.path}")
+    response = _error(error.status, "http", f"{error.reason}: {request.method} {request.path}")
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]
     return response
 
 
-def _error(request: web.Request, status: int, error_type: str, message: str) -> web.Response:
-    return _json({"error": message, "error_type": error_type, "request_id": request[REQUEST_ID]}, status)
+def _error(status: int, error_type: str, message: str) -> web.Response:
+    return _json({"error": message, "error_type": error_type, "request_id": _seen.get().request_id}, status)
 
 
 def _json(value: Any, status: int = 200) -> web.Response:
@@ -175,8 +186,8 @@ async def _query(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     body = decode(await request.read(), QueryBody)
     question = body.text(service.settings.max_question_characters)
-    request[CLIENT] = service.client_label(body.client_id)
-    service.admit(request[CLIENT])
+    _seen.get().client = service.client_label(body.client_id)
+    service.admit(_seen.get().client)
     answered = await service.ask(
         question, session_id=body.session_id, asker=f"{_asker(request)} {body.client_id or ANONYMOUS}"
     )
@@ -188,7 +199,7 @@ async def _query(request: web.Request) -> web.Response:
             "sources": [asdict(source) for source in answered.answer.sources],
             "cached": answered.cached,
             "processing_time": round(answered.seconds, 6),
-            "request_id": request[REQUEST_ID],
+            "request_id": _seen.get().request_id,
         }
     )
 
@@ -196,7 +207,7 @@ async def _query(request: web.Request) -> web.Response:
 async def _documents(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     bodies = decode_documents(await request.read())
-    service.admit(request[CLIENT])
+    service.admit(_seen.get().client)
     documents = [body.document(service.clock.unix()) for body in bodies]
     names = [document.name for document in documents]
     if len(set(names)) < len(names):

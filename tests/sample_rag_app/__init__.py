@@ -1,0 +1,1 @@
+"""Tests of the sample RAG service, its load generator and its documents."""
