@@ -1,0 +1,165 @@
+"""From a notification to the words of each channel. A template's error costs one field, never the message.
+
+Texts of alertmanager.yml (`options`) win over our templates; `expand` renders them, because they are Go templates and the
+interpreter lives elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from agent.errors import TemplateError
+from agent.notify.messages import builtin, slack
+from agent.notify.messages.content import Content, describe
+from agent.notify.messages.environment import BLOCKS, EMAIL_HTML, EMAIL_TEXT, SLACK, SMS, TemplateSet
+from agent.notify.messages.escape import clip, is_loopback, one_line, slack_escape, without_foreign_mentions
+from agent.notify.messages.samples import sample_notifications
+from agent.notify.messages.sms import fit
+from agent.notify.notification import Notification
+
+Expand = Callable[[str, Notification], str]
+"""Renders a Go template of alertmanager.yml with the notification's data; raises TemplateError."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailText:
+    """A mail's words. `errors` says which templates failed; it is in the bodies already."""
+
+    subject: str
+    text: str
+    html: str
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SlackText:
+    """A Slack message: `text` is what a push notification shows, `plain` says everything without blocks."""
+
+    text: str
+    attachment: Mapping[str, Any]
+    reply: str
+    plain: str
+    errors: tuple[str, ...] = ()
+
+
+class Renderer:
+    """Renders notifications with the templates of `folder` (the shipped ones where it has none).
+
+    Every template is compiled and tried on made-up notifications at once; raises TemplateError, a line per flaw.
+    `timezone` is the IANA zone in which times are shown beside UTC, unless the notification's options name another.
+    """
+
+    def __init__(self, folder: Path | None = None, *, timezone: str = "", expand: Expand | None = None) -> None:
+        self._templates = TemplateSet(folder)
+        self._timezone = timezone
+        self._expand = expand
+        problems = [problem for sample in sample_notifications() for problem in self._try(sample)]
+        if problems:
+            raise TemplateError("\n".join(dict.fromkeys(problems)))
+
+    def describe(self, notification: Notification) -> Content:
+        """Return the data that the templates see."""
+        return describe(notification, self._timezone)
+
+    def email(self, notification: Notification) -> EmailText:
+        """Return the mail's subject and both bodies. Options: `html`, `text`, `headers` (its Subject)."""
+        content, errors = self.describe(notification), _Errors()
+        headers = notification.options.get("headers")
+        custom = next((str(value) for name, value in dict(headers or {}).items() if name.lower() == "subject"), "")
+        subject = self._option(custom, notification, errors) or self._field(EMAIL_TEXT, "subject", content, errors)
+        html = self._option(notification.options.get("html"), notification, errors)
+        text = self._option(notification.options.get("text"), notification, errors)
+        text = text or self._field(EMAIL_TEXT, "document", content, errors)
+        if not html:
+            html = self._field(EMAIL_HTML, "document", content, errors, template_errors=tuple(errors.found))
+        if errors.found:
+            text += "\n\n" + "\n".join(f"Template error: {each}" for each in errors.found)
+        return EmailText(one_line(subject, 250), text + "\n", html, tuple(errors.found))
+
+    def slack(self, notification: Notification, change: str = "") -> SlackText:
+        """Return the message, and the thread's reply about `change` ("2 new alerts: …").
+
+        Options: `title` (the headline), `text` (the body), `color`.
+        """
+        content, errors = self.describe(notification), _Errors()
+        rendered = {
+            name: self._field(SLACK, name, content, errors, change=change)
+            for name in BLOCKS[SLACK]
+            if name != "reply" or change
+        }
+        for field, option in (("headline", "title"), ("body", "text")):
+            rendered[field] = self._option(notification.options.get(option), notification, errors) or rendered[field]
+        bar = self._option(notification.options.get("color"), notification, errors)
+        bar = {"danger": "#d40e0d", "warning": "#f2a600", "good": "#2fa44f"}.get(bar, bar) or slack.colour(content)
+        notes = "\n".join(f"Template error: {slack_escape(each)}" for each in errors.found)
+        return SlackText(
+            text=slack.headline(rendered["headline"]),
+            attachment=slack.attachment(content, rendered, bar, notes),
+            reply=rendered.get("reply", ""),
+            plain=slack_escape(clip(builtin.text(content) + ("\n" + notes if notes else ""), 3000)),
+            errors=tuple(errors.found),
+        )
+
+    def sms(self, notification: Notification) -> str:
+        """Return at most 160 septets of the GSM alphabet, severity and name first.
+
+        A link to the agent's own loopback address is left out: it leads nowhere on a phone.
+        """
+        content, errors = self.describe(notification), _Errors()
+        rendered = {name: self._field(SMS, name, content, errors) for name in BLOCKS[SMS]}
+        if is_loopback(rendered["link"]):
+            rendered["link"] = ""
+        return fit(rendered)
+
+    def _field(
+        self,
+        name: str,
+        block: str,
+        content: Content,
+        errors: _Errors,
+        *,
+        change: str = "",
+        template_errors: tuple[str, ...] = (),
+    ) -> str:
+        data = {each.name: getattr(content, each.name) for each in fields(content)}
+        try:
+            return self._templates.field(name, block, data | {"change": change, "template_errors": template_errors})
+        except TemplateError as error:
+            errors.note(str(error))
+            return builtin.FIELDS[name, block](content)
+
+    def _option(self, source: Any, notification: Notification, errors: _Errors) -> str:
+        """Return a text of alertmanager.yml, rendered; "" where there is none or it fails."""
+        text = source if isinstance(source, str) else ""
+        if "{{" not in text:
+            return text
+        if self._expand is None:
+            errors.note("a text of alertmanager.yml is a Go template, and this renderer was given no interpreter")
+            return ""
+        try:
+            return without_foreign_mentions(self._expand(text, notification), text)
+        except TemplateError as error:
+            errors.note(str(error))
+            return ""
+
+    def _try(self, sample: Notification) -> list[str]:
+        content, errors = self.describe(sample), _Errors()
+        for name, blocks in BLOCKS.items():
+            for block in blocks:
+                self._field(name, block, content, errors, change="a change")
+        return errors.found
+
+
+class _Errors:
+    """The template errors met while one message was rendered, each once and short."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def note(self, text: str) -> None:
+        short = one_line(text, 300)
+        if short not in self.found:
+            self.found.append(short)

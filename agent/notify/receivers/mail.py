@@ -1,0 +1,125 @@
+"""A mail as a value: headers, two bodies, its place in a thread. No I/O; label text cannot add a header.
+
+Source: RFC 5322 §3.6.4 (Message-ID, References), RFC 3834 §5 (Auto-Submitted), RFC 2919 (List-Id).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import parseaddr
+from typing import Any, Final
+
+from agent.errors import Rejected
+from agent.notify.messages import EmailText
+from agent.notify.messages.escape import one_line
+from agent.notify.notification import Notification
+
+POLICY: Final = SMTP.clone(cte_type="7bit")
+"""Every relay takes 7 bits; the default policy would ask for 8BITMIME."""
+
+_RESERVED: Final = frozenset(
+    {"from", "to", "cc", "bcc", "subject", "date", "message-id", "in-reply-to", "references", "mime-version", "sender",
+     "content-type", "content-transfer-encoding", "return-path", "received", "auto-submitted", "list-id"}
+)  # fmt: skip
+_HEADER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,70}")
+
+
+def compose(notification: Notification, words: EmailText, sender: str) -> EmailMessage:
+    """Return the mail; raise Rejected where an address cannot be written into a header.
+
+    A later mail of an incident keeps the first one's subject and refers to it, so that mail programs show one thread.
+    """
+    source, target = address(sender, "from"), address(notification.target.address, "to")
+    previous = notification.previous
+    mail = EmailMessage(policy=POLICY)
+    subject = one_line(str(previous.get("subject") or words.subject), 250)
+    mail["Subject"] = f"Re: {subject}" if previous.get("root") else subject
+    mail["From"] = source
+    mail["To"] = target
+    mail["Date"] = datetime.fromtimestamp(notification.at_ms // 1000, UTC)
+    mail["Message-ID"] = message_id(notification.idempotency_key, source.domain)
+    for name, value in _thread(previous).items():
+        mail[name] = value
+    for name, value in _markings(notification, source.domain).items():
+        mail[name] = value
+    for name, value in _extra(notification.options.get("headers")).items():
+        if name not in mail:
+            mail[name] = value
+    mail.set_content(words.text, cte="quoted-printable")
+    mail.add_alternative(words.html, subtype="html", cte="quoted-printable")
+    return mail
+
+
+def state(notification: Notification, mail: EmailMessage) -> dict[str, Any]:
+    """Return what the next mail of the incident needs: the thread's first and last id and its subject."""
+    own = str(mail["Message-ID"])
+    subject = str(mail["Subject"]).removeprefix("Re: ")
+    return {"root": notification.previous.get("root") or own, "message_id": own, "subject": subject}
+
+
+def message_id(idempotency_key: str, domain: str) -> str:
+    """Return the Message-ID that belongs to a key: the same over all tries, so that a mail store can drop a second copy."""
+    digest = hashlib.sha256(idempotency_key.encode()).hexdigest()[:32]
+    return f"<{digest}.burnline@{domain}>"
+
+
+def address(text: str, what: str) -> Address:
+    """Return one mail address, with or without a display name; raise Rejected where it is none or not plain ASCII."""
+    name, spec = parseaddr(text, strict=True)
+    try:
+        if not spec or "@" not in spec or any(ord(each) < 33 for each in spec) or any(ord(each) < 32 for each in text):
+            raise ValueError
+        local, _, domain = spec.rpartition("@")
+        ascii_domain = domain.encode("idna").decode("ascii")
+        local.encode("ascii")
+        return Address(display_name=one_line(name, 100), username=local, domain=ascii_domain)
+    except (ValueError, MessageError, IndexError):
+        message = f'sending a mail: "{one_line(text, 80)}" ({what}) is not a mail address; write name@example.org'
+        raise Rejected(message, reason="clientError") from None
+
+
+def _thread(previous: Mapping[str, Any]) -> dict[str, str]:
+    root, last = (one_line(str(previous.get(name) or ""), 200) for name in ("root", "message_id"))
+    if not root:
+        return {}
+    return {"In-Reply-To": root, "References": root if last in ("", root) else f"{root} {last}"}
+
+
+def _markings(notification: Notification, domain: str) -> dict[str, str]:
+    names = ", ".join(sorted({alert.name for alert in notification.alerts}))
+    lead = (notification.firing or notification.alerts)[:1]
+    marks = {
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "All",
+        "List-Id": f"<{re.sub(r'[^a-z0-9-]+', '-', notification.receiver.lower()).strip('-') or 'alerts'}.burnline.{domain}>",
+        "X-Alert-Status": notification.status,
+        "X-Alert-Severity": one_line(notification.severity, 40),
+        "X-Alert-Name": _ascii(names),
+        "X-Alert-Group": hashlib.sha256(notification.group_key.encode()).hexdigest()[:32],
+        "X-Alert-Incident": _ascii(notification.incident),
+        "X-Alert-Fingerprint": lead[0].fingerprint if lead else "",
+    }
+    if notification.severity == "critical" and notification.status == "firing":
+        marks |= {"Importance": "high", "X-Priority": "1"}
+    return {name: value for name, value in marks.items() if value}
+
+
+def _extra(headers: Any) -> dict[str, str]:
+    if not isinstance(headers, Mapping):
+        return {}
+    return {
+        str(name): _ascii(str(value))
+        for name, value in headers.items()
+        if _HEADER_NAME.fullmatch(str(name)) and str(name).lower() not in _RESERVED
+    }
+
+
+def _ascii(text: str) -> str:
+    return one_line(text, 200).encode("ascii", "replace").decode("ascii")

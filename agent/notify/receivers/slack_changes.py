@@ -1,0 +1,62 @@
+"""What changed since an incident's last message, in words for its thread. Pure functions over the kept state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from agent.model import Alert
+from agent.notify.messages.escape import one_line
+from agent.notify.messages.wording import counted
+from agent.notify.notification import Notification
+
+_KEPT: Final = 200
+_NAMED: Final = 5
+_RANK: Final = {"": 0, "info": 1, "warning": 2, "critical": 3}
+
+
+def remember(notification: Notification) -> dict[str, Any]:
+    """Return what the next message needs to know of this one, as plain JSON."""
+    return {
+        "firing": [alert.fingerprint for alert in notification.firing[:_KEPT]],
+        "firing_count": len(notification.firing),
+        "severity": notification.severity,
+        "acknowledged_by": notification.acknowledged_by,
+    }
+
+
+def rises(notification: Notification, previous: Mapping[str, Any]) -> bool:
+    """Say whether the incident became worse than it was when it was last told."""
+    if notification.status == "resolved":
+        return False
+    return _RANK.get(notification.severity, 0) > _RANK.get(str(previous.get("severity", "")), 0)
+
+
+def change(notification: Notification, previous: Mapping[str, Any]) -> str:
+    """Return the change in plain words, for the template to escape: who joined, who is over, or just why it is told again."""
+    if notification.status == "resolved":
+        return "all resolved"
+    before = set(previous.get("firing") or ())
+    counted_all = int(previous.get("firing_count") or 0) <= _KEPT
+    joined = [alert for alert in notification.firing if alert.fingerprint not in before] if counted_all else []
+    now = {alert.fingerprint for alert in notification.firing}
+    over = [alert for alert in notification.resolved if alert.fingerprint in before and alert.fingerprint not in now]
+    told = []
+    if notification.acknowledged_by and not previous.get("acknowledged_by"):
+        told.append(f"Acknowledged by {one_line(notification.acknowledged_by, 80)}")
+    if rises(notification, previous):
+        told.append(f"Severity rose to {notification.severity}")
+    if joined:
+        told.append(f"{counted(len(joined), 'new alert')}: {_names(joined)}")
+    if over:
+        told.append(f"{len(over)} over: {_names(over)}")
+    told.append(f"{counted(len(notification.firing), 'alert')} firing ({one_line(notification.reason, 120)})")
+    return "\n".join(told)
+
+
+def _names(alerts: list[Alert]) -> str:
+    shown = []
+    for alert in alerts[:_NAMED]:
+        instance = alert.labels.get("instance")
+        shown.append(one_line(f"{alert.name} on {instance}" if instance else alert.name, 120))
+    return ", ".join(shown) + (f" and {len(alerts) - _NAMED} more" if len(alerts) > _NAMED else "")
