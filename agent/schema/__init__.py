@@ -2,14 +2,16 @@
 
 It knows no room. A dataclass describes its file by its fields: `key("for")` where the name is a Python keyword,
 `Duration` and `Size` for values with units, `Text` where later errors point inside a value, a field `place: Place` to
-remember where it stood, `__title__` for the words in messages, and `WrongValue(key, message)` from `__post_init__`.
+remember where it stood, `__title__` for the words in messages, `__named_by__` for the keys whose value names an instance
+(messages then begin with `group "x", rule "y": `), `WrongValue(key, message)` from `__post_init__`, and
+`WrongText(place, message)` from converters.
 """
 
 from __future__ import annotations
 
 from agent.schema.expansion import expand
 from agent.schema.fields import Convert, Duration, Size, key, parse_size
-from agent.schema.places import Place, Text, WrongValue
+from agent.schema.places import Place, Text, WrongText, WrongValue
 from agent.schema.reader import read, suggest
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "Place",
     "Size",
     "Text",
+    "WrongText",
     "WrongValue",
     "expand",
     "key",

@@ -54,3 +54,12 @@ class WrongValue(ValueError):
         self.key = key
         self.message = message
         super().__init__(message)
+
+
+class WrongText(ValueError):
+    """Raised by a converter or by `__post_init__` to point at an exact place, such as one found by `Text.locate`."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        self.place = place
+        self.message = message
+        super().__init__(message)

@@ -21,7 +21,7 @@ from agent.errors import SchemaError
 from agent.model import Labels, Secret
 from agent.schema.expansion import UnsetVariable, expand
 from agent.schema.fields import MISSING, Convert
-from agent.schema.places import Place, Text, WrongValue
+from agent.schema.places import Place, Text, WrongText, WrongValue
 
 T = TypeVar("T")
 
@@ -36,7 +36,12 @@ class _Problem(Exception):  # control flow inside the reader, mapped to SchemaEr
     def __init__(self, place: Place, message: str) -> None:
         self.place = place
         self.message = message
+        self.subjects: list[str] = []
         super().__init__(message)
+
+    def __str__(self) -> str:
+        about = ", ".join(self.subjects)
+        return f"{self.place}: {about}: {self.message}" if about else f"{self.place}: {self.message}"
 
 
 def read(cls: type[T], text: str, source: str, *, environment: Mapping[str, str] | None = None) -> T:
@@ -64,7 +69,7 @@ class _Reader:
         self.source = source
         self.text = text
         self.environment = environment
-        self.problems: list[tuple[Place, str]] = []
+        self.problems: list[_Problem] = []
         self.seen: set[int] = set()
         self.aliased = 0
 
@@ -85,10 +90,10 @@ class _Reader:
                 node = yaml.MappingNode("tag:yaml.org,2002:map", [], yaml.Mark("", 0, 0, 0, None, 0))
             value = self.convert(cls, node, 0)
         except _Problem as problem:
-            self.problems.append((problem.place, problem.message))
+            self.problems.append(problem)
         if self.problems:
-            ordered = sorted(self.problems, key=lambda each: (each[0].line, each[0].column))
-            raise SchemaError([f"{place}: {message}" for place, message in ordered])
+            ordered = sorted(self.problems, key=lambda each: (each.place.line, each.place.column))
+            raise SchemaError([str(each) for each in ordered])
         return typing.cast("T", value)
 
     def place(self, node: yaml.Node) -> Place:
@@ -148,6 +153,8 @@ class _Reader:
             plain = self.located(plain, node)
         try:
             return converter.function(plain)
+        except WrongText as error:
+            raise _Problem(error.place, error.message) from error
         except (ValueError, TypeError) as error:
             raise _Problem(self.place(node), str(error)) from error
 
@@ -229,7 +236,7 @@ class _Reader:
                 continue
             name = str(self.kind_of(key_node, yaml.ScalarNode, "a key").value)
             if name in own:
-                self.problems.append((self.place(key_node), f'key "{name}" is given twice'))
+                self.problems.append(_Problem(self.place(key_node), f'key "{name}" is given twice'))
             own[name] = (name, key_node, value_node)
         return [*own.values(), *(pair for name, pair in merged.items() if name not in own)]
 
@@ -239,7 +246,7 @@ class _Reader:
             try:
                 items.append(self.convert(kind, each, depth + 1))
             except _Problem as problem:
-                self.problems.append((problem.place, problem.message))
+                self.problems.append(problem)
         return items
 
     def mapping(self, arguments: tuple[Any, ...], node: yaml.Node, depth: int) -> dict[Any, Any]:
@@ -253,10 +260,21 @@ class _Reader:
             try:
                 result[key] = self.convert(value_kind, value_node, depth + 1)
             except _Problem as problem:
-                self.problems.append((problem.place, problem.message))
+                self.problems.append(problem)
         return result
 
     def dataclass(self, cls: type, node: yaml.Node, depth: int) -> Any:
+        before = len(self.problems)
+        try:
+            return self.build(cls, node, depth)
+        except _Problem as problem:
+            subject = _subject(cls, node)
+            if subject:
+                for each in (*self.problems[before:], problem):
+                    each.subjects.insert(0, subject)
+            raise
+
+    def build(self, cls: type, node: yaml.Node, depth: int) -> Any:
         hints, values, places = _hints(cls), {}, {}
         fields = {
             field.metadata.get("key") or field.name: field
@@ -268,7 +286,7 @@ class _Reader:
             field = fields.get(name)
             if field is None:
                 message = f'unknown key "{name}"{_in(cls)}{suggest(name, list(fields))}'
-                self.problems.append((self.place(key_node), message))
+                self.problems.append(_Problem(self.place(key_node), message))
                 continue
             places[name] = self.place(value_node)
             if _is_null(value_node) and (field.default is not MISSING or field.default_factory is not MISSING):
@@ -281,18 +299,20 @@ class _Reader:
                     else self.convert(hints[field.name], value_node, depth + 1)
                 )
             except _Problem as problem:
-                self.problems.append((problem.place, problem.message))
+                self.problems.append(problem)
         if len(self.problems) > before:
-            raise _Problem(*self.problems.pop())
+            raise self.problems.pop()
         for name, field in fields.items():
             if field.name not in values and field.default is MISSING and field.default_factory is MISSING:
-                self.problems.append((self.place(node), f'missing key "{name}"{_in(cls)}'))
+                self.problems.append(_Problem(self.place(node), f'missing key "{name}"{_in(cls)}'))
         if len(self.problems) > before:
-            raise _Problem(*self.problems.pop())
+            raise self.problems.pop()
         if "place" in hints:
             values["place"] = self.place(node)
         try:
             return cls(**values)
+        except WrongText as error:
+            raise _Problem(error.place, error.message) from error
         except WrongValue as error:
             raise _Problem(places.get(error.key, self.place(node)), error.message) from error
         except ValueError as error:
@@ -336,4 +356,13 @@ def _listing(names: Mapping[str, Any]) -> str:
 
 def _in(cls: type) -> str:
     title = getattr(cls, "__title__", "")
-    return f" in {title}" if title else ""
+    return f" in {title}" if title and not hasattr(cls, "__named_by__") else ""
+
+
+def _subject(cls: type, node: yaml.Node) -> str:
+    """Return `rule "x"` for a class whose instances have names, "" for any other."""
+    if not hasattr(cls, "__named_by__") or not isinstance(node, yaml.MappingNode):
+        return ""
+    given = {str(key.value): value.value for key, value in node.value if isinstance(value, yaml.ScalarNode)}
+    name = next((given[key] for key in cls.__named_by__ if given.get(key)), "")
+    return f'{cls.__title__} "{name}"' if name else str(cls.__title__)  # type: ignore[attr-defined]  # goes with __named_by__
