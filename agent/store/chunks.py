@@ -1,0 +1,210 @@
+"""Runs of rows of one table: a hot one that grows, and sealed ones that no longer change. Row-major float64, no I/O.
+
+What a reader needs of a run is the Protocol `Chunk`; a compressed block on disk is one more class that has it. Row-major
+was measured against column-major: a page's series of one name are neighbours, so a selection is a slice of every row, and
+filling a (rows × series) result from rows is a plain copy, while from columns it is a transposition.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.model.samples import ABSENT_BITS, STALE_BITS
+
+SEAL_CELLS: Final = 2**17
+SEAL_ROWS: Final = (60, 1024)
+"""A run is sealed at SEAL_CELLS cells, but not before the first and not after the second number of rows."""
+_FIRST_ROWS: Final = 16
+_WIDE: Final = 4096
+"""From this width on all rows are reserved at once: the pages are touched one row at a time, and nothing is copied."""
+
+Columns = slice | NDArray[np.intp]
+
+
+class Chunk(Protocol):
+    """What a reader sees of a run of rows.
+
+    timestamps: int64 (rows,), rising; width: columns that have cells; `missing[c]` is true where a cell of column c may be
+    stale or absent, `present[c]` where one has a value; samples: cells with a value; nbytes: what it takes.
+    """
+
+    timestamps: NDArray[np.int64]
+    width: int
+    missing: NDArray[np.bool_]
+    present: NDArray[np.bool_]
+    samples: int
+    nbytes: int
+
+    def read(self, lo: int, hi: int, columns: Columns, out: NDArray[np.float64]) -> None:
+        """Copy rows lo:hi of `columns`, all of them below `width`, into `out` of shape (hi - lo, columns)."""
+
+
+class RawChunk:
+    """Rows as they were written. A snapshot of a hot run: the rows it shows never change."""
+
+    __slots__ = ("missing", "nbytes", "present", "samples", "timestamps", "values", "width")
+
+    def __init__(
+        self,
+        timestamps: NDArray[np.int64],
+        values: NDArray[np.float64],
+        missing: NDArray[np.bool_],
+        present: NDArray[np.bool_],
+        samples: int,
+        nbytes: int,
+    ) -> None:
+        self.timestamps = timestamps
+        self.values = values
+        self.missing = missing
+        self.present = present
+        self.samples = samples
+        self.nbytes = nbytes
+        self.width = values.shape[1]
+
+    def read(self, lo: int, hi: int, columns: Columns, out: NDArray[np.float64]) -> None:
+        """Copy the cells."""
+        if isinstance(columns, slice):
+            out[...] = self.values[lo:hi, columns]
+        else:
+            np.take(self.values[lo:hi], columns, axis=1, out=out, mode="clip")
+
+
+class SealedChunk:
+    """Rows that no longer change; a column that holds one value throughout (also: absent) takes one cell, not one a row."""
+
+    __slots__ = ("_constant", "_slot", "_varying", "missing", "nbytes", "present", "samples", "timestamps", "width")
+
+    def __init__(self, raw: RawChunk) -> None:
+        bits = raw.values.view(np.int64)
+        constant = (bits == bits[0]).all(axis=0)
+        varying = np.flatnonzero(~constant)
+        self.timestamps = raw.timestamps.copy()
+        self.missing, self.present = raw.missing.copy(), raw.present.copy()
+        self.samples, self.width = raw.samples, raw.width
+        self._constant = raw.values[0].copy()
+        self._slot = np.full(raw.width, -1, dtype=np.intp)
+        self._slot[varying] = np.arange(len(varying))
+        self._varying = np.ascontiguousarray(raw.values[:, varying])
+        arrays = (self.timestamps, self.missing, self.present, self._constant, self._slot, self._varying)
+        self.nbytes = sum(array.nbytes for array in arrays)
+
+    def read(self, lo: int, hi: int, columns: Columns, out: NDArray[np.float64]) -> None:
+        """Copy the cells, the constant ones spread over the rows."""
+        slots = self._slot[columns]
+        places = np.flatnonzero(slots >= 0)
+        if len(places) == len(slots):
+            if isinstance(columns, slice):  # then its slots are a run too
+                out[...] = self._varying[lo:hi, slots[0] : slots[-1] + 1]
+                return
+            np.take(self._varying[lo:hi], slots, axis=1, out=out, mode="clip")
+            return
+        out[...] = self._constant[columns]
+        if len(places):
+            out[:, places] = np.take(self._varying[lo:hi], slots[places], axis=1, mode="clip")
+
+
+class HotChunk:
+    """The run that is written to. One writer; `current` is replaced after each row, and is what readers take.
+
+    Rows below `current`'s count are never touched again; growing makes new arrays and leaves the old ones to their readers.
+    """
+
+    __slots__ = ("_missing", "_present", "_rows", "_samples", "_timestamps", "_values", "capacity", "current", "nbytes")
+
+    def __init__(self, width: int) -> None:
+        self.capacity = rows_to_seal(width)
+        rows = self.capacity if width >= _WIDE else min(_FIRST_ROWS, self.capacity)
+        wide = with_slack(width)
+        self._rows = 0
+        self._samples = 0
+        self._timestamps = np.empty(rows, dtype=np.int64)
+        self._values = np.empty((rows, wide), dtype=np.float64)
+        self._missing = np.zeros(wide, dtype=np.bool_)
+        self._present = np.zeros(wide, dtype=np.bool_)
+        self.nbytes = self._count_bytes()
+        self.current = self._view()
+
+    @property
+    def full(self) -> bool:
+        """Say whether the run should be sealed before the next row."""
+        return self._rows >= self.capacity
+
+    def growth(self, width: int) -> int:
+        """Return the bytes that a row of `width` cells would add, 0 in the usual case."""
+        rows, wide = self._shape_for(width)
+        if (rows, wide) == self._values.shape:
+            return 0
+        return max(0, rows * wide * 8 - self._values.nbytes)
+
+    def append(self, timestamp_ms: int, row: NDArray[np.float64], missing: NDArray[np.bool_]) -> None:
+        """Write one row; `missing` marks its stale and absent cells."""
+        width = len(row)
+        rows, wide = self._shape_for(width)
+        if (rows, wide) != self._values.shape:
+            self._grow(rows, wide)
+        at = self._rows
+        self._timestamps[at] = timestamp_ms
+        self._values[at, :width] = row
+        self._values[at, width:].view(np.int64)[...] = ABSENT_BITS
+        self._missing[:width] |= missing
+        self._missing[width:] = True
+        self._present[:width] |= ~missing
+        self._samples += width - int(np.count_nonzero(missing))
+        self._rows = at + 1
+        self.current = self._view()
+
+    def _shape_for(self, width: int) -> tuple[int, int]:
+        rows, wide = self._values.shape
+        if self._rows == rows:
+            rows = min(2 * rows, max(self.capacity, rows + 1))
+        return rows, wide if width <= wide else with_slack(width)
+
+    def _grow(self, rows: int, wide: int) -> None:
+        used, before = self._rows, self._values.shape[1]
+        timestamps = np.empty(rows, dtype=np.int64)
+        timestamps[:used] = self._timestamps[:used]
+        values = np.empty((rows, wide), dtype=np.float64)
+        values[:used, :before] = self._values[:used]
+        values[:used, before:].view(np.int64)[...] = ABSENT_BITS
+        missing = np.full(wide, used > 0, dtype=np.bool_)
+        missing[:before] = self._missing
+        present = np.zeros(wide, dtype=np.bool_)
+        present[:before] = self._present
+        self._timestamps, self._values, self._missing, self._present = timestamps, values, missing, present
+        self.nbytes = self._count_bytes()
+
+    def _view(self) -> RawChunk:
+        used = self._rows
+        return RawChunk(
+            self._timestamps[:used], self._values[:used], self._missing, self._present, self._samples, self.nbytes
+        )
+
+    def _count_bytes(self) -> int:
+        arrays = (self._timestamps, self._values, self._missing, self._present)
+        return sum(array.nbytes for array in arrays)
+
+
+def rows_to_seal(width: int) -> int:
+    """Return after how many rows a run of this width is sealed."""
+    least, most = SEAL_ROWS
+    return min(most, max(least, SEAL_CELLS // max(1, width)))
+
+
+def with_slack(width: int) -> int:
+    """Return how many columns to reserve, so that a page that grows by a line does not copy its run each time."""
+    return width if width <= 1 else width + 8 + width // 32
+
+
+def first_allocation(width: int) -> int:
+    """Return the bytes that a new hot run of this width takes."""
+    rows = rows_to_seal(width) if width >= _WIDE else min(_FIRST_ROWS, rows_to_seal(width))
+    return rows * (with_slack(width) * 8 + 8)
+
+
+def missing_cells(row: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Mark the stale and absent cells in two passes: their bit patterns are neighbours."""
+    assert ABSENT_BITS == STALE_BITS + 1
+    return np.asarray(row.view(np.uint64) - np.uint64(STALE_BITS) <= np.uint64(1))

@@ -1,0 +1,200 @@
+"""Which series exist and where their columns are: label pairs → sorted integer arrays of series numbers.
+
+Writing needs the store's lock. Matching takes the lock for the moments in which it copies a list or an array; regular
+expressions run outside it, over the distinct values of a label.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from threading import Lock
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.model import Labels, Matcher, MatchOp
+from agent.store.table import Table
+
+Ids = NDArray[np.int32]
+_NONE: Final[Ids] = np.empty(0, dtype=np.int32)
+_LITERALS: Final = re.compile(r"[^\\.+*?()\[\]{}^$|]+(?:\|[^\\.+*?()\[\]{}^$|]+)*")
+_ENTRY_BYTES: Final = 264
+"""A series' share of the dictionaries, its Entry, its Labels and its number (measured on CPython 3.11 to 3.13)."""
+_PAIR_BYTES: Final = 80
+"""A label pair of a series: the tuple, its place in `pairs`, its number in the posting."""
+_POSTING_BYTES: Final = 280
+
+
+class Placement(NamedTuple):
+    """Where samples of a series are."""
+
+    table: Table
+    column: int
+
+
+class Entry:
+    """One series: its labels and its placements, oldest table first."""
+
+    __slots__ = ("labels", "placements")
+
+    def __init__(self, labels: Labels, placement: Placement) -> None:
+        self.labels = labels
+        self.placements: tuple[Placement, ...] = (placement,)
+
+
+class _Posting:
+    """The numbers of the series that carry one label pair, rising."""
+
+    __slots__ = ("_fresh", "_ids")
+
+    def __init__(self) -> None:
+        self._ids = _NONE
+        self._fresh: list[int] = []
+
+    def add(self, number: int) -> None:
+        self._fresh.append(number)
+
+    def ids(self) -> Ids:
+        if self._fresh:
+            self._ids = np.concatenate([self._ids, np.array(self._fresh, dtype=np.int32)])
+            self._fresh = []
+        return self._ids
+
+    def remove(self, numbers: Ids) -> bool:
+        """Take numbers out; say whether nothing is left."""
+        self._ids = without(self.ids(), numbers)
+        return len(self._ids) == 0
+
+
+class Index:
+    """The label index of a store. `epoch` moves whenever a series or a placement comes or goes."""
+
+    def __init__(self, lock: Lock) -> None:
+        self.epoch = 0
+        self.entries: dict[int, Entry] = {}
+        self.nbytes = 0
+        self._lock = lock
+        self._numbers: dict[Labels, int] = {}
+        self._postings: dict[str, dict[str, _Posting]] = {}
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def add(self, labels: Labels, placement: Placement) -> None:
+        """Say that the series has samples at `placement`; the caller holds the lock."""
+        self.epoch += 1
+        number = self._numbers.get(labels)
+        if number is not None:
+            entry = self.entries[number]
+            entry.placements = tuple(sorted((*entry.placements, placement), key=lambda each: each.table.number))
+            return
+        number = self._next
+        self._next += 1
+        self._numbers[labels] = number
+        self.entries[number] = Entry(labels, placement)
+        self.nbytes += _ENTRY_BYTES + _PAIR_BYTES * len(labels)
+        for name, value in labels.pairs:
+            values = self._postings.setdefault(name, {})
+            posting = values.get(value)
+            if posting is None:
+                posting = values[value] = _Posting()
+                self.nbytes += _POSTING_BYTES + sys.getsizeof(value)
+            posting.add(number)
+
+    def remove(self, placements: Iterable[tuple[Labels, Placement]]) -> int:
+        """Take placements out, and the series that have none left; return how many series ended. Holds the lock: caller."""
+        ended: dict[int, Labels] = {}
+        for labels, gone in placements:
+            number = self._numbers[labels]
+            entry = self.entries[number]
+            entry.placements = tuple(each for each in entry.placements if each != gone)
+            self.epoch += 1
+            if not entry.placements:
+                ended[number] = labels
+        touched: dict[tuple[str, str], list[int]] = {}
+        for number, labels in ended.items():
+            del self._numbers[labels], self.entries[number]
+            self.nbytes -= _ENTRY_BYTES + _PAIR_BYTES * len(labels)
+            for pair in labels.pairs:
+                touched.setdefault(pair, []).append(number)
+        for (name, value), numbers in touched.items():
+            self._take_out(name, value, np.array(sorted(numbers), dtype=np.int32))
+        return len(ended)
+
+    def _take_out(self, name: str, value: str, numbers: Ids) -> None:
+        values = self._postings[name]
+        if values[value].remove(numbers):
+            del values[value]
+            self.nbytes -= _POSTING_BYTES + sys.getsizeof(value)
+        if not values:
+            del self._postings[name]
+
+    def names(self) -> list[str]:
+        """Return the names of all labels, sorted."""
+        with self._lock:
+            return sorted(self._postings)
+
+    def values(self, name: str) -> list[str]:
+        """Return the values of a label, unsorted."""
+        with self._lock:
+            return list(self._postings.get(name, ()))
+
+    def match(self, matchers: Sequence[Matcher]) -> Ids:
+        """Return the numbers of the series that fulfil all matchers, rising. A missing label counts as ""."""
+        wanted, unwanted = [], []
+        for matcher in matchers:
+            if matcher.matches(""):
+                unwanted.append(self._union(matcher.name, self._values_where(matcher, matches=False)))
+            else:
+                wanted.append(self._union(matcher.name, self._values_where(matcher, matches=True)))
+        if wanted:
+            wanted.sort(key=len)
+            found = wanted[0]
+            for other in wanted[1:]:
+                found = found[member(found, other)]
+        else:
+            with self._lock:
+                found = np.fromiter(self.entries, np.int32, len(self.entries))
+        for other in unwanted:
+            found = without(found, other)
+        return found
+
+    def _values_where(self, matcher: Matcher, *, matches: bool) -> list[str]:
+        """Return the values that do (or do not) fulfil the matcher, by look-up where the matcher names them."""
+        named = _named(matcher)
+        if named is not None and matches == (matcher.op in (MatchOp.EQUAL, MatchOp.REGEX)):
+            return named
+        return [value for value in self.values(matcher.name) if matcher.matches(value) == matches]
+
+    def _union(self, name: str, values: Sequence[str]) -> Ids:
+        with self._lock:
+            postings = self._postings.get(name, {})
+            parts = [postings[value].ids() for value in values if value in postings]
+        if len(parts) <= 1:
+            return parts[0] if parts else _NONE
+        return np.sort(np.concatenate(parts))
+
+
+def member(ids: Ids, of: Ids) -> NDArray[np.bool_]:
+    """Mark which of `ids` are among `of`; both rising."""
+    if not len(of):
+        return np.zeros(len(ids), dtype=np.bool_)
+    places = np.searchsorted(of, ids)
+    places[places == len(of)] = 0
+    return np.asarray(of[places] == ids)
+
+
+def without(ids: Ids, other: Ids) -> Ids:
+    """Return `ids` less those in `other`; both rising."""
+    return ids[~member(ids, other)] if len(other) else ids
+
+
+def _named(matcher: Matcher) -> list[str] | None:
+    """Return the values that the matcher names literally: `=`, `!=`, and alternations without other signs (`a|b|c`)."""
+    if matcher.op in (MatchOp.EQUAL, MatchOp.NOT_EQUAL):
+        return [matcher.value]
+    return list(dict.fromkeys(matcher.value.split("|"))) if _LITERALS.fullmatch(matcher.value) else None

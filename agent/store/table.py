@@ -1,0 +1,115 @@
+"""One producer's rows in time: sealed runs and a hot one, all of the same columns.
+
+One writer at a time (the store's lock sees to it); readers take `parts` once and need no lock.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.model import Columns
+from agent.store.chunks import Chunk, HotChunk, RawChunk, SealedChunk, first_allocation, missing_cells
+
+
+class Table:
+    """The rows of one `Columns`, in time order.
+
+    parts: (sealed runs, the hot run as it stands), replaced as one value; indexed[c]: column c is in the label index.
+    """
+
+    def __init__(self, columns: Columns, number: int) -> None:
+        self.columns = columns
+        self.number = number
+        self.parts: tuple[tuple[Chunk, ...], RawChunk | None] = ((), None)
+        self.indexed = np.zeros(0, dtype=np.bool_)
+        self.last_ms = -(2**63)
+        self.nbytes = 0
+        self._hot: HotChunk | None = None
+
+    @property
+    def chunks(self) -> tuple[Chunk, ...]:
+        """All runs as they stand, oldest first."""
+        sealed, hot = self.parts
+        return sealed if hot is None or not len(hot.timestamps) else (*sealed, hot)
+
+    def allocation(self, width: int) -> int:
+        """Return the bytes that a row of `width` cells would allocate, 0 in the usual case."""
+        if self._hot is None or self._hot.full:
+            return first_allocation(width)
+        return self._hot.growth(width)
+
+    def append(self, timestamp_ms: int, row: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Write a row later than all before; return the columns that have a value and are not indexed."""
+        sealed = self.parts[0]
+        if self._hot is not None and self._hot.full:
+            sealed = (*sealed, self._hot.current)
+            self._hot = None
+        if self._hot is None:
+            self._hot = HotChunk(len(row))
+            self.nbytes += self._hot.nbytes
+        before = self._hot.nbytes
+        missing = missing_cells(row)
+        self._hot.append(timestamp_ms, row, missing)
+        self.nbytes += self._hot.nbytes - before
+        self.parts = (sealed, self._hot.current)
+        self.last_ms = timestamp_ms
+        if len(row) > len(self.indexed):
+            self.indexed = np.concatenate([self.indexed, np.zeros(len(row) - len(self.indexed), dtype=np.bool_)])
+        return np.flatnonzero(~(missing | self.indexed[: len(row)]))
+
+    def freeze(self) -> None:
+        """End the hot run, so that it can be sealed; the next row starts another."""
+        if self._hot is not None:
+            self.parts = (self.chunks, None)
+            self._hot = None
+
+    def replace(self, old: Chunk, new: Chunk) -> None:
+        """Put a sealed run in the place of the raw one it was made of; nothing happens where that one is gone."""
+        sealed, hot = self.parts
+        if any(each is old for each in sealed):
+            self.parts = (tuple(new if each is old else each for each in sealed), hot)
+            self.nbytes += new.nbytes - old.nbytes
+
+    def drop(self, doomed: Callable[[Chunk], bool]) -> list[Chunk]:
+        """Take out the runs that `doomed` names, the hot one too, and return them."""
+        sealed, hot = self.parts
+        gone = [each for each in self.chunks if doomed(each)]
+        if not gone:
+            return gone
+        if hot is not None and any(each is hot for each in gone):
+            hot = self._hot = None
+        self.parts = (tuple(each for each in sealed if not any(each is other for other in gone)), hot)
+        self.nbytes -= sum(each.nbytes for each in gone)
+        return gone
+
+    def unsealed(self) -> list[RawChunk]:
+        """Return the runs that have ended and are not sealed yet."""
+        return [each for each in self.parts[0] if isinstance(each, RawChunk)]
+
+    def present(self, start_ms: int, end_ms: int) -> NDArray[np.bool_]:
+        """Mark the columns with a value in runs that touch [start, end]; by whole runs, so a little generous."""
+        marks = np.zeros(len(self.indexed), dtype=np.bool_)
+        for chunk in self.overlapping(start_ms, end_ms):
+            width = min(len(marks), len(chunk.present))
+            marks[:width] |= chunk.present[:width]
+        return marks
+
+    def overlapping(self, start_ms: int, end_ms: int) -> list[Chunk]:
+        """Return the runs that have rows in [start, end]."""
+        chunks = self.chunks
+        first = bisect_left(chunks, start_ms, key=lambda each: int(each.timestamps[-1]))
+        found = []
+        for chunk in chunks[first:]:
+            if chunk.timestamps[0] > end_ms:
+                break
+            found.append(chunk)
+        return found
+
+
+def seal(raw: RawChunk) -> SealedChunk:
+    """Make the compact form of a run that has ended; takes milliseconds for a wide one, so call it outside the lock."""
+    return SealedChunk(raw)
