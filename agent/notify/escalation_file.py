@@ -1,0 +1,140 @@
+"""What escalation.yml says: people, teams, channels, receivers with their steps, and settings. Values and their own checks.
+
+It is read with `${VAR}` expanded. What needs alertmanager.yml beside it is checked in `loading`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.model import Secret
+from agent.notify.people import NotifyEntry, Person, Team
+from agent.schema import Duration, Place, Text, WrongValue, key
+
+HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class EmailSection:
+    """`channels.email`: the relay that people's mail goes through."""
+
+    __title__ = "channels.email"
+    place: Place
+    smarthost: str = ""
+    from_: str = key("from", default="")
+    hello: str = "localhost"
+    auth_username: str = ""
+    auth_password: Secret | None = None
+    auth_password_file: Text | None = None
+    auth_identity: str = ""
+    require_tls: bool = True
+    ca_file: str = ""
+    timeout: Duration = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class SlackSection:
+    """`channels.slack`: a bot token, or an incoming webhook's URL."""
+
+    __title__ = "channels.slack"
+    place: Place
+    bot_token: Secret | None = None
+    bot_token_file: Text | None = None
+    webhook_url: Secret | None = None
+    webhook_url_file: Text | None = None
+    base_url: str = ""
+    timeout: Duration = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SmsSection:
+    """`channels.sms`: Twilio's account, or the request of any other gateway."""
+
+    __title__ = "channels.sms"
+    place: Place
+    provider: Literal["twilio", "gateway"] = "twilio"
+    account_sid: str = ""
+    auth_token: Secret | None = None
+    auth_token_file: Text | None = None
+    from_: str = key("from", default="")
+    base_url: str = ""
+    url: Secret | None = None
+    url_file: Text | None = None
+    method: str = "POST"
+    headers: dict[str, str] = key(factory=dict)
+    body: Literal["json", "form"] = "json"
+    fields: dict[str, str] = key(factory=dict)
+    bearer_token: Secret | None = None
+    bearer_token_file: Text | None = None
+    username: str = ""
+    password: Secret | None = None
+    password_file: Text | None = None
+    id_field: str = "id"
+    timeout: Duration = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelsSection:
+    """How messages travel."""
+
+    __title__ = "channels"
+    email: EmailSection | None = None
+    slack: SlackSection | None = None
+    sms: SmsSection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpec:
+    """One step of escalation: `after` counts from the incident's first message, `until` says what stops it."""
+
+    __title__ = "escalation step"
+    place: Place
+    after: Duration
+    notify: tuple[NotifyEntry, ...]
+    until: Literal["ack", "resolve"] = "ack"
+
+    def __post_init__(self) -> None:
+        if not self.notify:
+            raise WrongValue("notify", "a step must tell somebody")
+        if self.after <= 0:
+            raise WrongValue("after", "a step needs a time to wait; what is told at once stands in notify")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSpec:
+    """What escalation.yml gives to one receiver's name."""
+
+    __title__ = "receiver"
+    place: Place
+    notify: tuple[NotifyEntry, ...] = ()
+    escalate: tuple[StepSpec, ...] = ()
+    on_failure: Text | None = None
+
+    def __post_init__(self) -> None:
+        for earlier, later in zip(self.escalate, self.escalate[1:], strict=False):
+            if later.after <= earlier.after:
+                message = "steps must follow one another; `after` counts from the first message, so it must grow"
+                raise WrongValue("escalate", message)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsSpec:
+    """Switches for all of the room."""
+
+    __title__ = "settings"
+    alertmanager_compat: Literal["default", "strict"] = "default"
+    ack_timeout: Duration = HOUR_MS
+    send_resolved: Literal["to-whoever-was-told", "true", "false"] = "to-whoever-was-told"
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationFile:
+    """The whole of escalation.yml."""
+
+    __title__ = "escalation.yml"
+    people: dict[str, Person] = key(factory=dict)
+    teams: dict[str, Team] = key(factory=dict)
+    channels: ChannelsSection = key(factory=ChannelsSection)
+    receivers: dict[str, PlanSpec] = key(factory=dict)
+    settings: SettingsSpec = key(factory=SettingsSpec)

@@ -1,0 +1,228 @@
+"""The integrations of alertmanager.yml's receivers as written: email, Slack, webhook in full, the others' required keys.
+
+A table says what the integrations that we do not send must have, so that a file Alertmanager refuses is refused here too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agent.model import Secret
+from agent.schema import Duration, Place, Text, WrongValue, key
+
+SLACK_POST: Final = "https://slack.com/api/chat.postMessage"
+
+
+@dataclass(frozen=True, slots=True)
+class BasicAuth:
+    """User and password of HTTP's basic scheme."""
+
+    __title__ = "basic_auth"
+    username: str = ""
+    username_file: Text | None = None
+    password: Secret | None = None
+    password_file: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """An Authorization header: `type` is Bearer unless said otherwise."""
+
+    __title__ = "authorization"
+    type: str = "Bearer"
+    credentials: Secret | None = None
+    credentials_file: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpConfig:
+    """How an HTTP integration connects. Beyond credentials it is parsed and not yet obeyed."""
+
+    __title__ = "http_config"
+    place: Place
+    authorization: Authorization | None = None
+    basic_auth: BasicAuth | None = None
+    bearer_token: Secret | None = None
+    bearer_token_file: Text | None = None
+    follow_redirects: bool = True
+    enable_http2: bool = True
+    proxy_url: str = ""
+    no_proxy: str = ""
+    proxy_from_environment: bool = False
+    proxy_connect_header: Any = None
+    tls_config: Any = None
+    oauth2: Any = None
+    http_headers: Any = None
+
+    @property
+    def unheeded(self) -> list[str]:
+        """Name the settings that are there and not yet obeyed."""
+        names = ("proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header", "tls_config", "oauth2")
+        found = [name for name in (*names, "http_headers") if getattr(self, name)]
+        return found if self.follow_redirects else [*found, "follow_redirects"]
+
+
+@dataclass(frozen=True, slots=True)
+class EmailConfig:
+    """One entry of email_configs; None where `global:` decides."""
+
+    __title__ = "email config"
+    place: Place
+    to: Text
+    send_resolved: bool | None = None
+    from_: str | None = key("from", default=None)
+    hello: str = ""
+    smarthost: str = ""
+    auth_username: str = ""
+    auth_password: Secret | None = None
+    auth_password_file: Text | None = None
+    auth_secret: Secret | None = None
+    auth_secret_file: Text | None = None
+    auth_identity: str = ""
+    headers: dict[str, str] = key(factory=dict)
+    html: str | None = None
+    text: str | None = None
+    require_tls: bool | None = None
+    tls_config: Any = None
+    force_implicit_tls: bool | None = None
+    threading: Any = None
+
+    def __post_init__(self) -> None:
+        if not self.to:
+            raise WrongValue("to", "missing to address in email config")
+        for name in ("auth_password", "auth_secret"):
+            if getattr(self, name) and getattr(self, f"{name}_file"):
+                raise WrongValue(f"{name}_file", f"at most one of {name} and {name}_file can be set")
+        seen = [name.lower() for name in self.headers]
+        if len(set(seen)) < len(seen):
+            raise WrongValue("headers", "a header is given twice (their case does not matter)")
+
+
+@dataclass(frozen=True, slots=True)
+class SlackField:
+    """One field of a Slack attachment."""
+
+    __title__ = "slack field"
+    title: str
+    value: str
+    short: bool | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("title", "value"):
+            if not getattr(self, name):
+                raise WrongValue(name, f"missing {name} in Slack field configuration")
+
+
+@dataclass(frozen=True, slots=True)
+class SlackAction:
+    """One button of a Slack attachment."""
+
+    __title__ = "slack action"
+    type: str
+    text: str
+    url: str = ""
+    style: str = ""
+    name: str = ""
+    value: str = ""
+    confirm: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class SlackConfig:
+    """One entry of slack_configs; None where the default or `global:` decides."""
+
+    __title__ = "slack config"
+    place: Place
+    send_resolved: bool | None = None
+    http_config: HttpConfig | None = None
+    api_url: Secret | None = None
+    api_url_file: Text | None = None
+    app_token: Secret | None = None
+    app_token_file: Text | None = None
+    app_url: str = ""
+    channel: str = ""
+    username: str | None = None
+    color: str | None = None
+    title: str | None = None
+    title_link: str | None = None
+    pretext: str | None = None
+    text: str | None = None
+    message_text: str | None = None
+    fields: tuple[SlackField, ...] = ()
+    short_fields: bool = False
+    footer: str | None = None
+    fallback: str | None = None
+    callback_id: str | None = None
+    icon_emoji: str | None = None
+    icon_url: str | None = None
+    image_url: str | None = None
+    thumb_url: str | None = None
+    link_names: bool = False
+    mrkdwn_in: tuple[str, ...] = ()
+    actions: tuple[SlackAction, ...] = ()
+    timeout: Duration = 0
+    update_message: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("api_url", "app_token"):
+            if getattr(self, name) and getattr(self, f"{name}_file"):
+                raise WrongValue(f"{name}_file", f"at most one of {name} and {name}_file can be set")
+        if (self.app_token or self.app_token_file) and (self.api_url or self.api_url_file):
+            raise WrongValue("api_url", "at most one of app_token and api_url can be set")
+        if self.update_message and (self.api_url or self.api_url_file):
+            raise WrongValue("update_message", "update_message needs a bot token; an incoming webhook cannot update")
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookConfig:
+    """One entry of webhook_configs."""
+
+    __title__ = "webhook config"
+    place: Place
+    send_resolved: bool | None = None
+    http_config: HttpConfig | None = None
+    url: Secret | None = None
+    url_file: Text | None = None
+    max_alerts: int = 0
+    timeout: Duration = 0
+    payload: Any = None
+
+    def __post_init__(self) -> None:
+        if self.url and self.url_file:
+            raise WrongValue("url_file", "at most one of url and url_file can be set")
+        if not self.url and not self.url_file:
+            raise WrongValue("url", "one of url and url_file must be set")
+        written = self.url.reveal() if self.url else ""
+        if written and "{{" not in written and not written.startswith(("http://", "https://")):
+            raise WrongValue("url", "unsupported scheme in the URL; it must begin with http:// or https://")
+        if self.max_alerts < 0:
+            raise WrongValue("max_alerts", "max_alerts cannot be negative")
+
+
+REQUIRED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "discord": (("webhook_url", "webhook_url_file"),),
+    "incidentio": (("url", "url_file"),),
+    "jira": (("project",), ("issue_type",)),
+    "mattermost": (),
+    "msteams": (("webhook_url", "webhook_url_file"),),
+    "msteamsv2": (("webhook_url", "webhook_url_file"),),
+    "opsgenie": (),
+    "pagerduty": (("routing_key", "routing_key_file", "service_key", "service_key_file"),),
+    "pushover": (("user_key", "user_key_file"), ("token", "token_file")),
+    "rocketchat": (),
+    "sns": (("topic_arn", "target_arn", "phone_number"),),
+    "telegram": (("chat_id", "chat_id_file"),),
+    "victorops": (("routing_key",),),
+    "webex": (("room_id",),),
+    "wechat": (),
+}
+"""Of an integration that we do not send: for each tuple one key must be there. Others fall back to `global:`."""
+
+
+def lacks(integration: str, config: dict[str, Any]) -> str:
+    """Say which required key the configuration of an integration that we do not send lacks, or nothing."""
+    for names in REQUIRED[integration]:
+        if not any(config.get(name) for name in names):
+            return f"one of {', '.join(names)} must be set" if len(names) > 1 else f'missing key "{names[0]}"'
+    return ""

@@ -1,0 +1,248 @@
+"""Join the two files' receivers: what alertmanager.yml sends and what escalation.yml adds become one plan per name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from agent.notify import settings
+from agent.notify.alertmanager_file import AlertmanagerFile, ReceiverSpec
+from agent.notify.channels import ChannelSettings, LogChannel
+from agent.notify.escalation_file import EscalationFile, PlanSpec
+from agent.notify.findings import Findings
+from agent.notify.integrations import REQUIRED, EmailConfig, HttpConfig, SlackConfig, WebhookConfig, lacks
+from agent.notify.notification import Channel, Target
+from agent.notify.people import NotifyEntry
+from agent.notify.routing import Destination, ReceiverPlan, Step, log_destination
+from agent.notify.settings import Secrets
+from agent.schema import Place, suggest
+
+_EMAIL_OPTIONS: Final = ("html", "text")
+_SLACK_OPTIONS: Final = (
+    "username",
+    "color",
+    "title",
+    "title_link",
+    "pretext",
+    "text",
+    "message_text",
+    "footer",
+    "fallback",
+    "callback_id",
+    "icon_emoji",
+    "icon_url",
+    "image_url",
+    "thumb_url",
+)
+
+
+class PlanBuilder:
+    """Builds the plans of all receivers, and the channel settings (`channels`, `disabled`) that they use."""
+
+    def __init__(
+        self, file: AlertmanagerFile, escalation: EscalationFile, secrets: tuple[Secrets, Secrets], findings: Findings
+    ) -> None:
+        self.file = file
+        self.escalation = escalation
+        self.am_secrets, self.own_secrets = secrets
+        self.findings = findings
+        self.channels: dict[str, ChannelSettings] = self.log_channels()
+        self.disabled: dict[str, str] = {}
+        self.unsent: dict[str, tuple[str, ...]] = {}
+        self.used: set[str] = set()
+
+    @staticmethod
+    def log_channels() -> dict[str, ChannelSettings]:
+        """Return the settings that are always there."""
+        return {"log": LogChannel()}
+
+    def build(self) -> dict[str, ReceiverPlan]:
+        """Return the plan of each receiver by name; problems go to the findings."""
+        self._check_people()
+        self._check_unused_receivers()
+        plans: dict[str, ReceiverPlan] = {}
+        for spec in self.file.receivers:
+            if spec.name in plans:
+                self.findings.problem(spec.name.place, f'receiver "{spec.name}" is defined twice')
+            plans[str(spec.name)] = self._plan(spec)
+        for place, message in dict.fromkeys(self.am_secrets.problems):
+            self.findings.problem(place, message)
+        self._people_channels()
+        for name, plan in self.escalation.receivers.items():
+            if plan.on_failure and plan.on_failure not in plans:
+                near = suggest(plan.on_failure, sorted(plans))
+                self.findings.problem(
+                    plan.on_failure.place, f'undefined receiver "{plan.on_failure}" in on_failure{near}'
+                )
+            elif plan.on_failure == name:
+                self.findings.problem(plan.place, f'receiver "{name}" cannot be its own on_failure')
+        return plans
+
+    def _check_people(self) -> None:
+        people, teams = self.escalation.people, self.escalation.teams
+        for team in teams.values():
+            for name in (*team.members, *(each.person for each in team.overrides)):
+                if name not in people:
+                    self.findings.problem(
+                        name.place, f'undefined person "{name}" in a team{suggest(name, sorted(people))}'
+                    )
+        for plan in self.escalation.receivers.values():
+            for entry in self._entries(plan):
+                self._check_entry(entry)
+
+    @staticmethod
+    def _entries(plan: PlanSpec) -> Iterable[NotifyEntry]:
+        yield from plan.notify
+        for step in plan.escalate:
+            yield from step.notify
+
+    def _check_entry(self, entry: NotifyEntry) -> None:
+        people, teams = self.escalation.people, self.escalation.teams
+        for name, known, what in ((entry.person, people, "person"), (entry.team, teams, "team")):
+            if name and name not in known:
+                self.findings.problem(name.place, f'undefined {what} "{name}"{suggest(name, sorted(known))}')
+                return
+        members: tuple[str, ...] = (str(entry.person),) if entry.person else ()
+        if entry.team:
+            members = tuple(str(each) for each in teams[str(entry.team)].members)
+        for member in members:
+            for channel in entry.by:
+                if member in people and not people[member].address(channel):
+                    words = {Channel.SMS: "phone"}.get(channel, str(channel))
+                    self.findings.problem(entry.place, f'"{member}" is to be told by {channel}, but has no {words}')
+
+    def _check_unused_receivers(self) -> None:
+        names = [str(each.name) for each in self.file.receivers]
+        for name, plan in self.escalation.receivers.items():
+            if name not in names:
+                message = f'receiver "{name}" is not in alertmanager.yml{suggest(name, names)}'
+                self.findings.problem(plan.place, message)
+
+    def _plan(self, spec: ReceiverSpec) -> ReceiverPlan:
+        name = str(spec.name)
+        written = self.escalation.receivers.get(name)
+        made = [*self._integrations(spec)]
+        self._other_integrations(spec)
+        if written:
+            ours = [each for entry in written.notify for each in self._by_entry(entry)]
+            for shared in sorted({each.channel for each in made} & {each.channel for each in ours}):
+                entry = next(each for each in written.notify if shared in each.channels)
+                message = f'receiver "{name}" has {shared} here and in alertmanager.yml; keep one of them'
+                self.findings.problem(entry.place, message)
+            made += ours
+        steps = tuple(
+            Step(step.after, tuple(each for entry in step.notify for each in self._by_entry(entry)), step.until)
+            for step in (written.escalate if written else ())
+        )
+        destinations = tuple({each.key: each for each in made}.values())
+        if not destinations and not steps:
+            destinations = (log_destination(),)
+        return ReceiverPlan(name, destinations, steps, str(written.on_failure or "") if written else "")
+
+    def _by_entry(self, entry: NotifyEntry) -> Iterable[Destination]:
+        who = next(iter(f"{kind}:{name}" for kind, name in entry.as_json().items()))
+        for channel in entry.channels:
+            self.used.add(str(channel))
+            yield Destination(f"{who}/{channel}", channel, str(channel), entry=entry)
+
+    def _integrations(self, spec: ReceiverSpec) -> Iterable[Destination]:
+        for number, email in enumerate(spec.email_configs):
+            yield self._email(f"{spec.name}/email/{number}", email)
+        for number, slack in enumerate(spec.slack_configs):
+            yield self._slack(f"{spec.name}/slack/{number}", slack)
+        for number, webhook in enumerate(spec.webhook_configs):
+            yield self._webhook(f"{spec.name}/webhook/{number}", webhook)
+
+    def _email(self, transport: str, config: EmailConfig) -> Destination:
+        defaults = self.file.global_
+        made = settings.email_channel(config, defaults, self.am_secrets)
+        if not made.smarthost:
+            self.findings.problem(config.place, "no SMTP smarthost is set, neither here nor in global.smtp_smarthost")
+        if not made.sender:
+            self.findings.problem(config.place, "no sender is set, neither `from` here nor global.smtp_from")
+        for name in ("auth_secret", "auth_secret_file", "tls_config", "threading"):
+            if getattr(config, name):
+                self.findings.warn(config.place, f"email config: {name} is not obeyed yet")
+        if "{{" in config.to:
+            self.findings.warn(config.to.place, "a template in `to` is not rendered yet")
+        self.channels[transport] = made
+        addresses = [each.strip() for each in config.to.split(",") if each.strip()]
+        options: dict[str, Any] = {name: getattr(config, name) for name in _EMAIL_OPTIONS if getattr(config, name)}
+        if config.headers:
+            options["headers"] = dict(config.headers)
+        targets = tuple(Target(Channel.EMAIL, address) for address in addresses)
+        return Destination(f"email:{config.to}", Channel.EMAIL, transport, targets, None, config.send_resolved, options)
+
+    def _slack(self, transport: str, config: SlackConfig) -> Destination:
+        defaults = self.file.global_
+        made = settings.slack_channel(config, defaults, self.am_secrets)
+        files = (config.api_url_file, config.app_token_file, defaults.slack_api_url_file, defaults.slack_app_token_file)
+        if made.missing() and not any(files):
+            self.findings.problem(config.place, "no Slack API URL nor app token is set, neither inline nor in a file")
+        if config.update_message and made.webhook_url:
+            message = "update_message needs a bot token; an incoming webhook cannot update"
+            self.findings.problem(config.place, message)
+        self._unheeded(config.http_config, config.fields or config.actions, config.place)
+        self.channels[transport] = made
+        options = {name: getattr(config, name) for name in _SLACK_OPTIONS if getattr(config, name) is not None}
+        address = config.channel or f"webhook-{_short(made.webhook_url.reveal() if made.webhook_url else '')}"
+        target = Target(Channel.SLACK, address)
+        key = f"slack:{address}"
+        return Destination(key, Channel.SLACK, transport, (target,), None, config.send_resolved, options)
+
+    def _webhook(self, transport: str, config: WebhookConfig) -> Destination:
+        made = settings.webhook_channel(config, self.file.global_, self.am_secrets)
+        self._unheeded(config.http_config, config.payload, config.place)
+        self.channels[transport] = made
+        url = made.url.reveal() if made.url else ""
+        address = f"{urlsplit(url).hostname or 'unknown'}-{_short(url)}"
+        target = Target(Channel.WEBHOOK, address)
+        return Destination(f"webhook:{address}", Channel.WEBHOOK, transport, (target,), None, config.send_resolved)
+
+    def _unheeded(self, http: HttpConfig | None, texts: object, place: Place) -> None:
+        if http and http.unheeded:
+            self.findings.warn(http.place, f"http_config: {', '.join(http.unheeded)} is not obeyed yet")
+        if texts:
+            self.findings.warn(place, "fields, actions and payload are not sent yet; our own layout is used")
+
+    def _other_integrations(self, spec: ReceiverSpec) -> None:
+        found = []
+        for each in fields(spec):
+            kind, ending, _ = each.name.partition("_configs")
+            if not ending or kind not in REQUIRED:
+                continue
+            for config in getattr(spec, each.name):
+                if gap := lacks(kind, config):
+                    self.findings.problem(spec.place, f'{kind} config of receiver "{spec.name}": {gap}')
+            if getattr(spec, each.name):
+                found.append(kind)
+                message = f'receiver "{spec.name}": Burnline does not send by {kind} yet; that part is left out'
+                self.findings.warn(spec.place, message)
+        if found:
+            self.unsent[str(spec.name)] = tuple(found)
+
+    def _people_channels(self) -> None:
+        """Make the settings that people's messages use; one whose secret cannot be read is disabled, with a warning."""
+        written, defaults = self.escalation.channels, self.file.global_
+        makers: Mapping[str, Any] = {
+            "email": lambda: settings.people_email(written.email, defaults, self.own_secrets, self.am_secrets),
+            "slack": lambda: settings.people_slack(written.slack, defaults, self.own_secrets, self.am_secrets),
+            "sms": lambda: settings.people_sms(written.sms, self.own_secrets),
+        }
+        for transport, make in makers.items():
+            if transport not in self.used:
+                continue
+            before = len(self.own_secrets.problems)
+            made = self.channels[transport] = make()
+            unread = self.own_secrets.problems[before:]
+            for place, message in unread:
+                self.findings.warn(place, f"{message}; the channel {transport} is disabled")
+            if why := "; ".join(f"{place}: {message}" for place, message in unread) or made.missing():
+                self.disabled[transport] = why
+
+
+def _short(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,58 @@
+"""Why something was sent, or was not: every decision of this room is one of these words. Values only."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Reason(StrEnum):
+    """Why a message goes out, or why it does not. The words of the first rows are Alertmanager's."""
+
+    FIRST = "first notification"
+    NEW_ALERTS = "new alerts added"
+    ALL_RESOLVED = "all alerts resolved"
+    SOME_RESOLVED = "some alerts resolved"
+    REPEAT = "repeat interval elapsed"
+    NO_LONGER_MUTED = "no longer muted, still firing"
+    FIRED_AND_RESOLVED = "fired and resolved before it could be sent"
+    ESCALATION = "escalation step"
+    CHANNEL_DISABLED = "its channel is disabled"
+    CHANNEL_FAILED = "its channel failed"
+
+    NOTHING_FIRING = "nothing fires, and nobody was told that it did"
+    NOTHING_NEW = "nothing new since the last message, and the repeat interval has not elapsed"
+    ACKNOWLEDGED = "somebody acknowledged it; repeats are held back"
+    ALREADY_TOLD = "the same target was told the same a moment ago through another group"
+    RESOLVED_NOT_WANTED = "this receiver does not want to hear of resolved alerts"
+    NO_TARGET = "the receiver has nobody to tell by this way now"
+
+    @property
+    def tells(self) -> bool:
+        """Say whether a message goes out for this reason."""
+        return self in _TELLING
+
+
+_TELLING: Final = frozenset(
+    {
+        Reason.FIRST,
+        Reason.NEW_ALERTS,
+        Reason.ALL_RESOLVED,
+        Reason.SOME_RESOLVED,
+        Reason.REPEAT,
+        Reason.NO_LONGER_MUTED,
+        Reason.FIRED_AND_RESOLVED,
+        Reason.ESCALATION,
+        Reason.CHANNEL_DISABLED,
+        Reason.CHANNEL_FAILED,
+    }
+)
+
+
+class Suppression(StrEnum):
+    """What holds an alert back. The words are those of Alertmanager's metric alertmanager_notifications_suppressed_total."""
+
+    INHIBITION = "inhibition"
+    ACTIVE_INTERVAL = "active_time_interval"
+    MUTE_INTERVAL = "mute_time_interval"
+    SILENCE = "silence"

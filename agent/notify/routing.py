@@ -1,0 +1,185 @@
+"""The routing tree that runs: which routes an alert takes, how it is grouped, and whom a receiver tells. Frozen values.
+
+Built by `loading` from the two files; nothing here reads a file or a clock. Semantics: Alertmanager's dispatch/route.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agent.model import Labels, Matcher, match_all
+from agent.notify.channels import ChannelSettings
+from agent.notify.inhibition import InhibitRule
+from agent.notify.intervals import IntervalSpec, contains
+from agent.notify.matching import render_matchers
+from agent.notify.notification import Channel, Target
+from agent.notify.people import Directory, NotifyEntry
+from agent.notify.reasons import Suppression
+from agent.schema import Place
+
+LOG_TARGET: Final = Target(Channel.LOG, "log")
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:  # noqa: A001 - the room's word for what is said at load; nobody here means the built-in
+    """Something in a file that is accepted and should be looked at."""
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One node of the tree with all that it inherited. `index` is its number in the tree, root 0, depth first."""
+
+    receiver: str
+    matchers: tuple[Matcher, ...]
+    continue_: bool
+    group_by: frozenset[str]
+    group_by_all: bool
+    group_wait_ms: int
+    group_interval_ms: int
+    repeat_interval_ms: int
+    mute_time_intervals: tuple[str, ...]
+    active_time_intervals: tuple[str, ...]
+    labels: Labels
+    parent_key: str
+    index: int
+    place: Place
+    routes: tuple[Route, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Alertmanager's route key: the matchers from the root down, `{}/{severity="critical"}`."""
+        own = render_matchers(self.matchers)
+        return f"{self.parent_key}/{own}" if self.parent_key else own
+
+    def match(self, labels: Mapping[str, str]) -> list[Route]:
+        """Return the routes an alert takes: depth first, the node itself where no child matches, none where it does not."""
+        if not match_all(self.matchers, labels):
+            return []
+        found: list[Route] = []
+        for child in self.routes:
+            matched = child.match(labels)
+            found.extend(matched)
+            if matched and not child.continue_:
+                break
+        return found or [self]
+
+    def walk(self) -> Iterator[Route]:
+        """Give this node and all below it, depth first."""
+        yield self
+        for child in self.routes:
+            yield from child.walk()
+
+    def group_labels(self, labels: Labels) -> Labels:
+        """Return the labels by which an alert is grouped here: those of group_by that it has."""
+        return labels if self.group_by_all else labels.only(*self.group_by)
+
+    def group_key(self, group_labels: Labels) -> str:
+        """Return Alertmanager's group key: `{}/{severity="critical"}:{alertname="X"}`."""
+        inner = ", ".join(f"{name}={_quoted(value)}" for name, value in group_labels.pairs)
+        return f"{self.key}:{{{inner}}}"
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t") + '"'
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One way in which a receiver tells somebody: an integration, or a line of `notify:` by one channel.
+
+    `key` names it within the receiver, independent of its position; `transport` names the settings in Routing.channels.
+    """
+
+    key: str
+    channel: Channel
+    transport: str
+    fixed: tuple[Target, ...] = ()
+    entry: NotifyEntry | None = None
+    send_resolved: bool | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def targets(self, directory: Directory, at_ms: int) -> tuple[Target, ...]:
+        """Return the places that are told at an instant."""
+        return self.fixed if self.entry is None else self.entry.targets(self.channel, directory, at_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of escalation: `after_ms` from the incident's first message, stopped by an ack or only by the end."""
+
+    after_ms: int
+    destinations: tuple[Destination, ...]
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverPlan:
+    """What stands behind a receiver's name."""
+
+    name: str
+    destinations: tuple[Destination, ...]
+    steps: tuple[Step, ...] = ()
+    on_failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Switches for all of the room. `send_resolved` is None for our default: whoever was told hears of the end."""
+
+    strict: bool = False
+    ack_timeout_ms: int = 3_600_000
+    send_resolved: bool | None = None
+    resolve_timeout_ms: int = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """All that the dispatcher needs to know, built at once and swapped at once."""
+
+    root: Route
+    receivers: Mapping[str, ReceiverPlan]
+    inhibit_rules: tuple[InhibitRule, ...]
+    time_intervals: Mapping[str, tuple[IntervalSpec, ...]]
+    directory: Directory
+    channels: Mapping[str, ChannelSettings]
+    """By transport: `email`, `slack`, `sms`, `log`, or `receiver/slack/0` where an integration has its own settings."""
+    disabled: Mapping[str, str]
+    """Transports that cannot send, and why."""
+    settings: Settings
+    templates: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
+    unreachable: tuple[Warning, ...] = ()
+    """Routes whose receiver has only integrations that we cannot send: an error in check, a warning in run."""
+    original: str = ""
+    """alertmanager.yml as it was read."""
+
+    def match(self, labels: Mapping[str, str]) -> list[Route]:
+        """Return the routes that an alert with these labels takes."""
+        return self.root.match(labels)
+
+    def receiver(self, name: str) -> ReceiverPlan:
+        """Return a receiver's plan; one that is gone writes to the log."""
+        return self.receivers.get(name) or ReceiverPlan(name, (log_destination(),))
+
+    def muted_by(self, route: Route, at_ms: int) -> tuple[Suppression, str] | None:
+        """Say which time interval keeps a route silent at an instant, or None."""
+        active = route.active_time_intervals
+        if active and not any(contains(self.time_intervals[name], at_ms) for name in active):
+            return Suppression.ACTIVE_INTERVAL, ", ".join(active)
+        for name in route.mute_time_intervals:
+            if contains(self.time_intervals[name], at_ms):
+                return Suppression.MUTE_INTERVAL, name
+        return None
+
+
+def log_destination() -> Destination:
+    """Return the destination of what reaches nobody else."""
+    return Destination("log", Channel.LOG, "log", (LOG_TARGET,))
