@@ -25,7 +25,7 @@ h1{font-size:1.5rem;line-height:1.25;margin:.2em 0 .4em}
 h2{font-size:1.15rem;margin:1.6em 0 .3em;border-bottom:1px solid var(--line);padding-bottom:.2em}
 li{margin:.45em 0}
 code{background:var(--soft);padding:.1em .3em;border-radius:3px;font-size:.9em}
-pre{background:var(--soft);padding:.7em;border-radius:5px;overflow-x:auto}
+pre{background:var(--soft);padding:.7em;border-radius:5px;white-space:pre-wrap;overflow-wrap:anywhere}
 pre code{background:none;padding:0}
 table{border-collapse:collapse;display:block;overflow-x:auto}
 td,th{border:1px solid var(--line);padding:.3em .6em;text-align:left}
