@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from agent.errors import BurnlineError, InvalidInput, ParseError
 from agent.model import METRIC_NAME, Labels, Matcher, MatchOp, match_all
@@ -26,6 +27,9 @@ from agent.web.views import (
     StorageView,
     TargetView,
 )
+
+if TYPE_CHECKING:
+    from agent.web.handles import Handles
 
 _SELECTOR = re.compile(r'\s*([a-zA-Z_:][\w:]*)?\s*(?:\{\s*((?:[^"}]|"[^"]*")*)\})?\s*')
 _CONDITION = re.compile(r'\s*(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"\s*,?')
@@ -177,3 +181,7 @@ class FakeHandles:
         if "openmetrics" in accept:
             return self.own_metrics + b"# EOF\n", "application/openmetrics-text; version=1.0.0; charset=utf-8"
         return self.own_metrics, "text/plain; version=0.0.4; charset=utf-8"
+
+
+if TYPE_CHECKING:
+    _fulfils: type[Handles] = FakeHandles

@@ -169,7 +169,7 @@ async def acknowledge(request: web.Request) -> web.Response:
         return await _alert(request, str(error), 409)
     if made is None:
         return await _alert(request)
-    raise web.HTTPSeeOther(f"../{fingerprint}")
+    return web.Response(status=303, headers={"Location": f"../{fingerprint}"})
 
 
 async def runbook_list(request: web.Request) -> web.Response:
@@ -194,4 +194,4 @@ async def runbook_page(request: web.Request) -> web.Response:
 
 async def to_runbooks(_request: web.Request) -> web.Response:
     """Lead to the list with its slash, so that relative links work."""
-    raise web.HTTPPermanentRedirect("runbooks/")
+    return web.Response(status=308, headers={"Location": "runbooks/"})

@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 from aiohttp import web
+from structlog.contextvars import bind_contextvars, get_contextvars
 
 from agent.errors import BurnlineError
 from agent.web.envelope import ApiError, ErrorType, failure, from_burnline
@@ -37,26 +38,30 @@ _LONGEST_LOGGED: Final = 64
 async def observed(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request an id, time it, and log it at debug with where in Grafana it comes from."""
     offered = request.headers.get("X-Request-Id", "")
-    request["id"] = offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex[:16]
+    # Bound until the connection's next request, since the headers are added after the last middleware returned.
+    bind_contextvars(request_id=offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex[:16])
     started = time.perf_counter()
-    with structlog.contextvars.bound_contextvars(request_id=request["id"]):
-        response = await handler(request)
-        seconds = time.perf_counter() - started
-        room_of(request).telemetry.request_duration.labels(_route_name(request)).observe(seconds)
-        origin = {
-            key: request.headers[header][:_LONGEST_LOGGED]
-            for key, header in _GRAFANA_HEADERS.items()
-            if header in request.headers
-        }
-        _log.debug(
-            "request",
-            method=request.method,
-            path=request.path,
-            status=response.status,
-            seconds=round(seconds, 6),
-            **origin,
-        )
+    response = await handler(request)
+    seconds = time.perf_counter() - started
+    room_of(request).telemetry.request_duration.labels(_route_name(request)).observe(seconds)
+    origin = {
+        key: request.headers[header][:_LONGEST_LOGGED]
+        for key, header in _GRAFANA_HEADERS.items()
+        if header in request.headers
+    }
+    _log.debug(
+        "request",
+        method=request.method,
+        path=request.path,
+        status=response.status,
+        seconds=round(seconds, 6),
+        **origin,
+    )
     return response
+
+
+def _request_id() -> str:
+    return str(get_contextvars().get("request_id", ""))
 
 
 def _route_name(request: web.Request) -> str:
@@ -80,7 +85,7 @@ async def explained(request: web.Request, handler: Handler) -> web.StreamRespons
         return _failure(request, from_burnline(error))
     except Exception:  # noqa: BLE001  # the border: whatever a handle raises, the client gets an answer and the log the reason
         _log.exception("request failed", method=request.method, path=request.path)
-        text = f"internal error while answering {request.path}; the log has it under request id {request['id']}"
+        text = f"internal error while answering {request.path}; the log has it under request id {_request_id()}"
         return _failure(request, ApiError(ErrorType.INTERNAL, text))
 
 
@@ -139,7 +144,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers["Server"] = "Burnline"
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "same-origin"  # not no-referrer: browsers would send our own forms with Origin: null
-    headers.setdefault("X-Request-Id", request.get("id", ""))
+    headers.setdefault("X-Request-Id", _request_id())
     origin = request.headers.get("Origin")
     if not _is_api(request):
         return
