@@ -1,0 +1,86 @@
+"""promtool accepts the rules, their unit tests pass, and the unit tests notice when a rule is changed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.peers
+FILES = ("backup", "burnline", "events", "host", "rag", "service")
+
+
+@pytest.fixture
+def promtool(peer) -> str:
+    return peer("promtool", "prometheus")
+
+
+def test_promtool_accepts_every_rule_file(root: Path, promtool):
+    files = sorted(str(path) for path in (root / "rules").glob("*.yml"))
+    done = subprocess.run([promtool, "check", "rules", *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("SUCCESS") == len(files) == len(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_unit_tests_of_a_rule_file_pass(root: Path, promtool, name):
+    done = subprocess.run(
+        [promtool, "test", "rules", str(root / "rules" / "tests" / f"{name}.yml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not(root: Path, alerts):
+    fires: set[str] = set()
+    silent: set[str] = set()
+    for path in (root / "rules" / "tests").glob("*.yml"):
+        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
+            for case in test.get("alert_rule_test", ()):
+                (fires if case["exp_alerts"] else silent).add(case["alertname"])
+    assert fires == set(alerts)
+    assert silent == set(alerts) - {"Watchdog"}, "only the watchdog has no quiet case: it always fires"
+
+
+def _mutants(rule: dict) -> list[tuple[str, dict]]:
+    """Return the rule with one thing wrong at a time."""
+    made = [("never fires", {**rule, "expr": f"({rule['expr']}) and vector(0) > 1"})]
+    if "for" in rule:
+        made.append(("does not wait", {key: value for key, value in rule.items() if key != "for"}))
+    if "keep_firing_for" in rule and rule["alert"] == "VeryHighErrorRate":
+        made.append(("lets go at once", {key: value for key, value in rule.items() if key != "keep_firing_for"}))
+    threshold = re.search(r"([<>]) ([\d.* ]+)$", rule["expr"])
+    # What should not happen at all has no "just below".
+    if threshold and threshold[2] != "0":
+        looser = f"{threshold[1]} ({threshold[2]}) * {0.95 if threshold[1] == '>' else 2}"
+        made.append(("has a looser limit", {**rule, "expr": rule["expr"][: threshold.start()] + looser}))
+        tighter = f"{threshold[1]} ({threshold[2]}) * {1.4 if threshold[1] == '>' else 0.2}"
+        made.append(("has a stricter limit", {**rule, "expr": rule["expr"][: threshold.start()] + tighter}))
+    return made
+
+
+def test_the_unit_tests_notice_every_change_of_a_rule(root: Path, promtool, tmp_path: Path):
+    survivors = []
+    for name in FILES:
+        document = yaml.safe_load((root / "rules" / f"{name}.yml").read_text(encoding="utf-8"))
+        tests = (root / "rules" / "tests" / f"{name}.yml").read_text(encoding="utf-8")
+        (tmp_path / "tests").mkdir(exist_ok=True)
+        (tmp_path / "tests" / f"{name}.yml").write_text(tests, encoding="utf-8")
+        rules = document["groups"][0]["rules"]
+        for number, rule in enumerate(rules):
+            for change, mutant in _mutants(rule) if "alert" in rule else ():
+                document["groups"][0]["rules"] = [*rules[:number], mutant, *rules[number + 1 :]]
+                (tmp_path / f"{name}.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
+                done = subprocess.run(
+                    [promtool, "test", "rules", str(tmp_path / "tests" / f"{name}.yml")],
+                    capture_output=True,
+                    check=False,
+                )
+                if done.returncode == 0:
+                    survivors.append(f"{rule['alert']} {change}")
+    assert not survivors, "; ".join(survivors)
