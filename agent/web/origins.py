@@ -7,8 +7,11 @@ not trusted even if Host and Origin agree.
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
 from urllib.parse import urlsplit
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def refusal(origin: str | None, fetch_site: str, host: str, external_url: str) -> str:
@@ -18,52 +21,48 @@ def refusal(origin: str | None, fetch_site: str, host: str, external_url: str) -
     """
     if origin is None:
         return "" if fetch_site in ("", "none", "same-origin") else "it comes from another site's page"
-    if external_url and _authority(origin) == _authority(external_url):
+    page = _parse(origin)
+    if page is None:
+        return f"it comes from a page without a usable origin ({origin})"
+    if page == _parse(external_url):
         return ""
-    if _authority(origin)[1:] != _authority(f"{urlsplit(origin).scheme}://{host}")[1:]:
+    if page != _parse(f"{page[0]}://{host}"):
         return f"it comes from a page of {origin}"
-    if not _is_own_name(host):
+    if not _is_own_name(page[1]):
         return f"nothing says that {host} is this agent; set web.external_url to {origin} if it is"
     return ""
 
 
 def may_read(origin: str, external_url: str) -> bool:
     """Say whether a page of `origin` may read the query API: pages on this machine, and the agent's own address."""
-    if external_url and _authority(origin) == _authority(external_url):
-        return True
-    name = _hostname(origin)
-    return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
+    page = _parse(origin)
+    if page is None:
+        return False
+    return page == _parse(external_url) or _is_local(page[1])
 
 
-def _is_own_name(host: str) -> bool:
-    """Say whether `host` is a name that a public DNS cannot have pointed at us: an address, or without a dot."""
-    name = _hostname(f"//{host}")
-    return bool(name) and ("." not in name or _is_address(name) or name.endswith(".localhost"))
-
-
-def _authority(url: str) -> tuple[str, str, int | None]:
-    """Return (scheme, name, port) with default ports filled in; port None where the URL is malformed."""
+def _parse(url: str) -> tuple[str, str, int] | None:
+    """Return (scheme, name, port) of an http or https address, None for anything else, such as `null`."""
     try:
         parts = urlsplit(url)
-        return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
     except ValueError:
-        return url, "", None
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname and port and parts.scheme in _DEFAULT_PORTS else None
 
 
-def _hostname(url: str) -> str:
+def _is_own_name(name: str) -> bool:
+    """Say whether a public DNS cannot have pointed `name` at us: it is an address, or has no dot."""
+    return "." not in name or _address(name) is not None or name.endswith(".localhost")
+
+
+def _is_local(name: str) -> bool:
+    address = _address(name)
+    return name == "localhost" or name.endswith(".localhost") or (address is not None and address.is_loopback)
+
+
+def _address(name: str) -> IPv4Address | IPv6Address | None:
     try:
-        return urlsplit(url).hostname or ""
+        return ip_address(name)
     except ValueError:
-        return ""
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_loopback(name: str) -> bool:
-    return _is_address(name) and ip_address(name).is_loopback
+        return None
