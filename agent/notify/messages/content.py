@@ -119,7 +119,7 @@ def describe(notification: Notification, timezone: str = "") -> Content:
         summary=_summary(notification, lead),
         brief=_brief(_summary(notification, lead), common),
         description=_description(notification, lead),
-        value=_value(lead) if lead and len(alerts) == 1 else "",
+        value=_value(lead) if lead and len({_value(alert) for alert in alerts}) == 1 else "",
         threshold=one_line(lead.annotations.get("threshold"), 40) if lead else "",
         since=moment(since_ms, notification.at_ms, where_clock),
         since_utc=clock(since_ms, notification.at_ms, zone("")),

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
 import msgspec
 
 from agent.errors import Rejected
 from agent.notify.channels import GatewayChannel
 from agent.notify.messages import Renderer
 from agent.notify.notification import Notification, Receipt
-from agent.notify.receivers.http import Answer, Connection, SessionFactory, failure, host_of, new_session, request
+from agent.notify.receivers.http import (
+    Answer,
+    Connection,
+    SessionFactory,
+    authorization,
+    failure,
+    host_of,
+    new_session,
+    request,
+)
 from agent.notify.receivers.phone import e164
 
 
@@ -39,13 +47,8 @@ class GatewayReceiver:
         }
         fields = {name: _fill(template, values) for name, template in channel.fields.items()}
         headers = {"Idempotency-Key": notification.idempotency_key, **dict(channel.headers)}
+        headers |= authorization(channel.username, channel.password, channel.bearer_token)
         arguments: dict[str, Any] = {"headers": headers}
-        if channel.bearer_token:
-            headers["Authorization"] = f"Bearer {channel.bearer_token.reveal()}"
-        elif channel.username:
-            arguments["auth"] = aiohttp.BasicAuth(
-                channel.username, channel.password.reveal() if channel.password else ""
-            )
         if channel.method.upper() == "GET":
             arguments["params"] = fields
         elif channel.body == "form":

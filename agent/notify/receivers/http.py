@@ -5,6 +5,7 @@ Nothing of a URL but its host reaches an error, and what a provider answers is s
 
 from __future__ import annotations
 
+import base64
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -89,6 +90,16 @@ def host_of(url: str) -> str:
         return f"{parts.hostname or 'an address without a host'}{f':{parts.port}' if parts.port else ''}"
     except ValueError:
         return "an unreadable address"
+
+
+def authorization(username: str, password: Secret | None, bearer: Secret | None = None) -> dict[str, str]:
+    """Return the Authorization header for a bearer token, else for a user name; empty where there is neither."""
+    if bearer:
+        return {"Authorization": f"Bearer {bearer.reveal()}"}
+    if not username:
+        return {}
+    pair = f"{username}:{password.reveal() if password else ''}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
 def proxy_for(url: str) -> str | None:

@@ -13,7 +13,6 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import parseaddr
 from typing import Any, Final
 
 from agent.errors import Rejected
@@ -28,6 +27,9 @@ _RESERVED: Final = frozenset(
     {"from", "to", "cc", "bcc", "subject", "date", "message-id", "in-reply-to", "references", "mime-version", "sender",
      "content-type", "content-transfer-encoding", "return-path", "received", "auto-submitted", "list-id"}
 )  # fmt: skip
+_ADDRESS: Final = re.compile(
+    r"(?P<name>[^<>]*)<(?P<framed>[^<>@\s,;]+@[^<>@\s,;]+)>|(?P<bare>[^<>@\s,;\"]+@[^<>@\s,;\"]+)"
+)
 _HEADER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,70}")
 
 
@@ -72,14 +74,15 @@ def message_id(idempotency_key: str, domain: str) -> str:
 
 def address(text: str, what: str) -> Address:
     """Return one mail address, with or without a display name; raise Rejected where it is none or not plain ASCII."""
-    name, spec = parseaddr(text, strict=True)
+    found = _ADDRESS.fullmatch(text.strip())
     try:
-        if not spec or "@" not in spec or any(ord(each) < 33 for each in spec) or any(ord(each) < 32 for each in text):
+        if found is None or not text.strip().isprintable():
             raise ValueError
+        spec = found["bare"] or found["framed"]
         local, _, domain = spec.rpartition("@")
-        ascii_domain = domain.encode("idna").decode("ascii")
         local.encode("ascii")
-        return Address(display_name=one_line(name, 100), username=local, domain=ascii_domain)
+        name = one_line((found["name"] or "").strip().strip('"'), 100)
+        return Address(display_name=name, username=local, domain=domain.encode("idna").decode("ascii"))
     except (ValueError, MessageError, IndexError):
         message = f'sending a mail: "{one_line(text, 80)}" ({what}) is not a mail address; write name@example.org'
         raise Rejected(message, reason="clientError") from None

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import aiohttp
-
 from agent.errors import DeliveryError, Rejected, RetryLater
 from agent.notify.channels import TwilioChannel
 from agent.notify.messages import Renderer
@@ -17,6 +15,7 @@ from agent.notify.receivers.http import (
     Answer,
     Connection,
     SessionFactory,
+    authorization,
     failure,
     new_session,
     request,
@@ -91,14 +90,13 @@ class TwilioReceiver:
     async def _call(self, method: str, path: str, **arguments: Any) -> Answer:
         channel = self._channel
         base = (channel.base_url or TWILIO_URL).rstrip("/")
-        token = channel.auth_token.reveal() if channel.auth_token else ""
         return await request(
             self._connection.session,
             "Twilio",
             method,
             f"{base}/2010-04-01/Accounts/{channel.account_sid}/{path}",
             timeout_ms=channel.timeout_ms,
-            auth=aiohttp.BasicAuth(channel.account_sid, token),
+            headers=authorization(channel.account_sid, channel.auth_token),
             **arguments,
         )
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urljoin
 
-import aiohttp
 import msgspec
 
 from agent.errors import Rejected
 from agent.model import Alert, format_rfc3339
 from agent.notify.channels import WebhookChannel
 from agent.notify.notification import Notification, Receipt
-from agent.notify.receivers.http import Connection, SessionFactory, failure, host_of, new_session, request
+from agent.notify.receivers.http import (
+    Connection,
+    SessionFactory,
+    authorization,
+    failure,
+    host_of,
+    new_session,
+    request,
+)
 
 _ZERO_TIME = "0001-01-01T00:00:00Z"
 
@@ -31,11 +38,7 @@ class WebhookReceiver:
             message = f'sending to the webhook of receiver "{notification.receiver}": {channel.missing()}'
             raise Rejected(message, reason="clientError")
         headers = {"Content-Type": "application/json", "Idempotency-Key": notification.idempotency_key}
-        auth = None
-        if channel.bearer_token:
-            headers["Authorization"] = f"Bearer {channel.bearer_token.reveal()}"
-        elif channel.username:
-            auth = aiohttp.BasicAuth(channel.username, channel.password.reveal() if channel.password else "")
+        headers |= authorization(channel.username, channel.password, channel.bearer_token)
         url = channel.url.reveal()
         answer = await request(
             self._connection.session,
@@ -45,7 +48,6 @@ class WebhookReceiver:
             timeout_ms=channel.timeout_ms,
             data=msgspec.json.encode(payload(notification, channel.max_alerts)),
             headers=headers,
-            auth=auth,
         )
         if 200 <= answer.status < 300:
             return Receipt(provider_id=notification.idempotency_key, detail=f"HTTP {answer.status}")

@@ -1,0 +1,108 @@
+"""Errors on demand: which service fails next, how, and how often. A seed makes a ratio repeatable. No I/O."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from agent.errors import InvalidInput
+
+SERVICES: Final = ("smtp", "slack", "slack_webhook", "twilio", "gateway", "webhook")
+
+
+class FaultKind(StrEnum):
+    """What goes wrong. Everything but DROP_AFTER and SLOW happens before the message is taken."""
+
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    INVALID_TOKEN = "invalid_token"  # noqa: S105 - a fault's name
+    REFUSED_RECIPIENT = "refused_recipient"
+    DROP = "drop"
+    """The connection breaks before the message is taken."""
+    DROP_AFTER = "drop_after"
+    """The message is taken, then the connection breaks before the answer."""
+    SLOW = "slow"
+    """The answer takes `delay_ms`."""
+    ERROR = "error"
+    """The service's own error `error`: a Slack code, a Twilio number, an SMTP reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One way for one service to fail: the next `times` requests (None: all), each with probability `ratio`."""
+
+    service: str
+    kind: FaultKind
+    times: int | None = 1
+    ratio: float = 1.0
+    retry_after_s: int = 1
+    delay_ms: int = 0
+    error: str = ""
+
+    def __post_init__(self) -> None:
+        if self.service not in SERVICES:
+            message = f'setting a fault for "{self.service}": no such service; there are {", ".join(SERVICES)}'
+            raise InvalidInput(message)
+        if not 0.0 <= self.ratio <= 1.0:
+            message = f"setting a fault for {self.service}: the ratio {self.ratio} is not between 0 and 1"
+            raise InvalidInput(message)
+
+    @classmethod
+    def from_json(cls, data: Any) -> Fault:
+        """Read what POST /faults was given; raise InvalidInput."""
+        if not isinstance(data, Mapping) or not isinstance(data.get("service"), str):
+            message = 'setting a fault: the body is no object with "service" and "kind"'
+            raise InvalidInput(message)
+        unknown = set(data) - {"service", "kind", "times", "ratio", "retry_after_s", "delay_ms", "error"}
+        if unknown:
+            message = f"setting a fault: unknown key {', '.join(sorted(map(str, unknown)))}"
+            raise InvalidInput(message)
+        times = data.get("times", 1)
+        try:
+            return cls(
+                service=data["service"],
+                kind=FaultKind(data.get("kind", "")),
+                times=None if times is None else int(times),
+                ratio=float(data.get("ratio", 1.0)),
+                retry_after_s=int(data.get("retry_after_s", 1)),
+                delay_ms=int(data.get("delay_ms", 0)),
+                error=str(data.get("error", "")),
+            )
+        except (ValueError, TypeError) as error:
+            message = f"setting a fault: {error}; kinds are {', '.join(FaultKind)}"
+            raise InvalidInput(message) from error
+
+
+class Faults:
+    """The faults that are set, at most one for each service."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - a repeatable lottery, no secret
+        self._set: dict[str, tuple[Fault, int | None]] = {}
+
+    def set(self, fault: Fault) -> None:
+        """Let a service fail from now on, instead of what was set before."""
+        self._set[fault.service] = (fault, fault.times)
+
+    def clear(self) -> None:
+        """Let everything work again."""
+        self._set.clear()
+
+    def next(self, service: str, only: FaultKind | None = None) -> Fault | None:
+        """Return the fault that this request of `service` meets, and count it; faults other than `only` wait their turn."""
+        fault, left = self._set.get(service, (None, 0))
+        if fault is None or (only is not None and fault.kind is not only):
+            return None
+        if fault.ratio < 1.0 and self._random.random() >= fault.ratio:
+            return None
+        if left is not None:
+            if left <= 1:
+                self._set.pop(service)
+            else:
+                self._set[service] = (fault, left - 1)
+            if left <= 0:
+                return None
+        return fault

@@ -1,0 +1,207 @@
+"""A stand-in for the outside world on this machine: mail server, Slack, Twilio, SMS gateway, webhook, and a page to look at.
+
+It is what `burnline inbox` runs and what the tests send to: real sockets, real limits, real errors, no accounts.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+from aiohttp import web
+
+from agent.errors import InvalidInput
+from agent.notify.inbox.arrivals import Arrival
+from agent.notify.inbox.desk import Desk
+from agent.notify.inbox.faults import Fault, FaultKind
+from agent.notify.inbox.page import Page
+from agent.notify.inbox.slack import SlackWorkspace
+from agent.notify.inbox.sms import Phone
+from agent.notify.inbox.smtp import MailServer
+
+SLACK_TOKEN: Final = "xoxb-burnline-inbox"  # noqa: S105 - the stand-in's own, worth nothing elsewhere
+TWILIO_ACCOUNT: Final = "AC00000000000000000000000000000000"
+TWILIO_TOKEN: Final = "burnline-inbox"  # noqa: S105 - the stand-in's own, worth nothing elsewhere
+_WEBHOOK_PATH: Final = "/services/T0INBOX/B0INBOX/burnline"
+_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
+    "img-src data:; frame-src 'self'"
+)
+
+
+class Inbox:
+    """Listens on `host`: one port for HTTP, one for SMTP (0: any free one). Use it as an async context.
+
+    `smtp_tls` with `smtp_login` make the mail server ask for TLS and a login; `now_ms` is the clock that stamps arrivals;
+    `capacity` bounds what is kept; `seed` makes a fault's ratio repeatable.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        http_port: int = 0,
+        smtp_port: int = 0,
+        smtp_tls: ssl.SSLContext | None = None,
+        smtp_implicit_tls: bool = False,
+        smtp_login: tuple[str, str] | None = None,
+        slack_token: str = SLACK_TOKEN,
+        twilio_account: str = TWILIO_ACCOUNT,
+        twilio_token: str = TWILIO_TOKEN,
+        gateway_token: str = "",
+        capacity: int = 1000,
+        seed: int = 0,
+        now_ms: Callable[[], int] | None = None,
+    ) -> None:
+        self.host = host
+        self.http_port = http_port
+        self.smtp_port = smtp_port
+        self.slack_token = slack_token
+        self.twilio_account = twilio_account
+        self.twilio_token = twilio_token
+        self._desk = Desk(capacity=capacity, seed=seed, now_ms=now_ms)
+        self.slack = SlackWorkspace(self._desk, slack_token, _WEBHOOK_PATH)
+        self.phone = Phone(self._desk, twilio_account, twilio_token, gateway_token)
+        self._mail = MailServer(self._desk, tls=smtp_tls, implicit=smtp_implicit_tls, login=smtp_login)
+        self._page = Page(self._desk.arrivals, self.slack)
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen; raise OSError where a port is taken (nothing is left open then)."""
+        app = web.Application(client_max_size=1_000_000)
+        app.add_routes([*self.slack.routes(), *self.phone.routes(), *self._routes()])
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        try:
+            site = web.TCPSite(self._runner, self.host, self.http_port)
+            await site.start()
+            self.http_port = int(self._runner.addresses[0][1])
+            self.smtp_port = await self._mail.start(self.host, self.smtp_port)
+        except OSError:
+            await self._runner.cleanup()
+            raise
+
+    async def stop(self) -> None:
+        """Close the ports and every connection."""
+        self._desk.stopping.set()
+        await self._mail.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        """The page's address, and the base of everything below."""
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{shown}:{self.http_port}"
+
+    @property
+    def smarthost(self) -> str:
+        """The mail server as host:port."""
+        return f"{self.host}:{self.smtp_port}"
+
+    @property
+    def slack_base_url(self) -> str:
+        """What stands for https://slack.com/api/."""
+        return f"{self.url}/slack/api/"
+
+    @property
+    def slack_webhook_url(self) -> str:
+        """An incoming webhook."""
+        return self.url + _WEBHOOK_PATH
+
+    @property
+    def twilio_base_url(self) -> str:
+        """What stands for https://api.twilio.com."""
+        return f"{self.url}/twilio"
+
+    @property
+    def gateway_url(self) -> str:
+        """A plain SMS gateway: JSON or form with `to` and `text`."""
+        return f"{self.url}/sms"
+
+    @property
+    def webhook_url(self) -> str:
+        """What takes Alertmanager's JSON."""
+        return f"{self.url}/webhook"
+
+    def settings(self) -> str:
+        """Return the channels to paste into alertmanager/escalation.yml."""
+        return (
+            "channels:\n"
+            f'  email: {{smarthost: "{self.smarthost}", from: "burnline@localhost", require_tls: false}}\n'
+            f'  slack: {{bot_token: "{self.slack_token}", base_url: "{self.slack_base_url}"}}\n'
+            f'  sms: {{provider: twilio, account_sid: "{self.twilio_account}", auth_token: "{self.twilio_token}",\n'
+            f'        from: "+15550001111", base_url: "{self.twilio_base_url}"}}\n'
+        )
+
+    def messages(self, kind: str = "", after: int = 0) -> list[Arrival]:
+        """Return what arrived, oldest first: of one kind (email, slack, sms, webhook), of ids above `after`."""
+        return self._desk.arrivals.kept(kind, after)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return total, firing and resolved for each kind, since the start."""
+        return {kind: dict(counts) for kind, counts in self._desk.arrivals.counts().items()}
+
+    async def arrived(self, kind: str, count: int = 1) -> list[Arrival]:
+        """Wait until at least `count` messages of `kind` are here, and return them all."""
+        await self._desk.until(lambda: len(self.messages(kind)) >= count)
+        return self.messages(kind)
+
+    def fail(self, service: str, kind: FaultKind | str, **more: Any) -> None:
+        """Let a service fail: once, or as `times`, `ratio`, `retry_after_s`, `delay_ms`, `error` say; raise InvalidInput."""
+        self._desk.faults.set(Fault.from_json({"service": service, "kind": str(kind), **more}))
+
+    def heal(self) -> None:
+        """Let everything work again."""
+        self._desk.faults.clear()
+
+    def _routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/", self._show),
+            web.get("/messages", self._list),
+            web.get("/counts", self._count),
+            web.post("/faults", self._set_fault),
+            web.delete("/faults", self._clear_faults),
+        ]
+
+    async def _show(self, request: web.Request) -> web.Response:
+        del request
+        headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+        return web.Response(text=self._page.html(self.settings()), content_type="text/html", headers=headers)
+
+    async def _list(self, request: web.Request) -> web.Response:
+        after = request.query.get("after", "0")
+        kept = self.messages(request.query.get("kind", ""), int(after) if after.isdigit() else 0)
+        return _json([each.as_json() for each in kept])
+
+    async def _count(self, request: web.Request) -> web.Response:
+        del request
+        return _json({"version": self._desk.arrivals.last_id, **self.counts()})
+
+    async def _set_fault(self, request: web.Request) -> web.Response:
+        try:
+            self._desk.faults.set(Fault.from_json(msgspec.json.decode(await request.read())))
+        except (InvalidInput, msgspec.DecodeError) as error:
+            return _json({"error": str(error)}, status=400)
+        return _json({"ok": True})
+
+    async def _clear_faults(self, request: web.Request) -> web.Response:
+        del request
+        self.heal()
+        return _json({"ok": True})
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
