@@ -1,0 +1,73 @@
+"""Warnings and infos about a query, in Prometheus' wording, each with the place it speaks of (`(1:6)`).
+
+Every text that the room can say stands here, once. A set collects them; equal ones are kept once.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agent.model import format_float
+from agent.query.ast import Position
+from agent.query.strings import quote
+
+_WARNING: Final = "PromQL warning: "
+_INFO: Final = "PromQL info: "
+_DOCS: Final = "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile"
+
+
+class Annotations:
+    """What was noticed while evaluating; `warnings` and `infos` in the order of first notice."""
+
+    __slots__ = ("_infos", "_warnings")
+
+    def __init__(self) -> None:
+        self._warnings: dict[str, None] = {}
+        self._infos: dict[str, None] = {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The warnings: the result may be wrong."""
+        return tuple(self._warnings)
+
+    @property
+    def infos(self) -> tuple[str, ...]:
+        """The infos: the result may not be what was meant."""
+        return tuple(self._infos)
+
+    def _warn(self, text: str, pos: Position) -> None:
+        self._warnings[f"{_WARNING}{text} ({pos})"] = None
+
+    def _inform(self, text: str, pos: Position) -> None:
+        self._infos[f"{_INFO}{text} ({pos})"] = None
+
+    def invalid_quantile(self, quantile: float, pos: Position) -> None:
+        """Note a quantile outside 0 to 1."""
+        self._warn(f"quantile value should be between 0 and 1, got {format_float(quantile)}", pos)
+
+    def invalid_ratio(self, ratio: float, capped: float, pos: Position) -> None:
+        """Note a limit_ratio outside -1 to 1."""
+        got = f"got {format_float(ratio)}, capping to {format_float(capped)}"
+        self._warn(f"ratio value should be between -1 and 1, {got}", pos)
+
+    def bad_bucket_label(self, value: str, metric: str, pos: Position) -> None:
+        """Note a bucket without a usable `le`."""
+        self._warn(f'bucket label "le" is missing or has a malformed value of {quote(value)}{_of(metric)}', pos)
+
+    def forced_monotonicity(self, metric: str, pos: Position) -> None:
+        """Note buckets that decreased and were raised."""
+        text = f"input to histogram_quantile needed to be fixed for monotonicity (see {_DOCS})"
+        self._inform(text + _of(metric), pos)
+
+    def possible_non_counter(self, metric: str, pos: Position) -> None:
+        """Note a rate of something whose name does not say counter."""
+        text = "metric might not be a counter, name does not end in _total/_sum/_count/_bucket:"
+        self._inform(f"{text} {quote(metric)}", pos)
+
+    def sort_in_range_query(self, pos: Position) -> None:
+        """Note a sort that a range query undoes."""
+        self._warn("sort is ineffective for range queries since results are always ordered by labels", pos)
+
+
+def _of(metric: str) -> str:
+    return f" for metric name {quote(metric)}" if metric else ""

@@ -1,0 +1,163 @@
+"""The engine: an expression, a store and instants to a result. An instant query is a range of one step.
+
+It holds what outlives a query: parsed expressions and series sets with all that was derived from them. It has no clock
+and does no I/O of its own; limits are per query and refusals are typed (QueryLimit, ExecutionError, ParseError).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from agent.errors import ExecutionError, QueryLimit
+from agent.query import ast
+from agent.query.evaluate import Value as Computed
+from agent.query.evaluate import evaluate, invariant_nodes, ranges
+from agent.query.evaluation import Evaluation, Query, SeriesSets
+from agent.query.frame import NO_LABELS, Frame, remove_marked_names
+from agent.query.parser import parse
+from agent.query.queryable import Queryable
+from agent.query.values import Matrix, Ragged, Result, Scalar, Series, String, Value, Vector
+
+_PARSED_KEPT: Final = 2048
+
+
+class Engine:
+    """Evaluates PromQL over `queryable`.
+
+    lookback_ms: how old a sample may be to count as current; subquery_step_ms: the step of a subquery that names none;
+    max_samples: cells one query may touch; max_points: steps of a range query; delayed_name_removal: keep metric names
+    until the very end, as Prometheus does behind a flag.
+    """
+
+    def __init__(
+        self,
+        queryable: Queryable,
+        *,
+        lookback_ms: int = 300_000,
+        max_samples: int = 50_000_000,
+        subquery_step_ms: int = 60_000,
+        delayed_name_removal: bool = False,
+        max_points: int = 11_000,
+    ) -> None:
+        self._queryable = queryable
+        self._lookback_ms = lookback_ms
+        self._max_samples = max_samples
+        self._subquery_step_ms = subquery_step_ms
+        self._delayed = delayed_name_removal
+        self._max_points = max_points
+        self._sets = SeriesSets()
+        self._parsed: OrderedDict[str, tuple[ast.Expr, frozenset[int]]] = OrderedDict()
+
+    def instant(self, expr: str | ast.Expr, at_ms: int, *, expired: Callable[[], bool] | None = None) -> Result:
+        """Evaluate at one instant; `expired` is asked between nodes whether time is up. Raises QueryError."""
+        node, evaluation = self._prepared(expr, at_ms, at_ms, 0, expired)
+        with np.errstate(all="ignore"):
+            if node.type is ast.ValueType.MATRIX:
+                value: Value = _ragged(node, evaluation)
+            else:
+                value = _at_instant(evaluate(node, evaluation), at_ms)
+        noticed = evaluation.annotations
+        return Result(value, noticed.warnings, noticed.infos)
+
+    def range(
+        self,
+        expr: str | ast.Expr,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int,
+        *,
+        expired: Callable[[], bool] | None = None,
+    ) -> Result:
+        """Evaluate at start, start + step, … up to end; the value is a Matrix. Raises QueryError."""
+        if step_ms <= 0:
+            message = "zero or negative query resolution step widths are not accepted. Try a positive integer"
+            raise ExecutionError(message)
+        if end_ms < start_ms:
+            message = "end timestamp must not be before start time"
+            raise ExecutionError(message)
+        if (end_ms - start_ms) // step_ms > self._max_points:
+            text = f"exceeded maximum resolution of {self._max_points:,} points per timeseries"
+            message = f"{text}. Try decreasing the query resolution (?step=XX)"
+            raise QueryLimit(message)
+        node, evaluation = self._prepared(expr, start_ms, end_ms, step_ms, expired)
+        if node.type not in (ast.ValueType.VECTOR, ast.ValueType.SCALAR):
+            message = f'invalid expression type "{node.type}" for range query, must be Scalar or instant Vector'
+            raise ExecutionError(message)
+        with np.errstate(all="ignore"):
+            value = _over_range(evaluate(node, evaluation), evaluation)
+        noticed = evaluation.annotations
+        return Result(value, noticed.warnings, noticed.infos)
+
+    def _prepared(
+        self, expr: str | ast.Expr, start_ms: int, end_ms: int, step_ms: int, expired: Callable[[], bool] | None
+    ) -> tuple[ast.Expr, Evaluation]:
+        node, invariant = self._plan(expr)
+        query = Query(
+            self._queryable,
+            self._sets,
+            start_ms,
+            end_ms,
+            step_ms,
+            self._lookback_ms,
+            self._subquery_step_ms,
+            self._max_samples,
+            self._delayed,
+            invariant,
+            expired,
+        )
+        return node, Evaluation(query, np.arange(start_ms, end_ms + 1, step_ms or 1, dtype=np.int64))
+
+    def _plan(self, expr: str | ast.Expr) -> tuple[ast.Expr, frozenset[int]]:
+        if not isinstance(expr, str):
+            return expr, invariant_nodes(expr)
+        found = self._parsed.get(expr)
+        if found is None:
+            node = parse(expr)
+            found = self._parsed[expr] = (node, invariant_nodes(node))
+            if len(self._parsed) > _PARSED_KEPT:
+                self._parsed.popitem(last=False)
+        else:
+            self._parsed.move_to_end(expr)
+        return found
+
+
+def _at_instant(value: Computed, at_ms: int) -> Value:
+    if isinstance(value, str):
+        return String(at_ms, value)
+    if not isinstance(value, Frame):
+        return Scalar(at_ms, float(value[0]))
+    frame = remove_marked_names(value)
+    row = frame.values[0]
+    if frame.present is None or frame.present[0].all():
+        return Vector(at_ms, frame.series.labels, row)
+    kept = np.flatnonzero(frame.present[0])
+    labels = frame.series.labels
+    return Vector(at_ms, tuple(labels[column] for column in kept.tolist()), row[kept])
+
+
+def _over_range(value: Computed, evaluation: Evaluation) -> Matrix:
+    assert not isinstance(value, str)
+    if not isinstance(value, Frame):
+        return Matrix((NO_LABELS,), evaluation.steps, value[:, None])
+    frame = remove_marked_names(value)
+    return Matrix(frame.series.labels, evaluation.steps, frame.values, frame.present)
+
+
+def _ragged(node: ast.Expr, evaluation: Evaluation) -> Ragged:
+    """Return the samples that a range selector or a subquery selects, series by series."""
+    found = ranges(node, evaluation)
+    series = []
+    start = 0
+    for windows in found.windows:
+        rows = slice(int(windows.lo[0]), int(windows.hi[0]))
+        stamps, cells = windows.timestamps[rows], windows.values[rows]
+        for column in range(cells.shape[1]):
+            mask = slice(None) if windows.valid is None else windows.valid[rows, column]
+            if len(stamps[mask]):
+                series.append(Series(found.series.labels[start + column], stamps[mask], cells[mask, column]))
+        start += windows.values.shape[1]
+    return Ragged(tuple(sorted(series, key=lambda each: each.labels.pairs)))

@@ -1,0 +1,132 @@
+"""One query under way: its steps, its limits, what it noticed, and the caches it may use. No clock: time is a hook.
+
+`Query` is shared by everything that one query evaluates; an `Evaluation` is the query at certain steps (a subquery
+evaluates the same query at other steps).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agent.errors import ExecutionError, QueryLimit
+from agent.model import Block, Labels
+from agent.query import ast
+from agent.query.annotations import Annotations
+from agent.query.frame import EMPTY, Ints, SeriesSet
+from agent.query.parse_durations import evaluate_duration
+from agent.query.queryable import Queryable
+
+
+class SeriesSets:
+    """Series sets by the identity of the label tuples they stand for; bounded, the least recently used goes first.
+
+    It holds the tuples themselves, so an identity cannot be reused while it is a key.
+    """
+
+    __slots__ = ("_kept", "_sets")
+
+    def __init__(self, kept: int = 256) -> None:
+        self._kept = kept
+        self._sets: OrderedDict[tuple[int, ...], tuple[tuple[tuple[Labels, ...], ...], SeriesSet]] = OrderedDict()
+
+    def of(self, blocks: Sequence[Block]) -> SeriesSet:
+        """Return the set of all series of `blocks`, in order."""
+        if not blocks:
+            return EMPTY
+        tuples = tuple(block.labels for block in blocks)
+        key = tuple(map(id, tuples))
+        found = self._sets.get(key)
+        if found is not None:
+            self._sets.move_to_end(key)
+            return found[1]
+        made = SeriesSet(tuples[0] if len(tuples) == 1 else tuple(each for labels in tuples for each in labels))
+        self._sets[key] = (tuples, made)
+        if len(self._sets) > self._kept:
+            self._sets.popitem(last=False)
+        return made
+
+
+@dataclass(slots=True)
+class Query:
+    """What one query shares between all its nodes. `start_ms`, `end_ms`, `step_ms` are those that were asked for."""
+
+    queryable: Queryable
+    sets: SeriesSets
+    start_ms: int
+    end_ms: int
+    step_ms: int
+    lookback_ms: int
+    subquery_step_ms: int
+    max_samples: int
+    delayed: bool
+    invariant: frozenset[int]
+    """Identities of the nodes whose value is the same at every step."""
+    expired: Callable[[], bool] | None = None
+    annotations: Annotations = field(default_factory=Annotations)
+    samples: int = 0
+    """Cells touched so far."""
+
+    def touch(self, samples: int) -> None:
+        """Count cells that are read or made; raise QueryLimit beyond the limit, or when time is up."""
+        self.samples += samples
+        if self.samples > self.max_samples:
+            text = "query processing would load too many samples into memory in query execution"
+            message = f"{text} (over {self.max_samples}); ask for fewer series or a shorter range"
+            raise QueryLimit(message)
+        if self.expired is not None and self.expired():
+            message = "query timed out in expression evaluation"
+            raise QueryLimit(message, timeout=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The query at `steps` (int64 milliseconds, rising)."""
+
+    query: Query
+    steps: Ints
+
+    @property
+    def delayed(self) -> bool:
+        """Whether names are removed at the very end."""
+        return self.query.delayed
+
+    @property
+    def annotations(self) -> Annotations:
+        """Where to note what was noticed."""
+        return self.query.annotations
+
+    @property
+    def single(self) -> bool:
+        """Whether this is an instant query (and no subquery of it)."""
+        return self.query.start_ms == self.query.end_ms
+
+    def at(self, steps: Ints) -> Evaluation:
+        """Return the same query at other steps."""
+        return Evaluation(self.query, steps)
+
+    def duration(self, duration: ast.Duration, *, positive: bool = True) -> int:
+        """Return milliseconds, now that the query's step and range are known; raise QueryError where there are none."""
+        if isinstance(duration, int):
+            return duration
+        try:
+            found = evaluate_duration(duration, self.query.step_ms, self.query.end_ms - self.query.start_ms)
+        except ValueError as error:
+            message = f"{duration.pos}: {error}"
+            raise ExecutionError(message) from error
+        if positive and found <= 0:
+            message = f"{duration.pos}: duration must be greater than 0"
+            raise ExecutionError(message)
+        return found
+
+    def times(self, at: int | str | None, offset: ast.Duration) -> Ints:
+        """Return where a selector with `@ at` and `offset` looks, for each step."""
+        shift = self.duration(offset, positive=False)
+        if at is None:
+            return self.steps - shift if shift else self.steps
+        fixed = {"start": self.query.start_ms, "end": self.query.end_ms}.get(at) if isinstance(at, str) else at
+        assert fixed is not None
+        return np.full(len(self.steps), fixed - shift, np.int64)

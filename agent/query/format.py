@@ -1,0 +1,118 @@
+"""Nodes to canonical PromQL: parsing what this prints gives an equal node. Comments and spacing are not kept.
+
+Every construct is printed on one line, durations in Prometheus' shortest form, numbers in Go's shortest form.
+"""
+
+from __future__ import annotations
+
+import math
+
+from agent.model import METRIC_NAME, MatchOp, format_duration, format_float, is_legacy_label_name, is_legacy_metric_name
+from agent.query import ast
+from agent.query.strings import quote
+
+
+def format_node(node: ast.Node) -> str:
+    """Return `node` as PromQL."""
+    match node:
+        case ast.NumberLiteral():
+            return "Inf" if node.value == math.inf else "-Inf" if node.value == -math.inf else format_float(node.value)
+        case ast.StringLiteral():
+            return quote(node.value)
+        case ast.VectorSelector():
+            return _selector(node, "")
+        case ast.MatrixSelector():
+            return _selector(node.selector, f"[{_duration(node.range)}]")
+        case ast.SubqueryExpr():
+            step = "" if node.step is None else _duration(node.step)
+            return f"{node.expr}[{_duration(node.range)}:{step}]{_modifiers(node)}"
+        case ast.Call():
+            return f"{node.name}({', '.join(map(format_node, node.args))})"
+        case ast.AggregateExpr():
+            return _aggregate(node)
+        case ast.BinaryExpr():
+            return f"{format_node(node.lhs)} {node.op}{_matching(node)} {format_node(node.rhs)}"
+        case ast.UnaryExpr():
+            return node.op + format_node(node.expr)
+        case ast.ParenExpr():
+            return f"({format_node(node.expr)})"
+    return _duration_expr(node)
+
+
+def _selector(node: ast.VectorSelector, brackets: str) -> str:
+    outside = node.name if is_legacy_metric_name(node.name) else ""
+    inner = []
+    for matcher in node.matchers:
+        if node.name and matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL and matcher.value == node.name:
+            if not outside:
+                inner.append(quote(node.name))
+            continue
+        inner.append(f"{label(matcher.name)}{matcher.op}{quote(matcher.value)}")
+    braces = "{" + ", ".join(inner) + "}" if inner or not outside else ""
+    return f"{outside}{braces}{brackets}{' ' + node.extension if node.extension else ''}{_modifiers(node)}"
+
+
+def _modifiers(node: ast.VectorSelector | ast.SubqueryExpr) -> str:
+    text = ""
+    if isinstance(node.at, str):
+        text += f" @ {node.at}()"
+    elif node.at is not None:
+        text += f" @ {'-' if node.at < 0 else ''}{abs(node.at) // 1000}.{abs(node.at) % 1000:03d}"
+    if isinstance(node.offset, int):
+        return text + (f" offset {format_duration(node.offset)}" if node.offset else "")
+    return f"{text} offset ({_duration_expr(node.offset)})"
+
+
+def label(name: str) -> str:
+    """Return a label name as it is written in a selector: quoted where it is no legacy name."""
+    return name if is_legacy_label_name(name) else quote(name)
+
+
+def _labels(names: tuple[str, ...]) -> str:
+    return "(" + ", ".join(map(label, names)) + ")"
+
+
+def _aggregate(node: ast.AggregateExpr) -> str:
+    clause = f" without {_labels(node.grouping)} " if node.without else ""
+    if node.grouping and not node.without:
+        clause = f" by {_labels(node.grouping)} "
+    param = "" if node.param is None else f"{format_node(node.param)}, "
+    return f"{node.op}{clause}({param}{format_node(node.expr)})"
+
+
+def _matching(node: ast.BinaryExpr) -> str:
+    text = " bool" if node.return_bool else ""
+    matching = node.matching
+    if matching is None:
+        return text
+    if matching.on or matching.labels:
+        text += (" on " if matching.on else " ignoring ") + _labels(matching.labels)
+    if matching.card in (ast.Card.MANY_TO_ONE, ast.Card.ONE_TO_MANY):
+        if not matching.on and not matching.labels:
+            text += " ignoring ()"
+        side = "group_left" if matching.card is ast.Card.MANY_TO_ONE else "group_right"
+        text += f" {side} {_labels(matching.include)}"
+    for word, value in (("fill_left", matching.fill_left), ("fill_right", matching.fill_right)):
+        if value is not None:
+            text += f" {word} ({format_node(ast.NumberLiteral(value))})"
+    return text
+
+
+def _duration(duration: ast.Duration) -> str:
+    if isinstance(duration, int):
+        return format_duration(duration)
+    return _duration_expr(duration)
+
+
+def _duration_expr(node: ast.Node) -> str:
+    match node:
+        case ast.DurationNumber():
+            return format_float(node.seconds)
+        case ast.DurationCall():
+            return f"{node.name}({', '.join(map(_duration_expr, node.args))})"
+        case ast.DurationBinary(lhs=None):
+            return f"{node.op}({_duration_expr(node.rhs)})"
+        case ast.DurationBinary(lhs=lhs) if lhs is not None:
+            return f"({_duration_expr(lhs)}) {node.op} ({_duration_expr(node.rhs)})"
+    message = f"no such node: {type(node).__name__}"
+    raise TypeError(message)

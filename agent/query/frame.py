@@ -1,0 +1,156 @@
+"""Instant vectors at every step at once: a block of (step × series), and the series set that its columns stand for.
+
+A `SeriesSet` is where everything lives that depends only on the set of series (group indexes, join indexes, labels
+without the name): the store hands out the same label tuple while its series do not change, so each is computed once.
+Values are never changed in place; a frame may share its arrays with another, or with the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.errors import ExecutionError
+from agent.model import METRIC_NAME, Labels
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+METADATA: Final = (METRIC_NAME, "__type__", "__unit__")
+"""Labels that say what a metric is; they go with the name."""
+SAME_LABELSET: Final = "vector cannot contain metrics with the same labelset"
+_DERIVED_KEPT: Final = 64
+
+Derived = TypeVar("Derived")
+
+
+class SeriesSet:
+    """The label sets of a frame's columns. Compare by identity.
+
+    `drops` marks the columns whose name goes at the very end (delayed name removal); None where none does.
+    """
+
+    __slots__ = ("_derived", "drops", "labels")
+
+    def __init__(self, labels: tuple[Labels, ...], drops: Bools | None = None) -> None:
+        self.labels = labels
+        self.drops = drops
+        self._derived: dict[Hashable, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def derived(self, key: Hashable, build: Callable[[], Derived]) -> Derived:
+        """Return what `build` makes of this set, made once per `key`; the oldest of many is forgotten."""
+        found: Derived | None = self._derived.get(key)
+        if found is None:
+            found = build()
+            while len(self._derived) >= _DERIVED_KEPT:
+                self._derived.pop(next(iter(self._derived)))
+            self._derived[key] = found
+        return found
+
+
+EMPTY: Final = SeriesSet(())
+NO_LABELS: Final = Labels()
+UNLABELLED: Final = SeriesSet((NO_LABELS,))
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """values: float64 of shape (steps, series); present: bool of the same shape, or None where every cell holds a value.
+
+    A cell that is not present holds anything. Native histograms will stand beside `values`, not inside.
+    """
+
+    series: SeriesSet
+    values: Floats
+    present: Bools | None = None
+
+    def columns(self, picked: NDArray[np.intp], series: SeriesSet) -> Frame:
+        """Return the columns `picked`, under the label sets of `series`."""
+        present = None if self.present is None else self.present[:, picked]
+        return Frame(series, self.values[:, picked], present)
+
+    def mask(self) -> Bools:
+        """Return `present` as an array of the full shape."""
+        if self.present is None:
+            return np.ones(self.values.shape, np.bool_)
+        return self.present
+
+
+def empty(steps: int) -> Frame:
+    """Return a frame without series."""
+    return Frame(EMPTY, np.empty((steps, 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Relabelling:
+    """What happens to columns when labels change: the new set, and which new column each old one goes to.
+
+    `target` is None where the columns stay as they are (no two became equal).
+    """
+
+    series: SeriesSet
+    target: NDArray[np.intp] | None
+
+
+def relabelling(labels: Sequence[Labels], drops: Bools | None = None) -> Relabelling:
+    """Build the relabelling of columns that are to carry `labels`."""
+    index: dict[Labels, int] = {}
+    target = np.fromiter((index.setdefault(each, len(index)) for each in labels), np.intp, len(labels))
+    if len(index) == len(labels):
+        return Relabelling(SeriesSet(tuple(labels), drops), None)
+    if drops is not None:
+        first = np.zeros(len(index), np.bool_)
+        first[target[::-1]] = drops[::-1]
+        drops = first
+    return Relabelling(SeriesSet(tuple(index), drops), target)
+
+
+def relabel(frame: Frame, change: Relabelling) -> Frame:
+    """Give the columns new labels; series that became equal merge where they do not overlap in time, else ExecutionError."""
+    if change.target is None:
+        return Frame(change.series, frame.values, frame.present)
+    groups = len(change.series)
+    present = frame.mask()
+    order = np.argsort(change.target, kind="stable")
+    starts = np.searchsorted(change.target[order], np.arange(groups))
+    counts = np.add.reduceat(present[:, order], starts, axis=1, dtype=np.int64)
+    if (counts > 1).any():
+        raise ExecutionError(SAME_LABELSET)
+    values = np.add.reduceat(np.where(present, frame.values, 0.0)[:, order], starts, axis=1)
+    return Frame(change.series, values, counts > 0)
+
+
+def drop_names(frame: Frame, *, delayed: bool) -> Frame:
+    """Take the metric name away, or only mark it for removal where removal is delayed."""
+    series = frame.series
+    if delayed:
+        marked = series.derived("marked", lambda: SeriesSet(series.labels, np.ones(len(series), np.bool_)))
+        return Frame(marked, frame.values, frame.present)
+    return relabel(frame, series.derived("nameless", lambda: relabelling([nameless(each) for each in series.labels])))
+
+
+def remove_marked_names(frame: Frame) -> Frame:
+    """Do what `drop_names` delayed."""
+    series = frame.series
+    drops = series.drops
+    if drops is None or not drops.any():
+        return frame
+
+    def build() -> Relabelling:
+        pairs = zip(series.labels, drops.tolist(), strict=True)
+        return relabelling([nameless(each) if drop else each for each, drop in pairs])
+
+    return relabel(frame, series.derived("unmarked", build))
+
+
+def nameless(labels: Labels) -> Labels:
+    """Return `labels` less the name and what describes it."""
+    return labels.without(*METADATA)

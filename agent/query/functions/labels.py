@@ -1,0 +1,87 @@
+"""label_replace and label_join: rewriting labels. Series that become equal merge, or the query fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from agent.errors import ExecutionError
+from agent.model import METRIC_NAME, Labels, compile_regex
+from agent.query import ast
+from agent.query.evaluate import Function, string, vector
+from agent.query.evaluation import Evaluation
+from agent.query.frame import Frame, Relabelling, relabel, relabelling
+from agent.query.strings import is_utf8, quote
+
+_TEMPLATE: Final = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
+
+
+def expand(template: str, match: Any) -> str:
+    """Expand `$1`, `${1}`, `$name`, `${name}` and `$$` as Go's regexp does: the longest word; unknown groups are empty."""
+
+    def group(found: re.Match[str]) -> str:
+        if found.group(1):
+            return "$"
+        word = found.group(2) or found.group(3)
+        try:
+            return match.group(int(word) if word.isdigit() else word) or ""
+        except (IndexError, KeyError):
+            return ""
+
+    return _TEMPLATE.sub(group, template)
+
+
+def _label_replace(evaluation: Evaluation, call: ast.Call) -> Frame:
+    frame = vector(call.args[0], evaluation)
+    target, replacement, source, pattern = (string(arg, evaluation) for arg in call.args[1:])
+    try:
+        regex = compile_regex(pattern)
+    except ValueError as error:
+        message = f"invalid regular expression in label_replace(): {pattern}"
+        raise ExecutionError(message) from error
+    _check_name(target, "label_replace")
+
+    def replace(labels: Labels) -> Labels:
+        match = regex.fullmatch(labels.get(source))
+        return labels if match is None else labels.merged({target: expand(replacement, match)})
+
+    return _rewritten(frame, ("replace", target, replacement, source, pattern), target, replace)
+
+
+def _label_join(evaluation: Evaluation, call: ast.Call) -> Frame:
+    frame = vector(call.args[0], evaluation)
+    target, separator, *sources = (string(arg, evaluation) for arg in call.args[1:])
+    _check_name(target, "label_join")
+    for source in sources:
+        if not source or not is_utf8(source):
+            message = f"invalid source label name in label_join(): {source}"
+            raise ExecutionError(message)
+
+    def join(labels: Labels) -> Labels:
+        return labels.merged({target: separator.join(labels.get(source) for source in sources)})
+
+    return _rewritten(frame, ("join", target, separator, *sources), target, join)
+
+
+def _check_name(name: str, function: str) -> None:
+    if not name or not is_utf8(name):
+        message = f"invalid destination label name in {function}(): {quote(name)[1:-1]}"
+        raise ExecutionError(message)
+
+
+def _rewritten(frame: Frame, key: tuple[str, ...], target: str, change: Callable[[Labels], Labels]) -> Frame:
+    series = frame.series
+
+    def build() -> Relabelling:
+        drops = series.drops
+        if drops is not None and target == METRIC_NAME:
+            drops = np.zeros(len(series), np.bool_)  # a name that was written on purpose stays
+        return relabelling([change(labels) for labels in series.labels], drops)
+
+    return relabel(frame, series.derived(key, build))
+
+
+TABLE: Final[dict[str, Function]] = {"label_join": _label_join, "label_replace": _label_replace}

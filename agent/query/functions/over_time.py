@@ -1,0 +1,205 @@
+"""The *_over_time family, changes and resets: each window of samples to one number.
+
+Sums and means follow Prometheus' compensated addition wherever it can matter (agent.query.sums); minima, maxima and sums
+are combined from blocks of rows, so that a wide window costs about log2 of its width.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from agent.query import ast
+from agent.query.evaluate import Function, ranges, scalar
+from agent.query.evaluation import Evaluation
+from agent.query.frame import Bools, Floats, Frame, drop_names
+from agent.query.functions.ranged import over_windows, ranged
+from agent.query.quantiles import interpolated
+from agent.query.sums import Compensated, CompensatedMean, doubtful
+from agent.query.windows import Windows
+
+_Kernelled = tuple[Floats, Bools | None]
+
+
+def _count(windows: Windows) -> _Kernelled:
+    return np.broadcast_to(windows.count, windows.shape).astype(np.float64), windows.having(1)
+
+
+def _present(windows: Windows) -> _Kernelled:
+    return np.ones(windows.shape), windows.having(1)
+
+
+def _first(windows: Windows) -> _Kernelled:
+    return windows.pick(windows.values, windows.first), windows.having(1)
+
+
+def _last(windows: Windows) -> _Kernelled:
+    return windows.pick(windows.values, windows.last), windows.having(1)
+
+
+def _time_of_first(windows: Windows) -> _Kernelled:
+    return np.broadcast_to(windows.times(windows.first) / 1000, windows.shape), windows.having(1)
+
+
+def _time_of_last(windows: Windows) -> _Kernelled:
+    return np.broadcast_to(windows.times(windows.last) / 1000, windows.shape), windows.having(1)
+
+
+def _leaves(windows: Windows, filler: float) -> Floats:
+    return windows.values if windows.valid is None else np.where(windows.valid, windows.values, filler)
+
+
+def _extreme(windows: Windows, *, combine: np.ufunc) -> _Kernelled:
+    """Return the least or greatest number of each window; NaN only where there is nothing else (fmin, fmax)."""
+    return windows.blocks(_leaves(windows, np.nan), combine, np.nan), windows.having(1)
+
+
+def _sum(windows: Windows) -> _Kernelled:
+    return summed(windows), windows.having(1)
+
+
+def summed(windows: Windows, *, mean: bool = False) -> Floats:
+    """Return the sum or the mean of each window's samples, with compensation where terms cancel or overflow."""
+    terms = _leaves(windows, 0.0)
+    total = windows.blocks(terms, np.add, 0.0)
+    size = terms if (terms >= 0).all() else np.abs(terms)
+    magnitude = total if size is terms else windows.blocks(size, np.add, 0.0)
+    marked = doubtful(total, magnitude)
+    if marked.any():
+        finite = np.isfinite(terms)
+        if not finite.all():
+            marked = doubtful(total, magnitude, windows.blocks((~finite).astype(np.float64), np.add, 0.0))
+    result = total / np.maximum(windows.count, 1) if mean else total
+    if not marked.any():
+        return result
+    careful = CompensatedMean(windows.shape) if mean else Compensated(windows.shape)
+    for term, mask, _ in windows.fold():
+        careful.add(term, mask)
+    return np.where(marked, careful.value, result)
+
+
+def _mean(windows: Windows) -> _Kernelled:
+    return summed(windows, mean=True), windows.having(1)
+
+
+def _variance(windows: Windows, *, root: bool = False) -> _Kernelled:
+    """Return the population variance (Welford's updates, compensated), or its root."""
+    count = np.zeros(windows.shape)
+    mean, squares = Compensated(windows.shape), Compensated(windows.shape)
+    for term, mask, _ in windows.fold():
+        count = count + (1 if mask is None else mask)
+        delta = term - (mean.total + mean.lost)
+        mean.add(delta / np.maximum(count, 1), mask)
+        squares.add(delta * (term - (mean.total + mean.lost)), mask)
+    variance = (squares.total + squares.lost) / np.maximum(count, 1)
+    return np.sqrt(variance) if root else variance, windows.having(1)
+
+
+def _time_of_extreme(windows: Windows, *, greatest: bool) -> _Kernelled:
+    """Return when each window's extreme was last reached, in seconds."""
+    extreme = np.full(windows.shape, np.nan)
+    when = np.zeros(windows.shape)
+    for term, mask, at_ms in windows.fold():
+        better = (term >= extreme if greatest else term <= extreme) | np.isnan(extreme)
+        better = better if mask is None else better & mask
+        extreme = np.where(better, term, extreme)
+        when = np.where(better, at_ms / 1000, when)
+    return when, windows.having(1)
+
+
+def _changes(windows: Windows) -> _Kernelled:
+    """Count samples that differ from the one before; NaN after NaN does not."""
+    before, both = windows.previous()
+    differs = both & (windows.values != before) & ~(np.isnan(windows.values) & np.isnan(before))
+    return windows.between(differs.astype(np.float64)), windows.having(1)
+
+
+def _resets(windows: Windows) -> _Kernelled:
+    """Count samples below the one before."""
+    before, both = windows.previous()
+    return windows.between((both & (windows.values < before)).astype(np.float64)), windows.having(1)
+
+
+def sorted_windows(windows: Windows, columns: slice) -> tuple[Floats, Floats, Floats]:
+    """Return samples sorted per window (N, W, C), the number of samples and how many of them are NaN (N, C).
+
+    NaN counts as least: it stands first, as -Inf. What is no sample stands last, as +Inf.
+    """
+    part = windows.part(columns)
+    stacked = np.full((part.shape[0], part.widest, part.shape[1]), np.inf)
+    nans = np.zeros(part.shape)
+    for k, (term, mask, _) in enumerate(part.fold()):
+        lacking = np.isnan(term) if mask is None else np.isnan(term) & mask
+        nans += lacking
+        cleaned = np.where(lacking, -np.inf, term)
+        stacked[:, k] = cleaned if mask is None else np.where(mask, cleaned, np.inf)
+    stacked.sort(axis=1)
+    return stacked, np.broadcast_to(part.count, part.shape).astype(np.float64), nans
+
+
+def quantile_of(windows: Windows, quantile: Floats) -> Floats:
+    """Return the quantile (one per window, shape (N,)) of each window's samples."""
+    found = np.empty(windows.shape)
+    width = max(1, _SORTED_CELLS // max(1, windows.shape[0] * windows.widest))
+    for start in range(0, windows.shape[1], width):
+        columns = slice(start, min(start + width, windows.shape[1]))
+        stacked, count, nans = sorted_windows(windows, columns)
+        found[:, columns] = interpolated(stacked, count, nans, quantile[:, None])
+    return found
+
+
+_SORTED_CELLS: Final = 1 << 21
+
+
+def _deviation(windows: Windows) -> _Kernelled:
+    """Return the median of the distances to the median."""
+    half = np.full(windows.shape[0], 0.5)
+    median = quantile_of(windows, half)
+    distances = np.full((windows.shape[0], windows.widest, windows.shape[1]), np.inf)
+    nans = np.zeros(windows.shape)
+    for k, (term, mask, _) in enumerate(windows.fold()):
+        distance = np.abs(term - median)
+        lacking = np.isnan(distance) if mask is None else np.isnan(distance) & mask
+        nans += lacking
+        cleaned = np.where(lacking, -np.inf, distance)
+        distances[:, k] = cleaned if mask is None else np.where(mask, cleaned, np.inf)
+    distances.sort(axis=1)
+    count = np.broadcast_to(windows.count, windows.shape).astype(np.float64)
+    middle = interpolated(distances, count, nans, half[:, None])
+    return np.where(nans > 0, np.nan, middle), windows.having(1)
+
+
+def _quantile(evaluation: Evaluation, call: ast.Call) -> Frame:
+    quantile = scalar(call.args[0], evaluation)
+    for outside in np.unique(quantile[~((quantile >= 0) & (quantile <= 1))]).tolist():
+        evaluation.annotations.invalid_quantile(outside, call.args[0].pos)
+
+    def kernel(windows: Windows) -> _Kernelled:
+        return quantile_of(windows, quantile), windows.having(1)
+
+    frame = over_windows(ranges(call.args[1], evaluation), len(evaluation.steps), kernel)
+    return drop_names(frame, delayed=evaluation.delayed)
+
+
+TABLE: Final[dict[str, Function]] = {
+    "avg_over_time": ranged(_mean),
+    "changes": ranged(_changes),
+    "count_over_time": ranged(_count),
+    "first_over_time": ranged(_first, keeps_name=True),
+    "last_over_time": ranged(_last, keeps_name=True),
+    "mad_over_time": ranged(_deviation),
+    "max_over_time": ranged(partial(_extreme, combine=np.fmax)),
+    "min_over_time": ranged(partial(_extreme, combine=np.fmin)),
+    "present_over_time": ranged(_present),
+    "quantile_over_time": _quantile,
+    "resets": ranged(_resets),
+    "stddev_over_time": ranged(partial(_variance, root=True)),
+    "stdvar_over_time": ranged(_variance),
+    "sum_over_time": ranged(_sum),
+    "ts_of_first_over_time": ranged(_time_of_first),
+    "ts_of_last_over_time": ranged(_time_of_last),
+    "ts_of_max_over_time": ranged(partial(_time_of_extreme, greatest=True)),
+    "ts_of_min_over_time": ranged(partial(_time_of_extreme, greatest=False)),
+}

@@ -1,0 +1,317 @@
+"""The lexer: text to tokens with offsets, with Prometheus' rules for numbers, durations, keywords, braces and brackets.
+
+It knows three modes, as Prometheus' does: outside, inside braces (every word is an identifier) and inside brackets
+(a colon stands alone). It refuses what cannot begin a token, unbalanced brackets, and texts beyond MAX_LENGTH.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from agent.errors import ParseError
+from agent.query.strings import rune
+
+MAX_LENGTH: Final = 1 << 17
+"""Characters in one expression; beyond it the text is refused before it is read."""
+
+
+class Kind(StrEnum):
+    """What a token is. A word that is a keyword is KEYWORD, whatever it stands for in its place."""
+
+    NUMBER = "number"
+    DURATION = "duration"
+    STRING = "string"
+    IDENTIFIER = "identifier"
+    METRIC_IDENTIFIER = "metric identifier"
+    KEYWORD = "keyword"
+    AGGREGATOR = "aggregator"
+    OPERATOR = "operator"
+    PUNCTUATION = "punctuation"
+    END = "end of input"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token: `text` as written, at characters `start` to `end` (exclusive) of the expression."""
+
+    kind: Kind
+    text: str
+    start: int
+    end: int
+
+    @property
+    def word(self) -> str:
+        """The text in lower case where case does not matter (keywords, aggregators, word operators), else as written."""
+        return self.text.lower() if self.kind in _CASELESS else self.text
+
+
+AGGREGATORS: Final = frozenset(
+    [
+        "avg",
+        "bottomk",
+        "count",
+        "count_values",
+        "group",
+        "limit_ratio",
+        "limitk",
+        "max",
+        "min",
+        "quantile",
+        "stddev",
+        "stdvar",
+        "sum",
+        "topk",
+    ]
+)
+WORD_OPERATORS: Final = frozenset({"and", "or", "unless", "atan2"})
+KEYWORDS: Final = frozenset(
+    [
+        "anchored",
+        "bool",
+        "by",
+        "end",
+        "fill",
+        "fill_left",
+        "fill_right",
+        "group_left",
+        "group_right",
+        "ignoring",
+        "offset",
+        "on",
+        "range",
+        "smoothed",
+        "start",
+        "step",
+        "without",
+    ]
+)
+_CASELESS: Final = frozenset({Kind.KEYWORD, Kind.AGGREGATOR, Kind.OPERATOR})
+
+_SPACE = re.compile(r"(?:[ \t\r\n]+|#[^\r\n]*)*")
+_WORD = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
+_PLAIN_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OPERATOR = re.compile(r"==|!=|<=|>=|</|>/|[-+*/%^<>]")
+_MATCH_OPERATOR = re.compile(r"=~|!~|!=|=")
+_PUNCTUATION: Final = frozenset("(),@{[=")
+_DIGITS: Final = "0123456789"
+_OPENED: Final = {"(": "parenthesis", "{": "brace", "[": "bracket"}
+
+
+def tokens(text: str) -> list[Token]:
+    """Split `text` into tokens, the last of kind END; white space and comments are left out. Raises ParseError."""
+    if len(text) > MAX_LENGTH:
+        message = f"expression too long: {len(text)} characters, at most {MAX_LENGTH} are read"
+        raise ParseError(message)
+    return _Lexer(text).run()
+
+
+def place(text: str, offset: int) -> tuple[int, int]:
+    """Return line and column, both from 1, of the character at `offset`."""
+    line_start = text.rfind("\n", 0, offset) + 1
+    return text.count("\n", 0, offset) + 1, offset - line_start + 1
+
+
+class _Lexer:
+    __slots__ = ("at", "braces", "brackets", "found", "parentheses", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.found: list[Token] = []
+        self.parentheses = 0
+        self.braces = self.brackets = False
+
+    def run(self) -> list[Token]:
+        while True:
+            blank = _SPACE.match(self.text, self.at)
+            assert blank is not None
+            self.at = blank.end()
+            if self.at == len(self.text):
+                self.close()
+                return self.found
+            if self.braces:
+                self.inside_braces()
+            else:
+                self.outside()
+
+    def fail(self, message: str, at: int | None = None) -> ParseError:
+        return ParseError(message, *place(self.text, self.at if at is None else at))
+
+    def add(self, kind: Kind, end: int) -> None:
+        self.found.append(Token(kind, self.text[self.at : end], self.at, end))
+        self.at = end
+
+    def close(self) -> None:
+        if self.braces:
+            raise self.fail("unexpected end of input inside braces")
+        if self.brackets:
+            raise self.fail("unclosed left bracket")
+        if self.parentheses:
+            raise self.fail("unclosed left parenthesis")
+        self.add(Kind.END, self.at)
+
+    def outside(self) -> None:
+        char = self.text[self.at]
+        if char in _DIGITS or (char == "." and self.text[self.at + 1 : self.at + 2].isdigit()):
+            self.number()
+        elif char in "\"'`":
+            self.string(char)
+        elif word := (_PLAIN_WORD if self.brackets else _WORD).match(self.text, self.at):
+            self.word(word.group())
+        elif operator := _OPERATOR.match(self.text, self.at):
+            self.add(Kind.OPERATOR, operator.end())
+        else:
+            self.punctuation(char)
+
+    def inside_braces(self) -> None:
+        char = self.text[self.at]
+        if word := _PLAIN_WORD.match(self.text, self.at):
+            self.add(Kind.IDENTIFIER, word.end())
+        elif char in "\"'`":
+            self.string(char)
+        elif operator := _MATCH_OPERATOR.match(self.text, self.at):
+            self.add(Kind.OPERATOR, operator.end())
+        elif char == ",":
+            self.add(Kind.PUNCTUATION, self.at + 1)
+        elif char == "}":
+            self.braces = False
+            self.add(Kind.PUNCTUATION, self.at + 1)
+        elif char == "{":
+            raise self.fail("unexpected left brace '{'")
+        elif char == "!":
+            raise self.after("after '!' inside braces: ")
+        else:
+            raise self.fail(f"unexpected character inside braces: {_shown(char)}")
+
+    def after(self, words: str) -> ParseError:
+        """Complain about the character behind the one that is here."""
+        following = self.text[self.at + 1 : self.at + 2]
+        return self.fail(f"unexpected character {words}{_shown(following) if following else 'end of input'}")
+
+    def word(self, word: str) -> None:
+        lower = word.lower()
+        if lower in ("inf", "nan"):
+            kind = Kind.NUMBER
+        elif lower in AGGREGATORS:
+            kind = Kind.AGGREGATOR
+        elif lower in WORD_OPERATORS:
+            kind = Kind.OPERATOR
+        elif lower in KEYWORDS:
+            kind = Kind.KEYWORD
+        else:
+            kind = Kind.METRIC_IDENTIFIER if ":" in word else Kind.IDENTIFIER
+        self.add(kind, self.at + len(word))
+
+    def punctuation(self, char: str) -> None:
+        if char == "(":
+            self.parentheses += 1
+        elif char == ")":
+            self.parentheses -= 1
+            if self.parentheses < 0:
+                raise self.fail("unexpected right parenthesis ')'")
+        elif char == "{":
+            self.braces = True
+        elif char == "[":
+            if self.brackets:
+                raise self.fail("unexpected left bracket '['")
+            self.brackets = True
+        elif char == "]":
+            if not self.brackets:
+                raise self.fail("unexpected right bracket ']'")
+            self.brackets = False
+        elif char == "}":
+            raise self.fail("unexpected right brace '}'")
+        elif char == "!":
+            raise self.after("after '!': ")
+        elif char == "=" and self.text[self.at + 1 : self.at + 2] == "~":
+            raise self.after("after '=': ")
+        elif char not in _PUNCTUATION and not (char == ":" and self.brackets):
+            raise self.fail(f"unexpected character: {_shown(char)}")
+        self.add(Kind.PUNCTUATION, self.at + 1)
+
+    def string(self, mark: str) -> None:
+        end = self.at + 1
+        while end < len(self.text) and self.text[end] != mark:
+            if mark != "`":
+                if self.text[end] == "\n":
+                    raise self.fail("unterminated quoted string")
+                end += self.text[end] == "\\"
+            end += 1
+        if end >= len(self.text):
+            raise self.fail("unterminated raw string" if mark == "`" else "unterminated quoted string")
+        self.add(Kind.STRING, end + 1)
+
+    def number(self) -> None:
+        end, fine = scan_number(self.text, self.at)
+        if fine:
+            self.add(Kind.NUMBER, end)
+            return
+        end, fine = _scan_duration(self.text, end)
+        if not fine:
+            raise self.fail(f'bad number or duration syntax: "{self.text[self.at : end]}"')
+        self.add(Kind.DURATION, end)
+
+
+def scan_number(text: str, at: int) -> tuple[int, bool]:
+    """Read a number at `at` as Prometheus' scanNumber does; return where reading stopped and whether it was a number."""
+    digits = _DIGITS
+    begin = at
+    if text[at : at + 2] in ("0x", "0X"):
+        at += 2
+        at += text[at : at + 1] == "_"
+        digits = "0123456789abcdefABCDEF"
+    dotted = powered = False
+    while at < len(text) and text[at] in digits + "._eE":
+        char = text[at]
+        following = text[at + 1 : at + 2]
+        at += 1
+        if char == ".":
+            if dotted or len(digits) > 10 or (following and following in "_."):
+                return at + (not dotted and following in ("_", ".")), False
+            dotted = True
+        elif char == "_":
+            if not following or following in "._eE":
+                return at + bool(following), False
+        elif char in "eE" and len(digits) == 10:
+            if powered:
+                return at, False
+            powered = True
+            at += following in ("+", "-") and bool(following)
+            if at >= len(text) or text[at] in "._eE":
+                return min(at + 1, len(text)), False
+    following = text[at : at + 1]
+    return at, at > begin and not _is_word(following)
+
+
+def _scan_duration(text: str, at: int) -> tuple[int, bool]:
+    """Read the rest of a duration whose first digits end at `at`; return where reading stopped and whether it was one."""
+    if text[at : at + 1] not in tuple("smhdwy"):
+        return at, False
+    at += 1
+    at += text[at : at + 1] == "s"
+    while text[at : at + 1] in tuple(_DIGITS):
+        while text[at : at + 1] in tuple(_DIGITS):
+            at += 1
+        if text[at : at + 1] not in tuple("smhdw"):
+            return at, False
+        at += 1
+        at += text[at : at + 1] == "s"
+    return at, not _is_word(text[at : at + 1])
+
+
+def _is_word(char: str) -> bool:
+    return char == "_" or (char.isascii() and char.isalnum())
+
+
+def _shown(char: str) -> str:
+    """Return Go's %q of one character."""
+    return f"'{char}'" if char.isprintable() else rune(char).split(" ")[0]
+
+
+def durations(found: Sequence[Token]) -> list[Token]:
+    """Return the tokens that are durations (`5m`); a bare number of seconds in brackets is not among them."""
+    return [token for token in found if token.kind is Kind.DURATION]

@@ -1,0 +1,48 @@
+"""A store in memory, as public as the real ones: for tests, rule unit tests and whoever wants to ask PromQL of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from agent.model import ABSENT_NAN, Block, Labels, Matcher, Sample, is_missing
+from agent.query.frame import Floats, Ints
+
+
+class MemoryQueryable:
+    """Series by label set; samples of one series are kept in the order of time, a later one for an instant replaces.
+
+    together: hand all series out as one block with gaps, instead of one block per set of equal timestamps; queries must
+    not tell the difference.
+    """
+
+    def __init__(self, samples: Iterable[Sample] = (), *, together: bool = False) -> None:
+        self._series: dict[Labels, dict[int, float]] = {}
+        self._tuples: dict[tuple[Labels, ...], tuple[Labels, ...]] = {}
+        self._together = together
+        for sample in samples:
+            self.add(sample.labels, [sample.timestamp_ms], [sample.value])
+
+    def add(self, labels: Labels, timestamps_ms: Sequence[int], values: Sequence[float]) -> None:
+        """Add samples to one series."""
+        self._series.setdefault(labels, {}).update(zip(timestamps_ms, values, strict=True))
+
+    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Sequence[Block]:
+        """Return the matching series' samples in (start_ms, end_ms]."""
+        groups: dict[bytes, list[tuple[Labels, Ints, Floats]]] = {}
+        for labels, held in self._series.items():
+            if all(matcher.matches(labels.get(matcher.name)) for matcher in matchers):
+                stamps = np.array(sorted(stamp for stamp in held if start_ms < stamp <= end_ms), np.int64)
+                values = np.array([held[stamp] for stamp in stamps.tolist()], np.float64)
+                key = b"" if self._together else stamps.tobytes()
+                groups.setdefault(key, []).append((labels, stamps, values))
+        return [self._block(members) for members in groups.values()]
+
+    def _block(self, members: list[tuple[Labels, Ints, Floats]]) -> Block:
+        labels = tuple(member[0] for member in members)
+        stamps = np.unique(np.concatenate([member[1] for member in members]))
+        cells = np.full((len(stamps), len(members)), ABSENT_NAN)
+        for column, (_, own, values) in enumerate(members):
+            cells[np.searchsorted(stamps, own), column] = values
+        return Block(self._tuples.setdefault(labels, labels), stamps, cells, not is_missing(cells).any())

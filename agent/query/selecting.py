@@ -1,0 +1,156 @@
+"""From selectors to arrays: the newest sample at every step, or the windows of a range, block by block.
+
+Staleness and absence are settled here: an instant selector ends at a stale marker, a range selector passes over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.errors import ExecutionError
+from agent.model import Block, Matcher, is_absent, is_missing, is_stale
+from agent.query import ast
+from agent.query.evaluation import Evaluation
+from agent.query.frame import Bools, Floats, Frame, Ints, SeriesSet, empty
+from agent.query.windows import Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest samples of one block: values, presence and, where asked for, their rows' timestamps."""
+
+    values: Floats
+    present: Bools | None
+    timestamps: Ints
+
+
+def select_blocks(evaluation: Evaluation, matchers: tuple[Matcher, ...], after_ms: int, until_ms: int) -> list[Block]:
+    """Read the blocks of the series that match, leaving out those without series."""
+    found = evaluation.query.queryable.select(matchers, after_ms, until_ms)
+    return [block for block in found if block.labels]
+
+
+def select_instant(evaluation: Evaluation, node: ast.VectorSelector, *, timestamps: bool = False) -> Frame:
+    """Return the newest sample of each series at each step, or the time of that sample in seconds."""
+    if node.extension:
+        refuse_extension(node.extension, node.pos)
+    lookback = evaluation.query.lookback_ms
+    times = evaluation.times(node.at, node.offset)
+    first, last = int(times.min()) - lookback, int(times.max())
+    blocks = select_blocks(evaluation, node.matchers, first, last)
+    series = evaluation.query.sets.of(blocks)
+    evaluation.query.touch(len(times) * len(series))
+    if not blocks:
+        return empty(len(times))
+    parts = [_newest(block, times, lookback) for block in blocks]
+    if timestamps:
+        values = [np.broadcast_to(part.timestamps / 1000, part.values.shape) for part in parts]
+    else:
+        values = [part.values for part in parts]
+    if len(parts) == 1:
+        return Frame(series, values[0], parts[0].present)
+    present = None
+    if any(part.present is not None for part in parts):
+        masks = [np.ones(part.values.shape, np.bool_) if part.present is None else part.present for part in parts]
+        present = np.concatenate(masks, axis=1)
+    return Frame(series, np.concatenate(values, axis=1), present)
+
+
+def _newest(block: Block, times: Ints, lookback_ms: int) -> Newest:
+    stamps = block.timestamps
+    if not len(stamps):
+        shape = (len(times), len(block.labels))
+        return Newest(np.zeros(shape), np.zeros(shape, np.bool_), np.zeros((len(times), 1), np.int64))
+    lo = np.searchsorted(stamps, times - lookback_ms, side="right")
+    hi = np.searchsorted(stamps, times, side="right")
+    rows = np.maximum(hi - 1, 0)
+    filled = hi > lo
+    values = block.values[rows]
+    stamped = stamps[rows][:, None]
+    shown = None if filled.all() else np.broadcast_to(filled[:, None], values.shape)
+    if block.dense:
+        return Newest(values, shown, stamped)
+    missing = is_missing(values)
+    if not missing.any():
+        return Newest(values, shown, stamped)
+    return _newest_gappy(block, lo, rows, filled)
+
+
+def _newest_gappy(block: Block, lo: Ints, rows: Ints, filled: Bools) -> Newest:
+    """Look past absent cells, series by series, to the newest row that holds a sample or a stale marker."""
+    begin, end = int(lo.min()), int(rows.max()) + 1
+    begin = min(begin, int(rows.min()))
+    cells = block.values[begin:end]
+    index = np.arange(end - begin)[:, None]
+    newest = np.maximum.accumulate(np.where(is_absent(cells), -1, index), axis=0)[rows - begin]
+    held = np.maximum(newest, 0)
+    values = np.take_along_axis(cells, held, axis=0)
+    present = (newest >= (lo - begin)[:, None]) & filled[:, None] & ~is_stale(values)
+    return Newest(values, present, block.timestamps[begin:end][held])
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """What a range selector or a subquery gives: the series, and windows over stretches of their columns."""
+
+    series: SeriesSet
+    windows: list[Windows]
+
+
+def select_range(evaluation: Evaluation, node: ast.MatrixSelector) -> Ranges:
+    """Return the windows of a range selector at each step."""
+    selector = node.selector
+    if selector.extension:
+        refuse_extension(selector.extension, node.pos)
+    span = evaluation.duration(node.range)
+    times = evaluation.times(selector.at, selector.offset)
+    blocks = select_blocks(evaluation, selector.matchers, int(times.min()) - span, int(times.max()))
+    windows = []
+    for block in blocks:
+        valid = None
+        if not block.dense:
+            missing = is_missing(block.values)
+            valid = ~missing if missing.any() else None
+        made = Windows(block.timestamps, block.values, valid, times, span)
+        evaluation.query.touch(made.values.size)
+        windows.append(made)
+    return Ranges(evaluation.query.sets.of(blocks), windows)
+
+
+def subquery_steps(evaluation: Evaluation, node: ast.SubqueryExpr) -> tuple[Ints, Ints, int]:
+    """Return the ends of the windows, the instants at which to evaluate, and the range.
+
+    Instants are the multiples of the step in (first end - range, last end], whatever the query's own steps are.
+    """
+    span = evaluation.duration(node.range)
+    step = evaluation.query.subquery_step_ms if node.step is None else evaluation.duration(node.step)
+    ends = evaluation.times(node.at, node.offset)
+    first = ((int(ends.min()) - span) // step + 1) * step
+    return ends, np.arange(first, int(ends.max()) + 1, step, dtype=np.int64), span
+
+
+def over_frame(frame: Frame, instants: Ints, ends: Ints, span: int) -> Ranges:
+    """Return windows over what a subquery gave at `instants`."""
+    return Ranges(frame.series, [Windows(instants, frame.values, frame.present, ends, span)])
+
+
+def chunks(windows: Windows) -> Iterator[tuple[slice, Windows]]:
+    """Cut windows into stretches of columns whose arrays fit the processor's cache; measured, not guessed."""
+    rows = max(len(windows.timestamps), len(windows.lo), 1)
+    width = max(32, _CHUNK_CELLS // rows)
+    total = windows.values.shape[1]
+    for start in range(0, total, width):
+        columns = slice(start, min(start + width, total))
+        yield columns, windows.part(columns) if width < total or windows.valid is not None else windows
+
+
+_CHUNK_CELLS = 1 << 16
+
+
+def refuse_extension(extension: str, pos: ast.Position) -> None:
+    """Say that extended range selectors are not evaluated."""
+    message = f"{pos}: {extension} selectors are not supported; use the plain range selector"
+    raise ExecutionError(message)

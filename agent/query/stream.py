@@ -1,0 +1,93 @@
+"""A row of tokens with a place to stand: look, take, demand, and complain in Prometheus' words."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from agent.errors import ParseError
+from agent.query.ast import Position
+from agent.query.lexer import Kind, Token, tokens
+from agent.query.strings import quote
+
+
+class TokenStream:
+    """The tokens of one expression. `here` is the token to be read next."""
+
+    __slots__ = ("_at", "_found", "_lines", "here", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._found = tokens(text)
+        self._lines = [0, *(index + 1 for index, char in enumerate(text) if char == "\n")]
+        self._at = 0
+        self.here = self._found[0]
+
+    @property
+    def following(self) -> Token:
+        """The token behind `here`."""
+        return self._found[min(self._at + 1, len(self._found) - 1)]
+
+    @property
+    def end(self) -> int:
+        """Where the last token that was taken ends."""
+        return self._found[self._at - 1].end if self._at else 0
+
+    def take(self) -> Token:
+        """Return `here` and move on."""
+        token = self.here
+        self._at = min(self._at + 1, len(self._found) - 1)
+        self.here = self._found[self._at]
+        return token
+
+    def sees(self, mark: str) -> bool:
+        """Say whether `here` is the punctuation mark, operator or keyword `mark`."""
+        kind = self.here.kind
+        return self.here.word == mark and kind in (Kind.PUNCTUATION, Kind.OPERATOR, Kind.KEYWORD)
+
+    def took(self, mark: str) -> bool:
+        """Take `mark` if it is here; say whether it was."""
+        if self.sees(mark):
+            self.take()
+            return True
+        return False
+
+    def demand(self, mark: str, context: str, expected: str) -> Token:
+        """Take `mark`, or complain that `expected` should be here."""
+        if not self.sees(mark):
+            raise self.unexpected(context, expected)
+        return self.take()
+
+    def pos(self, start: int, end: int | None = None) -> Position:
+        """Return the stretch from character `start` to `end` (default: to the last token taken)."""
+        row = bisect_right(self._lines, start)
+        return Position(start, self.end if end is None else end, row, start - self._lines[row - 1] + 1)
+
+    def fail(self, message: str, pos: Position) -> ParseError:
+        """Make a ParseError at `pos`."""
+        return ParseError(message, pos.line, pos.column)
+
+    def unexpected(self, context: str = "", expected: str = "", token: Token | None = None) -> ParseError:
+        """Make a ParseError about `token`, or the one that is here."""
+        token = token or self.here
+        text = f"unexpected {_described(token)}"
+        text += f" in {context}" if context else ""
+        text += f", expected {expected}" if expected else ""
+        return self.fail(text, self.pos(token.start))
+
+
+def _described(token: Token) -> str:
+    match token.kind:
+        case Kind.END:
+            return "end of input"
+        case Kind.PUNCTUATION:
+            return f'"{token.text}"'
+        case Kind.OPERATOR:
+            return f"<op:{token.text}>"
+        case Kind.AGGREGATOR:
+            return f"<aggr:{token.text}>"
+        case Kind.KEYWORD:
+            return f"<{token.text}>"
+        case Kind.IDENTIFIER | Kind.METRIC_IDENTIFIER:
+            return f"{token.kind} {quote(token.text)}"
+    shown = quote(token.text) if len(token.text) <= 10 else quote(token.text[:10]) + "..."
+    return f"{token.kind} {shown}"

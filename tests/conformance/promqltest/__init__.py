@@ -1,0 +1,11 @@
+"""A runner of promqltest files (Prometheus' own test scripts) against our engine.
+
+`grammar` reads a file into commands, `storage` keeps what `load` loads, `compare` judges, `runner` puts them together.
+`python -m tests.conformance.promqltest FILE…` prints a line per file and the totals.
+"""
+
+from __future__ import annotations
+
+from tests.conformance.promqltest.runner import Outcome, Report, run_file, run_text
+
+__all__ = ["Outcome", "Report", "run_file", "run_text"]

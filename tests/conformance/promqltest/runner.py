@@ -1,0 +1,209 @@
+"""Run commands against the engine, as Prometheus' own runner sets it up: lookback 5 m, names removed at the very end.
+
+An instant case is asked as written, then again as the middle step of a range query. A case is left out only for a feature
+that is named here as out of scope.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.errors import BurnlineError, ParseError
+from agent.model import Labels, Sample
+from agent.query import Engine, Matrix, MemoryQueryable, Ragged, Result, Scalar, String, Vector, parse
+from agent.query import ast as promql
+from tests.conformance.promqltest.compare import almost_equal, annotations_flaw, matrix_flaw, vector_flaw
+from tests.conformance.promqltest.grammar import BadScript, Clear, Command, Eval, Load, parse_script
+
+NATIVE = "native histograms"
+EXTENDED = "anchored and smoothed range selectors"
+STARTED = "start timestamps"
+INFO = "the function info()"
+_BUCKET_SUFFIX = re.compile(r"_(bucket|count|sum)$")
+_QUERY_TIMES = re.compile(r"\b(start|end|range|step)\s*\(", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one eval: `flaw` None means it passed; `skipped` names the feature that is out of scope."""
+
+    line: int
+    expr: str
+    flaw: str | None = None
+    skipped: str | None = None
+
+
+@dataclass
+class Report:
+    """The outcomes of one file."""
+
+    name: str
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def passed(self) -> int:
+        return sum(each.flaw is None and each.skipped is None for each in self.outcomes)
+
+    @property
+    def failures(self) -> list[Outcome]:
+        return [each for each in self.outcomes if each.flaw is not None]
+
+    @property
+    def skipped(self) -> Counter[str]:
+        return Counter(each.skipped for each in self.outcomes if each.skipped)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.passed} passed, {len(self.failures)} failed, {sum(self.skipped.values())} skipped"
+
+
+def run_file(path: Path, *, together: bool = False) -> Report:
+    """Run a file; `together` keeps all series in one block with gaps (the engine's other path)."""
+    return run_text(path.name, path.read_text(encoding="utf-8"), together=together)
+
+
+def run_text(name: str, text: str, *, together: bool = False) -> Report:
+    """Run a script; a line that is no command is one failed case, and what follows it runs."""
+    report = Report(name)
+    runner = _Runner(together=together)
+    try:
+        for command in parse_script(text):
+            outcome = runner.run(command)
+            if outcome is not None:
+                report.outcomes.append(outcome)
+    except BadScript as error:
+        report.outcomes.append(Outcome(0, "", flaw=str(error)))
+    return report
+
+
+class _Runner:
+    def __init__(self, *, together: bool) -> None:
+        self.together = together
+        self.clear()
+
+    def clear(self) -> None:
+        self.store = MemoryQueryable(together=self.together)
+        self.engine = Engine(self.store, delayed_name_removal=True)
+        self.shadows: dict[Labels, str] = {}
+
+    def run(self, command: Command) -> Outcome | None:
+        if isinstance(command, Clear):
+            self.clear()
+        elif isinstance(command, Load):
+            self.load(command)
+        else:
+            skipped = self.out_of_scope(command)
+            if skipped is not None:
+                return Outcome(command.line, command.expr, skipped=skipped)
+            return Outcome(command.line, command.expr, flaw=self.judge(command))
+        return None
+
+    def load(self, command: Load) -> None:
+        for line in command.series:
+            if line.native or line.started:
+                self.shadows[line.labels] = NATIVE if line.native else STARTED
+                continue
+            points = [(k * command.step_ms, value) for k, value in enumerate(line.values) if value is not None]
+            self.store.add(line.labels, [at for at, _ in points], [value for _, value in points])
+            if command.with_nhcb and _BUCKET_SUFFIX.search(line.labels.name):
+                name = _BUCKET_SUFFIX.sub("", line.labels.name)
+                self.shadows[line.labels.without("le").merged({"__name__": name})] = NATIVE
+
+    def out_of_scope(self, command: Eval) -> str | None:
+        """Return the feature that the case needs and the engine does not have, or None."""
+        if any(line.native for line in command.series):
+            return NATIVE
+        if "start_timestamp(" in command.expr:
+            return STARTED
+        try:
+            nodes = list(promql.walk(parse(command.expr)))
+        except ParseError:
+            return None
+        for node in nodes:
+            if isinstance(node, promql.Call) and node.name == "info":
+                return INFO
+            if isinstance(node, promql.BinaryExpr) and node.op in ("</", ">/"):
+                return NATIVE
+            if isinstance(node, promql.VectorSelector):
+                if node.extension:
+                    return EXTENDED
+                for labels, reason in self.shadows.items():
+                    if all(matcher.matches(labels.get(matcher.name)) for matcher in node.matchers):
+                        return reason
+        return None
+
+    def judge(self, command: Eval) -> str | None:
+        """Return what is wrong with the case, or None."""
+        try:
+            if command.step_ms:
+                result = self.engine.range(command.expr, command.start_ms, command.end_ms, command.step_ms)
+            else:
+                result = self.engine.instant(command.expr, command.start_ms)
+        except BurnlineError as error:
+            wanted = command.expecting("fail")
+            message = str(error)
+            if wanted and all(each.meets(message) for each in wanted):
+                return None
+            return f"failed: {message}"
+        if command.expecting("fail"):
+            return f"expected to fail, got {result.value}"
+        for kind, texts in (("warn", result.warnings), ("info", result.infos)):
+            if flaw := annotations_flaw(command, kind, texts):
+                return flaw
+        return self.value_flaw(command, result) or self.flaw_in_range(command)
+
+    def value_flaw(self, command: Eval, result: Result) -> str | None:
+        value = result.value
+        if command.string is not None:
+            same = isinstance(value, String) and value.value == command.string
+            return None if same else f"expected string {command.string!r}, got {value}"
+        if command.scalar is not None:
+            same = isinstance(value, Scalar) and almost_equal(command.scalar, value.value)
+            return None if same else f"expected scalar {command.scalar}, got {value}"
+        if command.matrix is not None or command.step_ms:
+            if not isinstance(value, Matrix | Ragged):
+                return f"expected a matrix, got {value}"
+            start, _, step = command.matrix or (command.start_ms, command.end_ms, command.step_ms)
+            points = [
+                (each.labels, list(zip(each.timestamps.tolist(), each.values.tolist(), strict=True))) for each in value
+            ]
+            return matrix_flaw(command.series, points, start, step)
+        if not isinstance(value, Vector):
+            return f"expected a vector, got {value}"
+        return vector_flaw(command.series, _samples(value), ordered=bool(command.expecting("ordered")))
+
+    def flaw_in_range(self, command: Eval) -> str | None:
+        """Ask an instant case again as the middle of a range query, where that must give the same."""
+        if command.step_ms or command.matrix or command.string is not None or command.expecting("ordered"):
+            return None
+        if _QUERY_TIMES.search(command.expr):
+            return None
+        at_ms = command.start_ms
+        try:
+            value = self.engine.range(command.expr, at_ms - 60_000, at_ms + 60_000, 60_000).value
+        except BurnlineError as error:
+            return f"failed as a range query: {error}"
+        assert isinstance(value, Matrix)
+        middle = [
+            (series.labels, point)
+            for series in value
+            for stamp, point in zip(series.timestamps.tolist(), series.values.tolist(), strict=True)
+            if stamp == at_ms
+        ]
+        if command.scalar is not None:
+            flaw = (
+                None if almost_equal(middle[0][1], command.scalar) else f"expected {command.scalar}, got {middle[0][1]}"
+            )
+        else:
+            flaw = vector_flaw(command.series, middle, ordered=False)
+        return None if flaw is None else f"as a range query: {flaw}"
+
+
+def _samples(value: Vector) -> list[tuple[Labels, float]]:
+    found: list[tuple[Labels, float]] = []
+    for sample in value:
+        assert isinstance(sample, Sample)
+        found.append((sample.labels, sample.value))
+    return found
