@@ -1,0 +1,36 @@
+"""Run the local inbox until Ctrl-C or SIGTERM, and say what to paste where."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from rich.console import Console
+
+from agent.errors import BurnlineError
+from agent.notify.inbox import Inbox
+
+
+def run_inbox(host: str, http_port: int, smtp_port: int) -> None:
+    """Listen, print the settings that send to it, and stay; raise BurnlineError where a port is taken."""
+    asyncio.run(_run(host, http_port, smtp_port))
+
+
+async def _run(host: str, http_port: int, smtp_port: int) -> None:
+    inbox = Inbox(host=host, http_port=http_port, smtp_port=smtp_port)
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    try:
+        await inbox.start()
+    except OSError as error:
+        message = f"cannot open the inbox on {host}, ports {http_port} and {smtp_port}: {error.strerror}; choose others"
+        raise BurnlineError(message) from error
+    try:
+        console = Console(soft_wrap=True)
+        console.print(f"The inbox is at [bold cyan]{inbox.url}[/]. Put this into alertmanager/escalation.yml:\n")
+        console.print(inbox.settings(), markup=False, highlight=False)
+        console.print("Ctrl-C ends it.", style="dim")
+        await stopping.wait()
+    finally:
+        await inbox.stop()
