@@ -146,7 +146,7 @@ def standing(alert: AlertView, now_ms: int) -> str:
             return f"Pending for {span(now_ms - alert.active_at_ms)}: the condition holds, but not yet long enough"
         case AlertState.RESOLVED:
             lasted = f"; it fired for {span(alert.resolved_at_ms - fired)}" if alert.resolved_at_ms > fired else ""
-            return f"Over since {ago(alert.resolved_at_ms, now_ms)}{lasted}"
+            return f"Over for {span(now_ms - alert.resolved_at_ms)}{lasted}"
         case AlertState.INACTIVE:
             return "Not active"
 

@@ -165,7 +165,7 @@ async def test_a_resolved_alert_keeps_its_page_and_offers_nothing_to_acknowledge
     handles = FakeHandles(now=NOW, details={over.fingerprint: replace(HIGH_ERRORS_DETAIL, alert=over, next_steps=())})
     client = await serve(handles)
     elements = await page(client, PAGE)
-    assert "Over since 1 min ago; it fired for 13 min" in elements.text
+    assert "Over for 1 min; it fired for 13 min. It ended at 03:11:44 UTC" in elements.text
     assert "Nothing: it is over." in elements.text
     assert "form" not in [tag for tag, _ in elements.tags]
     late = await client.post(f"{PAGE}/ack", data={"by": "ana"})
