@@ -66,6 +66,9 @@ class Content:
     since_utc: str
     since_ms: int
     ended: str
+    ended_utc: str
+    ended_ms: int
+    """When the last alert ended; the time of sending where one still fires."""
     lasted: str
     firing_count: int
     resolved_count: int
@@ -75,7 +78,7 @@ class Content:
     more: int
     """How many alerts are not among `alerts`."""
     labels: tuple[tuple[str, str], ...]
-    """The labels that all alerts share, without alertname, severity and channels."""
+    """The labels that all alerts share, without alertname, severity, channels and what `where` says already."""
     runbook: str
     """An http(s) link, or ""."""
     runbook_hint: str
@@ -110,12 +113,13 @@ def describe(notification: Notification, timezone: str = "") -> Content:
     severity = notification.severity or one_line(common.get("severity"), 40) or "alert"
     runbook = _shared_annotation(notification, lead, "runbook_url")
     shown = _ordered(notification)
+    where = next((one_line(common.get(name), 60) for name in _WHERE if common.get(name)), "")
     return Content(
         status=notification.status,
         severity=severity,
         short_severity="OK" if over else SHORT_SEVERITY.get(severity, severity.upper()[:8]),
         title=_title(notification),
-        where=next((one_line(common.get(name), 60) for name in _WHERE if common.get(name)), ""),
+        where=where,
         summary=_summary(notification, lead),
         brief=_brief(_summary(notification, lead), common),
         description=_description(notification, lead),
@@ -125,6 +129,8 @@ def describe(notification: Notification, timezone: str = "") -> Content:
         since_utc=clock(since_ms, notification.at_ms, zone("")),
         since_ms=since_ms,
         ended=moment(ended_ms, notification.at_ms, where_clock) if over else "",
+        ended_utc=clock(ended_ms, notification.at_ms, zone("")) if over else "",
+        ended_ms=ended_ms if over else notification.at_ms,
         lasted=span((ended_ms if over else notification.at_ms) - since_ms),
         firing_count=len(notification.firing),
         resolved_count=len(notification.resolved),
@@ -132,7 +138,7 @@ def describe(notification: Notification, timezone: str = "") -> Content:
         instance_count=len(instances),
         alerts=tuple(_alert(alert, notification, where_clock) for alert in shown[:SHOWN_ALERTS]),
         more=max(0, len(shown) - SHOWN_ALERTS),
-        labels=_labels(common),
+        labels=_labels(common, where),
         runbook=web_link(runbook, notification.external_url),
         runbook_hint=one_line(runbook, 200),
         page=_page(notification, lead),
@@ -192,9 +198,9 @@ def _summary(notification: Notification, lead: Alert | None) -> str:
 
 def _brief(summary: str, common: Labels) -> str:
     for name in _WHERE:
-        prefix = f"{common.get(name)}: "
-        if common.get(name) and summary.startswith(prefix) and len(summary) > len(prefix):
-            return summary[len(prefix) :]
+        for prefix in (f"{common.get(name)}: ", f"{common.get(name)} "):
+            if common.get(name) and summary.startswith(prefix) and len(summary) > len(prefix):
+                return summary[len(prefix) :]
     return summary
 
 
@@ -208,8 +214,8 @@ def _value(alert: Alert) -> str:
     return written or ("" if alert.value is None else number(alert.value))
 
 
-def _labels(common: Labels) -> tuple[tuple[str, str], ...]:
-    shown = common.without(*_HIDDEN_LABELS).pairs[:SHOWN_LABELS]
+def _labels(common: Labels, where: str) -> tuple[tuple[str, str], ...]:
+    shown = [pair for pair in common.without(*_HIDDEN_LABELS).pairs if pair[1] != where][:SHOWN_LABELS]
     return tuple((one_line(name, 60), one_line(value, 120)) for name, value in shown)
 
 
