@@ -9,11 +9,11 @@ import re
 import unicodedata
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from markupsafe import Markup
 
-_MENTION_WORDS: Final = re.compile(r"@(channel|here|everyone)\b", re.IGNORECASE)
+_MENTION_WORDS: Final = re.compile(r"@(channel|here|everyone)", re.IGNORECASE)
 _MENTION_MARKUP: Final = re.compile(r"<(!(?:channel|here|everyone|subteam)[^>]*|@[A-Z0-9]+[^>]*)>")
 
 
@@ -103,7 +103,7 @@ def web_link(url: str, base: str) -> str:
         parts = urlsplit(absolute)
     except ValueError:
         return ""
-    return absolute.replace(" ", "%20") if parts.scheme in ("http", "https") and parts.netloc else ""
+    return quote(absolute, safe="%/:?#[]@!$&'()*+,;=~") if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
 def is_loopback(url: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from agent.notify.messages.content import Content
-from agent.notify.messages.escape import clip_mrkdwn
+from agent.notify.messages.escape import clip_mrkdwn, slack_escape
 
 COLOURS: Final = {"critical": "#d40e0d", "warning": "#f2a600", "info": "#3d7bd9"}
 RESOLVED_COLOUR: Final = "#2fa44f"
@@ -46,7 +46,7 @@ def attachment(content: Content, fields: Mapping[str, str], bar: str, notes: str
         if shown:
             blocks.append({"type": "context", "elements": [_text(shown)]})
             left -= len(shown)
-    return {"color": bar, "fallback": f"{content.short_severity} {content.title}", "blocks": blocks}
+    return {"color": bar, "fallback": slack_escape(f"{content.short_severity} {content.title}"), "blocks": blocks}
 
 
 def headline(text: str) -> str:

@@ -1,0 +1,94 @@
+"""What a message says: the worst alert leads, links are absolute, everything is bounded."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.notify.messages import Renderer
+from agent.notify.messages.content import describe
+from tests.notify.messages.stories import NASTY, alert, notification
+
+
+def test_one_glance_tells_what_how_bad_since_when_and_what_to_do():
+    said = describe(notification(alert()), "Europe/Paris")
+    assert (said.severity, said.title, said.where) == ("critical", "VeryHighErrorRate", "rag")
+    assert (said.since, said.lasted) == ("14:58 CET (13:58 UTC)", "4m")
+    assert (said.value, said.threshold) == ("13.4%", "10%")
+    assert said.runbook == "https://burnline.example.org/runbooks/high-error-rate"
+    assert said.page == "https://burnline.example.org/alerts/caaaffbd9ccf039f"
+    assert said.ack == f"burnline ack {alert().fingerprint}"
+
+
+def test_the_reader_s_own_time_zone_wins():
+    assert "EST" in describe(notification(alert(), options={"timezone": "America/New_York"}), "Europe/Paris").since
+
+
+def test_a_relative_runbook_without_an_external_url_is_shown_and_not_linked():
+    said = describe(notification(alert(), external_url=""))
+    assert (said.runbook, said.runbook_hint) == ("", "/runbooks/high-error-rate")
+
+
+def test_a_script_in_a_runbook_url_is_no_link():
+    assert describe(notification(alert(a_runbook_url="javascript:alert(1)"))).runbook == ""
+
+
+def test_the_worst_firing_alert_leads_and_speaks():
+    worst = alert("b:1", a_summary="the worst")
+    said = describe(notification(alert("a:1", severity="warning", a_summary="less bad"), worst))
+    assert said.severity == "critical"
+    assert said.summary == "the worst (and 1 more)"
+    assert said.ack.endswith(worst.fingerprint)
+
+
+def test_alerts_of_several_names_are_counted_and_named():
+    said = describe(notification(alert(alertname="B"), alert(alertname="A")))
+    assert said.title == "2 alerts: A, B"
+
+
+def test_more_than_ten_alerts_are_counted():
+    said = describe(notification(*[alert(f"node-{n}") for n in range(37)]))
+    assert (len(said.alerts), said.more, said.instance_count, said.firing_count) == (10, 27, 37, 37)
+
+
+def test_the_value_of_differing_alerts_is_not_shown_as_one():
+    assert describe(notification(alert("a"), alert("b", a_value="20%"))).value == ""
+
+
+def test_without_a_value_annotation_the_evaluated_number_is_shown():
+    assert describe(notification(alert(a_value=""))).value == "0.134"
+
+
+@pytest.mark.parametrize(
+    ("summary", "brief"),
+    [("rag: it fails", "it fails"), ("rag answers slowly", "answers slowly"), ("ragged", "ragged"), ("rag: ", "rag:")],
+)
+def test_the_service_is_not_named_twice(summary, brief):
+    assert describe(notification(alert(a_summary=summary))).brief == brief
+
+
+def test_a_resolved_message_says_until_when_and_asks_for_nothing():
+    said = describe(notification(alert(end=8), minute=9))
+    assert (said.status, said.ended, said.lasted, said.ack) == ("resolved", "14:10 UTC", "12m", "")
+
+
+def test_an_acknowledged_alert_asks_for_nothing():
+    assert describe(notification(alert(), acknowledged_by="ana")).ack == ""
+
+
+@pytest.mark.parametrize("kind", NASTY)
+def test_no_label_is_too_long_or_breaks_a_line(kind):
+    text = NASTY[kind]
+    told = alert(text, alertname=text, service=text, team=text, a_summary=text, a_description=text, a_value=text)
+    said = describe(notification(told))
+    lines = [said.title, said.where, said.summary, said.value, *said.instances, *(value for _, value in said.labels)]
+    assert all(len(line) <= 300 and len(line.splitlines()) <= 1 for line in lines)
+    assert len(said.description) <= 1500
+
+
+def test_a_message_about_nothing_can_be_described_and_rendered():
+    empty = notification()
+    renderer = Renderer()
+    assert describe(empty).status == "resolved"
+    assert renderer.email(empty).subject
+    assert renderer.slack(empty, "x").text
+    assert renderer.sms(empty)
