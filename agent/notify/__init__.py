@@ -1,1 +1,88 @@
-"""Routing, grouping, telling people, escalating until somebody acknowledges. Its door is being built."""
+"""Routing, grouping, telling people, escalating until somebody acknowledges.
+
+`load_routing` reads the two files into a `Routing`. A `Dispatcher` takes alerts (`put`), decides at an instant (`flush`),
+says when it wants to be asked again (`next_due`), and writes messages into its outbox; a `Sender` empties it by receivers,
+which `receivers_for` makes; `run` is the thin loop around both. It knows no rules and no queries.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agent.notify.decisions import Decision, Verdict
+    from agent.notify.dispatcher import Dispatcher
+    from agent.notify.factory import receivers_for
+    from agent.notify.fake import FakeReceiver
+    from agent.notify.loading import load_routing, log_only
+    from agent.notify.matching import parse_matchers
+    from agent.notify.notification import Channel, Notification, Receipt, Receiver, Target
+    from agent.notify.outbox import Outbox, Row, RowState
+    from agent.notify.reasons import Reason, Suppression
+    from agent.notify.routing import Route, Routing, Warning  # noqa: A004 - the room's word for what is said at load
+    from agent.notify.running import run
+    from agent.notify.sender import Sender
+    from agent.notify.silences import Silence, Silences, SilenceState
+    from agent.notify.views import Acknowledged, AlertView, GroupView, IncidentView, StepView, View
+
+_HOMES = {
+    "decisions": ("Decision", "Verdict"),
+    "dispatcher": ("Dispatcher",),
+    "factory": ("receivers_for",),
+    "fake": ("FakeReceiver",),
+    "loading": ("load_routing", "log_only"),
+    "matching": ("parse_matchers",),
+    "notification": ("Channel", "Notification", "Receipt", "Receiver", "Target"),
+    "outbox": ("Outbox", "Row", "RowState"),
+    "reasons": ("Reason", "Suppression"),
+    "routing": ("Route", "Routing", "Warning"),
+    "running": ("run",),
+    "sender": ("Sender",),
+    "silences": ("Silence", "SilenceState", "Silences"),
+    "views": ("Acknowledged", "AlertView", "GroupView", "IncidentView", "StepView", "View"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Acknowledged",
+    "AlertView",
+    "Channel",
+    "Decision",
+    "Dispatcher",
+    "FakeReceiver",
+    "GroupView",
+    "IncidentView",
+    "Notification",
+    "Outbox",
+    "Reason",
+    "Receipt",
+    "Receiver",
+    "Route",
+    "Routing",
+    "Row",
+    "RowState",
+    "Sender",
+    "Silence",
+    "SilenceState",
+    "Silences",
+    "StepView",
+    "Suppression",
+    "Target",
+    "Verdict",
+    "View",
+    "Warning",
+    "load_routing",
+    "log_only",
+    "parse_matchers",
+    "receivers_for",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(f"agent.notify.{home}"), name)

@@ -1,0 +1,55 @@
+"""What the dispatcher decided: values with a reason, each a line in the journal's history of the alerts it concerns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from agent.journal import Append
+from agent.notify.outbox import HISTORY, MOST_SUBJECTS
+
+
+class Verdict(StrEnum):
+    """What was decided."""
+
+    ROUTED = "routed"
+    SUPPRESSED = "suppressed"
+    RELEASED = "released"
+    DEDUPLICATED = "deduplicated"
+    NOTIFIED = "notified"
+    ESCALATED = "escalated"
+    HELD = "escalation held"
+    ACKNOWLEDGED = "acknowledged"
+    ACK_ENDED = "acknowledgement ended"
+    ENDED = "incident ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision about some alerts of one group. `detail` names the silence, the inhibiting alert, the target…"""
+
+    verdict: Verdict
+    at_ms: int
+    reason: str
+    fingerprints: tuple[str, ...]
+    receiver: str = ""
+    group_key: str = ""
+    incident: str = ""
+    detail: str = ""
+
+    def lines(self) -> list[Append]:
+        """Return the history's lines: one for each alert, for the first of them where there are very many."""
+        value = {
+            "what": str(self.verdict),
+            "reason": self.reason,
+            "receiver": self.receiver,
+            "group": self.group_key,
+            "incident": self.incident,
+            "detail": self.detail,
+        }
+        return [Append(HISTORY, each, self.at_ms, value) for each in self.fingerprints[:MOST_SUBJECTS]]
+
+
+RETENTION_MS: Final = 30 * 24 * 3_600_000
+"""How long the history is kept."""

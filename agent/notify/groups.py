@@ -1,0 +1,139 @@
+"""Groups: the alerts that share a route and its group labels, with their timers. Runtime objects; the dispatcher drives them.
+
+Timers as Alertmanager's dispatch.go has them: group_wait once, then every group_interval from the first flush. In the
+default mode two more can bring a flush forward: the instant a repeat is due, and a new critical alert's own group_wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from agent.model import Labels
+from agent.notify import incidents
+from agent.notify.dedup import Entry
+from agent.notify.incidents import Incident
+from agent.notify.routing import Route
+
+KIND = "notify.group"
+
+
+@dataclass(slots=True)
+class Group:
+    """One group. `route` is None for one whose route is gone: it only tells those it told how things ended."""
+
+    id: str
+    receiver: str
+    key: str
+    labels: Labels
+    route: Route | None
+    interval_ms: int
+    next_flush_ms: int
+    fingerprints: dict[str, None] = field(default_factory=dict)
+    flushed: bool = False
+    early_ms: int | None = None
+    repeat_ms: int | None = None
+    entries: dict[str, Entry] = field(default_factory=dict)
+    """What each destination was last told, by its key."""
+    incident: Incident | None = None
+    held: dict[str, str] = field(default_factory=dict)
+    """What held an alert back at the last flush, by fingerprint, so that only changes are written down."""
+    last_reasons: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def due_ms(self) -> int:
+        """When it is flushed next."""
+        return min(each for each in (self.next_flush_ms, self.early_ms, self.repeat_ms) if each is not None)
+
+    def advance(self, at_ms: int) -> None:
+        """Set the timers for after a flush at `at_ms`: a fixed beat, which skips what was missed."""
+        if self.next_flush_ms <= at_ms:
+            on_beat = self.next_flush_ms + self.interval_ms
+            self.next_flush_ms = on_beat if on_beat > at_ms else at_ms + self.interval_ms
+        self.early_ms = None
+        self.repeat_ms = None
+        self.flushed = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the group down."""
+        return {
+            "receiver": self.receiver,
+            "key": self.key,
+            "route": self.route.key if self.route else "",
+            "labels": dict(self.labels),
+            "interval_ms": self.interval_ms,
+            "next_flush_ms": self.next_flush_ms,
+            "early_ms": self.early_ms,
+            "repeat_ms": self.repeat_ms,
+            "flushed": self.flushed,
+            "fingerprints": list(self.fingerprints),
+            "entries": {key: _entry_to_json(entry) for key, entry in self.entries.items()},
+            "incident": incidents.to_json(self.incident) if self.incident else None,
+        }
+
+
+def from_json(group_id: str, data: Mapping[str, Any]) -> Group:
+    """Read a group back; its route is found again by the dispatcher."""
+    return Group(
+        id=group_id,
+        receiver=data["receiver"],
+        key=data["key"],
+        labels=Labels(data["labels"]),
+        route=None,
+        interval_ms=data["interval_ms"],
+        next_flush_ms=data["next_flush_ms"],
+        fingerprints=dict.fromkeys(data["fingerprints"]),
+        flushed=data["flushed"],
+        early_ms=data["early_ms"],
+        repeat_ms=data["repeat_ms"],
+        entries={key: _entry_from_json(entry) for key, entry in data["entries"].items()},
+        incident=incidents.from_json(data["incident"]) if data["incident"] else None,
+    )
+
+
+def group_id(receiver: str, key: str) -> str:
+    """Return the id of a new group; it stays when a reload renames what it was made of."""
+    return sha256(f"{receiver}\0{key}".encode()).hexdigest()[:16]
+
+
+def claim(places: Sequence[tuple[Route, Labels]], old: Sequence[Group]) -> dict[str, tuple[Route, Labels]]:
+    """Give each place of a new routing the old group that fits it: the same in all, else receiver and labels, else route.
+
+    Each place takes one group at most, each group one place; the answer is by group id. So neither a changed matcher nor
+    a renamed receiver makes anybody hear the same twice.
+    """
+    rules: tuple[tuple[Callable[[Group], object], Callable[[Route, Labels], object]], ...] = (
+        (lambda group: (group.key, group.receiver), lambda route, labels: (route.group_key(labels), route.receiver)),
+        (lambda group: (group.receiver, group.labels), lambda route, labels: (route.receiver, labels)),
+        (lambda group: group.key, lambda route, labels: route.group_key(labels)),
+    )
+    taken: dict[str, tuple[Route, Labels]] = {}
+    left = list(places)
+    for of_group, of_place in rules:
+        free: dict[object, list[Group]] = {}
+        for group in old:
+            if group.id not in taken:
+                free.setdefault(of_group(group), []).append(group)
+        still: list[tuple[Route, Labels]] = []
+        for place in left:
+            if found := free.get(of_place(*place)):
+                taken[found.pop(0).id] = place
+            else:
+                still.append(place)
+        left = still
+    return taken
+
+
+def _entry_to_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "firing": sorted(entry.firing),
+        "resolved": sorted(entry.resolved),
+        "at_ms": entry.at_ms,
+        "muted": sorted(entry.muted),
+    }
+
+
+def _entry_from_json(data: Mapping[str, Any]) -> Entry:
+    return Entry(frozenset(data["firing"]), frozenset(data["resolved"]), data["at_ms"], frozenset(data["muted"]))

@@ -1,0 +1,225 @@
+"""Incidents: one firing of one group. Who was told what, which step of escalation is next, who acknowledged.
+
+The chain of steps is copied when the incident begins, so that editing the file does not change a page that is under way;
+who stands behind a name is looked up when a step is due. All of it goes into the group's journal record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+from agent.notify.notification import Channel, Target
+from agent.notify.people import Directory
+from agent.notify.records import target_from_json, target_to_json
+from agent.notify.routing import Destination, Step
+
+
+class StepState(StrEnum):
+    """What became of a step."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One target, how it is reached, and what goes with its messages."""
+
+    target: Target
+    transport: str
+    destination: str = ""
+    send_resolved: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Told:
+    """A target that was told of the incident, and the fingerprints it believes to fire."""
+
+    recipient: Recipient
+    firing: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Somebody takes care of it. It holds for these alerts, until `until_ms`."""
+
+    by: str
+    at_ms: int
+    until_ms: int
+    fingerprints: frozenset[str]
+
+    def alive(self, at_ms: int) -> bool:
+        """Say whether it still holds back repeats."""
+        return at_ms < self.until_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """One line of a step: a name or an address by one channel, and the places it meant when the incident began."""
+
+    kind: str
+    name: str
+    channel: Channel
+    transport: str
+    targets: tuple[Target, ...]
+
+    def now(self, directory: Directory, at_ms: int) -> tuple[Target, ...]:
+        """Return the places it means now; where the name is gone, those of the beginning."""
+        if self.kind == "team" and self.name in directory.teams:
+            names: tuple[str, ...] = directory.teams[self.name].on_call(at_ms)
+        elif self.kind == "person" and self.name in directory.people:
+            names = (self.name,)
+        else:
+            return self.targets
+        people = [(name, directory.people[name].address(self.channel)) for name in names if name in directory.people]
+        return tuple(Target(self.channel, address, name) for name, address in people if address) or self.targets
+
+
+@dataclass(slots=True)
+class RunningStep:
+    """One step of an incident's chain. Steps count from 1."""
+
+    number: int
+    after_ms: int
+    until: str
+    whom: tuple[Whom, ...]
+    due_ms: int
+    state: StepState = StepState.WAITING
+
+
+@dataclass(slots=True)
+class Incident:
+    """One firing of one group."""
+
+    id: str
+    started_ms: int
+    steps: list[RunningStep] = field(default_factory=list)
+    told: dict[str, Told] = field(default_factory=dict)
+    """By the target's key."""
+    ack: Ack | None = None
+    messages: int = 0
+    """How many messages were written for it; part of their idempotency keys."""
+
+    def key(self) -> str:
+        """Return the next message's idempotency key."""
+        self.messages += 1
+        return f"{self.id}-{self.messages}"
+
+    @property
+    def next_step(self) -> RunningStep | None:
+        """The step that comes next unless something stops it."""
+        waiting = [step for step in self.steps if step.state is StepState.WAITING]
+        return min(waiting, key=lambda step: step.due_ms, default=None)
+
+    def believers(self, fingerprints: Iterable[str]) -> list[Told]:
+        """Return the targets that believe any of these alerts to fire."""
+        asked = set(fingerprints)
+        return [told for told in self.told.values() if told.firing & asked]
+
+    def acknowledge(self, ack: Ack) -> None:
+        """Stop the steps that an acknowledgement stops."""
+        self.ack = ack
+        for step in self.steps:
+            if step.until == "ack" and step.state is StepState.WAITING:
+                step.state = StepState.STOPPED
+
+    def lift(self, at_ms: int) -> None:
+        """End the acknowledgement, because alerts joined that it did not cover: the chain starts over."""
+        self.ack = None
+        for step in self.steps:
+            step.state, step.due_ms = StepState.WAITING, at_ms + step.after_ms
+
+
+def begin(group_id: str, at_ms: int, steps: tuple[Step, ...], directory: Directory) -> Incident:
+    """Start an incident: its id is short enough to be typed, its steps are copied."""
+    made = Incident(sha256(f"{group_id}@{at_ms}".encode()).hexdigest()[:10], at_ms)
+    for number, step in enumerate(steps, start=1):
+        whom = tuple(_whom(each, directory, at_ms) for each in step.destinations)
+        made.steps.append(RunningStep(number, step.after_ms, step.until, whom, at_ms + step.after_ms))
+    return made
+
+
+def _whom(destination: Destination, directory: Directory, at_ms: int) -> Whom:
+    kind, name = next(iter(destination.entry.as_json().items())) if destination.entry else ("", "")
+    targets = destination.targets(directory, at_ms)
+    return Whom(kind, name, destination.channel, destination.transport, targets)
+
+
+def to_json(incident: Incident) -> dict[str, Any]:
+    """Write an incident down."""
+    ack = incident.ack
+    return {
+        "id": incident.id,
+        "started_ms": incident.started_ms,
+        "messages": incident.messages,
+        "ack": [ack.by, ack.at_ms, ack.until_ms, sorted(ack.fingerprints)] if ack else None,
+        "told": [
+            {**recipient_to_json(told.recipient), "firing": sorted(told.firing)} for told in incident.told.values()
+        ],
+        "steps": [
+            {
+                "number": step.number,
+                "after_ms": step.after_ms,
+                "until": step.until,
+                "due_ms": step.due_ms,
+                "state": str(step.state),
+                "whom": [
+                    {
+                        "kind": each.kind,
+                        "name": each.name,
+                        "channel": str(each.channel),
+                        "transport": each.transport,
+                        "targets": [target_to_json(target) for target in each.targets],
+                    }
+                    for each in step.whom
+                ],
+            }
+            for step in incident.steps
+        ],
+    }
+
+
+def from_json(data: Mapping[str, Any]) -> Incident:
+    """Read an incident back."""
+    made = Incident(data["id"], data["started_ms"], messages=data["messages"])
+    if data["ack"]:
+        by, at_ms, until_ms, fingerprints = data["ack"]
+        made.ack = Ack(by, at_ms, until_ms, frozenset(fingerprints))
+    for each in data["told"]:
+        recipient = recipient_from_json(each)
+        made.told[recipient.target.key] = Told(recipient, set(each["firing"]))
+    for each in data["steps"]:
+        whom = tuple(_whom_from_json(one) for one in each["whom"])
+        state = StepState(each["state"])
+        made.steps.append(
+            RunningStep(each["number"], each["after_ms"], each["until"], whom, each["due_ms"], state),
+        )
+    return made
+
+
+def recipient_to_json(recipient: Recipient) -> dict[str, Any]:
+    """Write a recipient down."""
+    return {
+        "target": target_to_json(recipient.target),
+        "transport": recipient.transport,
+        "destination": recipient.destination,
+        "send_resolved": recipient.send_resolved,
+        "options": dict(recipient.options),
+    }
+
+
+def recipient_from_json(data: Mapping[str, Any]) -> Recipient:
+    """Read a recipient back."""
+    target = target_from_json(data["target"])
+    return Recipient(target, data["transport"], data["destination"], data["send_resolved"], data["options"])
+
+
+def _whom_from_json(data: Mapping[str, Any]) -> Whom:
+    targets = tuple(target_from_json(each) for each in data["targets"])
+    return Whom(data["kind"], data["name"], Channel(data["channel"]), data["transport"], targets)

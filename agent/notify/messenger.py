@@ -1,0 +1,195 @@
+"""Turn "tell this target this" into rows of the outbox: channel there or not, quiet hours, duplicates, fall-backs.
+
+One incident can reach one target through several groups (`continue`) and through several lines of a receiver. Within a
+receiver a target is told once; across groups it is not told again what another group told it less than a minute ago.
+Only whoever really got a message hears of its end, so a page and its end stay in one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any, Final
+
+from agent.model import Alert
+from agent.notify.groups import Group
+from agent.notify.incidents import Incident, Recipient, Told
+from agent.notify.notification import Channel
+from agent.notify.outbox import Outbox, Row, RowState
+from agent.notify.reasons import Reason
+from agent.notify.routing import LOG_TARGET, Destination, Routing
+
+DUPLICATE_WINDOW_MS: Final = 60_000
+MOST_HOPS: Final = 4
+"""on_failure receivers that may follow one another; then the log."""
+
+
+class Messenger:
+    """Writes rows for groups. `routing` and `group_of` are looked up when needed, since a reload changes them."""
+
+    def __init__(
+        self, outbox: Outbox, routing: Callable[[], Routing], group_of: Callable[[str], Group | None], dirty: set[str]
+    ) -> None:
+        self._outbox = outbox
+        self._routing = routing
+        self._group_of = group_of
+        self._dirty = dirty
+        outbox.redirect = self.redirect
+
+    def recipients(self, destination: Destination, at_ms: int) -> list[Recipient]:
+        """Return whom a destination means now, and whether they want to hear of the end."""
+        routing = self._routing()
+        wants = wants_resolved(destination, routing)
+        return [
+            Recipient(target, destination.transport, destination.key, wants, destination.options)
+            for target in destination.targets(routing.directory, at_ms)
+        ]
+
+    def send(
+        self,
+        group: Group,
+        incident: Incident,
+        recipient: Recipient,
+        reason: Reason,
+        alerts: tuple[Alert, ...],
+        at_ms: int,
+        step: int = 0,
+    ) -> bool:
+        """Write a row; return False where the target was told just this a moment ago.
+
+        `alerts` are as they are at `at_ms`, firing ones with an open end.
+        """
+        states = {alert.fingerprint: alert.resolved_at(at_ms) for alert in alerts}
+        strict = self._routing().settings.strict
+        if not strict and self._told_already(group.id, recipient, states, at_ms):
+            return False
+        row = Row(
+            id=incident.key(),
+            incident=incident.id,
+            group_id=group.id,
+            group_key=group.key,
+            receiver=group.receiver,
+            transport=recipient.transport,
+            target=recipient.target,
+            alerts=alerts,
+            group_labels=group.labels,
+            at_ms=at_ms,
+            reason=str(reason),
+            escalation_step=step,
+            acknowledged_by=incident.ack.by if incident.ack else "",
+            options=self._options(recipient),
+        )
+        self._remember(group, incident, recipient, states, remember=not strict or step > 0)
+        self._enqueue(row)
+        return True
+
+    def redirect(self, row: Row, reason: Reason, at_ms: int) -> None:
+        """Tell `on_failure` of the row's receiver, or the log, what the row would have told."""
+        routing = self._routing()
+        plan = routing.receivers.get(self._failing_receiver(row))
+        chosen = plan.on_failure if plan and row.hops < MOST_HOPS else ""
+        group = self._group_of(row.group_id)
+        incident = group.incident if group and group.incident and group.incident.id == row.incident else None
+        told = 0
+        if chosen:
+            for destination in routing.receiver(chosen).destinations:
+                for recipient in self.recipients(destination, at_ms):
+                    if recipient.target.key != row.target.key:
+                        self._hand_on(row, recipient, reason, at_ms, chosen, group, incident)
+                        told += 1
+        if not told and row.target != LOG_TARGET:
+            to_log = Recipient(LOG_TARGET, "log")
+            self._hand_on(row, to_log, reason, at_ms, chosen or "log", group, incident)
+
+    def _hand_on(
+        self,
+        row: Row,
+        recipient: Recipient,
+        reason: Reason,
+        at_ms: int,
+        receiver: str,
+        group: Group | None,
+        incident: Incident | None,
+    ) -> None:
+        states = row.states
+        if self._outbox.believes(recipient.target, states, lambda told_ms, _: told_ms >= row.at_ms):
+            return
+        if self._outbox.refused(recipient.target, row.incident, row.at_ms):
+            return
+        made = replace(
+            row,
+            id=f"{row.id}-{sha256(recipient.target.key.encode()).hexdigest()[:6]}",
+            transport=recipient.transport,
+            target=recipient.target,
+            at_ms=row.at_ms,
+            reason=str(reason),
+            options={**self._options(recipient), "instead_of": row.target.key, "on_failure": receiver},
+            hops=row.hops + 1,
+            attempts=0,
+            next_at_ms=at_ms,
+            deadline_ms=0,
+            error="",
+            state=RowState.PENDING,
+            finished_at_ms=0,
+            fell_back=False,
+        )
+        if group and incident:
+            self._remember(group, incident, recipient, states, remember=True)
+        self._enqueue(made)
+
+    def _told_already(self, group_id: str, recipient: Recipient, states: Mapping[str, bool], at_ms: int) -> bool:
+        """Say whether this group told the target at this instant (as a fall-back), or another one a moment ago.
+
+        The second holds only while something fires: each group closes the thread that it opened.
+        """
+        open_ms = 0 if all(states.values()) else DUPLICATE_WINDOW_MS
+
+        def lately(told_ms: int, by: str) -> bool:
+            return told_ms == at_ms if by == group_id else at_ms - told_ms < open_ms
+
+        return self._outbox.believes(recipient.target, states, lately)
+
+    def _failing_receiver(self, row: Row) -> str:
+        return str(row.options.get("on_failure") or row.receiver)
+
+    def _enqueue(self, row: Row) -> None:
+        routing = self._routing()
+        transport = row.transport if row.transport in routing.channels else str(row.target.channel)
+        row = replace(row, transport=transport)
+        if transport in routing.disabled:
+            self._outbox.refuse(row, f"the channel {transport} is disabled: {routing.disabled[transport]}")
+        elif transport not in routing.channels and row.target.channel is not Channel.LOG:
+            self._outbox.refuse(row, f"the channel {transport} is not configured any more")
+        else:
+            self._outbox.add(replace(row, next_at_ms=max(row.next_at_ms, self._quiet_until(row))))
+
+    def _quiet_until(self, row: Row) -> int:
+        """Return when the person's quiet hours end that hold this row back, or 0."""
+        person = self._routing().directory.people.get(row.target.person)
+        if person is None or person.quiet_hours is None:
+            return 0
+        return person.quiet_hours.ends_ms(row.severity, row.at_ms, person.timezone) or 0
+
+    def _options(self, recipient: Recipient) -> Mapping[str, Any]:
+        person = self._routing().directory.people.get(recipient.target.person)
+        return {**recipient.options, "timezone": str(person.timezone)} if person else recipient.options
+
+    def _remember(
+        self, group: Group, incident: Incident, recipient: Recipient, states: Mapping[str, bool], *, remember: bool
+    ) -> None:
+        self._dirty.add(group.id)
+        if not remember:
+            return
+        told = incident.told.setdefault(recipient.target.key, Told(recipient))
+        for fingerprint, over in states.items():
+            (told.firing.discard if over else told.firing.add)(fingerprint)
+
+
+def wants_resolved(destination: Destination, routing: Routing) -> bool:
+    """Say whether a destination hears of the end: its own word, then settings.send_resolved, then the mode's default."""
+    if destination.send_resolved is not None:
+        return destination.send_resolved
+    if routing.settings.send_resolved is not None:
+        return routing.settings.send_resolved
+    return destination.channel is Channel.WEBHOOK if routing.settings.strict else True

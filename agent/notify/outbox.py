@@ -1,0 +1,413 @@
+"""The outbox: every message is a row in the journal before it is sent and after. It decides what is sent next, not how.
+
+States: pending → sent, failed or superseded. A newer message of the same incident to the same target replaces one that
+never got out, and takes over what only that one said: an alert that ended. If the page itself never got out and all is
+over, the one message that is left says so (Reason.FIRED_AND_RESOLVED): whoever was meant to know still learns of it.
+Messages of one group to one target leave in order, one at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from agent.journal import Append, Delete, Put, Write
+from agent.model import Alert, Labels
+from agent.notify.notification import Notification, Receipt, Target
+from agent.notify.reasons import Reason
+from agent.notify.records import Book, alert_from_json, alert_to_json, target_from_json, target_to_json
+
+KIND: Final = "notify.outbox"
+THREADS: Final = "notify.thread"
+HISTORY: Final = "notify.history"
+DEADLINE_MS: Final = 24 * 3_600_000
+RETENTION_MS: Final = 5 * 24 * 3_600_000
+FALL_BACK_AFTER: Final = 5
+"""Failed attempts after which on_failure is told too, while the message is still tried."""
+MOST_SUBJECTS: Final = 500
+"""Alerts of one message that get a line of history each."""
+
+
+class RowState(StrEnum):
+    """What became of a message."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message to one target. `id` is its idempotency key."""
+
+    id: str
+    incident: str
+    group_id: str
+    group_key: str
+    receiver: str
+    transport: str
+    target: Target
+    alerts: tuple[Alert, ...]
+    group_labels: Labels
+    at_ms: int
+    reason: str
+    order: int = 0
+    """Rows are numbered as they are written."""
+    escalation_step: int = 0
+    acknowledged_by: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    hops: int = 0
+    """How many on_failure receivers lie between the first receiver and this row."""
+    state: RowState = RowState.PENDING
+    attempts: int = 0
+    next_at_ms: int = 0
+    deadline_ms: int = 0
+    error: str = ""
+    provider_id: str = ""
+    finished_at_ms: int = 0
+    fell_back: bool = False
+
+    @property
+    def severity(self) -> str:
+        """The worst severity among the firing alerts, of all where none fires."""
+        return self.notification().severity
+
+    @property
+    def priority(self) -> int:
+        """What leaves first: 0 for critical, 1 for warning, 2 for the rest."""
+        return {"critical": 0, "warning": 1}.get(self.severity, 2)
+
+    @property
+    def states(self) -> dict[str, bool]:
+        """Whether each alert is over, by fingerprint."""
+        return {alert.fingerprint: alert.resolved_at(self.at_ms) for alert in self.alerts}
+
+    def notification(self, external_url: str = "", thread: Mapping[str, Any] | None = None) -> Notification:
+        """Return the message as a receiver gets it; `thread` is what the last receipt of the incident left."""
+        return Notification(
+            idempotency_key=self.id,
+            incident=self.incident,
+            group_key=self.group_key,
+            receiver=self.receiver,
+            target=self.target,
+            alerts=self.alerts,
+            group_labels=self.group_labels,
+            at_ms=self.at_ms,
+            reason=self.reason,
+            external_url=external_url,
+            sequence=thread["sequence"] if thread else 0,
+            escalation_step=self.escalation_step,
+            acknowledged_by=self.acknowledged_by,
+            previous=thread["state"] if thread else {},
+            options=self.options,
+        )
+
+
+Redirect = Callable[[Row, Reason, int], None]
+
+
+class Outbox:
+    """All rows that are pending or were finished lately."""
+
+    def __init__(self, journal: Book, external_url: str = "") -> None:
+        self._journal = journal
+        self._external_url = external_url
+        self._rows: dict[str, Row] = {}
+        self._pending: dict[str, Row] = {}
+        self._lanes: dict[str, dict[str, None]] = {}
+        self._threads: dict[str, dict[str, Any]] = {}
+        self._beliefs: dict[str, dict[str, tuple[bool, int, str]]] = {}
+        self._refused: dict[str, tuple[str, int]] = {}
+        self._order = 0
+        self._writes: list[Write] = []
+        self._durable: dict[str, Future[None]] = {}
+        self.in_flight: set[str] = set()
+        self.redirect: Redirect | None = None
+        """What is called where a row cannot be delivered: the dispatcher writes rows to on_failure or the log."""
+        self.companions: Callable[[], Sequence[Write]] = tuple
+        """What else changed with the rows, and is written in the same transaction."""
+        self.changed: Callable[[], None] = lambda: None
+        """What is called when a row may have become due."""
+
+    def restore(self) -> None:
+        """Read back the rows and the threads. What was under way when the process ended is pending, with the same key."""
+        self._threads = {key: dict(data) for key, data in self._journal.records(THREADS).items()}
+        rows = [row_from_json(key, data) for key, data in self._journal.records(KIND).items()]
+        for row in sorted(rows, key=lambda each: each.order):
+            self._rows[row.id] = row
+            self._order = max(self._order, row.order)
+            if row.state is RowState.PENDING:
+                self._wait(row)
+            if row.state in (RowState.PENDING, RowState.SENT):
+                self._believe(row)
+
+    def add(self, row: Row) -> Row:
+        """Take a row in; `flush` writes it down. Unsent rows of the same incident to the same target are superseded."""
+        self._order += 1
+        due_ms = max(row.next_at_ms, row.at_ms)
+        row = replace(row, order=self._order, next_at_ms=due_ms, deadline_ms=row.deadline_ms or due_ms + DEADLINE_MS)
+        for older in self._unsent(row):
+            row = self._supersede(older, row)
+        self._believe(row)
+        self._keep(row)
+        self._note(row, "written", row.at_ms)
+        return row
+
+    def refuse(self, row: Row, why: str) -> Row:
+        """Take in a row whose channel is disabled: it is on record as failed, and on_failure or the log gets it."""
+        self._order += 1
+        row = replace(
+            row, order=self._order, state=RowState.FAILED, error=why, finished_at_ms=row.at_ms, fell_back=True
+        )
+        self._refused[row.target.key] = (row.incident, row.at_ms)
+        self._keep(row)
+        self._note(row, "failed", row.at_ms)
+        if self.redirect:
+            self.redirect(row, Reason.CHANNEL_DISABLED, row.at_ms)
+        return row
+
+    def flush(self, *writes: Write) -> Future[None]:
+        """Write down what was added, together with `writes`; nothing is sent before it is on the disk."""
+        added = [write.key for write in self._writes if isinstance(write, Put) and write.kind == KIND]
+        queued, self._writes = self._writes, []
+        future = self._journal.write(*queued, *self.companions(), *writes)
+        for key in added:
+            self._durable[key] = future
+        if added:
+            self.changed()
+        return future
+
+    def durable(self, row_id: str) -> Future[None] | None:
+        """Return the future of the write that last kept this row, if it may still be under way."""
+        return self._durable.pop(row_id, None)
+
+    def due(self, at_ms: int) -> list[Row]:
+        """Return what may be sent now: critical first, then as written; per group and target only the oldest."""
+        ready, seen = [], set()
+        for row in sorted(self._pending.values(), key=lambda each: each.order):
+            lane = (row.group_id, row.target.key)
+            if lane in seen:
+                continue
+            seen.add(lane)
+            if row.next_at_ms <= at_ms and row.id not in self.in_flight:
+                ready.append(row)
+        return sorted(ready, key=lambda each: (each.priority, each.order))
+
+    def next_due(self) -> int | None:
+        """Return when something can be sent next, or None."""
+        return min((row.next_at_ms for row in self._pending.values() if row.id not in self.in_flight), default=None)
+
+    def message(self, row: Row) -> Notification:
+        """Return the row as a receiver gets it, with what earlier messages of the incident to this target left."""
+        return row.notification(self._external_url, self._threads.get(_thread(row)))
+
+    def delivered(self, row_id: str, receipt: Receipt, at_ms: int) -> Future[None]:
+        """Record that the provider took the message."""
+        row = self._take(row_id)
+        row = replace(
+            row,
+            state=RowState.SENT,
+            attempts=row.attempts + 1,
+            error="",
+            provider_id=receipt.provider_id,
+            finished_at_ms=at_ms,
+        )
+        thread = self._threads.get(_thread(row), {"sequence": 0, "state": {}})
+        thread = {"sequence": thread["sequence"] + 1, "state": dict(receipt.state) or thread["state"], "at_ms": at_ms}
+        self._threads[_thread(row)] = thread
+        self._keep(row)
+        self._note(row, "sent", at_ms, receipt.detail)
+        return self.flush(Put(THREADS, _thread(row), thread))
+
+    def postponed(self, row_id: str, error: str, next_at_ms: int, at_ms: int) -> Future[None]:
+        """Record a failed attempt that is worth another; past the deadline it is given up."""
+        row = self._pending[row_id]
+        row = replace(row, attempts=row.attempts + 1, error=error, next_at_ms=next_at_ms)
+        newer = [each for each in self._unsent(row) if each.order > row.order]
+        if newer:
+            self._keep(self._supersede(row, newer[0]))
+            return self.flush()
+        if next_at_ms >= row.deadline_ms:
+            self._keep(row)
+            return self.given_up(row_id, f"{error}; its deadline has passed", at_ms, attempted=False)
+        tell_others = row.attempts >= FALL_BACK_AFTER and not row.fell_back
+        row = replace(row, fell_back=row.fell_back or tell_others)
+        self._keep(row)
+        self._note(row, "attempt failed", at_ms)
+        if tell_others and self.redirect:
+            self.redirect(row, Reason.CHANNEL_FAILED, at_ms)
+        return self.flush()
+
+    def given_up(self, row_id: str, error: str, at_ms: int, *, attempted: bool = True) -> Future[None]:
+        """Record that the message will not be delivered; on_failure or the log gets it."""
+        row = self._take(row_id)
+        told = row.fell_back
+        row = replace(
+            row,
+            state=RowState.FAILED,
+            attempts=row.attempts + attempted,
+            error=error,
+            finished_at_ms=at_ms,
+            fell_back=True,
+        )
+        self._keep(row)
+        self._note(row, "failed", at_ms)
+        if not told and self.redirect:
+            self.redirect(row, Reason.CHANNEL_FAILED, at_ms)
+        return self.flush()
+
+    def believes(self, target: Target, states: Mapping[str, bool], when: Callable[[int, str], bool]) -> bool:
+        """Say whether the target was last told exactly this of each alert, at an instant and by a group that `when` takes."""
+        known = self._beliefs.get(target.key, {})
+        beliefs = [known.get(fingerprint) for fingerprint in states]
+        return bool(states) and all(
+            belief is not None and belief[0] == over and when(belief[1], belief[2])
+            for belief, over in zip(beliefs, states.values(), strict=True)
+        )
+
+    def refused(self, target: Target, incident: str, at_ms: int) -> bool:
+        """Say whether a message of this incident to this target was refused at this very instant."""
+        return self._refused.get(target.key) == (incident, at_ms)
+
+    def rows(self, *, fingerprint: str = "", incident: str = "") -> list[Row]:
+        """Return the rows about an alert or an incident (or all), oldest first."""
+        return [
+            row
+            for row in self._rows.values()
+            if (not incident or row.incident == incident)
+            and (not fingerprint or any(alert.fingerprint == fingerprint for alert in row.alerts))
+        ]
+
+    def pending(self) -> list[Row]:
+        """Return what has not been sent yet, oldest first."""
+        return sorted(self._pending.values(), key=lambda each: each.order)
+
+    def collect(self, at_ms: int) -> None:
+        """Forget what was finished long ago, with its threads and beliefs."""
+        old_ms = at_ms - RETENTION_MS
+        for row in [each for each in self._rows.values() if 0 < each.finished_at_ms < old_ms]:
+            del self._rows[row.id]
+            self._writes.append(Delete(KIND, row.id))
+        alive = {_thread(row) for row in self._rows.values()}
+        for key in [key for key, data in self._threads.items() if key not in alive and data["at_ms"] < old_ms]:
+            del self._threads[key]
+            self._writes.append(Delete(THREADS, key))
+        for beliefs in self._beliefs.values():
+            for fingerprint in [each for each, belief in beliefs.items() if belief[1] < at_ms - DEADLINE_MS]:
+                del beliefs[fingerprint]
+
+    def _unsent(self, row: Row) -> list[Row]:
+        lane = self._lanes.get(_thread(row), ())
+        return [self._pending[each] for each in lane if each != row.id and each not in self.in_flight]
+
+    def _wait(self, row: Row) -> None:
+        self._pending[row.id] = row
+        self._lanes.setdefault(_thread(row), {})[row.id] = None
+
+    def _take(self, row_id: str) -> Row:
+        row = self._pending.pop(row_id)
+        lane = self._lanes[_thread(row)]
+        del lane[row_id]
+        if not lane:
+            del self._lanes[_thread(row)]
+        return row
+
+    def _supersede(self, older: Row, newer: Row) -> Row:
+        """Retire `older` in favour of `newer`, which takes over the ends that only `older` told of."""
+        states = newer.states
+        carried = tuple(
+            alert for alert in older.alerts if alert.resolved_at(older.at_ms) and alert.fingerprint not in states
+        )
+        never_sent = _thread(newer) not in self._threads
+        newer = replace(newer, alerts=newer.alerts + carried)
+        if never_sent and all(newer.states.values()):
+            newer = replace(newer, reason=str(Reason.FIRED_AND_RESOLVED))
+        retired = replace(older, state=RowState.SUPERSEDED, finished_at_ms=newer.at_ms, error=f"replaced by {newer.id}")
+        self._take(older.id)
+        self._keep(retired)
+        self._note(retired, "superseded", newer.at_ms)
+        return newer
+
+    def _believe(self, row: Row) -> None:
+        beliefs = self._beliefs.setdefault(row.target.key, {})
+        for fingerprint, over in row.states.items():
+            beliefs[fingerprint] = (over, row.at_ms, row.group_id)
+
+    def _keep(self, row: Row) -> None:
+        self._rows[row.id] = row
+        if row.state is RowState.PENDING:
+            self._wait(row)
+        self._writes.append(Put(KIND, row.id, row_to_json(row)))
+
+    def _note(self, row: Row, what: str, at_ms: int, detail: str = "") -> None:
+        value = {
+            "what": what,
+            "message": row.id,
+            "incident": row.incident,
+            "receiver": row.receiver,
+            "target": row.target.key,
+            "person": row.target.person,
+            "reason": row.reason,
+            "step": row.escalation_step,
+            "attempt": row.attempts,
+            "detail": detail or row.error,
+            "provider_id": row.provider_id,
+        }
+        for alert in row.alerts[:MOST_SUBJECTS]:
+            self._writes.append(Append(HISTORY, alert.fingerprint, at_ms, value))
+
+
+def _thread(row: Row) -> str:
+    return f"{row.incident}|{row.target.key}"
+
+
+def row_to_json(row: Row) -> dict[str, Any]:
+    """Write a row down."""
+    plain = {name: getattr(row, name) for name in _PLAIN}
+    return {
+        **plain,
+        "state": str(row.state),
+        "target": target_to_json(row.target),
+        "alerts": [alert_to_json(alert) for alert in row.alerts],
+        "group_labels": dict(row.group_labels),
+        "options": dict(row.options),
+    }
+
+
+def row_from_json(row_id: str, data: Mapping[str, Any]) -> Row:
+    """Read a row back."""
+    return Row(
+        id=row_id,
+        target=target_from_json(data["target"]),
+        alerts=tuple(alert_from_json(alert) for alert in data["alerts"]),
+        group_labels=Labels(data["group_labels"]),
+        options=data["options"],
+        state=RowState(data["state"]),
+        **{name: data[name] for name in _PLAIN},
+    )
+
+
+_PLAIN: Final[Iterable[str]] = (
+    "incident",
+    "group_id",
+    "group_key",
+    "receiver",
+    "transport",
+    "at_ms",
+    "reason",
+    "order",
+    "escalation_step",
+    "acknowledged_by",
+    "hops",
+    "attempts",
+    "next_at_ms",
+    "deadline_ms",
+    "error",
+    "provider_id",
+    "finished_at_ms",
+    "fell_back",
+)

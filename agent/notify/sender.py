@@ -1,0 +1,165 @@
+"""Empties the outbox: sends what is due, critical first, and records what became of it. It holds no state of its own.
+
+Providers fail in two ways: RetryLater is tried again (when they say so, else after a growing, jittered time), Rejected is
+not. Anything else a receiver raises is a fault of ours and counts as RetryLater, so that no page is lost to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random as random_module
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Final
+
+import structlog
+
+from agent.errors import Rejected, RetryLater, StorageError
+from agent.notify.notification import Receipt, Receiver
+from agent.notify.outbox import Outbox, Row
+from agent.telemetry import Telemetry
+
+BACKOFF_MS: Final = 1_000
+LONGEST_BACKOFF_MS: Final = 60_000
+ATTEMPT_SECONDS: Final = 120
+"""After this an attempt counts as failed, whatever the receiver is waiting for."""
+AT_ONCE: Final = 8
+"""Messages under way at once by one transport, so that a slow mail server never holds back an SMS."""
+
+_log = structlog.get_logger("burnline.notify")
+
+
+class Sender:
+    """Sends by `receivers`: by transport (`email`, `oncall/slack/0`), or by channel where a transport has none of its own."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        receivers: Mapping[str, Receiver],
+        *,
+        random: random_module.Random | None = None,
+        telemetry: Telemetry | None = None,
+        now_ms: Callable[[], int] | None = None,
+    ) -> None:
+        self.receivers = receivers
+        self._outbox = outbox
+        self._random = random or random_module.Random()  # noqa: S311 - jitter, not a secret
+        self._telemetry = telemetry
+        self._now_ms = now_ms
+        self._busy: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failures: dict[str, int] = {}
+
+    def next_due(self) -> int | None:
+        """Return when something can be sent next, or None."""
+        return self._outbox.next_due()
+
+    def start_due(self, at_ms: int) -> list[asyncio.Task[None]]:
+        """Begin to send what is due and fits, without waiting for it; return the tasks."""
+        started = []
+        for row in self._outbox.due(at_ms):
+            if self._busy.get(row.transport, 0) >= AT_ONCE:
+                continue
+            self._busy[row.transport] = self._busy.get(row.transport, 0) + 1
+            self._outbox.in_flight.add(row.id)
+            task = asyncio.get_running_loop().create_task(self._send(row, at_ms), name=f"send {row.id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            started.append(task)
+        return started
+
+    async def run_due(self, at_ms: int) -> int:
+        """Send all that is due at the instant, wait for it, and return the number of attempts."""
+        attempts = 0
+        while tasks := self.start_due(at_ms):
+            attempts += len(tasks)
+            await asyncio.gather(*tasks)
+        return attempts
+
+    async def finish(self, seconds: float = 5.0) -> None:
+        """Wait for what is under way, but not longer; what is left stays pending in the journal."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
+        for task in set(self._tasks):
+            task.cancel()
+
+    async def _send(self, row: Row, at_ms: int) -> None:
+        began = monotonic()
+        try:
+            await self._on_disk(row)
+            receipt = await self._attempt(row)
+        except Rejected as error:
+            self._failed(row, error.reason, given_up=True)
+            written = self._outbox.given_up(row.id, str(error), self._ended(at_ms))
+        except RetryLater as error:
+            self._failed(row, error.reason)
+            ended_ms = self._ended(at_ms)
+            next_at_ms = ended_ms + self._wait_ms(row.attempts + 1, error.after_ms)
+            self._outbox.in_flight.discard(row.id)
+            written = self._outbox.postponed(row.id, str(error), next_at_ms, ended_ms)
+        else:
+            self._succeeded(row, monotonic() - began)
+            written = self._outbox.delivered(row.id, receipt, self._ended(at_ms))
+        finally:
+            self._outbox.in_flight.discard(row.id)
+            self._busy[row.transport] -= 1
+            self._outbox.changed()
+        try:
+            await asyncio.wrap_future(written)
+        except StorageError as error:
+            _log.error("the outcome of a message is not on the disk", message=row.id, error=str(error))
+
+    async def _on_disk(self, row: Row) -> None:
+        """Wait until the row is durable. A disk that fails must not stop a page, so it is sent all the same."""
+        future = self._outbox.durable(row.id)
+        if future is None:
+            return
+        try:
+            await asyncio.wrap_future(future)
+        except StorageError as error:
+            _log.error("a message is sent that is not on the disk", message=row.id, error=str(error))
+
+    async def _attempt(self, row: Row) -> Receipt:
+        receiver = self.receivers.get(row.transport) or self.receivers.get(str(row.target.channel))
+        if receiver is None:
+            message = f"sending to {row.target.key}: there is no receiver for {row.transport}; its settings are gone"
+            raise Rejected(message, reason="other")
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                return await receiver.send(self._outbox.message(row))
+        except (Rejected, RetryLater):
+            raise
+        except TimeoutError as error:
+            message = f"sending to {row.target.key}: no answer within {ATTEMPT_SECONDS} s"
+            raise RetryLater(message, reason="contextDeadlineExceeded") from error
+        except Exception as error:  # a receiver's own fault must cost a retry, never the page
+            message = f"sending to {row.target.key}: unexpected {type(error).__name__}"
+            raise RetryLater(message) from error
+
+    def _wait_ms(self, attempts: int, after_ms: int | None) -> int:
+        """Return how long to wait after the n-th failure: what the provider said, else 1 s doubling to 60 s, ± 50 %."""
+        jitter = self._random.random()
+        if after_ms is not None:
+            return int(after_ms + 250 * jitter)
+        longest: int = min(LONGEST_BACKOFF_MS, BACKOFF_MS * 2 ** min(attempts - 1, 10))
+        return int(longest * (0.5 + jitter))
+
+    def _ended(self, at_ms: int) -> int:
+        return self._now_ms() if self._now_ms else at_ms
+
+    def _succeeded(self, row: Row, seconds: float) -> None:
+        channel = str(row.target.channel)
+        self._failures[channel] = 0
+        if self._telemetry:
+            self._telemetry.notifications.labels(channel).inc()
+            self._telemetry.notification_latency.labels(channel).observe(seconds)
+            self._telemetry.channel_failing.labels(channel).set(0)
+
+    def _failed(self, row: Row, reason: str, *, given_up: bool = False) -> None:
+        channel = str(row.target.channel)
+        self._failures[channel] = self._failures.get(channel, 0) + 1
+        if self._telemetry:
+            self._telemetry.notifications.labels(channel).inc()
+            self._telemetry.notifications_failed.labels(channel, reason).inc()
+            if given_up or self._failures[channel] >= 3:
+                self._telemetry.channel_failing.labels(channel).set(1)

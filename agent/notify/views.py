@@ -1,0 +1,218 @@
+"""What the web page and the API ask: alerts with their state, groups, incidents, who was told, what is disabled.
+
+Values as of one instant; nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.model import Alert, Labels
+from agent.notify.groups import Group
+from agent.notify.incidents import RunningStep
+from agent.notify.outbox import Outbox, Row
+from agent.notify.reasons import Suppression
+from agent.notify.routing import Routing, Warning  # noqa: A004 - the room's word for what is said at load
+from agent.notify.silences import Silences
+from agent.notify.table import AlertTable
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """One incident that somebody took over, until when, and the alerts it covers."""
+
+    incident: str
+    receiver: str
+    by: str
+    at_ms: int
+    until_ms: int
+    fingerprints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """One alert with Alertmanager's status: `active`, `suppressed`, or `unprocessed` before its group's first flush."""
+
+    alert: Alert
+    state: str
+    receivers: tuple[str, ...]
+    inhibited_by: tuple[str, ...] = ()
+    silenced_by: tuple[str, ...] = ()
+    muted_by: tuple[str, ...] = ()
+    incidents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """One group with its alerts, and when it is flushed next."""
+
+    id: str
+    key: str
+    receiver: str
+    labels: Labels
+    alerts: tuple[AlertView, ...]
+    next_flush_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One step of escalation: when it is or was due, what became of it, whom it names."""
+
+    number: int
+    due_ms: int
+    state: str
+    until: str
+    whom: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """One incident that is not over: its alerts, who was told, who took it over, and the steps."""
+
+    id: str
+    receiver: str
+    group_labels: Labels
+    started_ms: int
+    fingerprints: tuple[str, ...]
+    told: tuple[str, ...]
+    acknowledged: Acknowledged | None
+    steps: tuple[StepView, ...]
+
+    @property
+    def next_step(self) -> StepView | None:
+        """The step that comes next, unless something stops it."""
+        waiting = [step for step in self.steps if step.state == "waiting"]
+        return min(waiting, key=lambda step: step.due_ms, default=None)
+
+
+class Suppressing(Protocol):
+    """Says what holds an alert back at the instant it was made for."""
+
+    def suppression(
+        self, alert: Alert, interval: tuple[Suppression, str] | None = None
+    ) -> tuple[Suppression, str] | None:
+        """Return what holds the alert back, and its name."""
+        ...
+
+
+class View:
+    """The state of the room at one instant."""
+
+    def __init__(
+        self,
+        routing: Routing,
+        table: AlertTable,
+        groups: Mapping[str, Group],
+        silences: Silences,
+        outbox: Outbox,
+        suppressing: Suppressing,
+        at_ms: int,
+    ) -> None:
+        self._routing = routing
+        self._table = table
+        self._groups = groups
+        self._silences = silences
+        self._outbox = outbox
+        self._suppressing = suppressing
+        self.at_ms = at_ms
+
+    def alerts(self) -> list[AlertView]:
+        """Return the alerts that are not over, by labels."""
+        found = [self.alert(alert) for alert in self._table if not alert.resolved_at(self.at_ms)]
+        return sorted(found, key=lambda each: each.alert.labels)
+
+    def find(self, fingerprint: str) -> AlertView | None:
+        """Return one alert, over or not, or None."""
+        alert = self._table.get(fingerprint)
+        return self.alert(alert) if alert else None
+
+    def alert(self, alert: Alert) -> AlertView:
+        """Return an alert with what holds it back."""
+        groups = [group for group in self._groups.values() if alert.fingerprint in group.fingerprints]
+        muted = {name for group in groups if group.route and (name := self._interval(group))}
+        suppressed = self._suppressing.suppression(alert)
+        inhibited = (suppressed[1],) if suppressed and suppressed[0] is Suppression.INHIBITION else ()
+        silenced = self._silences.muting(alert.labels, self.at_ms)
+        held = bool(inhibited or silenced or (muted and len(muted) == len(groups)))
+        flushed = any(group.flushed for group in groups)
+        return AlertView(
+            alert=alert,
+            state="suppressed" if held else "active" if flushed else "unprocessed",
+            receivers=tuple(sorted({group.receiver for group in groups})),
+            inhibited_by=inhibited,
+            silenced_by=silenced,
+            muted_by=tuple(sorted(muted)),
+            incidents=tuple(group.incident.id for group in groups if group.incident),
+        )
+
+    def groups(self) -> list[GroupView]:
+        """Return the groups, by receiver and labels."""
+        found = [
+            GroupView(
+                id=group.id,
+                key=group.key,
+                receiver=group.receiver,
+                labels=group.labels,
+                alerts=tuple(self.alert(alert) for each in group.fingerprints if (alert := self._table.get(each))),
+                next_flush_ms=group.due_ms,
+            )
+            for group in self._groups.values()
+        ]
+        return sorted(found, key=lambda each: (each.receiver, each.labels))
+
+    def incidents(self) -> list[IncidentView]:
+        """Return the incidents that are not over, the oldest first."""
+        found = [made for group in self._groups.values() if (made := _incident(group))]
+        return sorted(found, key=lambda each: (each.started_ms, each.id))
+
+    def messages(self, *, fingerprint: str = "", incident: str = "") -> list[Row]:
+        """Return the messages about an alert or an incident (or all of the last days), oldest first: who was told."""
+        return self._outbox.rows(fingerprint=fingerprint, incident=incident)
+
+    @property
+    def receivers(self) -> Sequence[str]:
+        """The receivers' names."""
+        return tuple(self._routing.receivers)
+
+    @property
+    def disabled(self) -> Mapping[str, str]:
+        """The channels that cannot send, and why."""
+        return self._routing.disabled
+
+    @property
+    def warnings(self) -> tuple[Warning, ...]:
+        """What was said when the files were loaded."""
+        return (*self._routing.warnings, *self._routing.unreachable)
+
+    def _interval(self, group: Group) -> str:
+        muted = self._routing.muted_by(group.route, self.at_ms) if group.route else None
+        return muted[1] if muted else ""
+
+
+def _incident(group: Group) -> IncidentView | None:
+    incident = group.incident
+    if incident is None:
+        return None
+    ack = incident.ack
+    taken = (
+        Acknowledged(incident.id, group.receiver, ack.by, ack.at_ms, ack.until_ms, tuple(sorted(ack.fingerprints)))
+        if ack
+        else None
+    )
+    return IncidentView(
+        id=incident.id,
+        receiver=group.receiver,
+        group_labels=group.labels,
+        started_ms=incident.started_ms,
+        fingerprints=tuple(group.fingerprints),
+        told=tuple(incident.told),
+        acknowledged=taken,
+        steps=tuple(_step(step) for step in incident.steps),
+    )
+
+
+def _step(step: RunningStep) -> StepView:
+    whom = tuple(f"{each.name} by {each.channel}" for each in step.whom)
+    return StepView(step.number, step.due_ms, str(step.state), step.until, whom)
