@@ -1,8 +1,8 @@
 """Routing, grouping, telling people, escalating until somebody acknowledges.
 
-`load_routing` reads the two files into a `Routing`. A `Dispatcher` takes alerts (`put`), decides at an instant (`flush`),
-says when it wants to be asked again (`next_due`), and writes messages into its outbox; a `Sender` empties it by receivers,
-which `receivers_for` makes; `run` is the thin loop around both. It knows no rules and no queries.
+`load_routing` reads the two files into a `Routing`; `receivers_for` makes its receivers. A `Dispatcher` takes alerts
+(`put`), decides, writes messages down and sends them at an instant (`tick`), and says when that is next (`next_due`). It
+knows no rules and no queries.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from agent.notify.outbox import Outbox, Row, RowState
     from agent.notify.reasons import Reason, Suppression
     from agent.notify.routing import Route, Routing, Warning  # noqa: A004 - the room's word for what is said at load
-    from agent.notify.running import run
     from agent.notify.sender import Sender
     from agent.notify.silences import Silence, Silences, SilenceState
+    from agent.notify.triage import Triage
     from agent.notify.views import Acknowledged, AlertView, GroupView, IncidentView, StepView, View
 
 _HOMES = {
@@ -37,9 +37,9 @@ _HOMES = {
     "outbox": ("Outbox", "Row", "RowState"),
     "reasons": ("Reason", "Suppression"),
     "routing": ("Route", "Routing", "Warning"),
-    "running": ("run",),
     "sender": ("Sender",),
     "silences": ("Silence", "SilenceState", "Silences"),
+    "triage": ("Triage",),
     "views": ("Acknowledged", "AlertView", "GroupView", "IncidentView", "StepView", "View"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -69,6 +69,7 @@ __all__ = [
     "StepView",
     "Suppression",
     "Target",
+    "Triage",
     "Verdict",
     "View",
     "Warning",
@@ -76,7 +77,6 @@ __all__ = [
     "log_only",
     "parse_matchers",
     "receivers_for",
-    "run",
 ]
 
 

@@ -76,10 +76,14 @@ class Sender:
             await asyncio.gather(*tasks)
         return attempts
 
-    async def finish(self, seconds: float = 5.0) -> None:
-        """Wait for what is under way, but not longer; what is left stays pending in the journal."""
+    async def idle(self, seconds: float = 5.0) -> None:
+        """Wait for what is under way, but not longer."""
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=seconds)
+
+    async def finish(self, seconds: float = 5.0) -> None:
+        """Wait for what is under way, but not longer; what is left stays pending in the journal."""
+        await self.idle(seconds)
         for task in set(self._tasks):
             task.cancel()
 
