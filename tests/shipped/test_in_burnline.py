@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import Flags, load_config
-from agent.notify.loading import load_routing
+from agent.notify import load_routing
 from agent.rules import lint, load_rules
 
 
