@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -147,7 +148,7 @@ def chunks(windows: Windows) -> Iterator[tuple[slice, Windows]]:
         yield columns, windows.part(columns) if width < total or windows.valid is not None else windows
 
 
-_CHUNK_CELLS = 1 << 16
+_CHUNK_CELLS: Final = 1 << 17
 
 
 def refuse_extension(extension: str, pos: ast.Position) -> None:

@@ -32,7 +32,7 @@ def over_windows(found: Ranges, steps: int, kernel: Kernel) -> Frame:
         columns_here = windows.values.shape[1]
         for columns, part in chunks(windows):
             target = slice(start + columns.start, start + columns.stop)
-            if len(part.timestamps):
+            if part.widest:
                 made, shown = kernel(part)
                 values[:, target] = made
             else:

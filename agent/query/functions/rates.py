@@ -18,6 +18,8 @@ from agent.query.functions.ranged import over_windows, ranged
 from agent.query.windows import Windows
 
 _COUNTER_ENDINGS: Final = ("_total", "_sum", "_count", "_bucket")
+_SAFE_SPREAD: Final = 1e6
+"""Falls whose sum is at most this many times the least one may be taken from running sums: about ten digits stay."""
 
 
 def extrapolated(windows: Windows, *, counter: bool, per_second: bool) -> tuple[Floats, Bools | None]:
@@ -66,13 +68,17 @@ def _mended(windows: Windows, change: Floats) -> Floats:
         if not fallen.any():
             return change
         lost = np.where(fallen, before, 0.0)
-    if np.isfinite(lost).all():
+    total, least = (
+        lost.sum(axis=0).max(),
+        np.abs(lost, where=lost != 0, out=np.full(lost.shape, np.inf)).min(initial=np.inf),
+    )
+    if total < _SAFE_SPREAD * least:
         return change + windows.between(lost)
     return _mended_one_by_one(windows, change, lost)
 
 
 def _mended_one_by_one(windows: Windows, change: Floats, lost: Floats) -> Floats:
-    """Mend where a counter fell from infinity: a difference of running sums would be NaN for every later window."""
+    """Mend where a counter fell from so high (or infinity) that a difference of running sums would lose the small falls."""
     inside = Windows(windows.timestamps, lost, windows.valid, windows.ends_ms, windows.range_ms)
     total = change
     first = windows.times(windows.first)

@@ -1,0 +1,26 @@
+"""Our own scripts, in the field's own format: one folder of .test files, each run over both layouts of the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.promqltest import run_file
+
+SCRIPTS = sorted(Path(__file__).with_name("scripts").glob("*.test"))
+
+
+def test_there_are_scripts():
+    """An empty folder would prove nothing."""
+    assert len(SCRIPTS) >= 8
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["by timestamps", "one gappy block"])
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_script(path, together):
+    """Every case passes; none is left out."""
+    report = run_file(path, together=together)
+    assert [f"{path.name}:{each.line}: {each.expr}: {each.flaw}" for each in report.failures] == []
+    assert report.passed > 0
+    assert not report.skipped
