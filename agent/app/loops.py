@@ -6,13 +6,19 @@ A loop outlives the failure of one round: a bug in one rule must not stop the pa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
 
 Clock = Callable[[], int]
 """Returns now in milliseconds since the epoch."""
+
+_NAP_SECONDS: Final = 60.0
+"""A sleep is cut into naps, so that a clock that was set is noticed within a minute."""
+_REST_SECONDS: Final = 0.01
 
 _log = structlog.get_logger()
 
@@ -25,8 +31,7 @@ def wall_clock() -> int:
 async def sleep_until(at_ms: int, clock: Clock) -> None:
     """Sleep until the clock says `at_ms`; return at once where that is past."""
     while (left_ms := at_ms - clock()) > 0:  # noqa: ASYNC110  # it waits for the clock, not for an event
-        # In short naps, so that a clock that was set back or forward is noticed within a minute.
-        await asyncio.sleep(min(left_ms, 60_000) / 1000)
+        await asyncio.sleep(min(left_ms / 1000, _NAP_SECONDS))
 
 
 async def at_slots(
@@ -59,22 +64,19 @@ async def when_due(
     changed: asyncio.Event,
     clock: Clock,
 ) -> None:
-    """Call `verb(now)` whenever `next_due()` has come; `changed` says that it may have moved. None means nothing is due."""
+    """Call `verb(now)` whenever `next_due()` (None: nothing is due) has come, for ever; `changed` says that it may have moved."""
     while True:
+        changed.clear()
         due, now = next_due(), clock()
         if due is not None and due <= now:
             await attempt(name, verb, now)
-            if (again := next_due()) is not None and again <= clock():
-                # The verb could not get rid of what is due; a short rest keeps a stuck round from eating the processor.
-                await asyncio.sleep(0.05)
+            # A short rest, so that something that stays due (a full transport) does not eat the processor.
+            await asyncio.sleep(_REST_SECONDS)
             continue
-        wait = 60.0 if due is None else min((due - now) / 1000, 60.0)
-        changed.clear()
-        try:
+        wait = _NAP_SECONDS if due is None else min((due - now) / 1000, _NAP_SECONDS)
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await changed.wait()
-        except TimeoutError:
-            pass
 
 
 async def attempt(name: str, verb: Callable[[int], Awaitable[object]], at_ms: int) -> None:

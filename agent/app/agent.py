@@ -1,0 +1,272 @@
+"""The sidecar as a whole: what runs, in which order it starts, and how it stops and reloads.
+
+It reads like the way of the data: targets give rows, the store keeps them, rules are evaluated over them, alerts are
+dispatched, messages are sent. The rooms do the work; this joins them by passing callables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import structlog
+
+from agent.app.build import VERSION, Built, build
+from agent.app.collection import Collection
+from agent.app.evaluation import Evaluation, answering
+from agent.app.handles import Handles
+from agent.app.loops import Clock, at_slots, wall_clock, when_due
+from agent.app.questions import Questions
+from agent.app.server import Server
+from agent.config import Config, Flags, load_config
+from agent.errors import BurnlineError
+from agent.journal import Journal, Prune
+from agent.model import Alert, Labels, Row
+from agent.notify import Dispatcher
+from agent.query import Engine
+from agent.rules import TRANSITION_KIND, Evaluator
+from agent.store import Store
+from agent.telemetry import Telemetry
+from agent.web import AlertView, create_app
+
+_HOUSEKEEPING_MS = 5_000
+_HISTORY_MS = 30 * 86_400_000
+_log = structlog.get_logger()
+
+
+class Agent:
+    """One running sidecar. `start`, then `stop`; `reload` in between as often as you like."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        environment: Mapping[str, str] | None = None,
+        flags: Flags | None = None,
+        clock: Clock = wall_clock,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self.config, self.clock = config, clock
+        self.environment = os.environ if environment is None else environment
+        self.telemetry = telemetry or Telemetry()
+        self.telemetry.build_info.labels(VERSION).set(1)
+        self.started_ms = clock()
+        self.waiting_for = "the first scrape"
+        self._flags = flags
+        self._running = AsyncExitStack()
+        self._reloading = asyncio.Lock()
+        self._due = asyncio.Event()
+        self.reload_error = ""
+
+    @property
+    def url(self) -> str:
+        """Where the agent's page is."""
+        return self.config.external_url
+
+    async def start(self) -> None:
+        """Start everything; raise BurnlineError, with nothing left running, where a part cannot be started."""
+        try:
+            await self._start(build(self.config, self.environment))
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self, built: Built) -> None:
+        """Start part by part; each one's end is registered right after its beginning, and `stop` runs them backwards."""
+        now_ms, config, ends = self.clock(), self.config, self._running
+        self.built = built
+        self.journal = Journal.open(config.storage_path / "burnline.db")
+        ends.push_async_callback(asyncio.to_thread, self.journal.close)
+        self.store = Store(
+            retention_ms=config.file.storage.retention,
+            max_memory_bytes=config.file.storage.max_memory,
+            on_drop=lambda reason, count: self.telemetry.samples_dropped.labels(reason).inc(count),
+        )
+        self.questions = Questions(self.store)
+        ends.callback(self.questions.close)
+        self._start_dispatcher(built, now_ms)
+        self._start_rules(built, now_ms)
+        self.server = Server(create_app(Handles(self), telemetry=self.telemetry, external_url=config.external_url))
+        port = await self.server.start(config.host, config.port)
+        ends.push_async_callback(self.server.stop)
+        self._listens_on(port)
+        session = await ends.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+        self.collection = Collection(sink=self._keep, telemetry=self.telemetry, session=session)
+        self.collection.apply(self.collection.plan(self.config), now_ms)
+        ends.push_async_callback(self.collection.stop)
+        await self.collection.scrape_local(now_ms)
+        self.evaluation = Evaluation(self.evaluator, self.clock)
+        self.evaluation.apply()
+        ends.push_async_callback(self.evaluation.stop)
+        self._spawn("notify", when_due("notify", self.dispatcher.next_due, self._tell_people, self._due, self.clock))
+        self._spawn("housekeeping", at_slots("housekeeping", _next_housekeeping, self._keep_house, self.clock))
+        await self._keep_house(now_ms)
+        self._taken_over(built, now_ms)
+        self.waiting_for = ""
+
+    def _start_dispatcher(self, built: Built, now_ms: int) -> None:
+        self.dispatcher = Dispatcher(
+            built.routing,
+            self.journal,
+            built.receivers,
+            now_ms,
+            external_url=self.config.external_url,
+            telemetry=self.telemetry,
+            now_ms=self.clock,
+        )
+        self.dispatcher.changed = self._due.set
+        self._running.push_async_callback(lambda: self.dispatcher.close(self.clock()))
+
+    def _start_rules(self, built: Built, now_ms: int) -> None:
+        loop = asyncio.get_running_loop()
+
+        def hand_over(alerts: list[Alert], at_ms: int) -> None:
+            loop.call_soon_threadsafe(self.dispatcher.put, alerts, at_ms)
+
+        self.evaluator = Evaluator(
+            built.rules,
+            query=answering(Engine(self.store)),
+            sink=self._keep,
+            notify=hand_over,
+            write=self.journal.write,
+            telemetry=self.telemetry,
+            settings=built.settings,
+        )
+        self.evaluator.restore(self.journal.records, now_ms)
+
+    async def stop(self) -> None:
+        """Stop against the data's way, sending what is due; what cannot be sent in time stays in the journal."""
+        self.waiting_for = "nothing: it is stopping"
+        await self._running.aclose()
+
+    async def reload(self) -> None:
+        """Read all files anew and take them over; raise, and keep what runs, where anything is wrong with them."""
+        async with self._reloading:
+            try:
+                config = self._read_again()
+                wanted = self.collection.plan(config)
+                built = await asyncio.to_thread(build, config, self.environment)
+            except BurnlineError as error:
+                self.telemetry.reload_successful.set(0)
+                self.reload_error = str(error)
+                raise
+            self.reload_error = ""
+            now_ms = self.clock()
+            self.config, self.built = config, built
+            self.collection.apply(wanted, now_ms)
+            await self.evaluation.in_thread(
+                lambda: self.evaluator.reload(built.rules, now_ms, settings=built.settings),
+            )
+            self.evaluation.apply()
+            await self.dispatcher.reload(built.routing, built.receivers, now_ms)
+            self._taken_over(built, now_ms)
+
+    def as_sent(self, labels: Labels) -> Labels:
+        """Return an alert's labels with the external labels that it is sent with."""
+        return Labels({**self.built.settings.external_labels, **labels})
+
+    def as_evaluated(self, labels: Labels) -> Labels:
+        """Return the labels that an alert has in the rules, where they are `as_sent`."""
+        external = self.built.settings.external_labels
+        return Labels([pair for pair in labels.pairs if external.get(pair[0]) != pair[1]])
+
+    def notices(self) -> list[str]:
+        """Return sentences that deserve attention: warnings about the files, a reload that failed."""
+        said = [str(each) for each in self.dispatcher.view(self.clock()).warnings]
+        return [*([f"The last reload failed: {self.reload_error}"] if self.reload_error else []), *said]
+
+    def woken(self) -> None:
+        """Let the notification loop look again: something changed."""
+        self.dispatcher.changed()
+
+    def alerts(self) -> list[AlertView]:
+        """Return the pending and firing alerts."""
+        return list(Handles(self).alerts())
+
+    async def number(self, expression: str, at_ms: int) -> float | None:
+        """Return the first value of an instant query, None where there is none."""
+        return await self.questions.number(expression, at_ms)
+
+    def _read_again(self) -> Config:
+        if self._flags is None:
+            flags = Flags(config_file=None if self.config.source == "command line" else self._source())
+        else:
+            flags = self._flags
+        config = load_config(flags, self.environment, self.config.root)
+        if (config.host, config.port) != (self.config.host, self.config.port) or (
+            config.storage_path != self.config.storage_path
+        ):
+            _log.warning("web.listen_address and storage.path change with a restart only", source=config.source)
+        return dataclasses.replace(
+            config,
+            host=self.config.host,
+            port=self.config.port,
+            storage_path=self.config.storage_path,
+            external_url=self.config.external_url if not config.file.web.external_url else config.external_url,
+        )
+
+    def _source(self) -> Path:
+        return Path(self.config.source)
+
+    def _listens_on(self, port: int) -> None:
+        """Take note of the port where 0 was asked for, so that links lead somewhere."""
+        if port != self.config.port:
+            url = self.config.external_url.removesuffix(f":{self.config.port}") + f":{port}"
+            self.config = dataclasses.replace(self.config, port=port, external_url=url)
+
+    def _keep(self, row: Row) -> None:
+        self.store.append(row)
+        self.telemetry.samples_ingested.inc(len(row.values) + len(row.stamped))
+
+    async def _tell_people(self, at_ms: int) -> None:
+        self.dispatcher.tick(at_ms)
+
+    async def _keep_house(self, at_ms: int) -> None:
+        """Keep the store within its bounds, and say how it is."""
+        kept = await asyncio.to_thread(self.store.enforce, at_ms)
+        if kept.dropped_for_memory:
+            _log.warning(
+                "samples dropped early: memory is full",
+                samples=kept.dropped_for_memory,
+                max_memory_bytes=self.store.max_memory_bytes,
+                advice="raise storage.max_memory, or shorten storage.retention",
+            )
+        stats = await asyncio.to_thread(self.store.stats)
+        self.telemetry.store_series.set(stats.series)
+        self.telemetry.store_bytes.set(stats.bytes)
+        self.telemetry.store_oldest.set(stats.oldest_ms / 1000)
+        self.journal.write(Prune(TRANSITION_KIND, at_ms - _HISTORY_MS))
+
+    def _spawn(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(loop, name=name)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._running.push_async_callback(end)
+
+    def _taken_over(self, built: Built, at_ms: int) -> None:
+        self.telemetry.reload_successful.set(1)
+        self.telemetry.reload_at.set(at_ms / 1000)
+        for warning in built.routing.warnings:
+            _log.warning("accepted, and to be looked at", place=str(warning.place), what=warning.message)
+        for channel, why in built.routing.disabled.items():
+            _log.warning("channel disabled", channel=channel, why=why)
+        _log.info(
+            "configuration taken over",
+            source=self.config.source,
+            rule_groups=len(built.rules.groups),
+            receivers=len(built.routing.receivers),
+            page=self.url,
+        )
+
+
+def _next_housekeeping(at_ms: int) -> int:
+    return at_ms - at_ms % _HOUSEKEEPING_MS + _HOUSEKEEPING_MS

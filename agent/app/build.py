@@ -1,0 +1,55 @@
+"""Everything that a configuration asks for, built and checked before anything running is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agent import __version__
+from agent.config import Config
+from agent.errors import SchemaError
+from agent.notify import Receiver, Routing, load_routing, receivers_for
+from agent.notify.messages import Renderer
+from agent.rules import RuleSet, Settings, load_rules
+
+VERSION = __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a configuration comes to: rules, their settings, routes, and a way to send for each usable transport."""
+
+    config: Config
+    rules: RuleSet
+    settings: Settings
+    routing: Routing
+    receivers: Mapping[str, Receiver]
+
+
+def build(config: Config, environment: Mapping[str, str]) -> Built:
+    """Read all files that `config` names; raise SchemaError with the problems of all of them, InvalidInput otherwise."""
+    problems: list[str] = []
+    rules, routing = RuleSet((), ()), None
+    try:
+        rules = load_rules(config.rule_globs, config.root)
+    except SchemaError as error:
+        problems += error.problems
+    try:
+        strict = config.file.notify.alertmanager_compat == "strict" or None
+        routing = load_routing(config.routing_file, config.escalation_file, environment, strict=strict)
+    except SchemaError as error:
+        problems += error.problems
+    if problems or routing is None:
+        raise SchemaError(problems)
+    settings = Settings(
+        interval_ms=config.evaluation_interval_ms,
+        external_labels=config.file.global_.external_labels,
+        external_url=config.external_url,
+    )
+    return Built(config, rules, settings, routing, _receivers(config, routing))
+
+
+def _receivers(config: Config, routing: Routing) -> dict[str, Receiver]:
+    folder = config.escalation_file.parent / "templates" if config.escalation_file else None
+    renderer = Renderer(folder if folder and folder.is_dir() else None)
+    return receivers_for(routing, renderer)

@@ -1,0 +1,32 @@
+"""What the page asks about an expression itself: a selector's matchers, the comparison that an alert is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from agent.errors import ParseError
+from agent.model import Matcher
+from agent.query import parse
+from agent.query.ast import BinaryExpr, ParenExpr, ValueType, VectorSelector
+
+_COMPARISONS: Final = frozenset({"==", "!=", "<", ">", "<=", ">="})
+
+
+def selector_matchers(text: str) -> Sequence[Matcher]:
+    """Return the matchers of a series selector; raise ParseError where the text is another kind of expression."""
+    expression = parse(text)
+    if not isinstance(expression, VectorSelector):
+        message = f"expected a series selector, found an expression of type {expression.type}"
+        raise ParseError(message)
+    return expression.matchers
+
+
+def condition_of(expression: str) -> str:
+    """Return the comparison with a number at an expression's end, such as `> 0.05`; "" where there is none."""
+    node = parse(expression)
+    while isinstance(node, ParenExpr):
+        node = node.expr
+    if isinstance(node, BinaryExpr) and node.op in _COMPARISONS and node.rhs.type is ValueType.SCALAR:
+        return f"{node.op} {node.rhs}"
+    return ""

@@ -1,0 +1,191 @@
+"""The agent as its pages see it: the web room's Protocol, fulfilled by asking the rooms. It decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from prometheus_client.exposition import choose_encoder
+
+from agent import web
+from agent.app import views
+from agent.app.answers import query_answer
+from agent.app.build import VERSION
+from agent.app.expressions import selector_matchers
+from agent.app.story import alert_detail
+from agent.config import runbook_folder
+from agent.errors import InvalidInput
+from agent.model import Labels, Matcher
+
+if TYPE_CHECKING:
+    from agent.app.agent import Agent
+
+T = TypeVar("T")
+Selectors = Sequence[Sequence[Matcher]]
+
+API_VERSION = "3.4.0"
+"""The Prometheus release whose HTTP API this is."""
+
+
+class Handles:
+    """Fulfils `web.Handles` for one agent."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def now_ms(self) -> int:
+        """Return the agent's clock."""
+        return self._agent.clock()
+
+    def waiting_for(self) -> str:
+        """Say what the agent waits for, "" once it is ready."""
+        return self._agent.waiting_for
+
+    def parse_selector(self, text: str) -> Sequence[Matcher]:
+        """Parse a series selector."""
+        return selector_matchers(text)
+
+    async def instant(self, query: str, at_ms: int, options: web.QueryOptions) -> web.QueryAnswer:
+        """Answer at one instant."""
+        return query_answer(await self._agent.questions.instant(query, at_ms, options.timeout_ms))
+
+    async def range(
+        self, query: str, start_ms: int, end_ms: int, step_ms: int, options: web.QueryOptions
+    ) -> web.QueryAnswer:
+        """Answer over a range."""
+        return query_answer(await self._agent.questions.range(query, start_ms, end_ms, step_ms, options.timeout_ms))
+
+    async def label_names(self, selectors: Selectors, start_ms: int | None, end_ms: int | None) -> Sequence[str]:
+        """Return label names."""
+        store = self._agent.store
+        return await self._union(selectors, lambda each: store.label_names(each, start_ms, end_ms))
+
+    async def label_values(
+        self, name: str, selectors: Selectors, start_ms: int | None, end_ms: int | None
+    ) -> Sequence[str]:
+        """Return a label's values."""
+        store = self._agent.store
+        return await self._union(selectors, lambda each: store.label_values(name, each, start_ms, end_ms))
+
+    async def series(self, selectors: Selectors, start_ms: int | None, end_ms: int | None) -> Sequence[Labels]:
+        """Return series."""
+        store = self._agent.store
+        return await self._union(selectors, lambda each: store.series(each, start_ms, end_ms))
+
+    def metadata(self) -> Mapping[str, Sequence[web.MetricMetadata]]:
+        """Return what targets say of their metrics."""
+        found = self._agent.collection.metadata()
+        return {name: [web.MetricMetadata(*each) for each in wordings] for name, wordings in found.items()}
+
+    def rules(self) -> Sequence[web.RuleGroupView]:
+        """Return the rule groups."""
+        told = self._told()
+        return [views.group_view(group, told) for group in self._agent.evaluator.status()]
+
+    def alerts(self) -> Sequence[web.AlertView]:
+        """Return the pending and firing alerts, firing ones first, the worst and the oldest before the others."""
+        found = [each for group in self.rules() for rule in group.rules for each in rule.alerts]
+        order = {"critical": 0, "warning": 1, "info": 2}
+        return sorted(
+            found,
+            key=lambda each: (each.state is not web.AlertState.FIRING, order.get(each.severity, 3), each.active_at_ms),
+        )
+
+    def targets(self) -> Sequence[web.TargetView]:
+        """Return the scrape targets."""
+        return [views.target_view(each) for each in self._agent.collection.statuses()]
+
+    def overview(self) -> web.Overview:
+        """Return the store, the channels and what deserves attention."""
+        agent = self._agent
+        stats, routing = agent.store.stats(), agent.dispatcher.routing
+        channels = [web.ChannelView(name, routing.disabled.get(name, "")) for name in routing.channels]
+        return web.Overview(
+            version=VERSION,
+            started_ms=agent.started_ms,
+            storage=web.StorageView(
+                series=stats.series,
+                samples=stats.samples,
+                bytes=stats.bytes,
+                limit_bytes=agent.store.max_memory_bytes,
+                oldest_ms=stats.oldest_ms,
+                retention_ms=agent.store.retention_ms,
+                dropped_samples=sum(stats.dropped.values()),
+            ),
+            channels=channels,
+            notices=agent.notices(),
+        )
+
+    def buildinfo(self) -> web.BuildInfo:
+        """Say which API this is."""
+        return web.BuildInfo(API_VERSION, VERSION, platform.python_version())
+
+    async def alert_detail(self, fingerprint: str) -> web.AlertDetail | None:
+        """Return all that is known of one alert."""
+        return await alert_detail(self._agent, fingerprint, self._told())
+
+    async def acknowledge(self, fingerprint: str, by: str, comment: str) -> web.Acknowledgement | None:
+        """Stop the escalation of one alert."""
+        agent = self._agent
+        known = agent.evaluator.find(fingerprint)
+        names = {fingerprint} | ({agent.as_sent(known[2].labels).fingerprint()} if known else set())
+        done = [
+            each
+            for name in names
+            for each in agent.dispatcher.acknowledge(
+                f"{by} ({comment})" if comment else by, self.now_ms(), fingerprint=name
+            )
+        ]
+        if done:
+            agent.woken()
+            return web.Acknowledgement(by, done[0].at_ms, comment)
+        if known is None and await self.alert_detail(fingerprint) is None:
+            return None
+        message = "the alert is over, or nobody was told of it yet: there is nothing to acknowledge"
+        raise InvalidInput(message)
+
+    async def reload(self) -> None:
+        """Read the configuration anew."""
+        await self._agent.reload()
+
+    async def runbooks(self) -> Sequence[str]:
+        """Return the runbooks' names."""
+        return sorted(path.stem for path in await asyncio.to_thread(lambda: list(runbook_folder().glob("*.md"))))
+
+    async def runbook(self, name: str) -> str | None:
+        """Return a runbook's Markdown. Only names that `runbooks` gives are looked up, so no path can lead elsewhere."""
+        name = name.removesuffix(".md")
+        if name not in await self.runbooks():
+            return None
+        path: Path = runbook_folder() / f"{name}.md"
+        return await asyncio.to_thread(path.read_text, encoding="utf-8")
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        """Return the agent's own metrics."""
+        encoder, content_type = choose_encoder(accept)
+        return encoder(self._agent.telemetry.registry), content_type
+
+    def _told(self) -> views.Told:
+        """Return who acknowledged an alert and what holds it back, looked up once for all alerts."""
+        agent = self._agent
+        seen = agent.dispatcher.view(self.now_ms())
+        taken = {
+            fingerprint: web.Acknowledgement(each.acknowledged.by, each.acknowledged.at_ms)
+            for each in seen.incidents()
+            if each.acknowledged
+            for fingerprint in each.acknowledged.fingerprints
+        }
+        held = {each.alert.fingerprint: views.why_held(each) for each in seen.alerts()}
+
+        def told(labels: Labels) -> tuple[web.Acknowledgement | None, str]:
+            fingerprint = agent.as_sent(labels).fingerprint()
+            return taken.get(fingerprint), held.get(fingerprint, "")
+
+        return told
+
+    async def _union(self, selectors: Selectors, ask: views.Ask[T]) -> list[T]:
+        sets: Selectors = selectors or [()]
+        return await self._agent.questions.work(lambda: sorted({each for one in sets for each in ask(one)}))  # type: ignore[type-var]

@@ -1,0 +1,47 @@
+"""`burnline run`: one agent in one process, its signals, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import structlog
+
+from agent.app.agent import Agent
+from agent.config import Flags, load_config
+from agent.errors import BurnlineError
+
+_log = structlog.get_logger()
+
+
+def serve(flags: Flags) -> None:
+    """Run until SIGTERM or SIGINT; SIGHUP reloads. Raises BurnlineError where it cannot start."""
+    config = load_config(flags, os.environ, Path.cwd())
+    asyncio.run(_serve(Agent(config, flags=flags)))
+
+
+async def _serve(agent: Agent) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = loop.create_task(_reload(agent))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await agent.start()
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    await stop.wait()
+    _log.info("stopping: what is due is sent, the rest stays in the journal")
+    await agent.stop()
+
+
+async def _reload(agent: Agent) -> None:
+    try:
+        await agent.reload()
+    except BurnlineError as error:
+        _log.error("reload failed, the former configuration keeps running", error=str(error))

@@ -1,0 +1,141 @@
+"""From what the rooms say of themselves to what the page shows: one function per view. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from agent import collect, notify, rules, web
+from agent.journal import Event
+from agent.model import Labels, Matcher, parse_float
+
+T = TypeVar("T")
+
+
+def target_view(status: collect.TargetStatus) -> web.TargetView:
+    """Return a target as the page shows it."""
+    return web.TargetView(
+        job=status.scrape_pool,
+        url=status.scrape_url,
+        labels=status.labels,
+        health=web.TargetHealth(status.health.value),
+        discovered=status.discovered_labels,
+        last_error=status.last_error,
+        last_scrape_ms=status.last_scrape_ms,
+        last_scrape_seconds=status.last_scrape_duration_seconds,
+        interval_ms=status.scrape_interval_ms,
+        timeout_ms=status.scrape_timeout_ms,
+    )
+
+
+Ask = Callable[[Sequence[Matcher]], Iterable[T]]
+"""Asks the store about the series that fulfil all matchers."""
+Told = Callable[[Labels], tuple[web.Acknowledgement | None, str]]
+"""Says of an alert's labels who acknowledged it and what holds its messages back."""
+
+
+def alert_view(alert: rules.ActiveAlert, told: Told) -> web.AlertView:
+    """Return an alert as the page shows it."""
+    acknowledgement, suppressed = told(alert.labels)
+    return web.AlertView(
+        labels=alert.labels,
+        annotations=alert.annotations,
+        state=web.AlertState.RESOLVED if alert.resolved_at_ms else web.AlertState(alert.state.value),
+        active_at_ms=alert.active_at_ms,
+        value=alert.value,
+        fired_at_ms=alert.fired_at_ms or 0,
+        resolved_at_ms=alert.resolved_at_ms or 0,
+        keep_firing_since_ms=alert.keep_firing_since_ms or 0,
+        acknowledgement=acknowledgement,
+        suppressed=suppressed,
+    )
+
+
+def group_view(group: rules.GroupStatus, told: Told) -> web.RuleGroupView:
+    """Return a rule group as the page shows it."""
+    return web.RuleGroupView(
+        name=group.key.name,
+        file=group.key.file,
+        interval_ms=group.interval_ms,
+        rules=[_rule_view(each, told) for each in group.rules],
+        limit=group.limit,
+        last_evaluation_ms=group.last_evaluation_ms,
+        evaluation_seconds=group.evaluation_seconds,
+    )
+
+
+def _rule_view(rule: rules.RuleStatus, told: Told) -> web.RuleView:
+    return web.RuleView(
+        name=rule.name,
+        query=rule.expression,
+        alerting=rule.is_alert,
+        labels=rule.labels,
+        annotations=rule.annotations,
+        for_ms=rule.for_ms,
+        keep_firing_for_ms=rule.keep_firing_for_ms,
+        health=web.RuleHealth(rule.health.value),
+        last_error=rule.last_error,
+        last_evaluation_ms=rule.last_evaluation_ms,
+        evaluation_seconds=rule.evaluation_seconds,
+        alerts=[alert_view(each, told) for each in rule.alerts],
+    )
+
+
+def why_held(alert: notify.AlertView) -> str:
+    """Say in words what holds an alert's messages back, "" where nothing does."""
+    parts = [
+        (f"held back by {alert.inhibited_by[0]}" if alert.inhibited_by else ""),
+        (f"silenced by {', '.join(alert.silenced_by)}" if alert.silenced_by else ""),
+        (f"muted by the time interval {', '.join(alert.muted_by)}" if alert.muted_by else ""),
+    ]
+    return "; ".join(part for part in parts if part) if alert.state == "suppressed" else ""
+
+
+def transition_view(event: Event) -> web.Transition:
+    """Return a line of the rules' history as the page shows it."""
+    value = event.value
+    resolved = value["from"] == "firing" and value["to"] == "inactive"
+    return web.Transition(
+        at_ms=event.at_ms,
+        before=web.AlertState(value["from"]),
+        after=web.AlertState.RESOLVED if resolved else web.AlertState(value["to"]),
+        value=None if value["value"] is None else parse_float(value["value"]),
+        reason=value["why"],
+    )
+
+
+def delivery_view(row: notify.Row) -> web.Delivery:
+    """Return a message as the page shows it."""
+    return web.Delivery(
+        at_ms=row.at_ms,
+        channel=str(row.target.channel),
+        target=shown_address(row.target),
+        state=str(row.state),
+        reason=row.reason,
+        person=row.target.person,
+        attempts=row.attempts,
+        provider_id=row.provider_id,
+        detail=row.error,
+    )
+
+
+def shown_address(target: notify.Target) -> str:
+    """Return what of an address may be shown: a phone number without its middle, of a URL its host alone."""
+    if target.channel is notify.Channel.SMS and len(target.address) > 6:
+        return f"{target.address[:4]}…{target.address[-2:]}"
+    if "://" in target.address:
+        return urlsplit(target.address).hostname or "an address"
+    return target.address
+
+
+def next_steps(incidents: Sequence[notify.IncidentView], fingerprint: str) -> list[web.NextStep]:
+    """Return the steps of escalation that come unless somebody acknowledges or the alert ends, the soonest first."""
+    steps = [
+        web.NextStep(step.due_ms, " and ".join(step.whom) or "nobody")
+        for each in incidents
+        if fingerprint in each.fingerprints
+        for step in each.steps
+        if step.state == "waiting"
+    ]
+    return sorted(steps, key=lambda step: step.at_ms)
