@@ -81,6 +81,7 @@ class EmailReceiver:
         await client.ehlo()
         if client.supports_extension("starttls"):
             await client.starttls()
+            await client.ehlo()  # what the relay said before encryption is void (RFC 3207 §4.2)
             return True
         if self._channel.require_tls:
             message = (

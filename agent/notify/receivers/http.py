@@ -153,7 +153,7 @@ def network_failure(error: Exception, what: str, host: str, timeout_ms: int) -> 
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
         message = f"sending to {what} at {host}: its certificate is not trusted; check the URL and the CA certificates"
         return Rejected(message, reason="clientError")
-    if isinstance(error, aiohttp.InvalidURL | ValueError):
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | ValueError):
         return Rejected(f"sending to {what}: the URL cannot be used; check it in escalation.yml", reason="clientError")
     kind = "the connection was refused" if isinstance(error, aiohttp.ClientConnectorError) else "the connection broke"
     return RetryLater(f"sending to {what} at {host}: {kind} ({type(error).__name__})", reason="other")

@@ -6,6 +6,7 @@ own retries are off: waiting is the outbox's business, where it can be seen. Sou
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any, Final
@@ -148,7 +149,6 @@ class SlackReceiver:
         client = AsyncWebClient(
             token=token,
             base_url=base,
-            timeout=max(1, channel.timeout_ms // 1000),
             session=self._connection.session,
             retry_handlers=[],
             logger=_QUIET,
@@ -156,7 +156,8 @@ class SlackReceiver:
         client.proxy = proxy_for(base)  # slack_sdk ignores no_proxy
         tried = f"sending to Slack {notification.target.address} ({method})"
         try:
-            response = await client.api_call(method, json=arguments | {"metadata": _metadata(notification)})
+            async with asyncio.timeout(channel.timeout_ms / 1000):  # slack_sdk's own does not hold for our session
+                response = await client.api_call(method, json=arguments | {"metadata": _metadata(notification)})
         except SlackApiError as error:
             raise self._api_failure(error, method, tried) from None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:

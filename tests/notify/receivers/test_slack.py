@@ -1,0 +1,262 @@
+"""One incident is one Slack message: edited in place, told in its thread, posted anew where it is gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import Rejected, RetryLater
+from agent.model import Secret
+from agent.notify.channels import SlackChannel
+from agent.notify.inbox import Inbox
+from agent.notify.receivers import make_receiver
+from agent.notify.receivers.slack import AUTH_ERRORS, CONTENT_ERRORS, PERMANENT_ERRORS, RETRY_ERRORS
+from tests.notify.messages.stories import NASTY, alert, notification
+
+
+def bot(inbox, token="", **more):
+    return SlackChannel(bot_token=Secret(token or inbox.slack_token), base_url=inbox.slack_base_url, **more)
+
+
+@pytest.fixture
+def receiver(inbox, renderer, closing):
+    return closing(make_receiver(bot(inbox), renderer))
+
+
+@pytest.fixture
+def hooked(inbox, renderer, closing):
+    return closing(make_receiver(SlackChannel(webhook_url=Secret(inbox.slack_webhook_url)), renderer))
+
+
+def methods(inbox):
+    return [each.method for each in inbox.messages("slack")]
+
+
+async def test_a_first_message_is_posted_with_colour_and_buttons(inbox, receiver):
+    receipt = await receiver.send(notification(alert()))
+    (message,) = inbox.slack.channels()["#alerts"]
+    assert message.text.startswith(":red_circle: *Critical: VeryHighErrorRate* on rag")
+    assert message.attachments[0]["color"] == "#d40e0d"
+    buttons = [
+        each for block in message.attachments[0]["blocks"] for each in block.get("elements", []) if "url" in each
+    ]
+    assert [each["url"] for each in buttons] == [
+        "https://burnline.example.org/runbooks/high-error-rate",
+        "https://burnline.example.org/alerts/caaaffbd9ccf039f",
+    ]
+    assert receipt.state["ts"] == message.ts
+    assert inbox.messages("slack")[0].key == "key-0"
+
+
+async def test_a_story_is_one_message_edited_with_a_reply_for_each_change(inbox, receiver):
+    """First, another instance joins, all is over."""
+    a, b = alert("a:1"), alert("b:1", start=1)
+    first = await receiver.send(notification(a))
+    second = await receiver.send(notification(a, b, seq=1, minute=2, reason="new alerts added", previous=first.state))
+    over = [alert("a:1", end=8), alert("b:1", start=1, end=7)]
+    await receiver.send(notification(*over, seq=2, minute=9, reason="all alerts resolved", previous=second.state))
+    (message,) = inbox.slack.channels()["#alerts"]
+    assert methods(inbox) == ["chat.postMessage", "chat.update", "chat.postMessage", "chat.update", "chat.postMessage"]
+    assert message.edited == 2
+    assert message.text == ":large_green_circle: *Resolved: VeryHighErrorRate* on rag after 12m"
+    assert message.attachments[0]["color"] == "#2fa44f"
+    assert [reply.text for reply in message.replies] == [
+        "1 new alert: VeryHighErrorRate on b:1\n2 alerts firing (new alerts added)",
+        ":large_green_circle: *Resolved* after 12m",
+    ]
+    assert [reply.broadcast for reply in message.replies] == [False, False]
+
+
+async def test_a_repeat_says_so_in_the_thread(inbox, receiver):
+    first = await receiver.send(notification(alert()))
+    await receiver.send(
+        notification(alert(), seq=1, minute=240, reason="repeat interval elapsed", previous=first.state)
+    )
+    (reply,) = inbox.slack.channels()["#alerts"][0].replies
+    assert reply.text == "1 alert firing (repeat interval elapsed)"
+
+
+async def test_a_rising_severity_and_an_escalation_are_told_to_the_whole_channel(inbox, receiver):
+    first = await receiver.send(notification(alert(severity="warning")))
+    second = await receiver.send(notification(alert(), seq=1, previous=first.state))
+    await receiver.send(notification(alert(), seq=2, escalation_step=1, previous=second.state))
+    replies = inbox.slack.channels()["#alerts"][0].replies
+    assert [reply.broadcast for reply in replies] == [True, True]
+    assert replies[0].text.startswith("Severity rose to critical")
+
+
+async def test_an_acknowledgement_turns_it_grey_and_names_who(inbox, receiver):
+    first = await receiver.send(notification(alert()))
+    await receiver.send(notification(alert(), seq=1, acknowledged_by="ana <x>", previous=first.state))
+    (message,) = inbox.slack.channels()["#alerts"]
+    assert message.attachments[0]["color"] == "#8f8f8f"
+    assert message.replies[0].text.startswith("Acknowledged by ana &lt;x&gt;")
+
+
+async def test_a_new_incident_is_a_new_message(inbox, receiver):
+    await receiver.send(notification(alert()))
+    await receiver.send(notification(alert(), incident="incident-2", seq=1))
+    assert len(inbox.slack.channels()["#alerts"]) == 2
+
+
+@pytest.mark.parametrize("code", ["message_not_found", "cant_update_message", "edit_window_closed"])
+async def test_a_message_that_cannot_be_edited_is_posted_anew(inbox, receiver, code):
+    first = await receiver.send(notification(alert()))
+    inbox.fail("slack", "error", error=code)
+    receipt = await receiver.send(notification(alert(), seq=1, previous=first.state))
+    assert methods(inbox) == ["chat.postMessage", "chat.postMessage"]
+    assert receipt.state["ts"] != first.state["ts"]
+
+
+async def test_a_channel_archived_in_mid_incident_is_final_and_says_so(inbox, receiver):
+    first = await receiver.send(notification(alert()))
+    inbox.slack.archived.add(first.state["channel"])
+    with pytest.raises(Rejected, match="is_archived; the channel is archived; name another one"):
+        await receiver.send(notification(alert(), seq=1, previous=first.state))
+
+
+async def test_a_person_is_told_in_a_direct_message_that_is_edited_too(inbox, receiver):
+    first = await receiver.send(notification(alert(), to="U012ABC"))
+    assert first.state["channel"].startswith("D")
+    await receiver.send(notification(alert(end=0), to="U012ABC", seq=1, previous=first.state))
+    assert inbox.slack.channels()["U012ABC"][0].edited == 1
+
+
+async def test_the_rate_limit_says_when_to_come_again(inbox, receiver):
+    inbox.fail("slack", "rate_limited", retry_after_s=17)
+    with pytest.raises(RetryLater) as caught:
+        await receiver.send(notification(alert()))
+    assert (caught.value.after_ms, caught.value.reason) == (17_000, "rateLimited")
+    assert not inbox.messages()
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "reason"),
+    [
+        ({"kind": "server_error"}, RetryLater, "serverError"),
+        ({"kind": "drop"}, RetryLater, "other"),
+        ({"kind": "drop_after"}, RetryLater, "other"),
+        ({"kind": "invalid_token"}, Rejected, "authError"),
+        ({"kind": "refused_recipient"}, Rejected, "clientError"),
+        ({"kind": "slow", "delay_ms": 60_000}, RetryLater, "contextDeadlineExceeded"),
+        *[({"kind": "error", "error": code}, RetryLater, None) for code in sorted(RETRY_ERRORS)],
+        *[({"kind": "error", "error": code}, Rejected, "authError") for code in sorted(AUTH_ERRORS)],
+        *[({"kind": "error", "error": code}, Rejected, "clientError") for code in sorted(PERMANENT_ERRORS)],
+        ({"kind": "error", "error": "something_slack_invents"}, Rejected, "clientError"),
+    ],
+    ids=lambda each: each.get("error") or each["kind"] if isinstance(each, dict) else None,
+)
+async def test_each_refusal_says_whether_to_come_again(inbox, renderer, closing, fault, kind, reason):
+    inbox.fail("slack", **fault)
+    slow = fault["kind"] == "slow"
+    receiver = closing(make_receiver(bot(inbox, timeout_ms=200 if slow else 10_000), renderer))
+    with pytest.raises(kind) as caught:
+        await receiver.send(notification(alert()))
+    assert reason is None or caught.value.reason == reason
+    assert "#alerts" in str(caught.value) or fault["kind"] in ("drop", "drop_after", "slow")
+
+
+@pytest.mark.parametrize("code", sorted(CONTENT_ERRORS))
+async def test_content_that_slack_refuses_goes_as_plain_words(inbox, receiver, code):
+    inbox.fail("slack", "error", error=code)
+    await receiver.send(notification(alert()))
+    (message,) = inbox.slack.channels()["#alerts"]
+    assert message.attachments == []
+    assert message.text.startswith("CRITICAL: VeryHighErrorRate\nrag: more than one query in ten fails")
+
+
+async def test_content_that_is_refused_twice_is_final(inbox, receiver):
+    inbox.fail("slack", "error", error="invalid_blocks", times=2)
+    with pytest.raises(Rejected, match="invalid_blocks"):
+        await receiver.send(notification(alert()))
+
+
+async def test_an_answer_that_is_no_json_is_tried_again(renderer, closing, canned_server):
+    url = await canned_server(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
+    receiver = closing(make_receiver(SlackChannel(bot_token=Secret("xoxb-1"), base_url=f"{url}/api/"), renderer))
+    with pytest.raises(RetryLater):
+        await receiver.send(notification(alert()))
+
+
+async def test_a_wrong_token_is_final_and_stays_secret(inbox, renderer, closing):
+    receiver = closing(make_receiver(bot(inbox, "xoxb-planted-secret"), renderer))
+    with pytest.raises(Rejected, match="invalid_auth; the bot token is wrong") as caught:
+        await receiver.send(notification(alert()))
+    assert "planted" not in f"{caught.value!r} {caught.value} {vars(receiver)}"
+
+
+async def test_a_slack_that_is_not_there_is_tried_again(renderer, closing):
+    async with Inbox() as gone:
+        base = gone.slack_base_url
+    receiver = closing(make_receiver(SlackChannel(bot_token=Secret("xoxb-1"), base_url=base), renderer))
+    with pytest.raises(RetryLater, match="connection was refused"):
+        await receiver.send(notification(alert()))
+
+
+async def test_the_environment_s_proxy_is_not_used_for_loopback(inbox, receiver, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    await receiver.send(notification(alert()))
+    assert len(inbox.messages("slack")) == 1
+
+
+async def test_the_incoming_webhook_posts_each_change(inbox, hooked):
+    first = await hooked.send(notification(alert()))
+    await hooked.send(notification(alert(end=0), seq=1, previous=first.state))
+    assert methods(inbox) == ["webhook", "webhook"]
+    assert [each.status for each in inbox.messages("slack")] == ["firing", "resolved"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "reason"),
+    [
+        ({"kind": "rate_limited", "retry_after_s": 3}, RetryLater, "rateLimited"),
+        ({"kind": "server_error"}, RetryLater, "serverError"),
+        ({"kind": "drop"}, RetryLater, "other"),
+        ({"kind": "invalid_token"}, Rejected, "authError"),
+        ({"kind": "refused_recipient"}, Rejected, "clientError"),
+        ({"kind": "error", "error": "invalid_payload", "times": 2}, Rejected, "clientError"),
+    ],
+)
+async def test_the_incoming_webhook_s_refusals(inbox, hooked, fault, kind, reason):
+    inbox.fail("slack_webhook", **fault)
+    with pytest.raises(kind) as caught:
+        await hooked.send(notification(alert()))
+    assert caught.value.reason == reason
+    assert "/services/" not in str(caught.value)
+
+
+async def test_the_incoming_webhook_falls_back_to_plain_words(inbox, hooked):
+    inbox.fail("slack_webhook", "error", error="invalid_blocks")
+    await hooked.send(notification(alert()))
+    assert inbox.messages("slack")[0].text.startswith("CRITICAL: VeryHighErrorRate")
+
+
+async def test_a_removed_webhook_is_final(inbox, renderer, closing):
+    receiver = closing(make_receiver(SlackChannel(webhook_url=Secret(f"{inbox.url}/services/gone")), renderer))
+    with pytest.raises(Rejected, match="no_service; the webhook was removed"):
+        await receiver.send(notification(alert()))
+
+
+async def test_without_credentials_it_says_what_is_missing(renderer):
+    with pytest.raises(Rejected, match="neither a bot token nor a webhook URL is set"):
+        await make_receiver(SlackChannel(), renderer).send(notification(alert()))
+
+
+@pytest.mark.parametrize("kind", NASTY)
+async def test_no_label_is_refused_by_slack_s_limits_or_mentions_anybody(inbox, receiver, kind):
+    text = NASTY[kind]
+    many = [alert(f"{text}{n}", alertname=text, service=text, a_summary=text, a_description=text) for n in range(20)]
+    first = await receiver.send(notification(*many, reason=text))
+    await receiver.send(notification(*many, reason=text, seq=1, acknowledged_by=text, previous=first.state))
+    assert methods(inbox) == ["chat.postMessage", "chat.update", "chat.postMessage"]
+    assert inbox.slack.channels()["#alerts"][0].attachments
+    assert not any("<!channel" in each.text or "<!here" in each.text for each in inbox.messages("slack"))
+
+
+async def test_names_and_icons_of_alertmanager_yml_are_sent(inbox, receiver, renderer):
+    from agent.notify.receivers.slack import _switches
+
+    told = notification(alert(), options={"username": "pager", "icon_emoji": ":fire:", "icon_url": ""})
+    assert _switches(told) | {"unfurl_links": False} == {
+        "unfurl_links": False, "unfurl_media": False, "link_names": False, "username": "pager", "icon_emoji": ":fire:",
+    }  # fmt: skip
