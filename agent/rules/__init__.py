@@ -1,0 +1,78 @@
+"""Rule files and what they do: groups of recording and alerting rules, evaluated at explicit instants.
+
+`load_rules` reads and refuses files as strictly as Prometheus; `step` is the life of an alert as a pure function; `Evaluator`
+runs groups over callables (query, sink, notify, journal). It knows no store, no routing and no clock.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from agent.rules.lints import Finding, lint
+from agent.rules.loading import load_rules, read_rules
+from agent.rules.spec import Group, GroupKey, Rule, RuleSet
+from agent.rules.states import ActiveAlert, LimitExceeded, Observation, State, Transition, step
+
+if TYPE_CHECKING:
+    from agent.rules.evaluator import Evaluated, Evaluator
+    from agent.rules.records import ALERT_KIND, GROUP_KIND, TRANSITION_KIND
+    from agent.rules.running import Settings
+    from agent.rules.schedule import next_slot, offset_of, slot_at, slots
+    from agent.rules.sending import RESOLVED_REASON
+    from agent.rules.status import GroupStatus, Health, RuleStatus
+
+_PAGES = {
+    "ALERT_KIND": "records",
+    "Evaluated": "evaluator",
+    "Evaluator": "evaluator",
+    "GROUP_KIND": "records",
+    "GroupStatus": "status",
+    "Health": "status",
+    "RESOLVED_REASON": "sending",
+    "RuleStatus": "status",
+    "Settings": "running",
+    "TRANSITION_KIND": "records",
+    "next_slot": "schedule",
+    "offset_of": "schedule",
+    "slot_at": "schedule",
+    "slots": "schedule",
+}
+
+__all__ = [
+    "ALERT_KIND",
+    "GROUP_KIND",
+    "RESOLVED_REASON",
+    "TRANSITION_KIND",
+    "ActiveAlert",
+    "Evaluated",
+    "Evaluator",
+    "Finding",
+    "Group",
+    "GroupKey",
+    "GroupStatus",
+    "Health",
+    "LimitExceeded",
+    "Observation",
+    "Rule",
+    "RuleSet",
+    "RuleStatus",
+    "Settings",
+    "State",
+    "Transition",
+    "lint",
+    "load_rules",
+    "next_slot",
+    "offset_of",
+    "read_rules",
+    "slot_at",
+    "slots",
+    "step",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PAGES:
+        return getattr(import_module(f"agent.rules.{_PAGES[name]}"), name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

@@ -1,0 +1,78 @@
+"""From a series to an alert: rule labels and annotations expanded by their templates.
+
+A template that fails while it runs becomes visible text, so that the alert still goes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from agent.errors import TemplateError
+from agent.gotemplate import Function, Struct, Template, bind
+from agent.model import METRIC_NAME, Labels
+from agent.rules.answers import Query, pairs_of
+from agent.rules.spec import Group, Rule, parse_template
+from agent.rules.states import Observation
+
+ALERT_NAME: Final = "alertname"
+
+
+class Expander:
+    """The compiled templates of one alerting rule."""
+
+    def __init__(self, group: Group, rule: Rule, *, external_labels: Labels, external_url: str) -> None:
+        self.name = rule.name
+        self._external_labels = external_labels
+        self._external_url = external_url
+        self._labels = self._compiled(group.labels_of(rule))
+        self._annotations = self._compiled({name: str(text) for name, text in rule.annotations.items()})
+
+    def _compiled(self, texts: Mapping[str, str]) -> dict[str, Template]:
+        return {name: parse_template(text, f"{self.name}.{name}") for name, text in texts.items()}
+
+    def observe(self, samples: list[tuple[Labels, float]], at_ms: int, query: Query) -> list[Observation]:
+        """Return the alerts that `samples` mean at `at_ms`; templates may ask `query`."""
+        functions = bind(at_ms, lambda expression, at: pairs_of(query(expression, at)), self._external_url)
+        return [
+            Observation(
+                self.labels(labels, value, functions),
+                value,
+                Labels(self._run(self._annotations, labels, value, functions)),
+            )
+            for labels, value in samples
+        ]
+
+    def labels(self, labels: Labels, value: float, functions: Mapping[str, Function] | None = None) -> Labels:
+        """Return an alert's final labels: the series' without its name, the rule's over them, alertname over all."""
+        over = self._run(self._labels, labels, value, functions or {})
+        return labels.merged({METRIC_NAME: "", **over, ALERT_NAME: self.name})
+
+    def _run(
+        self, templates: Mapping[str, Template], labels: Labels, value: float, functions: Mapping[str, Function]
+    ) -> dict[str, str]:
+        data = variables = None
+        texts = {}
+        for name, template in templates.items():
+            if template.is_plain:
+                texts[name] = template.source.text
+                continue
+            if data is None:
+                fields = {
+                    "Labels": labels,
+                    "ExternalLabels": self._external_labels,
+                    "ExternalURL": self._external_url,
+                    "Value": value,
+                }
+                data = Struct("template.alertTemplateData", fields)
+                variables = {
+                    "$labels": labels,
+                    "$value": value,
+                    "$externalLabels": self._external_labels,
+                    "$externalURL": self._external_url,
+                }
+            try:
+                texts[name] = template.render(data, variables, functions)
+            except TemplateError as error:
+                texts[name] = f"<error expanding template: {error}>"
+        return texts

@@ -1,0 +1,117 @@
+"""The series that a rule writes: one table per rule, and a staleness marker where a series is no longer given."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from agent.errors import ExecutionError
+from agent.model import METRIC_NAME, STALE_NAN, Columns, Labels, Row, absent_row
+from agent.rules.states import ActiveAlert, State
+
+ALERTS: Final = "ALERTS"
+ALERTS_FOR_STATE: Final = "ALERTS_FOR_STATE"
+ALERT_STATE: Final = "alertstate"
+_DEAD_COLUMNS: Final = 256
+"""A table with this many columns more than four times those in use is left for a new one."""
+
+
+class Output:
+    """What one rule has written: its table and the series that its last evaluation gave."""
+
+    def __init__(self) -> None:
+        self.columns = Columns()
+        self.live: frozenset[Labels] = frozenset()
+
+    def row(self, samples: Mapping[Labels, float], at_ms: int) -> Row | None:
+        """Return the row of an evaluation, None where there is nothing to write.
+
+        A series of the row before that `samples` lacks gets a staleness marker.
+        """
+        vanished = self.live - samples.keys()
+        self.live = frozenset(samples)
+        if not samples and not vanished:
+            return None
+        if not vanished and len(self.columns) > _DEAD_COLUMNS + 4 * len(samples):
+            self.columns = Columns()
+        cells = {self.columns.column(labels): value for labels, value in samples.items()}
+        cells.update((self.columns.column(labels), STALE_NAN) for labels in vanished)
+        return _row(self.columns, cells, at_ms)
+
+    def stale_row(self, series: Iterable[Labels], at_ms: int) -> Row | None:
+        """Return the row that ends `series`, as when their rule was removed."""
+        cells = {self.columns.column(labels): STALE_NAN for labels in series}
+        return _row(self.columns, cells, at_ms) if cells else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    output: Output
+    stopped_at_ms: int
+    due_ms: int
+
+
+class Leaving:
+    """The outputs of removed rules, until the rules that took their place have had time to write the same series."""
+
+    def __init__(self) -> None:
+        self._outputs: list[_Left] = []
+        self._lock = threading.Lock()
+
+    def add(self, output: Output, stopped_at_ms: int, due_ms: int) -> None:
+        """Remember an output whose rule stopped; from `due_ms` on its series may be ended."""
+        with self._lock:
+            self._outputs.append(_Left(output, stopped_at_ms, due_ms))
+
+    def rows(self, at_ms: int, running: Iterable[Output]) -> list[Row]:
+        """Return the rows that end the series of outputs that are due by `at_ms` and that no running rule writes."""
+        with self._lock:
+            due = [each for each in self._outputs if each.due_ms <= at_ms]
+            if not due:
+                return []
+            self._outputs = [each for each in self._outputs if each.due_ms > at_ms]
+        live: frozenset[Labels] = frozenset().union(*(output.live for output in running))
+        rows = [each.output.stale_row(sorted(each.output.live - live), each.stopped_at_ms) for each in due]
+        return [row for row in rows if row is not None]
+
+
+def _row(columns: Columns, cells: Mapping[int, float], at_ms: int) -> Row:
+    values = absent_row(len(columns))
+    for column, value in cells.items():
+        values[column] = value
+    return Row(columns, at_ms, values)
+
+
+def recorded(
+    name: str, labels: Mapping[str, str], vector: Iterable[tuple[Labels, float]], limit: int
+) -> dict[Labels, float]:
+    """Return a recording rule's series: its name and labels over those of the vector.
+
+    Raises ExecutionError where two become the same, or where there are more than `limit` (0: no limit).
+    """
+    samples: dict[Labels, float] = {}
+    over = {**labels, METRIC_NAME: name}
+    for series, value in vector:
+        made = series.merged(over)
+        if made in samples:
+            message = f"vector contains metrics with the same labelset after applying rule labels: {made}"
+            raise ExecutionError(message)
+        samples[made] = value
+    if 0 < limit < len(samples):
+        message = f"exceeded limit of {limit} with {len(samples)} series"
+        raise ExecutionError(message)
+    return samples
+
+
+def alert_series(name: str, alerts: Iterable[ActiveAlert]) -> dict[Labels, float]:
+    """Return ALERTS and ALERTS_FOR_STATE of the pending and firing alerts of the rule called `name`."""
+    samples: dict[Labels, float] = {}
+    for alert in alerts:
+        if alert.state is not State.INACTIVE:
+            over = {METRIC_NAME: ALERTS, "alertname": name, ALERT_STATE: str(alert.state)}
+            samples[alert.labels.merged(over)] = 1.0
+            over = {METRIC_NAME: ALERTS_FOR_STATE, "alertname": name}
+            samples[alert.labels.merged(over)] = float(alert.active_at_ms // 1000)
+    return samples

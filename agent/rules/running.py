@@ -1,0 +1,176 @@
+"""Rules and groups as they run: what the file says, plus state. Building them does nothing; `adopt` takes state over."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from agent.model import Labels
+from agent.rules.expansion import Expander
+from agent.rules.expressions import recovery_of
+from agent.rules.outputs import Output
+from agent.rules.records import RuleKey, rule_keys
+from agent.rules.spec import Group, GroupKey, Rule, RuleSet, static_labels
+from agent.rules.states import ActiveAlert, State
+from agent.rules.status import GroupStatus, Health, RuleStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for all rules. Durations are milliseconds; the defaults are Prometheus'.
+
+    An outage longer than `outage_tolerance_ms` makes pending alerts begin again. For `restore_grace_ms` after a restart an
+    alert about whose series nothing is known stays as it was (0: as in Prometheus, it ends). `external_labels` are added to
+    an alert when it is handed over, where it has not got them.
+    """
+
+    interval_ms: int = 60_000
+    query_offset_ms: int = 0
+    resend_delay_ms: int = 60_000
+    outage_tolerance_ms: int = 3_600_000
+    restore_grace_ms: int = 300_000
+    external_labels: Labels = field(default_factory=Labels)
+    external_url: str = ""
+
+
+class RunningRule:
+    """One rule with its alerts, its output and how its last evaluation went."""
+
+    def __init__(self, group: Group, spec: Rule, key: RuleKey, settings: Settings) -> None:
+        self.spec = spec
+        self.key = key
+        self.expression = str(spec.expr)
+        self.static = static_labels(group, spec)
+        self.labels = group.labels_of(spec)
+        self.expander = (
+            Expander(group, spec, external_labels=settings.external_labels, external_url=settings.external_url)
+            if spec.is_alert
+            else None
+        )
+        self.recovery = recovery_of(spec.expr) if spec.is_alert else ""
+        self.active: dict[Labels, ActiveAlert] = {}
+        self.unseen: set[Labels] = set()
+        """Restored alerts whose series was not seen since the restart."""
+        self.held_since_ms: int | None = None
+        self.output = Output()
+        self.health = Health.UNKNOWN
+        self.last_error = ""
+        self.last_evaluation_ms = 0
+        self.seconds = 0.0
+
+    def adopt(self, before: RunningRule) -> None:
+        """Take over the state of the rule that this one replaces."""
+        self.active = before.active
+        self.unseen, self.held_since_ms = before.unseen, before.held_since_ms
+        self.output = before.output
+        if before.expression == self.expression:
+            self.health, self.last_error = before.health, before.last_error
+            self.last_evaluation_ms, self.seconds = before.last_evaluation_ms, before.seconds
+
+    def status(self) -> RuleStatus:
+        """Return what can be seen of the rule."""
+        active = tuple(alert for alert in self.active.values() if alert.state is not State.INACTIVE)
+        return RuleStatus(
+            name=self.spec.name,
+            expression=self.expression,
+            is_alert=self.spec.is_alert,
+            labels=self.static,
+            annotations=Labels({name: str(text) for name, text in self.spec.annotations.items()}),
+            for_ms=self.spec.for_ms or 0,
+            keep_firing_for_ms=self.spec.keep_firing_for_ms or 0,
+            health=self.health,
+            last_error=self.last_error,
+            last_evaluation_ms=self.last_evaluation_ms,
+            evaluation_seconds=self.seconds,
+            alerts=active,
+        )
+
+
+class RunningGroup:
+    """One group with its rules. `lock` is held while it is evaluated and while a reload takes its state."""
+
+    def __init__(self, spec: Group, settings: Settings) -> None:
+        self.spec = spec
+        self.key: GroupKey = spec.key
+        self.interval_ms = spec.interval_ms or settings.interval_ms
+        self.offset_ms = settings.query_offset_ms if spec.query_offset_ms is None else spec.query_offset_ms
+        self.rules = [
+            RunningRule(spec, rule, key, settings) for rule, key in zip(spec.rules, rule_keys(spec), strict=True)
+        ]
+        self.lock = threading.Lock()
+        self.retired = False
+        self.last_evaluation_ms: int | None = None
+        self.resumed_from_ms: int | None = None
+        """When the group was last evaluated before the agent restarted, until its first evaluation after that."""
+        self.recorded = False
+        """Whether the journal knows when the group was last evaluated."""
+        self.seconds = 0.0
+
+    def adopt(self, before: RunningGroup) -> None:
+        """Take over when the group was evaluated; its rules' state is taken over rule by rule."""
+        self.last_evaluation_ms, self.seconds = before.last_evaluation_ms, before.seconds
+        self.resumed_from_ms, self.recorded = before.resumed_from_ms, before.recorded
+
+    def has_pending(self) -> bool:
+        """Say whether an alert of the group waits for its `for`."""
+        return any(alert.state is State.PENDING for rule in self.rules for alert in rule.active.values())
+
+    def status(self) -> GroupStatus:
+        """Return what can be seen of the group."""
+        return GroupStatus(
+            key=self.key,
+            interval_ms=self.interval_ms,
+            limit=self.spec.limit,
+            last_evaluation_ms=self.last_evaluation_ms or 0,
+            evaluation_seconds=self.seconds,
+            rules=tuple(rule.status() for rule in self.rules),
+        )
+
+
+def build(rules: RuleSet, settings: Settings) -> dict[GroupKey, RunningGroup]:
+    """Return running groups without state, in the order of the files."""
+    return {spec.key: RunningGroup(spec, settings) for spec in rules.groups}
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """What became of the rules of before: those that none replaces, and (former key, rule) of those that stand elsewhere now."""
+
+    removed: list[RunningRule]
+    moved: list[tuple[RuleKey, RunningRule]]
+
+
+def hand_over(before: Iterable[RunningGroup], after: Iterable[RunningGroup]) -> HandOver:
+    """Let the rules of `after` adopt the state of those of `before`.
+
+    A rule is the same rule where kind, name and static labels are, within its group first, then anywhere; of several equal
+    ones the first replaces the first.
+    """
+    old_groups = {group.key: group for group in before}
+    left = {(rule.spec.is_alert, rule.key): rule for group in old_groups.values() for rule in group.rules}
+    fresh: list[RunningRule] = []
+    for group in after:
+        if group.key in old_groups:
+            group.adopt(old_groups[group.key])
+        for rule in group.rules:
+            match = left.pop((rule.spec.is_alert, rule.key), None)
+            if match is None:
+                fresh.append(rule)
+            else:
+                rule.adopt(match)
+    elsewhere: dict[tuple[bool, str, Labels], list[tuple[bool, RuleKey]]] = {}
+    for key, rule in left.items():
+        elsewhere.setdefault(_likeness(rule), []).append(key)
+    moved = []
+    for rule in fresh:
+        keys = elsewhere.get(_likeness(rule))
+        if keys:
+            former = left.pop(keys.pop(0))
+            rule.adopt(former)
+            moved.append((former.key, rule))
+    return HandOver(list(left.values()), moved)
+
+
+def _likeness(rule: RunningRule) -> tuple[bool, str, Labels]:
+    return rule.spec.is_alert, rule.spec.name, rule.static

@@ -1,0 +1,140 @@
+"""A reload keeps the state of every rule that is still there, and tells of the end of those that are not."""
+
+from __future__ import annotations
+
+from agent.rules import RESOLVED_REASON, Settings
+from tests.rules.world import MINUTE, START, World, rule_set
+
+RULES = """
+groups:
+- name: one
+  rules:
+  - {record: doubled, expr: x * 2}
+  - {alert: A, expr: x > 0, for: 2m, labels: {severity: page}, annotations: {s: before}}
+- name: two
+  rules:
+  - {alert: B, expr: x > 0}
+"""
+
+
+def running(*minutes, text=RULES):
+    world = World(text)
+    for minute in range(20):
+        world.set(minute, "x", 1)
+    world.evaluate(*minutes)
+    return world
+
+
+def reload(world, minute, text, **keywords):
+    world.evaluator.reload(rule_set(text), START + int(minute * MINUTE), **keywords)
+
+
+def test_unchanged_groups_keep_state_health_and_phase():
+    world = running(0, 1)
+    before = world.evaluator.status()
+    slots = [world.evaluator.next_slot(key, START) for key in world.evaluator.keys]
+    reload(world, 1.5, RULES)
+    assert world.evaluator.status() == before
+    assert [world.evaluator.next_slot(key, START) for key in world.evaluator.keys] == slots
+    world.evaluate(2)
+    assert world.states()['{alertname="A", severity="page"}'] == "firing"
+
+
+def test_editing_expr_for_or_annotations_keeps_the_alert():
+    world = running(0, 1)
+    reload(world, 1.5, RULES.replace("expr: x > 0, for: 2m", "expr: x >= 1, for: 1m").replace("before", "after"))
+    world.evaluate(2)
+    alert = next(alert for minute, alerts in world.sent if minute == 2 for alert in alerts if alert.name == "A")
+    assert alert.annotations["s"] == "after"
+    assert [each[2] for each in world.transitions() if each[0] == 2] == ["firing"]
+
+
+def test_a_firing_alert_whose_rule_is_removed_is_resolved_with_the_reason():
+    world = running(0)
+    reload(world, 0.5, RULES[: RULES.index("- name: two")])
+    (minute, alerts) = world.sent[-1]
+    assert (minute, [alert.name for alert in alerts]) == (0.5, ["B"])
+    assert alerts[0].ends_at_ms == START + MINUTE // 2
+    assert alerts[0].annotations[RESOLVED_REASON] == "the rule was removed or relabelled by a reload"
+    assert world.transitions()[-1] == (0.5, "firing", "inactive", "the rule was removed or relabelled by a reload")
+
+
+def test_a_relabelled_rule_ends_its_firing_alerts_and_a_pending_one_is_forgotten_silently():
+    world = running(0)
+    sent = len(world.sent)
+    reload(world, 0.5, RULES.replace("severity: page", "severity: ticket"))
+    assert len(world.sent) == sent
+    assert '{alertname="A", severity="page"}' not in world.states()
+    assert len(world.kept()) == 1
+
+
+def test_a_rule_that_moves_to_another_group_keeps_its_alerts_and_its_record():
+    world = running(0, 1)
+    moved = RULES.replace("- name: one", "- name: renamed")
+    reload(world, 1.5, moved)
+    world.evaluate(2)
+    assert world.states()['{alertname="A", severity="page"}'] == "firing"
+    world.settle()
+    after = World(moved, journal=world.journal, memory=world.memory)
+    after.evaluator.restore(after.journal.records, START + 2 * MINUTE)
+    assert after.states() == world.states()
+    assert after.sent == []
+
+
+def test_of_equal_rules_the_first_takes_the_state_of_the_first():
+    text = """
+groups:
+- name: g
+  rules:
+  - {alert: A, expr: 'x > 0', for: 5m}
+  - {alert: A, expr: 'y > 0', for: 5m}
+"""
+    world = running(0, text=text)
+    reload(
+        world,
+        0.5,
+        text.replace("5m}\n  - {alert: A, expr: 'y", "5m}\n  - {record: r, expr: x}\n  - {alert: A, expr: 'y"),
+    )
+    group = world.evaluator.status()[0]
+    assert [len(rule.alerts) for rule in group.rules] == [1, 0, 0]
+
+
+def test_the_series_of_a_removed_rule_end_after_two_intervals():
+    world = running(0)
+    reload(world, 0.5, RULES.replace("  - {record: doubled, expr: x * 2}\n", ""))
+    world.evaluate(1, 2)
+    assert world.ask(2, "doubled") == {"doubled": 2}
+    world.evaluate(3)
+    assert world.ask(3, "doubled") == {}
+
+
+def test_the_series_of_a_renamed_group_go_on_without_a_gap():
+    world = running(0)
+    reload(world, 0.5, RULES.replace("- name: one", "- name: renamed"))
+    for minute in range(1, 6):
+        world.evaluate(minute)
+        assert world.ask(minute, "doubled") == {"doubled": 2}
+
+
+def test_an_alert_removed_after_it_resolved_is_not_told_of_again():
+    world = running(0, text="groups: [{name: g, rules: [{alert: A, expr: x > 0}]}]")
+    world.set(1, "x", 0)
+    world.evaluate(1)
+    sent = len(world.sent)
+    reload(world, 1.5, "groups: []")
+    assert len(world.sent) == sent
+    assert world.kept() == []
+
+
+def test_new_settings_hold_from_the_reload_on():
+    world = running(0)
+    reload(world, 0.5, RULES, settings=Settings(interval_ms=5 * MINUTE))
+    assert {group.interval_ms for group in world.evaluator.status()} == {5 * MINUTE}
+
+
+def test_metrics_of_a_removed_group_are_removed():
+    world = running(0)
+    reload(world, 0.5, RULES[: RULES.index("- name: two")])
+    value = world.telemetry.registry.get_sample_value
+    assert value("prometheus_rule_evaluations_total", {"rule_group": "rules.yml;one"}) == 2
+    assert value("prometheus_rule_evaluations_total", {"rule_group": "rules.yml;two"}) is None
