@@ -1,13 +1,15 @@
 """The engine: an expression, a store and instants to a result. An instant query is a range of one step.
 
-It holds what outlives a query: parsed expressions and series sets with all that was derived from them. It has no clock
-and does no I/O of its own; limits are per query and refusals are typed (QueryLimit, ExecutionError, ParseError).
+It holds what outlives a query: parsed expressions and series sets with all that was derived from them; threads may share
+it. It has no clock and does no I/O of its own; limits are per query and refusals are typed (QueryLimit, ExecutionError,
+ParseError).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -50,6 +52,7 @@ class Engine:
         self._delayed = delayed_name_removal
         self._max_points = max_points
         self._sets = SeriesSets()
+        self._lock = Lock()
         self._parsed: OrderedDict[str, tuple[ast.Expr, frozenset[int]]] = OrderedDict()
 
     def instant(self, expr: str | ast.Expr, at_ms: int, *, expired: Callable[[], bool] | None = None) -> Result:
@@ -114,14 +117,16 @@ class Engine:
     def _plan(self, expr: str | ast.Expr) -> tuple[ast.Expr, frozenset[int]]:
         if not isinstance(expr, str):
             return expr, invariant_nodes(expr)
-        found = self._parsed.get(expr)
-        if found is None:
-            node = parse(expr)
+        with self._lock:
+            found = self._parsed.get(expr)
+            if found is not None:
+                self._parsed.move_to_end(expr)
+                return found
+        node = parse(expr)
+        with self._lock:
             found = self._parsed[expr] = (node, invariant_nodes(node))
             if len(self._parsed) > _PARSED_KEPT:
                 self._parsed.popitem(last=False)
-        else:
-            self._parsed.move_to_end(expr)
         return found
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final
 
 import numpy as np
 
@@ -24,13 +26,14 @@ from agent.query.queryable import Queryable
 class SeriesSets:
     """Series sets by the identity of the label tuples they stand for; bounded, the least recently used goes first.
 
-    It holds the tuples themselves, so an identity cannot be reused while it is a key.
+    It holds the tuples themselves, so an identity cannot be reused while it is a key. Threads may share it.
     """
 
-    __slots__ = ("_kept", "_sets")
+    __slots__ = ("_kept", "_lock", "_sets")
 
     def __init__(self, kept: int = 256) -> None:
         self._kept = kept
+        self._lock = Lock()
         self._sets: OrderedDict[tuple[int, ...], tuple[tuple[tuple[Labels, ...], ...], SeriesSet]] = OrderedDict()
 
     def of(self, blocks: Sequence[Block]) -> SeriesSet:
@@ -39,15 +42,21 @@ class SeriesSets:
             return EMPTY
         tuples = tuple(block.labels for block in blocks)
         key = tuple(map(id, tuples))
-        found = self._sets.get(key)
-        if found is not None:
-            self._sets.move_to_end(key)
-            return found[1]
+        with self._lock:
+            found = self._sets.get(key)
+            if found is not None:
+                self._sets.move_to_end(key)
+                return found[1]
         made = SeriesSet(tuples[0] if len(tuples) == 1 else tuple(each for labels in tuples for each in labels))
-        self._sets[key] = (tuples, made)
-        if len(self._sets) > self._kept:
-            self._sets.popitem(last=False)
+        with self._lock:
+            made = self._sets.setdefault(key, (tuples, made))[1]
+            if len(self._sets) > self._kept:
+                self._sets.popitem(last=False)
         return made
+
+
+_FARTHEST_MS: Final = 1 << 61
+"""Where @ may look at the farthest, so that a range or a lookback added to it stays an int64."""
 
 
 @dataclass(slots=True)
@@ -129,4 +138,4 @@ class Evaluation:
             return self.steps - shift if shift else self.steps
         fixed = {"start": self.query.start_ms, "end": self.query.end_ms}.get(at) if isinstance(at, str) else at
         assert fixed is not None
-        return np.full(len(self.steps), fixed - shift, np.int64)
+        return np.full(len(self.steps), max(-_FARTHEST_MS, min(_FARTHEST_MS, fixed - shift)), np.int64)

@@ -6,10 +6,15 @@ Every construct is printed on one line, durations in Prometheus' shortest form, 
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from agent.model import METRIC_NAME, MatchOp, format_duration, format_float, is_legacy_label_name, is_legacy_metric_name
 from agent.query import ast
 from agent.query.strings import quote
+
+_NUMBERS: Final = frozenset({"inf", "nan"})
+_NO_METRICS: Final = _NUMBERS | {"atan2", "bool", "group_left", "group_right", "ignoring", "on"}
+"""Words that, outside braces, mean something else than a name."""
 
 
 def format_node(node: ast.Node) -> str:
@@ -40,7 +45,8 @@ def format_node(node: ast.Node) -> str:
 
 
 def _selector(node: ast.VectorSelector, brackets: str) -> str:
-    outside = node.name if is_legacy_metric_name(node.name) else ""
+    bare = is_legacy_metric_name(node.name) and node.name.lower() not in _NO_METRICS
+    outside = node.name if bare else ""
     inner = []
     for matcher in node.matchers:
         if node.name and matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL and matcher.value == node.name:
@@ -69,7 +75,7 @@ def label(name: str) -> str:
 
 
 def _labels(names: tuple[str, ...]) -> str:
-    return "(" + ", ".join(map(label, names)) + ")"
+    return "(" + ", ".join(quote(name) if name.lower() in _NUMBERS else label(name) for name in names) + ")"
 
 
 def _aggregate(node: ast.AggregateExpr) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -30,16 +31,17 @@ Derived = TypeVar("Derived")
 
 
 class SeriesSet:
-    """The label sets of a frame's columns. Compare by identity.
+    """The label sets of a frame's columns. Compare by identity. Threads may share it.
 
     `drops` marks the columns whose name goes at the very end (delayed name removal); None where none does.
     """
 
-    __slots__ = ("_derived", "drops", "labels")
+    __slots__ = ("_derived", "_lock", "drops", "labels")
 
     def __init__(self, labels: tuple[Labels, ...], drops: Bools | None = None) -> None:
         self.labels = labels
         self.drops = drops
+        self._lock = Lock()
         self._derived: dict[Hashable, Any] = {}
 
     def __len__(self) -> int:
@@ -50,9 +52,10 @@ class SeriesSet:
         found: Derived | None = self._derived.get(key)
         if found is None:
             found = build()
-            while len(self._derived) >= _DERIVED_KEPT:
-                self._derived.pop(next(iter(self._derived)))
-            self._derived[key] = found
+            with self._lock:
+                while len(self._derived) >= _DERIVED_KEPT:
+                    self._derived.pop(next(iter(self._derived)))
+                self._derived[key] = found
         return found
 
 

@@ -129,8 +129,9 @@ def subquery_steps(evaluation: Evaluation, node: ast.SubqueryExpr) -> tuple[Ints
     span = evaluation.duration(node.range)
     step = evaluation.query.subquery_step_ms if node.step is None else evaluation.duration(node.step)
     ends = evaluation.times(node.at, node.offset)
-    first = ((int(ends.min()) - span) // step + 1) * step
-    return ends, np.arange(first, int(ends.max()) + 1, step, dtype=np.int64), span
+    first, last = ((int(ends.min()) - span) // step + 1) * step, int(ends.max())
+    evaluation.query.touch(max(0, (last - first) // step + 1))
+    return ends, np.arange(first, last + 1, step, dtype=np.int64), span
 
 
 def over_frame(frame: Frame, instants: Ints, ends: Ints, span: int) -> Ranges:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -137,6 +138,33 @@ def test_too_many_samples_are_refused(expression):
             expression, 590_000
         )
     assert not caught.value.timeout
+
+
+@pytest.mark.parametrize("expression", ["vector(1)[100y:1ms]", "sum_over_time(vector(1)[100y:1ms])", "x[200y:1ms]"])
+def test_a_subquery_of_too_many_steps_is_refused_before_it_is_made(expression):
+    """The steps are counted, not allocated."""
+    with pytest.raises(QueryLimit, match="would load too many samples"):
+        Engine(store(x=[1])).instant(expression, 0)
+
+
+@pytest.mark.parametrize(
+    "expression", ["x @ 9223372036854774", "x @ -9223372036854774 offset 292y", "rate(x[292y] @ 9e15)"]
+)
+def test_the_farthest_instants_are_empty_not_wrong(expression):
+    """Sums of instants and spans stay within 64 bits."""
+    assert len(Engine(store(x=[1])).instant(expression, 0).value) == 0
+
+
+def test_threads_may_share_an_engine():
+    """Worker threads that ask different queries of one engine disturb neither its caches nor each other."""
+    engine = Engine(store(**{f"x{number}_total": [0, 10, 20] for number in range(20)}))
+
+    def ask(number):
+        (sample,) = engine.instant(f"sum by (job) (rate(x{number % 20}_total[20s])) + {number % 700}", 20_000).value
+        return sample.value - number % 700
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(abs(value - 1) < 1e-9 for value in pool.map(ask, range(3000)))
 
 
 def test_the_deadline_is_asked_between_nodes():

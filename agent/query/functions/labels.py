@@ -44,9 +44,9 @@ def _label_replace(evaluation: Evaluation, call: ast.Call) -> Frame:
         raise ExecutionError(message) from error
     _check_name(target, "label_replace")
 
-    def replace(labels: Labels) -> Labels:
+    def replace(labels: Labels) -> Labels | None:
         match = regex.fullmatch(labels.get(source))
-        return labels if match is None else labels.merged({target: expand(replacement, match)})
+        return None if match is None else labels.merged({target: expand(replacement, match)})
 
     return _rewritten(frame, ("replace", target, replacement, source, pattern), target, replace)
 
@@ -72,14 +72,17 @@ def _check_name(name: str, function: str) -> None:
         raise ExecutionError(message)
 
 
-def _rewritten(frame: Frame, key: tuple[str, ...], target: str, change: Callable[[Labels], Labels]) -> Frame:
+def _rewritten(frame: Frame, key: tuple[str, ...], target: str, change: Callable[[Labels], Labels | None]) -> Frame:
+    """Give each series the labels that `change` makes; None leaves a series as it is."""
     series = frame.series
 
     def build() -> Relabelling:
+        changed = [change(labels) for labels in series.labels]
         drops = series.drops
         if drops is not None and target == METRIC_NAME:
-            drops = np.zeros(len(series), np.bool_)  # a name that was written on purpose stays
-        return relabelling([change(labels) for labels in series.labels], drops)
+            drops = drops & np.array([each is None for each in changed], np.bool_)  # a name written on purpose stays
+        labels = [old if new is None else new for old, new in zip(series.labels, changed, strict=True)]
+        return relabelling(labels, drops)
 
     return relabel(frame, series.derived(key, build))
 
