@@ -5,7 +5,7 @@ It waits for nothing; a write that fails is said in the log, since only a restar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -56,7 +56,7 @@ class Keeper:
             old = before.get(labels)
             if old is None or _lasting(old) != _lasting(alert):
                 changed.append(put_alert(key, alert))
-        self.write(*(append_transition(key, each) for each in transitions), *changed)
+        self._write_transitions(key, list(transitions), changed)
 
     def put(self, key: RuleKey, alerts: Iterable[ActiveAlert]) -> None:
         """Keep alerts as they are now."""
