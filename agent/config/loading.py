@@ -14,7 +14,8 @@ from agent.config.shipped import shipped
 from agent.errors import InvalidInput, SchemaError
 from agent.schema import read
 
-GENERIC_RULES: Final = ("host.yml", "burnline.yml", "service.yml", "words.yml")
+GENERIC_RULES: Final = ("service.yml", "host.yml", "backup.yml", "events.yml", "burnline.yml")
+"""The shipped rules that need no metrics of a RAG service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def _resolve(file: ConfigFile, flags: Flags, root: Path, source: str) -> Config:
     rules = tuple(str(root / pattern) for pattern in file.rule_files)
     if source == "command line":
         folder = shipped("rules")
-        rules = tuple(str(folder / name) for name in GENERIC_RULES if (folder / name).exists())
+        rules = tuple(str(folder / name) for name in GENERIC_RULES)
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # compared, not bound
     return Config(
         source=source,

@@ -1,7 +1,8 @@
 """The demo's only difference from the shipped files: every duration is divided, so that a long story fits into two minutes.
 
 Pure functions from text to text. They change durations and nothing else; a test replaces every duration by one word, in
-the shipped files and in what comes out of here, and finds the same text.
+the shipped files and in what comes out of here, and finds the same text. A duration is what YAML or PromQL write as one
+(`5m`), and the seconds that the word `uptime` is compared with (`uptime < 60`): a process that lives faster is older sooner.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import yaml
 
 from agent.errors import InvalidInput, ParseError
 from agent.model import format_duration, parse_duration
-from agent.query.lexer import tokens
+from agent.query import Kind, tokens
 
 SPEED: Final = 15
 """How much faster the demo lives; 15 makes a scrape every second of one every 15 s."""
@@ -35,6 +36,7 @@ _DURATION_KEYS: Final = frozenset(
         "scrape_timeout",
     }
 )
+_UPTIME_BELOW: Final = ["uptime", "<"]
 _DURATION = re.compile(r"(\d+(ms|[smhdwy]))+")
 
 Scale = Callable[[str], str]
@@ -62,9 +64,12 @@ def rescale_expression(expression: str, scale: Scale = divided) -> str:
     except ParseError as error:
         message = f"cannot rescale the expression {expression!r}: {error}"
         raise InvalidInput(message) from error
-    for token in reversed(found):
-        if _DURATION.fullmatch(token.text) and str(token.kind) == "duration":
+    for number, token in reversed(list(enumerate(found))):
+        if token.kind is Kind.DURATION and _DURATION.fullmatch(token.text):
             expression = expression[: token.start] + scale(token.text) + expression[token.end :]
+        elif token.kind is Kind.NUMBER and [each.text for each in found[max(number - 2, 0) : number]] == _UPTIME_BELOW:
+            seconds = parse_duration(scale(f"{token.text}s")) / 1000
+            expression = expression[: token.start] + f"{seconds:g}" + expression[token.end :]
     return expression
 
 

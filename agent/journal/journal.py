@@ -70,6 +70,15 @@ class Prune:
     before_ms: int
 
 
+def _plain(value: Any) -> str:
+    """Write text that knows its place in a file (a subclass of str) as the text that it is; refuse all else."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    message = f"a value of type {type(value).__name__} cannot be written down"
+    raise TypeError(message)
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_plain)
 Write = Put | Delete | Append | Prune
 
 
@@ -238,12 +247,12 @@ class Journal:
 def _statement(write: Write) -> tuple[str, tuple[Any, ...]]:
     match write:
         case Put(kind, key, value):
-            return "INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (kind, key, msgspec.json.encode(value))
+            return "INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (kind, key, _ENCODER.encode(value))
         case Delete(kind, key):
             return "DELETE FROM records WHERE kind = ? AND key = ?", (kind, key)
         case Append(kind, subject, at_ms, value):
             statement = "INSERT INTO events (kind, subject, at_ms, value) VALUES (?, ?, ?, ?)"
-            return statement, (kind, subject, at_ms, msgspec.json.encode(value))
+            return statement, (kind, subject, at_ms, _ENCODER.encode(value))
         case Prune(kind, before_ms):
             return "DELETE FROM events WHERE kind = ? AND at_ms < ?", (kind, before_ms)
 

@@ -46,6 +46,8 @@ def test_the_overlay_only_shortens(path):
         ("avg_over_time(up[1h:15s])", "avg_over_time(up[4m:1s])"),
         ("time() - t > 26 * 3600 # 5m", "time() - t > 26 * 3600 # 5m"),
         ("m5m + x[5m]", "m5m + x[20s]"),
+        ("uptime < 60", "uptime < 4"),
+        ("p95_response_time > 5.0", "p95_response_time > 5.0"),
     ],
 )
 def test_a_duration_is_found_where_promql_has_one(expression, expected):

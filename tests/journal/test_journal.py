@@ -12,6 +12,7 @@ import pytest
 
 from agent.errors import AlreadyRunning, StorageError
 from agent.journal import Append, Delete, Journal, Prune, Put
+from agent.schema import Place, Text
 
 
 @pytest.fixture
@@ -138,3 +139,12 @@ def test_what_was_confirmed_survives_kill_minus_9(path):
 
         assert set(range(confirmed + 1)) <= set(journal.records("k").values())
         journal.close()
+
+
+def test_text_that_knows_its_place_is_written_as_text():
+    journal = Journal.open(":memory:")
+    text = Text("hello", Place("f.yml", 1, 1))
+    journal.write(Put("k", text, {text: [text]})).result()
+
+    assert {"hello": {"hello": ["hello"]}} == journal.records("k")
+    journal.close()
