@@ -70,11 +70,16 @@ class Keeper:
             for alert in alerts
             if alert.state is not State.INACTIVE
         ]
-        self.write(
-            *(append_transition(key, each) for each in transitions),
-            *(delete_alert(key, each.labels) for each in alerts),
-        )
+        self._write_transitions(key, transitions, [delete_alert(key, each.labels) for each in alerts])
         return transitions
+
+    def _write_transitions(
+        self, key: RuleKey, transitions: Sequence[Transition], changed: Sequence[Put | Delete]
+    ) -> None:
+        for each in transitions:
+            change = f"{each.before} → {each.after}: {each.why}"
+            _log.info("alert changed", rule=key.name, change=change, labels=str(each.labels), value=each.value)
+        self.write(*(append_transition(key, each) for each in transitions), *changed)
 
     def moved(self, before: RuleKey, key: RuleKey, alerts: Iterable[ActiveAlert]) -> None:
         """Keep alerts under the rule's new place."""
