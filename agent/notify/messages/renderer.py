@@ -1,7 +1,6 @@
 """From a notification to the words of each channel. A template's error costs one field, never the message.
 
-Texts of alertmanager.yml (`options`) win over our templates; `expand` renders them, because they are Go templates and the
-interpreter lives elsewhere.
+Texts of alertmanager.yml (`options`) win over our templates; `expand` renders them, because they are Go templates.
 """
 
 from __future__ import annotations
@@ -9,19 +8,32 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from agent.errors import TemplateError
 from agent.notify.messages import builtin, slack
 from agent.notify.messages.content import Content, describe
 from agent.notify.messages.environment import BLOCKS, EMAIL_HTML, EMAIL_TEXT, SLACK, SMS, TemplateSet
 from agent.notify.messages.escape import clip, is_loopback, one_line, slack_escape, without_foreign_mentions
+from agent.notify.messages.go_texts import render_go
 from agent.notify.messages.samples import sample_notifications
 from agent.notify.messages.sms import fit
 from agent.notify.notification import Notification
 
-Expand = Callable[[str, Notification], str]
-"""Renders a Go template of alertmanager.yml with the notification's data; raises TemplateError."""
+_SLACK_TEXTS: Final = (
+    "message_text",
+    "title",
+    "pretext",
+    "text",
+    "footer",
+    "color",
+    "username",
+    "icon_emoji",
+    "icon_url",
+)
+
+Expand = Callable[[str, Notification, bool], str]
+"""Renders a Go template of alertmanager.yml, escaping its data where the third argument says HTML; raises TemplateError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,8 @@ class EmailText:
     subject: str
     text: str
     html: str
+    headers: Mapping[str, str]
+    """Further headers from alertmanager.yml, not yet checked."""
     errors: tuple[str, ...] = ()
 
 
@@ -42,6 +56,8 @@ class SlackText:
     attachment: Mapping[str, Any]
     reply: str
     plain: str
+    looks: Mapping[str, str]
+    """username, icon_emoji and icon_url where alertmanager.yml sets them."""
     errors: tuple[str, ...] = ()
 
 
@@ -52,7 +68,7 @@ class Renderer:
     `timezone` is the IANA zone in which times are shown beside UTC, unless the notification's options name another.
     """
 
-    def __init__(self, folder: Path | None = None, *, timezone: str = "", expand: Expand | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, timezone: str = "", expand: Expand = render_go) -> None:
         self._templates = TemplateSet(folder)
         self._timezone = timezone
         self._expand = expand
@@ -67,22 +83,27 @@ class Renderer:
     def email(self, notification: Notification) -> EmailText:
         """Return the mail's subject and both bodies. Options: `html`, `text`, `headers` (its Subject)."""
         content, errors = self.describe(notification), _Errors()
-        headers = notification.options.get("headers")
-        custom = next((str(value) for name, value in dict(headers or {}).items() if name.lower() == "subject"), "")
-        subject = self._option(custom, notification, errors) or self._field(EMAIL_TEXT, "subject", content, errors)
-        html = self._option(notification.options.get("html"), notification, errors)
+        written = notification.options.get("headers")
+        headers = {
+            str(name): self._option(value, notification, errors)
+            for name, value in (written.items() if isinstance(written, Mapping) else ())
+        }
+        custom = next((value for name, value in headers.items() if name.lower() == "subject"), "")
+        subject = custom or self._field(EMAIL_TEXT, "subject", content, errors)
+        html = self._option(notification.options.get("html"), notification, errors, html=True)
         text = self._option(notification.options.get("text"), notification, errors)
         text = text or self._field(EMAIL_TEXT, "document", content, errors)
         if not html:
             html = self._field(EMAIL_HTML, "document", content, errors, template_errors=tuple(errors.found))
         if errors.found:
             text += "\n\n" + "\n".join(f"Template error: {each}" for each in errors.found)
-        return EmailText(one_line(subject, 250), text + "\n", html, tuple(errors.found))
+        return EmailText(one_line(subject, 250), text + "\n", html, headers, tuple(errors.found))
 
     def slack(self, notification: Notification, change: str = "") -> SlackText:
         """Return the message, and the thread's reply about `change` ("2 new alerts: …").
 
-        Options: `title` (the headline), `text` (the body), `color`.
+        Options: `message_text` or `title` (the headline), `pretext` and `text` (the body), `footer`, `color`, and `username`,
+        `icon_emoji`, `icon_url`.
         """
         content, errors = self.describe(notification), _Errors()
         rendered = {
@@ -90,16 +111,18 @@ class Renderer:
             for name in BLOCKS[SLACK]
             if name != "reply" or change
         }
-        for field, option in (("headline", "title"), ("body", "text")):
-            rendered[field] = self._option(notification.options.get(option), notification, errors) or rendered[field]
-        bar = self._option(notification.options.get("color"), notification, errors)
-        bar = {"danger": "#d40e0d", "warning": "#f2a600", "good": "#2fa44f"}.get(bar, bar) or slack.colour(content)
+        said = {name: self._option(notification.options.get(name), notification, errors) for name in _SLACK_TEXTS}
+        rendered["headline"] = said["message_text"] or said["title"] or rendered["headline"]
+        rendered["body"] = "\n".join(part for part in (said["pretext"], said["text"] or rendered["body"]) if part)
+        rendered["context"] = "\n".join(part for part in (rendered["context"], said["footer"]) if part)
+        bar = slack.NAMED_COLOURS.get(said["color"], said["color"]) or slack.colour(content)
         notes = "\n".join(f"Template error: {slack_escape(each)}" for each in errors.found)
         return SlackText(
             text=slack.headline(rendered["headline"]),
             attachment=slack.attachment(content, rendered, bar, notes),
             reply=rendered.get("reply", ""),
             plain=slack_escape(clip(builtin.text(content) + ("\n" + notes if notes else ""), 3000)),
+            looks={name: said[name] for name in ("username", "icon_emoji", "icon_url") if said[name]},
             errors=tuple(errors.found),
         )
 
@@ -131,16 +154,13 @@ class Renderer:
             errors.note(str(error))
             return builtin.FIELDS[name, block](content)
 
-    def _option(self, source: Any, notification: Notification, errors: _Errors) -> str:
+    def _option(self, source: Any, notification: Notification, errors: _Errors, *, html: bool = False) -> str:
         """Return a text of alertmanager.yml, rendered; "" where there is none or it fails."""
         text = source if isinstance(source, str) else ""
         if "{{" not in text:
             return text
-        if self._expand is None:
-            errors.note("a text of alertmanager.yml is a Go template, and this renderer was given no interpreter")
-            return ""
         try:
-            return without_foreign_mentions(self._expand(text, notification), text)
+            return without_foreign_mentions(self._expand(text, notification, html), text)
         except TemplateError as error:
             errors.note(str(error))
             return ""

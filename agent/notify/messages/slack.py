@@ -13,6 +13,7 @@ from agent.notify.messages.content import Content
 from agent.notify.messages.escape import clip_mrkdwn, slack_escape
 
 COLOURS: Final = {"critical": "#d40e0d", "warning": "#f2a600", "info": "#3d7bd9"}
+NAMED_COLOURS: Final = {"danger": "#d40e0d", "warning": "#f2a600", "good": "#2fa44f"}
 RESOLVED_COLOUR: Final = "#2fa44f"
 ACKNOWLEDGED_COLOUR: Final = "#8f8f8f"
 _BUDGET: Final = 10_000

@@ -51,7 +51,7 @@ def compose(notification: Notification, words: EmailText, sender: str) -> EmailM
         mail[name] = value
     for name, value in _markings(notification, source.domain).items():
         mail[name] = value
-    for name, value in _extra(notification.options.get("headers")).items():
+    for name, value in _extra(words.headers).items():
         if name not in mail:
             mail[name] = value
     mail.set_content(words.text, cte="quoted-printable")
@@ -114,13 +114,11 @@ def _markings(notification: Notification, domain: str) -> dict[str, str]:
     return {name: value for name, value in marks.items() if value}
 
 
-def _extra(headers: Any) -> dict[str, str]:
-    if not isinstance(headers, Mapping):
-        return {}
+def _extra(headers: Mapping[str, str]) -> dict[str, str]:
     return {
-        str(name): _ascii(str(value))
+        name: _ascii(value)
         for name, value in headers.items()
-        if _HEADER_NAME.fullmatch(str(name)) and str(name).lower() not in _RESERVED
+        if _HEADER_NAME.fullmatch(name) and name.lower() not in _RESERVED
     }
 
 

@@ -124,14 +124,14 @@ class SlackReceiver:
             **({"reply_broadcast": True} if loud else {}),
         }
         if text.reply:
-            await self._call("chat.postMessage", notification, reply | _switches(notification))
+            await self._call("chat.postMessage", notification, reply | _switches(text))
         return _receipt(notification, answer, "updated, with a reply in its thread")
 
     async def _say(
         self, method: str, notification: Notification, text: SlackText, place: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         """Send the whole message; where Slack refuses its form, send plain words."""
-        arguments = dict(place) | _switches(notification)
+        arguments = dict(place) | _switches(text)
         rich = {"text": text.text, "attachments": [text.attachment]}
         try:
             return await self._call(method, notification, arguments | rich)
@@ -183,15 +183,15 @@ class SlackReceiver:
         """Post to the incoming webhook: no ts comes back, so later changes are messages of their own."""
         text = self._renderer.slack(notification)
         try:
-            await self._post_webhook(notification, {"text": text.text, "attachments": [text.attachment]})
+            await self._post_webhook(notification, text, {"text": text.text, "attachments": [text.attachment]})
         except _ContentRefused:
             try:
-                await self._post_webhook(notification, {"text": text.plain})
+                await self._post_webhook(notification, text, {"text": text.plain})
             except _ContentRefused as refused:
                 raise Rejected(str(refused), reason="clientError") from None
         return Receipt(provider_id=notification.idempotency_key, detail="posted by the incoming webhook")
 
-    async def _post_webhook(self, notification: Notification, body: dict[str, Any]) -> None:
+    async def _post_webhook(self, notification: Notification, text: SlackText, body: dict[str, Any]) -> None:
         channel = self._channel
         assert channel.webhook_url is not None
         url = channel.webhook_url.reveal()
@@ -201,7 +201,7 @@ class SlackReceiver:
             "POST",
             url,
             timeout_ms=channel.timeout_ms,
-            data=msgspec.json.encode(body | _switches(notification) | {"metadata": _metadata(notification)}),
+            data=msgspec.json.encode(body | _switches(text) | {"metadata": _metadata(notification)}),
             headers={"Content-Type": "application/json"},
         )
         said = answer.text((channel.webhook_url,))
@@ -237,13 +237,9 @@ def slack_failure(code: str, tried: str, headers: Mapping[str, str]) -> Delivery
     return Rejected(f"{tried}: {code}{advice}", reason="clientError")
 
 
-def _switches(notification: Notification) -> dict[str, Any]:
-    """Return what every message carries: no unfurled links, no parsing of names, and the names a file may set."""
-    options = notification.options
-    shown = {
-        name: options[name] for name in ("username", "icon_emoji", "icon_url") if isinstance(options.get(name), str)
-    }
-    return {"unfurl_links": False, "unfurl_media": False, "link_names": False, **{k: v for k, v in shown.items() if v}}
+def _switches(text: SlackText) -> dict[str, Any]:
+    """Return what every message carries: no unfurled links, no parsing of names, and the looks that a file sets."""
+    return {"unfurl_links": False, "unfurl_media": False, "link_names": False, **text.looks}
 
 
 def _metadata(notification: Notification) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def test_the_colour_says_how_bad_it_is(told, colour):
 
 
 def test_texts_of_alertmanager_yml_win_and_are_expanded():
-    def expand(text, told):
+    def expand(text, told, html):
         return text.replace("{{ .Status }}", told.status)
 
     told = notification(
@@ -187,7 +187,7 @@ def test_texts_of_alertmanager_yml_win_and_are_expanded():
 
 
 def test_a_go_template_that_fails_leaves_our_words_and_a_footer():
-    def expand(text, told):
+    def expand(text, told, html):
         raise TemplateError("template: 1:4: function nope not defined")
 
     slack = Renderer(expand=expand).slack(notification(alert(), options={"title": "{{ nope }}"}))

@@ -253,10 +253,13 @@ async def test_no_label_is_refused_by_slack_s_limits_or_mentions_anybody(inbox, 
     assert not any("<!channel" in each.text or "<!here" in each.text for each in inbox.messages("slack"))
 
 
-async def test_names_and_icons_of_alertmanager_yml_are_sent(inbox, receiver, renderer):
-    from agent.notify.receivers.slack import _switches
-
-    told = notification(alert(), options={"username": "pager", "icon_emoji": ":fire:", "icon_url": ""})
-    assert _switches(told) | {"unfurl_links": False} == {
-        "unfurl_links": False, "unfurl_media": False, "link_names": False, "username": "pager", "icon_emoji": ":fire:",
-    }  # fmt: skip
+async def test_names_and_icons_of_alertmanager_yml_are_sent(inbox, receiver, monkeypatch):
+    """They are Go templates too; what is empty is left out."""
+    seen = []
+    keep = inbox.slack._keep
+    monkeypatch.setattr(inbox.slack, "_keep", lambda *given: seen.append(given[1]) or keep(*given))
+    options = {"username": "pager {{ .Status }}", "icon_emoji": ":fire:", "icon_url": ""}
+    await receiver.send(notification(alert(), options=options))
+    assert (seen[0]["username"], seen[0]["icon_emoji"]) == ("pager firing", ":fire:")
+    assert "icon_url" not in seen[0]
+    assert (seen[0]["link_names"], seen[0]["unfurl_links"]) == (False, False)
