@@ -1,0 +1,174 @@
+"""When a group speaks: its timers, in both modes, told as stories."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from tests.notify.story import alert, between
+
+HOOK = """
+route:
+  receiver: hook
+  group_by: [alertname]
+  group_wait: 1s
+  group_interval: 5s
+  repeat_interval: %s
+receivers:
+  - name: hook
+    webhook_configs: [{url: 'http://hook.example.org/x'}]
+"""
+STRICT = "settings: {alertmanager_compat: strict}"
+W = "webhook:hook.example.org-" + sha256(b"http://hook.example.org/x").hexdigest()[:8]
+
+
+def hook(story, repeat="1h", mode=""):
+    return story(HOOK % repeat, mode)
+
+
+def test_alerts_that_come_within_group_wait_share_a_message(story):
+    tale = hook(story)
+    tale.at(1).push(alert(i="1"))
+    tale.at(1.5).push(alert(i="2"))
+    tale.at(4)
+    tale.want(between(2, 2), W, firing={"1", "2"}, reason="first notification")
+    tale.done()
+
+
+def test_an_alert_that_joins_later_waits_for_the_groups_next_beat(story):
+    tale = hook(story)
+    tale.at(1).push(alert(i="1"))
+    tale.at(3).push(alert(i="2"))
+    tale.at(20)
+    tale.want(between(2, 2), W, firing={"1"})
+    tale.want(between(7, 7), W, firing={"1", "2"}, reason="new alerts added")
+    tale.done()
+
+
+def test_a_new_critical_alert_in_an_old_group_waits_only_group_wait(story):
+    tale = hook(story)
+    tale.at(1).push(alert(i="1"))
+    tale.at(3).push(alert(i="2", severity="critical"))
+    tale.at(20)
+    tale.want(between(2, 2), W, firing={"1"})
+    tale.want(between(4, 4), W, firing={"1", "2"}, reason="new alerts added")
+    tale.done()
+
+
+def test_in_strict_mode_a_new_critical_alert_waits_for_the_beat_as_in_alertmanager(story):
+    tale = hook(story, mode=STRICT)
+    tale.at(1).push(alert(i="1"))
+    tale.at(3).push(alert(i="2", severity="critical"))
+    tale.at(20)
+    tale.want(between(2, 2), W, firing={"1"})
+    tale.want(between(7, 7), W, firing={"1", "2"})
+    tale.done()
+
+
+def test_an_alert_that_has_burnt_longer_than_group_wait_is_told_at_once(story):
+    tale = hook(story)
+    tale.at(10).push(alert(i="1", starts=2))
+    tale.at(12)
+    tale.want(between(10, 10), W, firing={"1"})
+    tale.done()
+
+
+def test_the_end_is_told_at_the_next_beat_and_the_group_is_gone(story):
+    tale = hook(story)
+    tale.at(1).push(alert(i="1"))
+    tale.at(3).resolve(alert(i="1"))
+    tale.at(30)
+    tale.want(between(2, 2), W, firing={"1"})
+    tale.want(between(7, 7), W, resolved={"1"}, reason="all alerts resolved")
+    tale.done()
+    assert tale.dispatcher.view(tale.now_ms).groups() == []
+    assert tale.dispatcher.next_due() is None
+
+
+def test_an_alert_that_fires_anew_after_its_group_ended_waits_group_wait_again_and_is_a_new_incident(story):
+    tale = hook(story)
+    tale.at(1).push(alert(i="1"))
+    tale.at(3).resolve(alert(i="1"))
+    tale.at(10).push(alert(i="1"))
+    tale.at(12)
+    first = tale.want(between(2, 2), W, firing={"1"})
+    tale.want(between(7, 7), W, resolved={"1"})
+    second = tale.want(between(11, 11), W, firing={"1"}, reason="first notification")
+    assert first.message.incident != second.message.incident
+    tale.done()
+
+
+def test_an_alert_that_nobody_repeats_is_over_after_resolve_timeout(story):
+    tale = story(HOOK.replace("route:", "global: {resolve_timeout: 10s}\nroute:") % "1h")
+    tale.at(1).push(alert(i="1"))
+    tale.at(30)
+    tale.want(between(2, 2), W, firing={"1"})
+    ended = tale.want(between(12, 12), W, resolved={"1"})
+    assert ended.message.resolved[0].ends_at_ms - tale.now_ms == -19_000
+    tale.done()
+
+
+def test_a_repeat_comes_exactly_when_it_is_due_even_where_it_equals_group_interval(story):
+    tale = hook(story, repeat="5s")
+    tale.at(0).push(alert(i="1", ends=1000))
+    tale.at(13)
+    assert [each.at for each in tale.sent] == [1, 6, 11]
+
+
+def test_in_strict_mode_a_repeat_that_equals_group_interval_comes_at_every_second_beat(story):
+    tale = hook(story, repeat="5s", mode=STRICT)
+    tale.at(0).push(alert(i="1", ends=1000))
+    tale.at(22)
+    assert [each.at for each in tale.sent] == [1, 11, 21]
+
+
+def test_a_repeat_between_two_beats_does_not_wait_for_the_next_one(story):
+    tale = hook(story, repeat="7s")
+    tale.at(0).push(alert(i="1", ends=1000))
+    tale.at(16)
+    assert [each.at for each in tale.sent] == [1, 8, 15]
+
+
+def test_a_repeat_interval_of_almost_nothing_repeats_at_every_beat_and_not_more_often(story):
+    tale = hook(story, repeat="1ms")
+    tale.at(0).push(alert(i="1", ends=1000))
+    tale.at(12)
+    assert [each.at for each in tale.sent] == [1, 6, 11]
+
+
+def test_repeating_an_alert_keeps_its_earliest_start_and_its_latest_annotations(story):
+    tale = hook(story)
+    first = alert(i="1", starts=0)
+    tale.at(0.2).push(first)
+    late = alert(i="1", starts=0.1)
+    tale.at(0.4).push(type(late)(late.labels, late.labels, late.starts_at_ms))
+    tale.at(2)
+    told = tale.want(between(1.2, 1.2), W, firing={"1"}).message.alerts[0]
+    assert told.starts_at_ms == first.starts_at_ms
+    assert told.annotations == late.labels
+
+
+def test_an_alert_that_was_over_before_anybody_was_told_is_told_to_nobody(story):
+    tale = hook(story)
+    tale.at(1).push(alert(i="1"))
+    tale.at(1.5).resolve(alert(i="1"))
+    tale.at(20)
+    tale.done()
+    assert tale.dispatcher.view(tale.now_ms).groups() == []
+
+
+def test_one_of_two_ends_and_both_states_are_told(story):
+    tale = hook(story)
+    tale.at(1).push(alert(i="1", ends=500), alert(i="2", ends=500))
+    tale.at(3).resolve(alert(i="1"))
+    tale.at(20)
+    tale.want(between(2, 2), W, firing={"1", "2"})
+    tale.want(between(7, 7), W, firing={"2"}, resolved={"1"}, reason="some alerts resolved")
+    tale.done()
+
+
+def test_alerts_are_sorted_by_job_then_instance_then_labels(story):
+    tale = hook(story)
+    tale.at(1).push(alert(i="3", job="b", instance="1"), alert(i="2", job="a", instance="2"), alert(i="1", job="a"))
+    tale.at(3)
+    told = tale.want(between(2, 2), W, firing={"1", "2", "3"})
+    assert [each.labels["i"] for each in told.message.alerts] == ["1", "2", "3"]
