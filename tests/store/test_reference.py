@@ -33,27 +33,29 @@ class StoreAgainstLists(RuleBasedStateMachine):
         self.store = Store(retention_ms=10**12, max_memory_bytes=2**30)
         self.columns = [Columns() for _ in range(PRODUCERS)]
         self.tables: list[dict[Labels, dict[int, int]]] = [{} for _ in range(PRODUCERS)]
+        self.order: list[dict[Labels, dict[int, int]]] = []  # as their tables began
         self.now = 0
 
     @rule(
         producer=st.integers(0, PRODUCERS - 1),
         cells=st.lists(CELLS, min_size=1, max_size=6),
         first=st.integers(0, 3),
-        again=st.booleans(),
+        step=st.integers(0, 1),
     )
-    def append(self, producer, cells, first, again):
-        """A row; `again` puts it at the time of its producer's last one, where it is refused."""
+    def append(self, producer, cells, first, step):
+        """A row, often at the instant of another producer's; at its own producer's last instant it is refused."""
         columns, kept = self.columns[producer], self.tables[producer]
         for number in range(first, first + len(cells)):
             if len(columns) < len(cells):
                 columns.column(Labels({"__name__": "m", "n": str(number), "p": str(first % 2)}))
         cells = cells[: len(columns)]
         last = max((at for values in kept.values() for at in values), default=-1)
-        if again and last >= 0:
-            self.store.append(Row(columns, last, np.array(cells, dtype=np.float64)))
-            return
-        self.now += 1
+        self.now += step
         self.store.append(Row(columns, self.now, np.array(cells, dtype=np.float64)))
+        if self.now <= last:
+            return
+        if last < 0:
+            self.order.append(kept)
         for labels, cell in zip(columns.labels, cells, strict=False):
             kept.setdefault(labels, {})[self.now] = bits(float(cell))
 
@@ -90,9 +92,7 @@ class StoreAgainstLists(RuleBasedStateMachine):
     def expected(self, start, end):
         known = {labels for kept in self.tables for labels, v in kept.items() if set(v.values()) - {STALE, ABSENT}}
         merged: dict[Labels, dict[int, int]] = {}
-        # Producers are numbered by when their table began, which is when their first row came: keep that order.
-        order = sorted(self.tables, key=self.began)
-        for kept in order:
+        for kept in self.order:
             for labels, values in kept.items():
                 if labels not in known or not set(values.values()) - {STALE, ABSENT}:
                     continue  # a series is known to a table from its first value on
@@ -102,10 +102,6 @@ class StoreAgainstLists(RuleBasedStateMachine):
                         if at not in there or (there[at] == STALE and cell != STALE):
                             there[at] = cell
         return {labels: values for labels, values in merged.items() if values}
-
-    @staticmethod
-    def began(kept):
-        return min((at for values in kept.values() for at in values), default=2**60)
 
 
 TestStoreAgainstLists = StoreAgainstLists.TestCase
