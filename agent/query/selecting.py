@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.errors import ExecutionError
 from agent.model import Block, Matcher, is_absent, is_missing, is_stale
@@ -139,14 +140,24 @@ def over_frame(frame: Frame, instants: Ints, ends: Ints, span: int) -> Ranges:
     return Ranges(frame.series, [Windows(instants, frame.values, frame.present, ends, span)])
 
 
-def chunks(windows: Windows) -> Iterator[tuple[slice, Windows]]:
-    """Cut windows into stretches of columns whose arrays fit the processor's cache; measured, not guessed."""
+def chunks(windows: Windows) -> Iterator[tuple[NDArray[np.intp] | slice, Windows]]:
+    """Cut windows into stretches of columns whose arrays fit the processor's cache (the size was measured, not guessed).
+
+    Of a gappy stretch, the columns that have no gap after all come apart, so that a few new series do not slow the rest.
+    """
     rows = max(len(windows.timestamps), len(windows.lo), 1)
     width = max(32, _CHUNK_CELLS // rows)
     total = windows.values.shape[1]
     for start in range(0, total, width):
         columns = slice(start, min(start + width, total))
-        yield columns, windows.part(columns) if width < total or windows.valid is not None else windows
+        part = windows.part(columns) if width < total or windows.valid is not None else windows
+        whole = None if part.valid is None else part.valid.all(axis=0)
+        if whole is None or not whole.any():
+            yield columns, part
+            continue
+        for kind in (whole, ~whole):
+            picked = np.flatnonzero(kind)
+            yield picked + start, part.part(picked)
 
 
 _CHUNK_CELLS: Final = 1 << 17

@@ -85,7 +85,31 @@ def _mean(windows: Windows) -> _Kernelled:
 
 
 def _variance(windows: Windows, *, root: bool = False) -> _Kernelled:
-    """Return the population variance (Welford's updates, compensated), or its root."""
+    """Return the population variance, or its root.
+
+    Sums of squares around each series' own middle are enough where the window's spread is not lost in them; the rest, and
+    what is not finite, goes through Welford's compensated updates as in Prometheus.
+    """
+    terms = _leaves(windows, np.nan)
+    finite = np.isfinite(terms)
+    middle = np.where(finite, terms, 0.0).sum(axis=0) / np.maximum(finite.sum(axis=0), 1)
+    shifted = np.nan_to_num(terms - middle, nan=0.0) if windows.valid is not None else terms - middle
+    count = np.maximum(windows.count, 1)
+    squares = windows.blocks(shifted * shifted, np.add, 0.0) / count
+    variance = squares - (windows.blocks(shifted, np.add, 0.0) / count) ** 2
+    doubtful_here = ~(variance > _SPREAD * squares) & (squares != 0)
+    if windows.valid is not None:
+        doubtful_here |= windows.blocks((~finite & windows.valid).astype(np.float64), np.add, 0.0) > 0
+    if doubtful_here.any():
+        variance = np.where(doubtful_here, _welford(windows), variance)
+    return np.sqrt(variance) if root else variance, windows.having(1)
+
+
+_SPREAD: Final = 1e-6
+"""A variance below this share of the mean square has lost more than six of its sixteen digits."""
+
+
+def _welford(windows: Windows) -> Floats:
     count = np.zeros(windows.shape)
     mean, squares = Compensated(windows.shape), Compensated(windows.shape)
     for term, mask, _ in windows.fold():
@@ -93,8 +117,7 @@ def _variance(windows: Windows, *, root: bool = False) -> _Kernelled:
         delta = term - (mean.total + mean.lost)
         mean.add(delta / np.maximum(count, 1), mask)
         squares.add(delta * (term - (mean.total + mean.lost)), mask)
-    variance = (squares.total + squares.lost) / np.maximum(count, 1)
-    return np.sqrt(variance) if root else variance, windows.having(1)
+    return (squares.total + squares.lost) / np.maximum(count, 1)
 
 
 def _time_of_extreme(windows: Windows, *, greatest: bool) -> _Kernelled:

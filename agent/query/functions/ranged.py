@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.query import ast
 from agent.query.evaluate import Function, ranges
@@ -31,7 +32,7 @@ def over_windows(found: Ranges, steps: int, kernel: Kernel) -> Frame:
     for windows in found.windows:
         columns_here = windows.values.shape[1]
         for columns, part in chunks(windows):
-            target = slice(start + columns.start, start + columns.stop)
+            target = _shifted(columns, start)
             if part.widest:
                 made, shown = kernel(part)
                 values[:, target] = made
@@ -43,6 +44,10 @@ def over_windows(found: Ranges, steps: int, kernel: Kernel) -> Frame:
                 present[:, target] = shown
         start += columns_here
     return Frame(found.series, values, present)
+
+
+def _shifted(columns: NDArray[np.intp] | slice, start: int) -> NDArray[np.intp] | slice:
+    return slice(columns.start + start, columns.stop + start) if isinstance(columns, slice) else columns + start
 
 
 def ranged(kernel: Kernel, *, keeps_name: bool = False) -> Function:
