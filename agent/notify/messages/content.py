@@ -5,7 +5,6 @@ Everything in it is bounded and on clean lines, however large or strange the lab
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
@@ -90,6 +89,8 @@ class Content:
     acknowledged_by: str
     escalation_step: int
     also_told: tuple[str, ...]
+    instead_of: str
+    """Whom this could not reach, where it is sent in place of another message: `slack:#alerts`."""
     reason: str
     receiver: str
     person: str
@@ -97,116 +98,117 @@ class Content:
     sent: str
 
 
+class _Group:
+    """A notification's alerts, looked at once: sets of ten thousand pass here."""
+
+    def __init__(self, notification: Notification) -> None:
+        self.firing = notification.firing
+        self.resolved = notification.resolved
+        self.alerts = self.firing or self.resolved
+        """What the message is about: the firing ones, or all where it is over."""
+        worst_first = sorted(self.firing, key=lambda alert: _RANK.get(alert.labels.get("severity"), 3))
+        self.ordered = (*worst_first, *self.resolved)
+        self.lead = self.ordered[0] if self.ordered else None
+        self.common = notification.common_labels
+        self.annotations = notification.common_annotations
+
+    def annotation(self, *names: str) -> tuple[str, bool]:
+        """Return the first of the annotations that is there, and whether all alerts share it; else the lead's."""
+        for name in names:
+            if self.annotations.get(name):
+                return self.annotations.get(name), True
+        for name in names:
+            if self.lead and self.lead.annotations.get(name):
+                return self.lead.annotations.get(name), False
+        return "", True
+
+    def distinct(self, label: str, limit: int) -> list[str]:
+        """Return the different values of a label among the alerts, sorted, each on one line."""
+        return sorted(one_line(value, limit) for value in {alert.labels.get(label) for alert in self.alerts} if value)
+
+
 def describe(notification: Notification, timezone: str = "") -> Content:
     """Put a notification into words; an option `timezone` (the reader's own) wins over `timezone`.
 
-    Options read here: `timezone`, `also_told` (names of who else was told), `test` (a drill, marked as such).
+    Options read here: `timezone`, `also_told` (names of who else was told), `instead_of` (whom it could not reach), `test` (a
+    drill, marked as such).
     """
-    where_clock = zone(str(notification.options.get("timezone") or timezone))
-    lead = _lead(notification)
-    common = notification.common_labels
-    alerts = notification.firing or notification.resolved
-    since_ms = min((alert.starts_at_ms for alert in alerts), default=notification.at_ms)
-    ended_ms = max((alert.ends_at_ms for alert in notification.resolved), default=notification.at_ms)
-    over = notification.status == "resolved"
-    instances = sorted({one_line(alert.labels.get("instance"), 80) for alert in alerts if alert.labels.get("instance")})
+    group = _Group(notification)
+    lead, common, options, at_ms = group.lead, group.common, notification.options, notification.at_ms
+    here = zone(str(options.get("timezone") or timezone))
+    over = not group.firing
+    since_ms = min((alert.starts_at_ms for alert in group.alerts), default=at_ms)
+    ended_ms = max((alert.ends_at_ms for alert in group.resolved), default=at_ms) if over else at_ms
     severity = notification.severity or one_line(common.get("severity"), 40) or "alert"
-    runbook = _shared_annotation(notification, lead, "runbook_url")
-    shown = _ordered(notification)
     where = next((one_line(common.get(name), 60) for name in _WHERE if common.get(name)), "")
+    summary, instances = _summary(group), group.distinct("instance", 80)
+    runbook, dashboard = group.annotation("runbook_url")[0], group.annotation("dashboard_url")[0]
+    description = paragraph(group.annotation("description")[0], 1500)
+    names = {common.get(name) for name in _WHERE}
     return Content(
-        status=notification.status,
+        status="resolved" if over else "firing",
         severity=severity,
         short_severity="OK" if over else SHORT_SEVERITY.get(severity, severity.upper()[:8]),
-        title=_title(notification),
+        title=_title(group, notification),
         where=where,
-        summary=_summary(notification, lead),
-        brief=_brief(_summary(notification, lead), common),
-        description=_description(notification, lead),
-        value=_value(lead) if lead and len({_value(alert) for alert in alerts}) == 1 else "",
+        summary=summary,
+        brief=_brief(summary, names),
+        description="" if description == summary else description,
+        value=_value(lead) if lead and len({_value(alert) for alert in group.alerts}) == 1 else "",
         threshold=one_line(lead.annotations.get("threshold"), 40) if lead else "",
-        since=moment(since_ms, notification.at_ms, where_clock),
-        since_utc=clock(since_ms, notification.at_ms, zone("")),
+        since=moment(since_ms, at_ms, here),
+        since_utc=clock(since_ms, at_ms, zone("")),
         since_ms=since_ms,
-        ended=moment(ended_ms, notification.at_ms, where_clock) if over else "",
-        ended_utc=clock(ended_ms, notification.at_ms, zone("")) if over else "",
-        ended_ms=ended_ms if over else notification.at_ms,
-        lasted=span((ended_ms if over else notification.at_ms) - since_ms),
-        firing_count=len(notification.firing),
-        resolved_count=len(notification.resolved),
+        ended=moment(ended_ms, at_ms, here) if over else "",
+        ended_utc=clock(ended_ms, at_ms, zone("")) if over else "",
+        ended_ms=ended_ms,
+        lasted=span(ended_ms - since_ms),
+        firing_count=len(group.firing),
+        resolved_count=len(group.resolved),
         instances=tuple(instances[:SHOWN_ALERTS]),
         instance_count=len(instances),
-        alerts=tuple(_alert(alert, notification, where_clock) for alert in shown[:SHOWN_ALERTS]),
-        more=max(0, len(shown) - SHOWN_ALERTS),
+        alerts=tuple(_alert(alert, notification, set(common), here) for alert in group.ordered[:SHOWN_ALERTS]),
+        more=max(0, len(group.ordered) - SHOWN_ALERTS),
         labels=_labels(common, where),
         runbook=web_link(runbook, notification.external_url),
         runbook_hint=one_line(runbook, 200),
-        page=_page(notification, lead),
-        dashboard=web_link(
-            _shared_annotation(notification, lead, "dashboard_url"),
-            notification.external_url,
-        ),
+        page=_page(group, notification.external_url),
+        dashboard=web_link(dashboard, notification.external_url),
         ack=f"burnline ack {lead.fingerprint}" if lead and not over and not notification.acknowledged_by else "",
         acknowledged_by=one_line(notification.acknowledged_by, 80),
         escalation_step=notification.escalation_step,
-        also_told=tuple(one_line(str(name), 80) for name in list(notification.options.get("also_told") or ())[:10]),
+        also_told=tuple(one_line(str(name), 80) for name in list(options.get("also_told") or ())[:10]),
+        instead_of=one_line(str(options.get("instead_of") or ""), 80),
         reason=one_line(notification.reason, 200),
         receiver=one_line(notification.receiver, 80),
         person=one_line(notification.target.person, 80),
-        test=bool(notification.options.get("test")),
-        sent=moment(notification.at_ms, notification.at_ms, where_clock),
+        test=bool(options.get("test")),
+        sent=moment(at_ms, at_ms, here),
     )
 
 
-def _ordered(notification: Notification) -> Sequence[Alert]:
-    """Return the alerts as somebody should read them: firing before resolved, worst first."""
-    return [
-        *sorted(notification.firing, key=lambda alert: _RANK.get(alert.labels.get("severity"), 3)),
-        *notification.resolved,
-    ]
-
-
-def _lead(notification: Notification) -> Alert | None:
-    """Return the alert that speaks for the group: the worst firing one."""
-    ordered = _ordered(notification)
-    return ordered[0] if ordered else None
-
-
-def _title(notification: Notification) -> str:
-    alerts = notification.firing or notification.alerts
-    names = sorted({one_line(alert.name, 120) or "alert without a name" for alert in alerts})
+def _title(group: _Group, notification: Notification) -> str:
+    names = sorted({one_line(name, 120) or "alert without a name" for name in {alert.name for alert in group.alerts}})
     if len(names) == 1:
         return names[0]
     if not names:
         return one_line(notification.group_labels.get("alertname"), 120) or "no alerts"
-    return clip(f"{counted(len(alerts), 'alert')}: {', '.join(names[:4])}{', …' if len(names) > 4 else ''}", 120)
+    return clip(f"{counted(len(group.alerts), 'alert')}: {', '.join(names[:4])}{', …' if len(names) > 4 else ''}", 120)
 
 
-def _shared_annotation(notification: Notification, lead: Alert | None, name: str) -> str:
-    return notification.common_annotations.get(name) or (lead.annotations.get(name) if lead else "")
+def _summary(group: _Group) -> str:
+    said, shared = group.annotation("summary", "message", "title")
+    others = len(group.alerts) - 1
+    return one_line(said, 280) + ("" if shared or others < 1 else f" (and {others} more)")
 
 
-def _summary(notification: Notification, lead: Alert | None) -> str:
-    shared = notification.common_annotations
-    for name in ("summary", "message", "title"):
-        if shared.get(name):
-            return one_line(shared.get(name), 300)
-    first = next((lead.annotations.get(each) for each in ("summary", "message", "title")), "") if lead else ""
-    others = len(notification.firing or notification.alerts) - 1
-    return one_line(first, 280) + (f" (and {others} more)" if first and others > 0 else "")
-
-
-def _brief(summary: str, common: Labels) -> str:
-    for name in _WHERE:
-        for prefix in (f"{common.get(name)}: ", f"{common.get(name)} "):
-            if common.get(name) and summary.startswith(prefix) and len(summary) > len(prefix):
+def _brief(summary: str, names: set[str]) -> str:
+    """Return the summary without one of `names` in front, where something is left."""
+    for name in names - {""}:
+        for prefix in (f"{name}: ", f"{name} "):
+            if summary.startswith(prefix) and len(summary) > len(prefix):
                 return summary[len(prefix) :]
     return summary
-
-
-def _description(notification: Notification, lead: Alert | None) -> str:
-    text = paragraph(_shared_annotation(notification, lead, "description"), 1500)
-    return "" if text == _summary(notification, lead) else text
 
 
 def _value(alert: Alert) -> str:
@@ -219,15 +221,14 @@ def _labels(common: Labels, where: str) -> tuple[tuple[str, str], ...]:
     return tuple((one_line(name, 60), one_line(value, 120)) for name, value in shown)
 
 
-def _page(notification: Notification, lead: Alert | None) -> str:
-    alerts = notification.firing or notification.alerts
-    own = web_link(lead.generator_url, notification.external_url) if lead and lead.generator_url else ""
-    everything = web_link(notification.external_url, "")
-    return own if own and len(alerts) == 1 else (everything or own)
+def _page(group: _Group, base: str) -> str:
+    """Return the page of the one alert, or the one that shows them all."""
+    own = web_link(group.lead.generator_url, base) if group.lead else ""
+    everything = web_link(base, "")
+    return own if own and len(group.alerts) == 1 else (everything or own)
 
 
-def _alert(alert: Alert, notification: Notification, where_clock: tzinfo) -> AlertText:
-    common = {name for name, _ in notification.common_labels.pairs}
+def _alert(alert: Alert, notification: Notification, common: set[str], here: tzinfo) -> AlertText:
     own = [(name, value) for name, value in alert.labels.pairs if name not in common and name not in _HIDDEN_LABELS]
     over = alert.resolved_at(notification.at_ms)
     return AlertText(
@@ -239,7 +240,7 @@ def _alert(alert: Alert, notification: Notification, where_clock: tzinfo) -> Ale
         description=paragraph(alert.annotations.get("description"), 400),
         value=_value(alert),
         threshold=one_line(alert.annotations.get("threshold"), 40),
-        since=moment(alert.starts_at_ms, notification.at_ms, where_clock),
+        since=moment(alert.starts_at_ms, notification.at_ms, here),
         lasted=span((alert.ends_at_ms if over else notification.at_ms) - alert.starts_at_ms),
         runbook=web_link(alert.annotations.get("runbook_url"), notification.external_url),
         page=web_link(alert.generator_url, notification.external_url),

@@ -33,6 +33,7 @@ class EmailReceiver:
         self._channel = channel
         self._renderer = renderer
         self._gate = asyncio.Semaphore(_PARALLEL)
+        self._tls: ssl.SSLContext | None = None
 
     async def send(self, notification: Notification) -> Receipt:
         """Send the mail; a 4xx answer or a broken connection raises RetryLater, a 5xx answer Rejected."""
@@ -65,7 +66,7 @@ class EmailReceiver:
             timeout=channel.timeout_ms / 1000,
             use_tls=implicit,
             start_tls=False,
-            tls_context=_tls(channel),
+            tls_context=self._context(),
         )
         async with client:
             encrypted = implicit or await self._encrypt(client, host, port)
@@ -76,6 +77,12 @@ class EmailReceiver:
                 code, text = next(iter(refused.values()))
                 raise aiosmtplib.SMTPRecipientRefused(code, text, recipient)
             return one_line(said, 200)
+
+    def _context(self) -> ssl.SSLContext:
+        """Return the TLS settings, made once: reading the CA certificates takes a while."""
+        if self._tls is None:
+            self._tls = _tls(self._channel)
+        return self._tls
 
     async def _encrypt(self, client: aiosmtplib.SMTP, host: str, port: int) -> bool:
         await client.ehlo()

@@ -92,3 +92,22 @@ def test_a_message_about_nothing_can_be_described_and_rendered():
     assert renderer.email(empty).subject
     assert renderer.slack(empty, "x").text
     assert renderer.sms(empty)
+
+
+def test_a_message_in_place_of_another_says_whom_it_could_not_reach():
+    told, renderer = notification(alert(), options={"instead_of": "slack:#alerts"}), Renderer()
+    words = "Sent here because slack:#alerts could not be reached"
+    assert words in renderer.email(told).text
+    assert words in renderer.email(told).html
+    assert words in str(renderer.slack(told).attachment)
+
+
+def test_without_a_summary_the_message_annotation_speaks():
+    assert describe(notification(alert(a_summary="", a_message="it is down"))).summary == "it is down"
+
+
+def test_ten_thousand_alerts_are_described_by_ten_and_a_count():
+    many = [alert(f"node-{n}", severity="critical" if n == 9_999 else "warning") for n in range(10_000)]
+    said = describe(notification(*many))
+    assert (said.firing_count, said.more, said.severity) == (10_000, 9_990, "critical")
+    assert said.ack.endswith(many[-1].fingerprint)

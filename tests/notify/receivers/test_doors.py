@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
+import traceback
 
 import pytest
 
 import agent.notify.inbox
 import agent.notify.messages
 import agent.notify.receivers
+from agent.errors import DeliveryError
 from agent.model import Secret
 from agent.notify.channels import (
     EmailChannel,
@@ -21,6 +24,7 @@ from agent.notify.channels import (
 )
 from agent.notify.notification import Channel
 from agent.notify.receivers import make_receiver, make_receivers
+from tests.notify.messages.stories import alert, notification
 
 PLANTED = "planted-secret-value"
 CHANNELS = [
@@ -57,6 +61,39 @@ async def test_every_channel_has_a_receiver_that_shows_no_secret(renderer, setti
     receiver = make_receiver(settings, renderer)
     assert PLANTED not in f"{receiver!r} {vars(receiver)} {settings!r} {settings}"
     await receiver.close()
+
+
+async def test_no_log_line_and_no_error_holds_a_secret(inbox, renderer, closing, caplog):
+    """At DEBUG, over every channel, whether it is taken, refused or cut off. (What the inbox's own servers log is left out.)"""
+    caplog.set_level(logging.DEBUG)
+    channels = {
+        "smtp": EmailChannel(
+            smarthost=inbox.smarthost, sender="b@example.org", require_tls=False, auth_username="a",
+            auth_password=Secret(PLANTED),
+        ),
+        "slack": SlackChannel(bot_token=Secret(f"xoxb-{PLANTED}"), base_url=inbox.slack_base_url),
+        "slack_webhook": SlackChannel(webhook_url=Secret(f"{inbox.url}/services/{PLANTED}")),
+        "twilio": TwilioChannel("AC1", Secret(PLANTED), "+15550001111", inbox.twilio_base_url),
+        "gateway": GatewayChannel(url=Secret(f"{inbox.gateway_url}?key={PLANTED}"), bearer_token=Secret(PLANTED)),
+        "webhook": WebhookChannel(url=Secret(f"{inbox.webhook_url}?key={PLANTED}"), username="a", password=Secret(PLANTED)),
+    }  # fmt: skip
+    addresses = {"smtp": "ana@example.org", "twilio": "+33612345678", "gateway": "+33612345678"}
+    said = []
+    for service, settings in channels.items():
+        receiver = closing(make_receiver(settings, renderer))
+        for fault in (None, "server_error", "drop"):
+            inbox.heal()
+            if fault:
+                inbox.fail(service, fault)
+            try:
+                said.append(repr(await receiver.send(notification(alert(), to=addresses.get(service, "#alerts")))))
+            except DeliveryError as error:
+                said.append("".join(traceback.format_exception(error)))
+    lines = [
+        record.getMessage() for record in caplog.records if not record.name.startswith(("mail.", "aiohttp.", "asyncio"))
+    ]
+    assert len(said) == 18
+    assert PLANTED not in "\n".join(said + lines)
 
 
 def test_channels_without_credentials_have_no_receiver_and_the_log_always_has(renderer):
