@@ -1,7 +1,7 @@
 """Run commands against the engine, as Prometheus' own runner sets it up: lookback 5 m, names removed at the very end.
 
-An instant case is asked as written, then again as the middle step of a range query. A case is left out only for a feature
-that is named here as out of scope.
+An instant case is asked as written, as the middle step of a range query, and fixed in time at other times. A case is left
+out only for a feature that is named here as out of scope.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from agent.query import Engine, Matrix, MemoryQueryable, Ragged, Result, Scalar,
 from agent.query import ast as promql
 from tests.conformance.promqltest.compare import almost_equal, annotations_flaw, matrix_flaw, vector_flaw
 from tests.conformance.promqltest.grammar import BadScript, Clear, Command, Eval, Load, parse_script
+from tests.conformance.promqltest.pinned import is_safe, pinned, times
 
 NATIVE = "native histograms"
 EXTENDED = "anchored and smoothed range selectors"
@@ -152,7 +153,7 @@ class _Runner:
         for kind, texts in (("warn", result.warnings), ("info", result.infos)):
             if flaw := annotations_flaw(command, kind, texts):
                 return flaw
-        return self.value_flaw(command, result) or self.flaw_in_range(command)
+        return self.value_flaw(command, result) or self.flaw_in_range(command) or self.flaw_at_other_times(command)
 
     def value_flaw(self, command: Eval, result: Result) -> str | None:
         value = result.value
@@ -199,6 +200,21 @@ class _Runner:
         else:
             flaw = vector_flaw(command.series, middle, ordered=False)
         return None if flaw is None else f"as a range query: {flaw}"
+
+    def flaw_at_other_times(self, command: Eval) -> str | None:
+        """Ask an instant case again, fixed in time by @, at other times."""
+        node = parse(command.expr)
+        if command.step_ms or command.matrix or not is_safe(node):
+            return None
+        fixed = pinned(node, command.start_ms)
+        for at_ms in times(command.start_ms):
+            try:
+                flaw = self.value_flaw(command, self.engine.instant(fixed, at_ms))
+            except BurnlineError as error:
+                flaw = f"failed: {error}"
+            if flaw is not None:
+                return f"as {fixed} at {at_ms}: {flaw}"
+        return None
 
 
 def _samples(value: Vector) -> list[tuple[Labels, float]]:
