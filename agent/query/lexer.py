@@ -7,7 +7,6 @@ It knows three modes, as Prometheus' does: outside, inside braces (every word is
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -310,8 +309,3 @@ def _is_word(char: str) -> bool:
 def _shown(char: str) -> str:
     """Return Go's %q of one character."""
     return f"'{char}'" if char.isprintable() else rune(char).split(" ")[0]
-
-
-def durations(found: Sequence[Token]) -> list[Token]:
-    """Return the tokens that are durations (`5m`); a bare number of seconds in brackets is not among them."""
-    return [token for token in found if token.kind is Kind.DURATION]
