@@ -184,13 +184,19 @@ class Flush:
                     self._decide(group, Verdict.DEDUPLICATED, Reason.NO_TARGET, tuple(seen.firing_set), destination.key)
                     means = [Recipient(LOG_TARGET, "log")]
                 for recipient in means:
-                    due.setdefault(recipient.target.key, (recipient, reason))
+                    if not self._knows(incident, recipient, reason, seen):
+                        due.setdefault(recipient.target.key, (recipient, reason))
         closing = Reason.SOME_RESOLVED if seen.firing or seen.muted else Reason.ALL_RESOLVED
         for each in incident.believers(seen.resolved_set):
             if each.recipient.send_resolved:
                 due.setdefault(each.recipient.target.key, (each.recipient, closing))
         self._write(group, incident, due, seen)
         self._schedule_repeat(group, seen)
+
+    def _knows(self, incident: Incident, recipient: Recipient, reason: Reason, seen: Visible) -> bool:
+        """Say whether a first message would tell the target nothing: a reload gave it the same under another name."""
+        told = incident.told.get(recipient.target.key)
+        return reason is Reason.FIRST and not self._strict and told is not None and seen.firing_set <= told.firing
 
     def _dedup(self, group: Group, incident: Incident, destination: Destination, seen: Visible) -> Reason:
         """Ask the truth table, keep what it answers, and write down a changed answer."""

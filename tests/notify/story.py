@@ -91,13 +91,13 @@ class Story:
 
     def __init__(self, folder: Path, routes: str, escalation: str = ESCALATION, journal: str = "") -> None:
         self.folder = folder
+        self.routing = self.load(routes, escalation)
         self.loop = asyncio.new_event_loop()
         self.path = journal or ":memory:"
         self.journal = Journal.open(self.path)
         self.now = 0.0
         self.sent: list[Sent] = []
         self.wanted: list[Sent] = []
-        self.routing = self.load(routes, escalation)
         self.providers = {name: Provider(name, self) for name in ("email", "slack", "sms", "webhook", "log")}
         self.dispatcher = self.start()
 

@@ -1,0 +1,277 @@
+"""Paging until somebody answers: steps, acknowledgement, rotation, quiet hours, and who hears of the end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from agent.notify import parse_matchers
+from agent.notify.notification import Channel
+from agent.notify.people import Rotation, Team
+from agent.schema import read
+from tests.notify.story import ESCALATION, START_MS, alert, between
+
+ROUTES = """
+route:
+  receiver: oncall
+  group_by: [alertname]
+  group_wait: 0s
+  group_interval: 10s
+  repeat_interval: 1h
+receivers: [{name: oncall}]
+"""
+ONCALL = """
+receivers:
+  oncall:
+    notify: [{team: search, by: [sms]}]
+    escalate:
+      - {after: 60s, notify: [{person: bob, by: [sms]}], until: ack}
+      - {after: 120s, notify: [{person: chris, by: [sms]}], until: resolve}
+settings: {ack_timeout: 30m}
+"""
+ANA, BOB, CHRIS = "sms:+33600000001", "sms:+33600000002", "sms:+33600000003"
+FIRE = alert("Fire", ends=99_999, severity="critical")
+
+
+def test_the_next_person_is_paged_until_somebody_acknowledges_and_all_hear_of_the_end(story):
+    tale = story(ROUTES, ONCALL)
+    tale.at(0).push(FIRE)
+    tale.at(70).resolve(FIRE)
+    tale.at(300)
+    tale.want(between(0, 0), ANA, firing={"Fire"})
+    page = tale.want(between(60, 60), BOB, firing={"Fire"}, reason="escalation step")
+    assert page.message.escalation_step == 1
+    tale.want(between(70, 80), ANA, resolved={"Fire"})
+    tale.want(between(70, 80), BOB, resolved={"Fire"})
+    tale.done()
+
+
+def test_an_acknowledgement_stops_the_steps_that_wait_for_one_and_no_others(story):
+    tale = story(ROUTES, ONCALL)
+    tale.at(0).push(FIRE)
+    tale.at(30)
+    (acked,) = tale.ack("ana", fingerprint=FIRE.fingerprint)
+    assert (acked.by, acked.until_ms - acked.at_ms) == ("ana", 30 * 60_000)
+    tale.at(300)
+    tale.want(between(0, 0), ANA, firing={"Fire"})
+    told = tale.want(between(120, 120), CHRIS, firing={"Fire"})
+    assert told.message.acknowledged_by == "ana"
+    tale.done()
+    (incident,) = tale.dispatcher.view(tale.now_ms).incidents()
+    assert incident.acknowledged == acked
+    assert [step.state for step in incident.steps] == ["stopped", "done"]
+
+
+def test_it_can_be_acknowledged_by_incident_or_by_labels_and_not_by_anything_else(story):
+    tale = story(ROUTES, ONCALL)
+    tale.at(0).push(FIRE)
+    tale.at(1)
+    (incident,) = tale.dispatcher.view(tale.now_ms).incidents()
+    assert tale.ack(fingerprint="0000000000000000") == ()
+    assert tale.ack(incident="nonsense") == ()
+    assert tale.ack(matchers=parse_matchers("alertname=Other").matchers) == ()
+    assert tale.ack() == ()
+    assert len(tale.ack(matchers=parse_matchers("alertname=Fire").matchers)) == 1
+    assert len(tale.ack(incident=incident.id)) == 1
+
+
+def test_an_alert_that_joins_ends_the_acknowledgement_and_the_chain_starts_over(story):
+    tale = story(ROUTES, ONCALL)
+    tale.at(0).push(FIRE)
+    tale.at(30)
+    tale.ack("ana", fingerprint=FIRE.fingerprint)
+    tale.at(40).push(alert("Fire", ends=99_999, severity="critical", i="2"))
+    tale.at(99)
+    tale.want(between(0, 0), ANA, firing={"Fire"})
+    tale.want(between(40, 40), ANA, firing={"Fire", "2"}, reason="new alerts added")
+    tale.done()
+    tale.at(100)
+    tale.want(between(100, 100), BOB, firing={"Fire", "2"})
+
+
+def test_an_acknowledgement_ends_with_the_incident(story):
+    tale = story(ROUTES, ONCALL)
+    tale.at(0).push(FIRE)
+    tale.at(30)
+    tale.ack("ana", fingerprint=FIRE.fingerprint)
+    tale.at(40).resolve(FIRE)
+    tale.at(60).push(FIRE)
+    tale.at(125)
+    assert [each.at for each in tale.messages(BOB)] == [120]
+
+
+def test_repeats_are_held_back_while_somebody_takes_care_and_come_when_that_has_passed(story):
+    tale = story(
+        ROUTES.replace("1h", "10m"), ONCALL.replace("escalate:", "escalate: []\n    #").replace("\n      -", "\n    #")
+    )
+    tale.at(0).push(FIRE)
+    tale.at(100)
+    tale.ack("ana", fingerprint=FIRE.fingerprint)
+    tale.at(1890)
+    tale.want(between(0, 0), ANA, firing={"Fire"})
+    tale.done()
+    tale.at(1920)
+    tale.want(between(1900, 1910), ANA, firing={"Fire"}, reason="repeat")
+
+
+def test_a_step_waits_while_the_alert_is_silenced_and_runs_when_it_is_seen_again(story):
+    tale = story(ROUTES, ONCALL)
+    tale.at(0).push(FIRE)
+    tale.at(50)
+    matchers = parse_matchers("alertname=Fire").matchers
+    tale.dispatcher.silences.create(matchers, tale.now_ms, tale.now_ms + 25_000, "ana", "", tale.now_ms)
+    tale.at(100)
+    assert [each.at for each in tale.messages(BOB)] == [80]
+
+
+ESCALATION_ONLY = """
+route:
+  receiver: none
+  group_by: [alertname]
+  group_wait: 0s
+  group_interval: 10s
+  routes:
+    - {receiver: later, matchers: ['channels=~"(^|.*,)(email|sms)(,.*|$)"'], continue: true}
+    - {receiver: mail, matchers: ['channels=~"(^|.*,)email(,.*|$)"'], continue: true}
+    - {receiver: texts, matchers: ['channels=~"(^|.*,)sms(,.*|$)"'], continue: true}
+receivers: [{name: none}, {name: later}, {name: mail}, {name: texts}]
+"""
+ESCALATION_ONLY_PLAN = """
+receivers:
+  later: {escalate: [{after: 60s, notify: [{person: bob, by: [sms]}]}]}
+  mail: {notify: [{person: ana, by: [email]}]}
+  texts: {notify: [{person: ana, by: [sms]}]}
+"""
+
+
+def test_named_channels_decide_the_first_message_and_never_the_escalation(story):
+    tale = story(ESCALATION_ONLY, ESCALATION_ONLY_PLAN)
+    tale.at(0).push(alert("Mail", channels="email", ends=9999), alert("Both", channels="email,sms", ends=9999))
+    tale.at(70)
+    tale.want(between(0, 0), "email:ana@example.org", firing={"Mail"})
+    tale.want(between(0, 0), "email:ana@example.org", firing={"Both"})
+    tale.want(between(0, 0), ANA, firing={"Both"})
+    tale.want(between(60, 60), BOB, firing={"Mail"})
+    tale.want(between(60, 60), BOB, firing={"Both"})
+    tale.done()
+    tale.ack("bob", fingerprint=alert("Both", channels="email,sms").fingerprint)
+    views = {each.receiver: each for each in tale.dispatcher.view(tale.now_ms).incidents() if "Both" in str(each)}
+    assert {name for name, each in views.items() if each.acknowledged} == {"later", "mail", "texts"}
+
+
+TWICE = """
+route:
+  receiver: one
+  group_by: [alertname]
+  group_wait: 0s
+  group_interval: 10s
+  routes:
+    - {receiver: one, matchers: [a=b], continue: true}
+    - {receiver: two, matchers: [a=b], group_wait: 20s}
+receivers: [{name: one}, {name: two}]
+"""
+TWICE_PLAN = """
+receivers:
+  one:
+    notify: [{person: ana, by: [sms]}, {team: search, by: [sms]}]
+    escalate: [{after: 90s, notify: [{person: bob, by: [sms]}]}]
+  two:
+    notify: [{person: ana, by: [sms, email]}]
+    escalate: [{after: 90s, notify: [{person: bob, by: [sms]}]}]
+"""
+
+
+def test_one_alert_by_two_receivers_pages_one_phone_once_and_closes_it_once(story):
+    tale = story(TWICE, TWICE_PLAN)
+    fire = alert("Fire", a="b", ends=9999)
+    tale.at(0).push(fire)
+    tale.at(115).resolve(fire)
+    tale.at(200)
+    tale.want(between(0, 0), ANA, firing={"Fire"})
+    tale.want(between(20, 20), "email:ana@example.org", firing={"Fire"})
+    tale.want(between(90, 90), BOB, firing={"Fire"})
+    tale.want(between(115, 130), ANA, resolved={"Fire"})
+    tale.want(between(115, 130), "email:ana@example.org", resolved={"Fire"})
+    tale.want(between(115, 130), BOB, resolved={"Fire"})
+    tale.done()
+
+
+def test_the_chain_is_the_one_that_stood_when_the_incident_began(story):
+    tale = story(ROUTES, ONCALL)
+    tale.at(0).push(FIRE)
+    tale.at(10)
+    changed = ESCALATION.replace("+33600000002", "+33600000009")
+    tale.reload(ROUTES, changed + "receivers: {oncall: {notify: [{person: ana, by: [sms]}]}}")
+    tale.at(70)
+    tale.want(between(0, 0), ANA, firing={"Fire"})
+    tale.want(between(60, 60), "sms:+33600000009", firing={"Fire"})
+    tale.done()
+
+
+def test_a_team_takes_turns_by_the_week_on_the_wall_clock():
+    text = "members: [ana, bob]\nrotation: {every: 1w, starts: '2026-03-23T09:00', timezone: Europe/Paris}"
+    team = read(Team, text, "team.yml")
+
+    def at(moment: str) -> tuple[str, ...]:
+        return team.on_call(
+            int(datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo("Europe/Paris")).timestamp() * 1000)
+        )
+
+    # Summer time begins on 2026-03-29.
+    moments = ["2026-03-23T09:00", "2026-03-30T08:59", "2026-03-30T09:00", "2026-04-06T09:00", "2026-03-23T08:59"]
+    assert [at(each)[0] for each in moments] == ["ana", "ana", "bob", "ana", "bob"]
+
+
+def test_somebody_who_covers_is_on_call_for_as_long_as_the_override_says():
+    text = "members: [ana]\noverrides: [{person: eve, from: '2026-01-05T08:00', until: '2026-01-05T09:00'}]"
+    team = read(Team, text, "team.yml")
+    hour = 3_600_000
+    assert [team.on_call(START_MS + each) for each in (-1, 0, hour - 1, hour)] == [
+        ("ana",),
+        ("eve",),
+        ("eve",),
+        ("ana",),
+    ]
+
+
+def test_a_turn_that_is_not_whole_days_counts_elapsed_time():
+    rotation = read(Rotation, "{starts: '2026-01-05T08:00', every: 8h}", "r.yml")
+    assert [rotation.turn(START_MS + hours * 3_600_000) for hours in (-1, 0, 7, 8, 16)] == [-1, 0, 0, 1, 2]
+
+
+QUIET = """
+receivers: {oncall: {notify: [{person: eve, by: [slack]}]}}
+"""
+
+
+@pytest.fixture
+def quiet(story):
+    people = ESCALATION.replace(
+        "  chris:", "  eve: {slack: UEVE, timezone: Europe/Paris, quiet_hours: {times: '08:30-09:05'}}\n  chris:"
+    )
+    return story(ROUTES, QUIET, base=people)
+
+
+def test_a_warning_waits_for_the_end_of_the_quiet_hours_and_a_critical_alert_does_not(quiet):
+    # 08:00 UTC is 09:00 in Paris.
+    quiet.at(0).push(alert("W", severity="warning", ends=9999), alert("C", severity="critical", ends=9999))
+    quiet.at(400)
+    quiet.want(between(0, 0), "slack:UEVE", firing={"C"})
+    quiet.want(between(300, 300), "slack:UEVE", firing={"W"})
+    quiet.done()
+
+
+def test_what_began_and_ended_in_the_quiet_hours_is_one_message_in_the_morning(quiet):
+    quiet.at(0).push(alert("W", severity="warning", ends=9999))
+    quiet.at(60).resolve(alert("W", severity="warning"))
+    quiet.at(400)
+    quiet.want(between(300, 300), "slack:UEVE", resolved={"W"}, reason="fired and resolved before it could be sent")
+    quiet.done()
+
+
+def test_everybody_has_an_address_only_for_the_channels_that_reach_people(story):
+    tale = story(ROUTES, ONCALL)
+    ana = tale.routing.directory.people["ana"]
+    assert [ana.address(channel) for channel in Channel] == ["ana@example.org", "U0ANA", "+33600000001", "", ""]
