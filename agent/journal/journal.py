@@ -139,6 +139,7 @@ class Journal:
     def write(self, *writes: Write) -> Future[None]:
         """Queue `writes` as one transaction; the future is done once they are on the disk, or holds a StorageError."""
         future: Future[None] = Future()
+        future.set_running_or_notify_cancel()  # who stops waiting must not stop the write, nor the thread that does it
         if self._closed:
             future.set_exception(StorageError("the journal is closed"))
         elif writes:

@@ -326,6 +326,8 @@ class Outbox:
         newer = replace(newer, alerts=newer.alerts + carried)
         if never_sent and all(newer.states.values()):
             newer = replace(newer, reason=str(Reason.FIRED_AND_RESOLVED))
+        elif never_sent and not newer.escalation_step:
+            newer = replace(newer, reason=older.reason)
         retired = replace(older, state=RowState.SUPERSEDED, finished_at_ms=newer.at_ms, error=f"replaced by {newer.id}")
         self._take(older.id)
         self._keep(retired)

@@ -233,14 +233,17 @@ class PlanBuilder:
             "sms": lambda: settings.people_sms(written.sms, self.own_secrets),
         }
         for transport, make in makers.items():
-            if transport not in self.used:
+            if transport not in self.used and not getattr(written, transport):
                 continue
             before = len(self.own_secrets.problems)
             made = self.channels[transport] = make()
             unread = self.own_secrets.problems[before:]
             for place, message in unread:
                 self.findings.warn(place, f"{message}; the channel {transport} is disabled")
-            if why := "; ".join(f"{place}: {message}" for place, message in unread) or made.missing():
+            why = "; ".join(f"{place}: {message}" for place, message in unread) or made.missing()
+            if why and transport not in self.used:
+                del self.channels[transport]
+            elif why:
                 self.disabled[transport] = why
 
 

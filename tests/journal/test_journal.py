@@ -106,6 +106,14 @@ def test_writing_to_a_closed_journal_fails_in_the_future_it_returns():
         journal.write(Put("k", "a", 1)).result()
 
 
+def test_who_stops_waiting_for_a_write_stops_neither_the_write_nor_the_journal(path):
+    journal = Journal.open(path)
+    assert not journal.write(Put("alert", "a", 1)).cancel()
+    journal.write(Put("alert", "b", 2)).result(timeout=5)
+    assert journal.records("alert") == {"a": 1, "b": 2}
+    journal.close()
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
 

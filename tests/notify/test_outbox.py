@@ -1,0 +1,343 @@
+"""The outbox and the sender: order, retries, fall-backs, supersession, and what is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from agent.errors import Rejected, RetryLater, StorageError
+from agent.journal import Journal
+from agent.model import Alert, Labels
+from agent.notify import Channel, Dispatcher, FakeReceiver, Outbox, Row, RowState, Sender, Target
+from agent.notify.sender import AT_ONCE
+from agent.telemetry import Telemetry
+from tests.notify.story import ESCALATION, START_MS, alert, between
+
+ROUTES = """
+route:
+  receiver: team
+  group_by: [alertname]
+  group_wait: 0s
+  group_interval: 10s
+  repeat_interval: 1h
+receivers: [{name: team}, {name: mail}, {name: log}]
+"""
+TEAM = """
+receivers:
+  team: {notify: [{slack: '#alerts'}, {person: ana, by: [sms]}], on_failure: mail}
+  mail: {notify: [{person: bob, by: [email]}], on_failure: log}
+"""
+SLACK, SMS, MAIL = "slack:#alerts", "sms:+33600000001", "email:bob@example.org"
+BUSY = RetryLater("the provider is busy", reason="rateLimited", after_ms=30_000)
+
+
+def rows(tale, state: RowState) -> list[Row]:
+    return [row for row in tale.dispatcher.view(tale.now_ms).messages() if row.state is state]
+
+
+def test_a_message_that_may_get_out_later_is_tried_after_a_growing_time_with_the_same_key(story):
+    tale = story(ROUTES, TEAM)
+    tale.providers["slack"].fail(*(RetryLater("no route") for _ in range(3)))
+    tale.at(0).push(alert("A", ends=9999))
+    tale.at(60)
+    tried = tale.providers["slack"].tried
+    assert len(tried) == 4
+    assert len({each.idempotency_key for each in tried}) == 1
+    sent = tale.want(between(3.5, 10.5), SLACK, firing={"A"})  # 1 + 2 + 4 seconds, each ± 50 %
+    assert sent.at > 0
+    tale.want(between(0, 0), SMS, firing={"A"})
+    tale.done()
+    (row,) = [each for each in rows(tale, RowState.SENT) if each.target.key == SLACK]
+    assert (row.attempts, row.error, row.provider_id) == (4, "", "fake-1")
+
+
+def test_the_provider_says_when_to_come_back_and_that_is_honoured(story):
+    tale = story(ROUTES, TEAM)
+    tale.providers["slack"].fail(BUSY)
+    tale.at(0).push(alert("A", ends=9999))
+    tale.at(60)
+    tale.want(between(30, 30.3), SLACK, firing={"A"})
+
+
+def test_a_message_that_is_rejected_goes_to_on_failure_once_and_everybody_hears_of_the_end(story):
+    tale = story(ROUTES, TEAM)
+    tale.providers["slack"].fail_always(Rejected("invalid_auth", reason="authError"))
+    tale.providers["sms"].fail_always(Rejected("blocked", reason="clientError"))
+    tale.at(0).push(alert("A", ends=9999))
+    tale.at(5).resolve(alert("A"))
+    tale.at(60)
+    first = tale.want(between(0, 0), MAIL, firing={"A"}, reason="its channel failed")
+    assert first.message.options["instead_of"] in (SLACK, SMS)
+    tale.want(between(10, 10), MAIL, resolved={"A"})
+    tale.done()
+    assert {row.error for row in rows(tale, RowState.FAILED)} == {"invalid_auth", "blocked"}
+
+
+def test_where_everything_fails_the_log_has_it(story):
+    tale = story(ROUTES, TEAM)
+    for name in ("slack", "sms", "email"):
+        tale.providers[name].fail_always(Rejected("no"))
+    tale.at(0).push(alert("A", ends=9999))
+    tale.at(5)
+    tale.want(between(0, 0), "log:log", firing={"A"})
+    tale.done()
+
+
+def test_a_channel_without_credentials_is_disabled_and_its_messages_go_to_on_failure_or_the_log(story):
+    base = ESCALATION.replace("bot_token: xoxb-test", "bot_token: ''").replace(
+        'smarthost: "127.0.0.1:25"', "smarthost: ''"
+    )
+    base = base.replace("AC1", "")
+    tale = story(ROUTES, TEAM, base=base)
+    tale.at(0).push(alert("A", ends=9999))
+    tale.at(5).resolve(alert("A"))
+    tale.at(30)
+    tale.want(between(0, 0), "log:log", firing={"A"}, reason="its channel is disabled")
+    tale.want(between(10, 10), "log:log", resolved={"A"})
+    tale.done()
+    view = tale.dispatcher.view(tale.now_ms)
+    assert set(view.disabled) == {"slack", "sms", "email"}
+    assert all("is disabled" in row.error for row in rows(tale, RowState.FAILED))
+
+
+def test_a_message_that_fails_again_and_again_is_told_to_on_failure_while_it_is_still_tried(story):
+    tale = story(ROUTES, TEAM)
+    tale.providers["slack"].fail_always(RetryLater("down"))
+    tale.at(0).push(alert("A", ends=99999))
+    tale.at(120)
+    tale.want(between(5, 60), MAIL, firing={"A"}, reason="its channel failed")
+    tale.providers["slack"].fail_always(None)
+    tale.at(240)
+    tale.want(between(120, 240), SLACK, firing={"A"})
+    tale.want(between(0, 0), SMS, firing={"A"})
+    tale.done()
+
+
+def test_after_its_deadline_a_message_is_given_up(story):
+    tale = story(ROUTES.replace("1h", "100h").replace("10s", "1h"), TEAM)
+    tale.providers["slack"].fail_always(RetryLater("down", after_ms=3 * 3_600_000))
+    tale.at(0).push(alert("A", ends=999_999))
+    tale.at(30 * 3600)
+    first = next(row for row in rows(tale, RowState.FAILED) if row.target.key == SLACK)
+    assert "its deadline has passed" in first.error
+    assert first.finished_at_ms - START_MS < 24 * 3_600_000
+
+
+def test_a_newer_message_replaces_one_that_never_got_out(story):
+    tale = story(ROUTES, TEAM)
+    tale.providers["slack"].fail(BUSY)
+    tale.at(0).push(alert("A", i="1", ends=9999))
+    tale.at(5).push(alert("A", i="2", ends=9999))
+    tale.at(60)
+    assert [each.firing for each in tale.messages(SLACK)] == [{"1", "2"}]
+    (row,) = rows(tale, RowState.SUPERSEDED)
+    assert row.attempts == 1
+
+
+def test_what_fired_and_was_over_before_it_could_be_sent_is_one_message_that_says_so(story):
+    tale = story(ROUTES, TEAM)
+    tale.providers["slack"].fail(BUSY)
+    tale.at(0).push(alert("A", ends=9999))
+    tale.at(5).resolve(alert("A"))
+    tale.at(60)
+    tale.want(between(10, 10), SLACK, resolved={"A"}, reason="fired and resolved before it could be sent")
+    assert len(tale.messages(SLACK)) == 1
+
+
+def test_an_end_that_only_the_replaced_message_told_of_is_not_lost(story):
+    tale = story(ROUTES, TEAM)
+    tale.at(0).push(alert("A", i="1", ends=9999), alert("A", i="2", ends=9999))
+    tale.at(1).resolve(alert("A", i="1"))
+    tale.at(9)
+    tale.providers["slack"].fail(BUSY)
+    tale.at(11).push(alert("A", i="3", ends=9999))
+    tale.at(60)
+    assert [each.resolved for each in tale.messages(SLACK)] == [set(), {"1"}]
+    assert tale.messages(SLACK)[-1].firing == {"2", "3"}
+
+
+def test_the_next_message_is_given_what_the_last_receipt_left_and_its_number(story):
+    tale = story(ROUTES, TEAM)
+    tale.at(0).push(alert("A", ends=9999))
+    tale.at(5).resolve(alert("A"))
+    tale.at(20)
+    first, second = (each.message for each in tale.messages(SLACK))
+    assert (first.sequence, dict(first.previous)) == (0, {})
+    assert second.sequence == 1
+    assert second.previous == {"transport": "slack", "last": first.idempotency_key}
+
+
+def test_a_receivers_own_fault_costs_a_retry_and_not_the_page(story):
+    tale = story(ROUTES, TEAM)
+    tale.providers["slack"].fail(KeyError("token xoxb-planted"))
+    tale.at(0).push(alert("A", ends=9999))
+    assert [row.error for row in rows(tale, RowState.PENDING)] == [f"sending to {SLACK}: unexpected KeyError"]
+    tale.at(10)
+    assert len(tale.messages(SLACK)) == 1
+
+
+def row(number: int, severity: str = "", target: str = "#a", group: str = "g", at_ms: int = START_MS) -> Row:
+    made = Alert(Labels.of(alertname=f"A{number}", severity=severity), Labels(), at_ms)
+    place = Target(Channel.SLACK, target)
+    return Row(
+        id=f"{group}-{number}", incident=group, group_id=group, group_key="{}", receiver="r", transport="slack",
+        target=place, alerts=(made,), group_labels=Labels(), at_ms=at_ms, reason="test",
+    )  # fmt: skip
+
+
+def test_critical_leaves_first_and_the_rest_as_it_was_written():
+    outbox = Outbox(Journal.open(":memory:"))
+    for number, severity in enumerate(("info", "warning", "critical", "", "critical")):
+        outbox.add(row(number, severity, group=f"g{number}"))
+    assert [each.id for each in outbox.due(START_MS)] == ["g2-2", "g4-4", "g1-1", "g0-0", "g3-3"]
+
+
+def test_messages_of_one_group_to_one_target_leave_one_after_another():
+    outbox = Outbox(Journal.open(":memory:"))
+    outbox.add(row(1))
+    outbox.in_flight.add("g-1")
+    outbox.add(row(2))
+    assert outbox.due(START_MS) == []
+    outbox.in_flight.clear()
+    assert [each.id for each in outbox.due(START_MS)] == ["g-1"]
+
+
+def test_an_older_message_that_fails_while_a_newer_waits_gives_way_to_it():
+    outbox = Outbox(Journal.open(":memory:"))
+    outbox.add(row(1))
+    outbox.in_flight.add("g-1")
+    outbox.add(row(2))
+    outbox.in_flight.clear()
+    outbox.postponed("g-1", "down", START_MS + 9, START_MS)
+    assert [each.id for each in outbox.pending()] == ["g-2"]
+
+
+class Slow(FakeReceiver):
+    """Takes messages only when let go, and counts how many wait at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.full = asyncio.Event()
+        self.waiting = 0
+
+    async def send(self, notification):
+        self.waiting += 1
+        if self.waiting == AT_ONCE:
+            self.full.set()
+        await self.gate.wait()
+        return await super().send(notification)
+
+
+async def test_a_slow_provider_is_given_a_few_messages_at_once_and_holds_nobody_else_back():
+    outbox = Outbox(Journal.open(":memory:"))
+    slow, quick = Slow(), FakeReceiver()
+    sender = Sender(outbox, {"slack": slow, "sms": quick})
+    for number in range(20):
+        outbox.add(row(number, target=f"#{number}"))
+    outbox.add(Row(**{**_fields(row(99, group="h")), "transport": "sms", "target": Target(Channel.SMS, "+1")}))
+    outbox.flush()
+    tasks = sender.start_due(START_MS)
+    await asyncio.wait_for(slow.full.wait(), 5)
+    await tasks[-1]
+    assert len(quick.accepted) == 1
+    assert len(tasks) == AT_ONCE + 1
+    assert sender.start_due(START_MS) == []
+    slow.gate.set()
+    await asyncio.gather(*tasks)
+    await sender.run_due(START_MS)
+    assert len(slow.accepted) == 20
+
+
+def _fields(made: Row) -> dict:
+    return {name: getattr(made, name) for name in made.__dataclass_fields__}
+
+
+async def test_what_is_under_way_when_the_agent_stops_stays_pending():
+    outbox = Outbox(Journal.open(":memory:"))
+    sender = Sender(outbox, {"slack": Slow()})
+    outbox.add(row(1))
+    outbox.flush()
+    tasks = sender.start_due(START_MS)
+    await sender.finish(seconds=0)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert [each.id for each in outbox.pending()] == ["g-1"]
+    assert outbox.in_flight == set()
+
+
+async def test_nothing_is_sent_before_it_is_on_the_disk_and_a_failing_disk_does_not_stop_the_page():
+    journal = Journal.open(":memory:")
+    outbox, taken = Outbox(journal), FakeReceiver()
+
+    class Checking(FakeReceiver):
+        async def send(self, notification):
+            assert journal.records("notify.outbox")[notification.idempotency_key]["state"] == "pending"
+            return await taken.send(notification)
+
+    outbox.add(row(1))
+    outbox.flush()
+    await Sender(outbox, {"slack": Checking()}).run_due(START_MS)
+    journal.close()
+    outbox.add(row(2))
+    with pytest.raises(StorageError):
+        outbox.flush().result()
+    await Sender(outbox, {"slack": taken}).run_due(START_MS)
+    assert [each.idempotency_key for each in taken.accepted] == ["g-1", "g-2"]
+
+
+async def test_a_transport_that_is_gone_is_an_error_that_names_it():
+    outbox = Outbox(Journal.open(":memory:"))
+    outbox.add(row(1))
+    outbox.flush()
+    await Sender(outbox, {}).run_due(START_MS)
+    assert "there is no receiver for slack" in outbox.rows()[0].error
+
+
+def test_waits_grow_from_one_second_to_a_minute_and_are_jittered():
+    sender = Sender(Outbox(Journal.open(":memory:")), {}, random=random.Random(1))
+    for attempts, expected in ((1, 1_000), (2, 2_000), (5, 16_000), (9, 60_000), (500, 60_000)):
+        waits = [sender._wait_ms(attempts, None) for _ in range(200)]
+        assert expected * 0.5 <= min(waits) < max(waits) <= expected * 1.5
+    assert 5_000 <= sender._wait_ms(9, 5_000) <= 5_250
+
+
+def test_what_is_sent_fails_and_waits_is_counted(story):
+    tale = story(ROUTES, TEAM)
+    telemetry = Telemetry()
+    tale.dispatcher = Dispatcher(
+        tale.routing, tale.journal, tale.providers, tale.now_ms, telemetry=telemetry, random=random.Random(3)
+    )
+    tale.providers["slack"].fail(*(RetryLater("x", reason="serverError"),) * 3)
+    tale.at(0).push(alert("A", ends=9999))
+
+    def value(name: str, **labels: str) -> float | None:
+        return telemetry.registry.get_sample_value(name, labels)
+
+    failed = ("alertmanager_notifications_failed_total", {"integration": "slack", "reason": "serverError"})
+    assert value(failed[0], **failed[1]) == 1
+    tale.at(9)
+    assert value("burnline_outbox_pending", integration="slack") == 1
+    tale.at(30)
+    assert value(failed[0], **failed[1]) == 3
+    assert value("burnline_outbox_pending", integration="slack") == 0
+    assert value("alertmanager_notifications_total", integration="sms") == 1
+    assert value("burnline_channel_disabled", channel="slack") == 0
+    assert value("alertmanager_notification_latency_seconds_count", integration="sms") == 1
+
+
+def test_a_channel_that_keeps_failing_is_marked_until_it_works_again(story):
+    tale = story(ROUTES, TEAM)
+    telemetry = Telemetry()
+    tale.dispatcher = Dispatcher(tale.routing, tale.journal, tale.providers, tale.now_ms, telemetry=telemetry)
+    tale.providers["slack"].fail_always(Rejected("x", reason="authError"))
+    tale.at(0).push(alert("A", ends=9999))
+
+    def failing() -> float | None:
+        return telemetry.registry.get_sample_value("burnline_channel_failing", {"channel": "slack"})
+
+    assert failing() == 1
+    tale.providers["slack"].fail_always(None)
+    tale.at(1).push(alert("B", ends=9999))
+    assert failing() == 0

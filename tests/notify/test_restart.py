@@ -1,0 +1,184 @@
+"""A restart neither forgets nor repeats; a reload re-sends nothing. Processes end without a goodbye, on a real file."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import RetryLater
+from agent.notify import RowState
+from tests.notify.story import ESCALATION, alert, between
+
+ROUTES = """
+route:
+  receiver: team
+  group_by: [alertname]
+  group_wait: 2s
+  group_interval: 10s
+  repeat_interval: 60s
+receivers: [{name: team}, {name: other}]
+"""
+TEAM = """
+receivers:
+  team:
+    notify: [{slack: '#alerts'}]
+    escalate: [{after: 30s, notify: [{person: bob, by: [sms]}]}]
+"""
+SLACK, BOB = "slack:#alerts", "sms:+33600000002"
+FIRE = alert("Fire", ends=9999)
+
+
+class Killed(Exception):
+    """The process ends right here."""
+
+
+def told(tale) -> list[tuple[str, str, frozenset[str], frozenset[str]]]:
+    return [(each.target, each.message.reason, frozenset(each.firing), frozenset(each.resolved)) for each in tale.sent]
+
+
+@pytest.mark.parametrize("when", [0.5, 1.9, 2, 2.1, 11, 12, 31.9, 32, 33, 36, 42, 45, 61, 62, 63, 75, 80])
+def test_wherever_the_process_ends_the_same_people_are_told_the_same(story, when):
+    def life(*, restart: bool):
+        tale = story(ROUTES, TEAM, durable=True)
+        events = [(0, lambda: tale.push(FIRE)), (35, lambda: tale.push(alert("Fire", i="2", ends=9999)))]
+        events += [(70, lambda: tale.resolve(FIRE, alert("Fire", i="2")))]
+        if restart:
+            events = sorted([*events, (when, tale.restart)], key=lambda each: each[0])
+        for at, do in events:
+            tale.at(at)
+            do()
+        tale.at(200)
+        tale.journal.close()
+        return tale
+
+    straight = life(restart=False)
+    straight_told = told(straight)
+    straight.folder.joinpath("burnline.db").unlink()
+    assert told(life(restart=True)) == straight_told
+    assert len(straight_told) == 5, straight_told
+
+
+def test_an_acknowledgement_outlives_a_restart(story):
+    tale = story(ROUTES, TEAM, durable=True)
+    tale.at(0).push(FIRE)
+    tale.at(10)
+    tale.ack("ana", fingerprint=FIRE.fingerprint)
+    tale.restart().at(50)
+    assert tale.messages(BOB) == []
+    (incident,) = tale.dispatcher.view(tale.now_ms).incidents()
+    assert incident.acknowledged is not None
+    assert incident.acknowledged.by == "ana"
+
+
+def test_alerts_whose_time_passed_while_the_agent_was_away_are_not_over_until_somebody_says_so(story):
+    tale = story(ROUTES, TEAM, durable=True)
+    short = alert("Fire", ends=20)
+    tale.at(0).push(short)
+    tale.at(15).restart(after=600)
+    tale.at(620).push(alert("Fire", ends=900))
+    tale.at(640)
+    assert all(not each.resolved for each in tale.sent)
+    tale.at(1000)
+    assert tale.messages(SLACK)[-1].resolved == {"Fire"}
+
+
+def test_killed_between_sending_and_recording_it_is_sent_again_with_the_same_key(story):
+    tale = story(ROUTES, TEAM, durable=True)
+    tale.at(0).push(FIRE)
+    outbox = tale.dispatcher.outbox
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    outbox.delivered = killed
+    with pytest.raises(Killed):
+        tale.at(3)
+    tale.restart().at(5)
+    first, second = tale.messages(SLACK)
+    assert first.message.idempotency_key == second.message.idempotency_key
+    assert (first.message.sequence, second.message.sequence) == (0, 0)
+
+
+def test_killed_after_deciding_and_before_sending_it_is_sent_by_the_next_process(story):
+    tale = story(ROUTES, TEAM, durable=True)
+    tale.at(0)
+    tale.dispatcher.put([FIRE], tale.now_ms)
+    tale.now = 2
+    tale.dispatcher.flush(tale.now_ms)
+    tale.restart(after=60).at(63)
+    tale.want(between(62, 63), SLACK, firing={"Fire"}, reason="first notification")
+
+
+def test_killed_while_waiting_for_another_try_the_try_comes_when_it_was_due(story):
+    tale = story(ROUTES, TEAM, durable=True)
+    tale.providers["slack"].fail(RetryLater("busy", after_ms=20_000))
+    tale.at(0).push(FIRE)
+    tale.at(5).restart()
+    (row,) = tale.dispatcher.outbox.pending()
+    assert (row.state, row.attempts, row.error) == (RowState.PENDING, 1, "busy")
+    tale.at(21)
+    assert tale.messages(SLACK) == []
+    tale.at(23)
+    tale.want(between(22, 23), SLACK, firing={"Fire"})
+
+
+def test_threads_go_on_after_a_restart(story):
+    tale = story(ROUTES, TEAM, durable=True)
+    tale.at(0).push(FIRE)
+    tale.at(3).restart()
+    tale.at(4).resolve(FIRE)
+    tale.at(30)
+    first, second = tale.messages(SLACK)
+    assert second.message.previous["last"] == first.message.idempotency_key
+    assert second.message.sequence == 1
+
+
+RELOADS = {
+    "the same": ROUTES,
+    "a matcher more": ROUTES + "# \n",
+    "other timers": ROUTES.replace("10s", "15s"),
+    "a route in between": ROUTES.replace("  repeat", "  routes: [{matchers: [alertname=~F.*]}]\n  repeat"),
+}
+
+
+@pytest.mark.parametrize("name", RELOADS)
+def test_a_reload_re_sends_nothing(story, name):
+    tale = story(ROUTES, TEAM)
+    tale.at(0).push(FIRE)
+    tale.at(5).reload(RELOADS[name], ESCALATION + TEAM)
+    tale.at(25).resolve(FIRE)
+    tale.at(59)
+    tale.want(between(2, 2), SLACK, firing={"Fire"})
+    tale.want(between(25, 45), SLACK, resolved={"Fire"})
+    tale.done()
+
+
+def test_renaming_a_receiver_re_sends_nothing(story):
+    tale = story(ROUTES, TEAM)
+    tale.at(0).push(FIRE)
+    tale.at(5).reload(ROUTES.replace("team", "crew"), ESCALATION + TEAM.replace("team", "crew"))
+    tale.at(25).resolve(FIRE)
+    tale.at(59)
+    tale.want(between(2, 2), SLACK, firing={"Fire"})
+    assert tale.want(between(25, 45), SLACK, resolved={"Fire"}).message.receiver == "crew"
+    tale.done()
+
+
+def test_whoever_was_told_hears_of_the_end_even_if_the_route_is_gone(story):
+    tale = story(ROUTES, TEAM)
+    tale.at(0).push(FIRE)
+    gone = ROUTES.replace("receiver: team", "receiver: other").replace("[alertname]", "[]")
+    tale.at(5).reload(gone, ESCALATION + "receivers: {other: {notify: [{person: ana, by: [sms]}]}}")
+    tale.at(25).resolve(FIRE)
+    tale.at(59)
+    tale.want(between(2, 2), SLACK, firing={"Fire"})
+    tale.want(between(5, 8), "sms:+33600000001", firing={"Fire"})
+    tale.want(between(25, 36), SLACK, resolved={"Fire"})
+    tale.want(between(25, 36), "sms:+33600000001", resolved={"Fire"})
+    tale.done()
+    assert tale.dispatcher.next_due() is None
+
+
+def test_a_reload_of_an_idle_dispatcher_leaves_nothing_to_do(story):
+    tale = story(ROUTES, TEAM)
+    tale.reload(ROUTES, ESCALATION + TEAM)
+    assert tale.dispatcher.next_due() is None
