@@ -6,6 +6,7 @@ Everything in it is real: processes, sockets, the shipped files. Only time is sh
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from agent.web import AlertView
 
 FAULT_AFTER_S: Final = 20.0
-FAULT_LASTS_S: Final = 35.0
+FAULT_LASTS_S: Final = 40.0
 ERROR_RATIO: Final = 0.35
-LATENCY_S: Final = 4.0
+LATENCY_S: Final = 6.5
 RATE: Final = 20
 CHANNELS: Final = ("email", "slack", "sms")
 _QUESTIONS: Final = {
@@ -67,16 +68,24 @@ def judge(messages: Sequence[Arrival], fault_ms: int, watched: frozenset[str], q
 
     A Slack message that is updated in place counts once; its thread's replies are messages of their own.
     """
-    after = [each for each in messages if each.at_ms >= fault_ms and set(each.alert.split(",")) & watched]
     told: dict[str, dict[str, set[str]]] = {channel: {"firing": set(), "resolved": set()} for channel in CHANNELS}
-    for each in after:
-        if each.kind in told and each.status in ("firing", "resolved"):
-            told[each.kind][each.status] |= set(each.alert.split(",")) & watched
+    counts = dict.fromkeys(CHANNELS, 0)
+    for each in messages:
+        about = _names(each) & watched
+        if each.kind not in told or each.at_ms < fault_ms or not about:
+            continue
+        counts[each.kind] += each.method != "chat.update"
+        if each.status in told[each.kind]:
+            told[each.kind][each.status] |= about
     fired = frozenset[str]().union(*(each["firing"] for each in told.values()))
     resolved = frozenset[str]().union(*(each["resolved"] for each in told.values()))
-    counts = {channel: sum(each.kind == channel for each in after) for channel in CHANNELS}
     complete = {channel: bool(each["firing"] & each["resolved"]) for channel, each in told.items()}
     return Verdict(queries, fired, fired & resolved, counts, complete)
+
+
+def _names(arrival: Arrival) -> set[str]:
+    """Return the alerts that a message names; a text message has no header to say so, only its words."""
+    return set(arrival.alert.split(",")) if arrival.alert else set(re.findall(r"\w+", arrival.text))
 
 
 class Story:

@@ -1,0 +1,54 @@
+"""The demo's verdict is read from what arrived, not from what was sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.demo.story import judge
+from agent.notify.inbox import Arrival
+
+WATCHED = frozenset({"VeryHighErrorRate"})
+
+
+def arrival(number, kind, status, **more):
+    return Arrival(number, kind, 1_000 + number, "to", more.pop("text", ""), status=status, **more)
+
+
+def both(kind, **more):
+    return [arrival(1, kind, "firing", **more), arrival(2, kind, "resolved", **more)]
+
+
+EVERYBODY = [
+    *both("email", alert="VeryHighErrorRate"),
+    *both("slack", alert="VeryHighErrorRate"),
+    *both("sms", text="CRIT rag VeryHighErrorRate: x"),
+]
+
+
+def test_everybody_told_of_beginning_and_end_is_good():
+    verdict = judge(EVERYBODY, 1_000, WATCHED, 1834)
+
+    assert verdict.good
+    assert str(verdict) == "demo: 1834 queries, 1 alerts fired, 1 resolved, email 2, slack 2, sms 2"
+
+
+@pytest.mark.parametrize("lost", range(6))
+def test_one_lost_message_is_not_good(lost):
+    assert not judge([each for number, each in enumerate(EVERYBODY) if number != lost], 1_000, WATCHED, 1).good
+
+
+def test_what_came_before_the_fault_does_not_count():
+    assert not judge(EVERYBODY, 5_000, WATCHED, 1).good
+
+
+def test_another_alert_does_not_count_even_where_its_name_contains_the_watched_one():
+    other = frozenset({"HighErrorRate"})
+
+    assert not judge(EVERYBODY, 1_000, other, 1).good
+    assert not judge([*both("sms", text="CRIT rag VeryHighErrorRate: x")], 1_000, other, 1).fired
+
+
+def test_a_slack_message_updated_in_place_counts_once():
+    updated = [*EVERYBODY, arrival(9, "slack", "resolved", alert="VeryHighErrorRate", method="chat.update")]
+
+    assert judge(updated, 1_000, WATCHED, 1).arrived["slack"] == 2
