@@ -105,7 +105,7 @@ def parse_comment(line: str, number: int, metadata: dict[str, Metadata]) -> str 
     rest = line[position:].lstrip(" \t")
     known = metadata.get(name, Metadata())
     if word == "HELP":
-        metadata[name] = known._replace(help=_unescape(rest, quotes=False))
+        metadata[name] = known._replace(help=_unescape(line[position + 1 :], quotes=False))
         return None
     kind = rest.rstrip(" \t")
     if kind not in TYPES:
