@@ -15,7 +15,7 @@ LE = ("0.1", "0.5", "1.0", "2.5", "+Inf")
 
 
 def make_pages(count: int, last_ms: int, seed: int = 7) -> list[str]:
-    """Return `count` pages of counters (with resets), gauges, a gap and a classic histogram, STEP_MS apart, ending at `last_ms`."""
+    """Return pages of counters (with resets), gauges, a gap and a classic histogram, STEP_MS apart, up to `last_ms`."""
     dice = random.Random(seed)
     totals = {(route, code): 0.0 for route in ("a", "b", "c") for code in ("200", "500")}
     buckets = {route: [0.0] * len(LE) for route in ("a", "b")}

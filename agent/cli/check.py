@@ -1,0 +1,164 @@
+"""Validate files of any of the four kinds, and print what is wrong where. Errors go to standard error and make the code 1."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import click
+
+from agent.config import Config, Flags, load_config
+from agent.errors import InvalidInput, SchemaError
+from agent.notify import load_routing
+from agent.rules import lint, load_rules
+
+_KINDS: Final = (
+    ("rules", ("groups",)),
+    ("routes", ("route", "receivers", "inhibit_rules", "templates")),
+    ("configuration", ("scrape_configs", "rule_files", "global", "storage", "web", "system", "notify", "slo_files")),
+    ("escalation", ("people", "teams", "channels", "settings")),
+)
+DEFAULT_SCRAPE_MS: Final = 15_000
+_TOP_LEVEL: Final = re.compile(r"^([A-Za-z_]+)\s*:", re.MULTILINE)
+
+
+@dataclass
+class Report:
+    """What was found; `checked` counts files."""
+
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+
+    def guarded(self, what: str, problems: Iterator[str]) -> None:
+        """Take the warnings that a check yields, and the errors that it raises."""
+        self.checked.append(what)
+        try:
+            self.warnings.extend(problems)
+        except SchemaError as error:
+            self.errors.extend(error.problems)
+        except InvalidInput as error:
+            self.errors.append(str(error))
+
+
+def check_files(files: Sequence[Path]) -> int:
+    """Check `files`, or ./burnline.yml and all it names; print; return 0 or 1."""
+    report = Report()
+    if files:
+        _check_each(list(_expanded(files)), report)
+    elif Path("burnline.yml").is_file():
+        report.guarded("burnline.yml", _configuration(Path("burnline.yml")))
+    else:
+        report.errors.append("nothing to check: name files, or run it where a burnline.yml is")
+    for warning in _once(report.warnings):
+        click.echo(f"warning: {warning}")
+    for error in _once(report.errors):
+        click.echo(error, err=True)
+    if not report.errors:
+        warned = f", {len(set(report.warnings))} warnings" if report.warnings else ""
+        click.echo(f"{', '.join(report.checked)}: good{warned}")
+    return 1 if report.errors else 0
+
+
+def _check_each(paths: list[Path], report: Report) -> None:
+    by_kind: dict[str, list[Path]] = {kind: [] for kind, _ in _KINDS}
+    for path in paths:
+        try:
+            by_kind[kind_of(path)].append(path)
+        except InvalidInput as error:
+            report.errors.append(str(error))
+    for path in by_kind["configuration"]:
+        report.guarded(str(path), _configuration(path))
+    if by_kind["rules"]:
+        report.guarded(", ".join(map(str, by_kind["rules"])), _rules([str(each) for each in by_kind["rules"]]))
+    for path in by_kind["routes"]:
+        escalation = next(iter(by_kind["escalation"]), None) or _beside(path, "escalation.yml")
+        report.guarded(str(path), _routes(path, escalation))
+    if by_kind["escalation"] and not by_kind["routes"]:
+        for path in by_kind["escalation"]:
+            routes = _beside(path, "alertmanager.yml")
+            if routes is None:
+                report.errors.append(f"{path}: no alertmanager.yml is beside it; name both files")
+            else:
+                report.guarded(str(path), _routes(routes, path))
+
+
+def kind_of(path: Path) -> str:
+    """Say by its top-level keys what a file is; raise InvalidInput where it cannot be read or is none of the four kinds."""
+    try:
+        keys = set(_TOP_LEVEL.findall(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot read it: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path}: it is not UTF-8 text") from error
+    for kind, names in _KINDS:
+        if keys & set(names) and not (kind == "routes" and keys & {"people", "teams", "channels", "settings"}):
+            return kind
+    by_name = {"burnline.yml": "configuration", "alertmanager.yml": "routes", "escalation.yml": "escalation"}
+    if path.name in by_name or "tests" in path.parts:
+        return by_name.get(path.name, "rules")
+    found = f"it has {', '.join(sorted(keys))}" if keys else "it has no keys"
+    message = (
+        f"{path}:1:1: neither a configuration, rules, routes nor escalation: {found}; a rule file begins with groups:"
+    )
+    raise InvalidInput(message)
+
+
+def _configuration(path: Path) -> Iterator[str]:
+    config = load_config(Flags(config_file=path), os.environ, Path.cwd())
+    problems: list[str] = []
+    for check in (_config_rules(config), _config_routes(config)):
+        try:
+            yield from check
+        except SchemaError as error:
+            problems += error.problems
+    if config.file.slo_files:
+        yield f"{path}: slo_files are read by a later version; nothing evaluates them yet"
+    if problems:
+        raise SchemaError(problems)
+
+
+def _config_rules(config: Config) -> Iterator[str]:
+    if config.rule_globs:
+        yield from _rules(config.rule_globs, config)
+
+
+def _config_routes(config: Config) -> Iterator[str]:
+    if config.routing_file is not None:
+        strict = config.file.notify.alertmanager_compat == "strict" or None
+        yield from _routes(config.routing_file, config.escalation_file, strict=strict)
+
+
+def _rules(patterns: Iterable[str], config: Config | None = None) -> Iterator[str]:
+    rules = load_rules(patterns, Path.cwd())
+    scrape_ms = config.file.global_.scrape_interval if config else DEFAULT_SCRAPE_MS
+    for finding in lint(rules, scrape_interval_ms=scrape_ms):
+        yield str(finding)
+
+
+def _routes(path: Path, escalation: Path | None, *, strict: bool | None = None) -> Iterator[str]:
+    routing = load_routing(path, escalation, os.environ, strict=strict)
+    yield from (str(each) for each in routing.warnings)
+    if routing.unreachable:
+        raise SchemaError([str(each) for each in routing.unreachable])
+
+
+def _beside(path: Path, name: str) -> Path | None:
+    found = path.parent / name
+    return found if found.is_file() else None
+
+
+def _expanded(files: Iterable[Path]) -> Iterator[Path]:
+    for path in files:
+        if path.is_dir():
+            yield from sorted([*path.glob("*.yml"), *path.glob("*.yaml")])
+        else:
+            yield path
+
+
+def _once(lines: Iterable[str]) -> Iterator[str]:
+    return iter(dict.fromkeys(lines))
