@@ -61,7 +61,7 @@ class LocalScraper:
         self._telemetry, self._landed, self._clock = telemetry, landed, clock
         self._naming = SeriesNaming(labels, ScrapeJob(job_name=labels.get("job") or "local"))
         self._writer = RowWriter([self._naming.report(name) for name in REPORTS])
-        self._known: dict[Labels, int | None] = {}
+        self._known: dict[Labels, int] = {}
         self._generation = 0
         self._busy = asyncio.Lock()
         self._retired = False
@@ -133,9 +133,9 @@ class LocalScraper:
         found: dict[int, float] = {}
         dropped: Counter[str] = Counter()
         for labels, value in samples:
-            if labels not in self._known:
-                self._known[labels] = self._column(labels)
-            column = self._known[labels]
+            column = self._known.get(labels)
+            if column is None:
+                column = self._column(labels)
             if column is None:
                 dropped["label_too_long"] += 1
             elif column in found:
@@ -151,7 +151,8 @@ class LocalScraper:
             return None
         name = labels.name
         self.metadata.setdefault(name, Metadata("counter" if name.endswith("_total") else "gauge"))
-        return self._writer.columns.column(series)
+        self._known[labels] = column = self._writer.columns.column(series)
+        return column
 
     def _hand_over(
         self, outcome: ScrapeOutcome, cells: NDArray[np.intp], values: NDArray[np.float64], dropped: Counter[str]

@@ -62,7 +62,8 @@ class Enforced:
 
 
 class Store:
-    """Samples in memory. `on_drop(reason, samples)` hears of every sample that is refused or dropped early.
+    """Samples in memory. `on_drop(reason, samples)` hears of every sample that is refused or dropped early;
+    it is called under the store's lock, so it counts and returns, and never calls the store.
 
     Reasons: duplicate_timestamp, out_of_order, too_old, too_far_ahead (refused), memory (dropped early, the oldest first),
     memory_limit (refused because nothing older was left to drop).

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+import subprocess
+import sys
 import zlib
 
 import pytest
@@ -31,6 +33,15 @@ def test_the_door_is_exact():
     assert all(hasattr(agent.collect, name) for name in agent.collect.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = agent.collect.Nothing
+
+
+def test_reading_a_configuration_loads_no_engine():
+    """The dataclasses cost neither aiohttp nor numpy nor psutil: `burnline check` stays quick."""
+    code = (
+        "import sys, agent.collect as c; c.ScrapeJob, c.relabel, c.targets_of, c.parse_exposition; print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"aiohttp", "numpy", "psutil"} & set(loaded)
 
 
 async def test_a_scrape_is_one_row(serve, bench, text):
@@ -370,6 +381,21 @@ async def test_slots_lie_evenly_and_late_ones_are_skipped(took, slots, missed):
     with pytest.raises(asyncio.CancelledError):
         await run_in_slots(verb, 10_000, 2000, skipped.append, now=clock.now, sleep=clock.sleep)
     assert (called, skipped) == (slots, missed)
+
+
+async def test_run_scrapes_in_the_targets_slots_until_cancelled(serve, bench, text):
+    """The loop is thin: rows come at the slots of the target's offset, an interval apart."""
+    target, clock = bench(await serve(text("a 1\n"))), HandMovedClock(1000.0)
+
+    async def sleep(seconds: float) -> None:
+        if len(target.rows) == 3:
+            raise asyncio.CancelledError
+        await clock.sleep(seconds)
+
+    with pytest.raises(asyncio.CancelledError):
+        await target.scraper.run(now=clock.now, sleep=sleep)
+    first = next_slot(1_000_000, 15_000, target.scraper.target.offset_ms())
+    assert [row.timestamp_ms for row in target.rows] == [first, first + 15_000, first + 30_000]
 
 
 def test_targets_are_spread_over_the_interval_and_stay_where_they_are():
