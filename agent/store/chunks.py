@@ -1,8 +1,8 @@
 """Runs of rows of one table: a hot one that grows, and sealed ones that no longer change. Row-major float64, no I/O.
 
 What a reader needs of a run is the Protocol `Chunk`; a compressed block on disk is one more class that has it. Row-major
-was measured against column-major: a page's series of one name are neighbours, so a selection is a slice of every row, and
-filling a (rows × series) result from rows is a plain copy, while from columns it is a transposition.
+was measured against column-major for filling a (rows × series) result of 14 million cells: three to four times as fast for
+neighbouring columns (a page's series of one name are neighbours), a third as fast for columns scattered over the page.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model.samples import ABSENT_BITS, STALE_BITS
+from agent.model import ABSENT_BITS, STALE_BITS
 
 SEAL_CELLS: Final = 2**17
 SEAL_ROWS: Final = (60, 1024)

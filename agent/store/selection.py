@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model import Block, Labels, is_absent, is_missing, is_stale
-from agent.model.samples import ABSENT_BITS
+from agent.model import ABSENT_BITS, Block, Labels, is_absent, is_missing, is_stale
 from agent.store.chunks import Chunk
 from agent.store.index import Entry, Placement
 from agent.store.table import Table
