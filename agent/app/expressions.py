@@ -7,8 +7,7 @@ from typing import Final
 
 from agent.errors import ParseError
 from agent.model import Matcher
-from agent.query import parse
-from agent.query.ast import BinaryExpr, ParenExpr, ValueType, VectorSelector
+from agent.query import ast, parse
 
 _COMPARISONS: Final = frozenset({"==", "!=", "<", ">", "<=", ">="})
 
@@ -16,7 +15,7 @@ _COMPARISONS: Final = frozenset({"==", "!=", "<", ">", "<=", ">="})
 def selector_matchers(text: str) -> Sequence[Matcher]:
     """Return the matchers of a series selector; raise ParseError where the text is another kind of expression."""
     expression = parse(text)
-    if not isinstance(expression, VectorSelector):
+    if not isinstance(expression, ast.VectorSelector):
         message = f"expected a series selector, found an expression of type {expression.type}"
         raise ParseError(message)
     return expression.matchers
@@ -25,8 +24,8 @@ def selector_matchers(text: str) -> Sequence[Matcher]:
 def condition_of(expression: str) -> str:
     """Return the comparison with a number at an expression's end, such as `> 0.05`; "" where there is none."""
     node = parse(expression)
-    while isinstance(node, ParenExpr):
+    while isinstance(node, ast.ParenExpr):
         node = node.expr
-    if isinstance(node, BinaryExpr) and node.op in _COMPARISONS and node.rhs.type is ValueType.SCALAR:
+    if isinstance(node, ast.BinaryExpr) and node.op in _COMPARISONS and node.rhs.type is ast.ValueType.SCALAR:
         return f"{node.op} {node.rhs}"
     return ""

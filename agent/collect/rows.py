@@ -11,8 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model import Columns, Labels, Row, Sample
-from agent.model.samples import STALE_BITS, absent_row
+from agent.model import STALE_BITS, Columns, Labels, Row, Sample, absent_row
 
 GENERATION_WIDTH: Final = 256
 GENERATION_ROWS: Final = 10

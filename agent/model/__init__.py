@@ -17,7 +17,9 @@ from agent.model.values import format_float, format_rfc3339, parse_float
 
 if TYPE_CHECKING:
     from agent.model.samples import (
+        ABSENT_BITS,
         ABSENT_NAN,
+        STALE_BITS,
         STALE_NAN,
         Block,
         Columns,
@@ -30,10 +32,12 @@ if TYPE_CHECKING:
     )
 
 _FROM_SAMPLES = {
+    "ABSENT_BITS",
     "ABSENT_NAN",
     "Block",
     "Columns",
     "Row",
+    "STALE_BITS",
     "STALE_NAN",
     "Sample",
     "absent_row",
@@ -43,8 +47,10 @@ _FROM_SAMPLES = {
 }
 
 __all__ = [
+    "ABSENT_BITS",
     "ABSENT_NAN",
     "METRIC_NAME",
+    "STALE_BITS",
     "STALE_NAN",
     "Alert",
     "Block",

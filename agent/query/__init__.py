@@ -9,7 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from agent.query import ast
 from agent.query.ast import Expr
+from agent.query.functions import SIGNATURES
 from agent.query.lexer import Kind, Token, tokens
 from agent.query.parser import parse
 
@@ -33,6 +35,7 @@ _PAGES = {
 }
 
 __all__ = [
+    "SIGNATURES",
     "Engine",
     "Expr",
     "Kind",
@@ -46,6 +49,7 @@ __all__ = [
     "String",
     "Token",
     "Vector",
+    "ast",
     "parse",
     "tokens",
 ]

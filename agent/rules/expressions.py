@@ -10,9 +10,7 @@ import re
 from collections.abc import Iterator
 
 from agent.errors import ParseError
-from agent.query import Expr, parse
-from agent.query.ast import COMPARISONS, BinaryExpr, Call, MatrixSelector, ValueType, unwrapped, walk
-from agent.query.functions import SIGNATURES
+from agent.query import SIGNATURES, Expr, ast, parse
 from agent.schema import Text, WrongText, suggest
 
 _UNKNOWN_FUNCTION = re.compile(r'unknown function with name "(\w+)"$')
@@ -37,7 +35,7 @@ def checked(expression: str) -> Text:
     except ParseError as error:
         place = expression.locate(error.line, error.column)
         raise WrongText(place, f"could not parse expression: {error.message}{_suggestion(error.message)}") from error
-    if node.type not in (ValueType.VECTOR, ValueType.SCALAR):
+    if node.type not in (ast.ValueType.VECTOR, ast.ValueType.SCALAR):
         raise WrongText(
             expression.locate(node.pos.line, node.pos.column),
             f"a rule needs an instant vector or a scalar, and this is a {node.type}; put a function around it",
@@ -55,20 +53,20 @@ def recovery_of(expression: str) -> str:
 
     It is asked once an alert is over, to tell the value that it recovered to.
     """
-    node = unwrapped(parsed(expression))
-    if not isinstance(node, BinaryExpr) or node.op not in COMPARISONS or node.return_bool:
+    node = ast.unwrapped(parsed(expression))
+    if not isinstance(node, ast.BinaryExpr) or node.op not in ast.COMPARISONS or node.return_bool:
         return ""
     sides = (node.lhs, node.rhs)
-    vectors = [side for side in sides if side.type is ValueType.VECTOR]
-    scalars = [side for side in sides if side.type is ValueType.SCALAR]
+    vectors = [side for side in sides if side.type is ast.ValueType.VECTOR]
+    scalars = [side for side in sides if side.type is ast.ValueType.SCALAR]
     return str(vectors[0]) if len(vectors) == 1 and len(scalars) == 1 else ""
 
 
 def rate_ranges(expression: str) -> Iterator[tuple[str, int, int, int]]:
     """Give (function, range in ms, line, column) of each rate, irate and increase over a plain range selector."""
-    for node in walk(parsed(expression)):
-        if not isinstance(node, Call) or node.name not in _RATES:
+    for node in ast.walk(parsed(expression)):
+        if not isinstance(node, ast.Call) or node.name not in _RATES:
             continue
-        argument = unwrapped(node.args[0])
-        if isinstance(argument, MatrixSelector) and isinstance(argument.range, int):
+        argument = ast.unwrapped(node.args[0])
+        if isinstance(argument, ast.MatrixSelector) and isinstance(argument.range, int):
             yield node.name, argument.range, argument.pos.line, argument.pos.column

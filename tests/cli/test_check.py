@@ -37,7 +37,7 @@ def test_the_shipped_files_are_good(root, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        ("r.yml", RULES.replace("expr", "exp"), ':5:5: unknown key "exp"'),
+        ("r.yml", RULES.replace("expr", "exp"), ':5:5: group "a", rule "A": unknown key "exp"; did you mean "expr"?'),
         ("r.yml", RULES.replace("up == 0", "rate(up[5m)"), ":5:"),
         ("r.yml", RULES.replace("up == 0", "raet(up[5m])"), 'did you mean "rate"?'),
         ("r.yml", RULES + RULES.removeprefix("groups:\n"), '"a"'),

@@ -46,8 +46,9 @@ class Stable:
 def test_the_door_is_exact():
     """Every name of the door exists, and no other is offered."""
     assert agent.query.__all__ == [
+        "SIGNATURES",
         "Engine", "Expr", "Kind", "Matrix", "MemoryQueryable", "Queryable", "Ragged", "Result", "Scalar", "Series", "String",
-        "Token", "Vector", "parse", "tokens",
+        "Token", "Vector", "ast", "parse", "tokens",
     ]  # fmt: skip
     assert all(getattr(agent.query, name) is not None for name in agent.query.__all__)
     with pytest.raises(AttributeError):
