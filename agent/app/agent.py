@@ -37,6 +37,13 @@ from agent.web import AlertView, create_app
 
 _HOUSEKEEPING_MS = 5_000
 _HISTORY_MS = 30 * 86_400_000
+_FIXED = {
+    "host": "web.listen_address",
+    "port": "web.listen_address",
+    "external_url": "web.external_url",
+    "storage_path": "storage.path",
+}
+"""What a reload leaves as it is, by the name of its setting."""
 _log = structlog.get_logger()
 
 
@@ -52,7 +59,8 @@ class Agent:
         clock: Clock = wall_clock,
         telemetry: Telemetry | None = None,
     ) -> None:
-        self.config, self.clock = config, clock
+        self.config = self._at_start = config
+        self.clock = clock
         self.environment = os.environ if environment is None else environment
         self.telemetry = telemetry or Telemetry()
         self.telemetry.build_info.labels(VERSION).set(1)
@@ -71,16 +79,21 @@ class Agent:
 
     async def start(self) -> None:
         """Start everything; raise BurnlineError, with nothing left running, where a part cannot be started."""
-        try:
-            await self._start(build(self.config, self.environment))
-        except BaseException:
-            await self.stop()
-            raise
+        async with self._reloading:
+            try:
+                await self._start()
+            except BaseException:
+                await self.stop()
+                raise
 
-    async def _start(self, built: Built) -> None:
+    async def _start(self) -> None:
         """Start part by part; each one's end is registered right after its beginning, and `stop` runs them backwards."""
-        now_ms, config, ends = self.clock(), self.config, self._running
-        self.built = built
+        now_ms, ends = self.clock(), self._running
+        self.server = Server()
+        ends.callback(self.server.close)
+        self._listens_on(await self.server.listen(self.config.host, self.config.port))
+        config = self.config
+        self.built = built = await asyncio.to_thread(build, config, self.environment)
         self.journal = Journal.open(config.storage_path / "burnline.db")
         ends.push_async_callback(asyncio.to_thread, self.journal.close)
         self.store = Store(
@@ -92,10 +105,8 @@ class Agent:
         ends.callback(self.questions.close)
         self._start_dispatcher(built, now_ms)
         self._start_rules(built, now_ms)
-        self.server = Server(create_app(Handles(self), telemetry=self.telemetry, external_url=config.external_url))
-        port = await self.server.start(config.host, config.port)
         ends.push_async_callback(self.server.stop)
-        self._listens_on(port)
+        await self.server.serve(create_app(Handles(self), telemetry=self.telemetry, external_url=config.external_url))
         session = await ends.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         self.collection = Collection(sink=self._keep, telemetry=self.telemetry, session=session)
         self.collection.apply(self.collection.plan(self.config), now_ms)
@@ -159,6 +170,8 @@ class Agent:
             self.reload_error = ""
             now_ms = self.clock()
             self.config, self.built = config, built
+            self.store.retention_ms = config.file.storage.retention
+            self.store.max_memory_bytes = config.file.storage.max_memory
             self.collection.apply(wanted, now_ms)
             await self.evaluation.in_thread(
                 lambda: self.evaluator.reload(built.rules, now_ms, settings=built.settings),
@@ -199,26 +212,20 @@ class Agent:
         else:
             flags = self._flags
         config = load_config(flags, self.environment, self.config.root)
-        if (config.host, config.port) != (self.config.host, self.config.port) or (
-            config.storage_path != self.config.storage_path
-        ):
-            _log.warning("web.listen_address and storage.path change with a restart only", source=config.source)
-        return dataclasses.replace(
-            config,
-            host=self.config.host,
-            port=self.config.port,
-            storage_path=self.config.storage_path,
-            external_url=self.config.external_url if not config.file.web.external_url else config.external_url,
-        )
+        changed = {label for name, label in _FIXED.items() if getattr(config, name) != getattr(self._at_start, name)}
+        if changed:
+            _log.warning("these change with a restart only", settings=sorted(changed), source=config.source)
+        return dataclasses.replace(config, **{name: getattr(self.config, name) for name in _FIXED})
 
     def _source(self) -> Path:
         return Path(self.config.source)
 
     def _listens_on(self, port: int) -> None:
         """Take note of the port where 0 was asked for, so that links lead somewhere."""
-        if port != self.config.port:
-            url = self.config.external_url.removesuffix(f":{self.config.port}") + f":{port}"
-            self.config = dataclasses.replace(self.config, port=port, external_url=url)
+        url = self.config.external_url
+        if url.endswith(":0"):
+            url = f"{url.removesuffix('0')}{port}"
+        self.config = dataclasses.replace(self.config, port=port, external_url=url)
 
     def _keep(self, row: Row) -> None:
         self.store.append(row)

@@ -178,7 +178,9 @@ class Handles:
             if each.acknowledged
             for fingerprint in each.acknowledged.fingerprints
         }
-        held = {each.alert.fingerprint: views.why_held(each) for each in seen.alerts()}
+        alerts = seen.alerts()
+        names = {each.alert.fingerprint: each.alert.name for each in alerts}
+        held = {each.alert.fingerprint: views.why_held(each, names) for each in alerts}
 
         def told(labels: Labels) -> tuple[web.Acknowledgement | None, str]:
             fingerprint = agent.as_sent(labels).fingerprint()

@@ -33,8 +33,8 @@ async def _serve(agent: Agent) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await agent.start()
     loop.add_signal_handler(signal.SIGHUP, reload)
+    await agent.start()
     await stop.wait()
     _log.info("stopping: what is due is sent, the rest stays in the journal")
     await agent.stop()

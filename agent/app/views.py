@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -82,10 +82,10 @@ def _rule_view(rule: rules.RuleStatus, told: Told) -> web.RuleView:
     )
 
 
-def why_held(alert: notify.AlertView) -> str:
-    """Say in words what holds an alert's messages back, "" where nothing does."""
+def why_held(alert: notify.AlertView, names: Mapping[str, str]) -> str:
+    """Say in words what holds an alert's messages back, "" where nothing does; `names` are the alerts', by fingerprint."""
     parts = [
-        (f"held back by {alert.inhibited_by[0]}" if alert.inhibited_by else ""),
+        (f"held back by {names.get(alert.inhibited_by[0], alert.inhibited_by[0])}" if alert.inhibited_by else ""),
         (f"silenced by {', '.join(alert.silenced_by)}" if alert.silenced_by else ""),
         (f"muted by the time interval {', '.join(alert.muted_by)}" if alert.muted_by else ""),
     ]

@@ -40,6 +40,8 @@ _QUESTIONS: Final = {
     " + sum(rate(rag_cache_misses_total[20s])))",
 }
 _HISTORY: Final = 60
+_MARKUP: Final = re.compile(r":\w+: |[*~]|<!date[^>]*\|([^>]*)>")
+"""What Slack would draw and a terminal would not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,5 +216,5 @@ def _shown(alert: AlertView, now_ms: int) -> ShownAlert:
 
 
 def _line(arrival: Arrival) -> str:
-    text = " ".join((arrival.subject or arrival.text).split())
+    text = _MARKUP.sub("", " ".join((arrival.subject or arrival.text).split()))
     return f"{arrival.kind:<5} → {arrival.to:<24.24} {text}"

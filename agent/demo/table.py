@@ -65,7 +65,8 @@ def render(snapshot: Snapshot) -> RenderableType:
 def _places(places: Mapping[str, str]) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, url in places.items():
-        table.add_row(Text(name, style="dim"), Text(url, style="cyan underline" if "://" in url else "cyan"))
+        style = "cyan underline" if url.startswith("http") else "cyan"
+        table.add_row(Text(name, style="dim"), Text.assemble((url, style)))
     return table
 
 
