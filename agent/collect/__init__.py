@@ -6,8 +6,9 @@ Rows go to a sink callable (`Callable[[Row], None]`); this room knows neither th
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.collect.cgroup import CgroupCollector
@@ -31,29 +32,6 @@ if TYPE_CHECKING:
     from agent.collect.target import DroppedTarget, Target, targets_of
     from agent.collect.textfile import TextfileCollector
 
-_HOMES = {
-    "cgroup": ("CgroupCollector",),
-    "exposition": ("Exposition", "Metadata", "parse_exposition"),
-    "inprocess": ("RegistryCollector",),
-    "local": ("Collector", "LocalScraper"),
-    "process": ("ProcessCollector",),
-    "relabeling": ("relabel",),
-    "scraper": ("Health", "ScrapeOutcome", "Scraper", "Sink", "TargetStatus"),
-    "spec": (
-        "Authorization",
-        "BasicAuth",
-        "RelabelAction",
-        "RelabelConfig",
-        "ScrapeJob",
-        "StaticConfig",
-        "TLSConfig",
-        "job_defaults",
-    ),
-    "system": ("SystemCollector",),
-    "target": ("DroppedTarget", "Target", "targets_of"),
-    "textfile": ("TextfileCollector",),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Authorization",
@@ -85,12 +63,45 @@ __all__ = [
     "targets_of",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    value = getattr(import_module(f"agent.collect.{home}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy(
+    __name__,
+    {
+        "cgroup": ("CgroupCollector",),
+        "exposition": (
+            "Exposition",
+            "Metadata",
+            "parse_exposition",
+        ),
+        "inprocess": ("RegistryCollector",),
+        "local": (
+            "Collector",
+            "LocalScraper",
+        ),
+        "process": ("ProcessCollector",),
+        "relabeling": ("relabel",),
+        "scraper": (
+            "Health",
+            "ScrapeOutcome",
+            "Scraper",
+            "Sink",
+            "TargetStatus",
+        ),
+        "spec": (
+            "Authorization",
+            "BasicAuth",
+            "RelabelAction",
+            "RelabelConfig",
+            "ScrapeJob",
+            "StaticConfig",
+            "TLSConfig",
+            "job_defaults",
+        ),
+        "system": ("SystemCollector",),
+        "target": (
+            "DroppedTarget",
+            "Target",
+            "targets_of",
+        ),
+        "textfile": ("TextfileCollector",),
+    },
+)

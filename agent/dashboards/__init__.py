@@ -6,18 +6,22 @@ asked. The panel library is loaded only when something is built.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.dashboards.building import build, check, write
 
 __all__ = ["build", "check", "write"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from agent.dashboards import building
-
-        return getattr(building, name)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+__getattr__ = lazy(
+    __name__,
+    {
+        "building": (
+            "build",
+            "check",
+            "write",
+        ),
+    },
+)

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from agent.doors import lazy
 from agent.model.alerts import Alert
 from agent.model.durations import format_duration, parse_duration
 from agent.model.labels import METRIC_NAME, Labels, is_legacy_label_name, is_legacy_metric_name, quote
@@ -31,20 +31,6 @@ if TYPE_CHECKING:
         is_stale,
     )
 
-_FROM_SAMPLES = {
-    "ABSENT_BITS",
-    "ABSENT_NAN",
-    "Block",
-    "Columns",
-    "Row",
-    "STALE_BITS",
-    "STALE_NAN",
-    "Sample",
-    "absent_row",
-    "is_absent",
-    "is_missing",
-    "is_stale",
-}
 
 __all__ = [
     "ABSENT_BITS",
@@ -77,9 +63,22 @@ __all__ = [
     "quote",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _FROM_SAMPLES:
-        return getattr(import_module("agent.model.samples"), name)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+__getattr__ = lazy(
+    __name__,
+    {
+        "samples": (
+            "ABSENT_BITS",
+            "ABSENT_NAN",
+            "STALE_BITS",
+            "STALE_NAN",
+            "Block",
+            "Columns",
+            "Row",
+            "Sample",
+            "absent_row",
+            "is_absent",
+            "is_missing",
+            "is_stale",
+        ),
+    },
+)

@@ -7,8 +7,9 @@ knows no rules and no queries.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.notify.decisions import Decision, Verdict
@@ -26,23 +27,6 @@ if TYPE_CHECKING:
     from agent.notify.triage import Triage
     from agent.notify.views import Acknowledged, AlertView, GroupView, IncidentView, StepView, View
 
-_HOMES = {
-    "decisions": ("Decision", "Verdict"),
-    "dispatcher": ("Dispatcher",),
-    "factory": ("receivers_for",),
-    "fake": ("FakeReceiver",),
-    "loading": ("load_routing", "log_only"),
-    "matching": ("parse_matchers",),
-    "notification": ("Channel", "Notification", "Receipt", "Receiver", "Target"),
-    "outbox": ("Outbox", "Row", "RowState"),
-    "reasons": ("Reason", "Suppression"),
-    "routing": ("Route", "Routing", "Warning"),
-    "sender": ("Sender",),
-    "silences": ("Silence", "SilenceState", "Silences"),
-    "triage": ("Triage",),
-    "views": ("Acknowledged", "AlertView", "GroupView", "IncidentView", "StepView", "View"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Acknowledged",
@@ -79,10 +63,56 @@ __all__ = [
     "receivers_for",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    return getattr(import_module(f"agent.notify.{home}"), name)
+__getattr__ = lazy(
+    __name__,
+    {
+        "decisions": (
+            "Decision",
+            "Verdict",
+        ),
+        "dispatcher": ("Dispatcher",),
+        "factory": ("receivers_for",),
+        "fake": ("FakeReceiver",),
+        "loading": (
+            "load_routing",
+            "log_only",
+        ),
+        "matching": ("parse_matchers",),
+        "notification": (
+            "Channel",
+            "Notification",
+            "Receipt",
+            "Receiver",
+            "Target",
+        ),
+        "outbox": (
+            "Outbox",
+            "Row",
+            "RowState",
+        ),
+        "reasons": (
+            "Reason",
+            "Suppression",
+        ),
+        "routing": (
+            "Route",
+            "Routing",
+            "Warning",
+        ),
+        "sender": ("Sender",),
+        "silences": (
+            "Silence",
+            "Silences",
+            "SilenceState",
+        ),
+        "triage": ("Triage",),
+        "views": (
+            "Acknowledged",
+            "AlertView",
+            "GroupView",
+            "IncidentView",
+            "StepView",
+            "View",
+        ),
+    },
+)

@@ -6,9 +6,9 @@ all steps together. Parsing needs no numpy: the engine's names load on first use
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from agent.doors import lazy
 from agent.query import ast
 from agent.query.ast import Expr
 from agent.query.functions import SIGNATURES
@@ -21,18 +21,6 @@ if TYPE_CHECKING:
     from agent.query.queryable import Queryable
     from agent.query.values import Matrix, Ragged, Result, Scalar, Series, String, Vector
 
-_PAGES = {
-    "Engine": "engine",
-    "Matrix": "values",
-    "MemoryQueryable": "memory",
-    "Queryable": "queryable",
-    "Ragged": "values",
-    "Result": "values",
-    "Scalar": "values",
-    "Series": "values",
-    "String": "values",
-    "Vector": "values",
-}
 
 __all__ = [
     "SIGNATURES",
@@ -54,9 +42,20 @@ __all__ = [
     "tokens",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PAGES:
-        return getattr(import_module(f"agent.query.{_PAGES[name]}"), name)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+__getattr__ = lazy(
+    __name__,
+    {
+        "engine": ("Engine",),
+        "memory": ("MemoryQueryable",),
+        "queryable": ("Queryable",),
+        "values": (
+            "Matrix",
+            "Ragged",
+            "Result",
+            "Scalar",
+            "Series",
+            "String",
+            "Vector",
+        ),
+    },
+)

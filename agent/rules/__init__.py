@@ -6,9 +6,9 @@ runs groups over callables (query, sink, notify, journal). It knows no store, no
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from agent.doors import lazy
 from agent.rules.lints import Finding, lint
 from agent.rules.loading import load_rules, read_rules
 from agent.rules.spec import Group, GroupKey, Rule, RuleSet
@@ -22,22 +22,6 @@ if TYPE_CHECKING:
     from agent.rules.sending import RESOLVED_REASON
     from agent.rules.status import GroupStatus, Health, RuleStatus
 
-_PAGES = {
-    "ALERT_KIND": "records",
-    "Evaluated": "evaluator",
-    "Evaluator": "evaluator",
-    "GROUP_KIND": "records",
-    "GroupStatus": "status",
-    "Health": "status",
-    "RESOLVED_REASON": "sending",
-    "RuleStatus": "status",
-    "Settings": "running",
-    "TRANSITION_KIND": "records",
-    "next_slot": "schedule",
-    "offset_of": "schedule",
-    "slot_at": "schedule",
-    "slots": "schedule",
-}
 
 __all__ = [
     "ALERT_KIND",
@@ -70,9 +54,30 @@ __all__ = [
     "step",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PAGES:
-        return getattr(import_module(f"agent.rules.{_PAGES[name]}"), name)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+__getattr__ = lazy(
+    __name__,
+    {
+        "evaluator": (
+            "Evaluated",
+            "Evaluator",
+        ),
+        "records": (
+            "ALERT_KIND",
+            "GROUP_KIND",
+            "TRANSITION_KIND",
+        ),
+        "running": ("Settings",),
+        "schedule": (
+            "next_slot",
+            "offset_of",
+            "slot_at",
+            "slots",
+        ),
+        "sending": ("RESOLVED_REASON",),
+        "status": (
+            "GroupStatus",
+            "Health",
+            "RuleStatus",
+        ),
+    },
+)

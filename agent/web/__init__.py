@@ -6,8 +6,9 @@ plain values, for tests of anything that talks to the API.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.web.application import create_app
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
         Vector,
     )
 
-_ELSEWHERE = {"create_app": "application", "FakeHandles": "fake", "Handles": "handles"}
 
 __all__ = [
     "Acknowledgement",
@@ -72,9 +72,37 @@ __all__ = [
     "create_app",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(import_module(f"agent.web.{_ELSEWHERE.get(name, 'views')}"), name)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+__getattr__ = lazy(
+    __name__,
+    {
+        "application": ("create_app",),
+        "fake": ("FakeHandles",),
+        "handles": ("Handles",),
+        "views": (
+            "Acknowledgement",
+            "AlertDetail",
+            "AlertState",
+            "AlertView",
+            "BuildInfo",
+            "ChannelView",
+            "Delivery",
+            "Matrix",
+            "MetricMetadata",
+            "NextStep",
+            "Overview",
+            "QueryAnswer",
+            "QueryOptions",
+            "RuleGroupView",
+            "RuleHealth",
+            "RuleView",
+            "Scalar",
+            "Series",
+            "StorageView",
+            "TargetHealth",
+            "TargetView",
+            "Text",
+            "Transition",
+            "Vector",
+        ),
+    },
+)

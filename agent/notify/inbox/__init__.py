@@ -5,8 +5,9 @@ It listens on loopback unless told otherwise, keeps a bounded number of messages
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.notify.inbox.arrivals import Arrival
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Arrival", "Fault", "FaultKind", "Inbox"]
 
-_HOMES = {"Arrival": "arrivals", "Fault": "faults", "FaultKind": "faults", "Inbox": "inbox"}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+__getattr__ = lazy(
+    __name__,
+    {
+        "arrivals": ("Arrival",),
+        "faults": (
+            "Fault",
+            "FaultKind",
+        ),
+        "inbox": ("Inbox",),
+    },
+)

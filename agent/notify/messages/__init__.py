@@ -5,8 +5,9 @@ Nothing here sends. Labels and annotations are strangers' text and are bounded a
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.notify.messages.content import AlertText, Content
@@ -26,21 +27,23 @@ __all__ = [
     "shipped_templates",
 ]
 
-_HOMES = {
-    "AlertText": "content",
-    "Content": "content",
-    "EmailText": "renderer",
-    "Renderer": "renderer",
-    "SlackText": "renderer",
-    "sample_alert": "samples",
-    "sample_notification": "samples",
-    "sample_notifications": "samples",
-    "shipped_templates": "environment",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+__getattr__ = lazy(
+    __name__,
+    {
+        "content": (
+            "AlertText",
+            "Content",
+        ),
+        "environment": ("shipped_templates",),
+        "renderer": (
+            "EmailText",
+            "Renderer",
+            "SlackText",
+        ),
+        "samples": (
+            "sample_alert",
+            "sample_notification",
+            "sample_notifications",
+        ),
+    },
+)
