@@ -264,6 +264,8 @@ class Agent:
         self.telemetry.reload_at.set(at_ms / 1000)
         for warning in built.routing.warnings:
             _log.warning("accepted, and to be looked at", place=str(warning.place), what=warning.message)
+        if self.config.file.slo_files:
+            _log.warning("slo_files are read by a later version; nothing evaluates them", source=self.config.source)
         for channel, why in built.routing.disabled.items():
             _log.warning("channel disabled", channel=channel, why=why)
         _log.info(

@@ -17,6 +17,7 @@ from agent.notify import load_routing
 from agent.rules import lint, load_rules
 
 _KINDS: Final = (
+    ("rule unit tests", ("tests",)),
     ("rules", ("groups",)),
     ("routes", ("route", "receivers", "inhibit_rules", "templates")),
     ("configuration", ("scrape_configs", "rule_files", "global", "storage", "web", "system", "notify", "slo_files")),
@@ -71,6 +72,10 @@ def _check_each(paths: list[Path], report: Report) -> None:
             by_kind[kind_of(path)].append(path)
         except InvalidInput as error:
             report.errors.append(str(error))
+    for path in by_kind["rule unit tests"]:
+        report.guarded(
+            str(path), iter([f"{path}: rule unit tests are run by `promtool test rules`; nothing is checked here"])
+        )
     for path in by_kind["configuration"]:
         report.guarded(str(path), _configuration(path))
     if by_kind["rules"]:
@@ -99,8 +104,8 @@ def kind_of(path: Path) -> str:
         if keys & set(names) and not (kind == "routes" and keys & {"people", "teams", "channels", "settings"}):
             return kind
     by_name = {"burnline.yml": "configuration", "alertmanager.yml": "routes", "escalation.yml": "escalation"}
-    if path.name in by_name or "tests" in path.parts:
-        return by_name.get(path.name, "rules")
+    if path.name in by_name:
+        return by_name[path.name]
     found = f"it has {', '.join(sorted(keys))}" if keys else "it has no keys"
     message = (
         f"{path}:1:1: neither a configuration, rules, routes nor escalation: {found}; a rule file begins with groups:"

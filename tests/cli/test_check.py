@@ -96,3 +96,10 @@ def test_warnings_are_said_and_do_not_fail(write):
     assert code == 0
     assert "warning: " in output
     assert "severity" in output
+
+
+def test_rule_unit_tests_are_named_for_what_they_are(root):
+    code, output = check(root / "rules" / "tests" / "rag.yml")
+
+    assert code == 0
+    assert "promtool test rules" in output
