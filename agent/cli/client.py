@@ -12,9 +12,15 @@ from agent.errors import BurnlineError
 
 
 def call(
-    url: str, path: str, form: Mapping[str, str] | None = None, *, method: str = "POST", timeout: float = 60
+    url: str,
+    path: str,
+    form: Mapping[str, str] | None = None,
+    *,
+    as_json: bool = False,
+    method: str = "POST",
+    timeout: float = 60,
 ) -> Any:
-    """Send a form to `url` + `path` and return the answer's JSON `data` (or the whole JSON where it has none).
+    """Send a form (or JSON) to `url` + `path` and return the answer's JSON `data` (or the whole JSON where it has none).
 
     Raises BurnlineError where the agent is not there, or with what the agent answered.
     """
@@ -24,14 +30,16 @@ def call(
         raise BurnlineError(message)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname, parts.port, timeout=timeout)
-    body = urlencode(form or {})
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    body = json.dumps(form) if as_json else urlencode(form or {})
+    kind_of_body = "application/json" if as_json else "application/x-www-form-urlencoded"
+    headers = {"Content-Type": kind_of_body, "Accept": "application/json"}
     try:
         connection.request(method, parts.path.rstrip("/") + path, body if method == "POST" else None, headers)
         answer = connection.getresponse()
         text = answer.read()
-    except OSError as error:
-        message = f"cannot reach the agent at {url}: {error.strerror or error}; is it running? (burnline run, --url)"
+    except (OSError, http.client.HTTPException) as error:
+        why = getattr(error, "strerror", "") or str(error) or type(error).__name__
+        message = f"cannot reach the agent at {url}: {why}; is it running? (burnline run, --url)"
         raise BurnlineError(message) from error
     finally:
         connection.close()

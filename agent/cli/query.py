@@ -64,6 +64,6 @@ def render(data: Mapping[str, Any]) -> Table | Text:
 
 def acknowledge(url: str, fingerprint: str, by: str, comment: str) -> None:
     """Acknowledge an alert and say what that stops."""
-    answer = call(url, f"/api/v1/alerts/{quote(fingerprint, safe='')}/ack", {"by": by, "comment": comment})
-    text = answer.get("message") if isinstance(answer, dict) else ""
-    Console().print(text or f"acknowledged by {by}; nobody else will be woken for it", style="green")
+    path = f"/api/v1/alerts/{quote(fingerprint, safe='')}/ack"
+    answer = call(url, path, {"by": by, "comment": comment}, as_json=True)
+    Console().print(f"acknowledged by {answer['by']}; nobody else will be woken for it", style="green", markup=False)
