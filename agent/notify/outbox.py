@@ -1,14 +1,15 @@
 """The outbox: every message is a row in the journal before it is sent and after. It decides what is sent next, not how.
 
-States: pending → sent, failed or superseded. A newer message of the same incident to the same target replaces one that
-never got out, and takes over what only that one said: an alert that ended. If the page itself never got out and all is
-over, the one message that is left says so (Reason.FIRED_AND_RESOLVED): whoever was meant to know still learns of it.
+States: pending → sent, failed or superseded. A newer message of the same incident to the same target (or of the group's
+next incident, where nothing of this one ever got out) replaces one that never got out, and takes over what only that one
+said: an alert that ended. If the page itself never got out and all is over, the one message that is left says so
+(Reason.FIRED_AND_RESOLVED): whoever was meant to know still learns of it.
 Messages of one group to one target leave in order, one at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -107,6 +108,8 @@ class Row:
         )
 
 
+Lane = tuple[str, str]
+"""A group's id and a target's key: what leaves in order, one at a time."""
 Redirect = Callable[[Row, Reason, int], None]
 
 
@@ -118,7 +121,7 @@ class Outbox:
         self._external_url = external_url
         self._rows: dict[str, Row] = {}
         self._pending: dict[str, Row] = {}
-        self._lanes: dict[str, dict[str, None]] = {}
+        self._lanes: dict[Lane, dict[str, None]] = {}
         self._threads: dict[str, dict[str, Any]] = {}
         self._beliefs: dict[str, dict[str, tuple[bool, int, str]]] = {}
         self._refused: dict[str, tuple[str, int]] = {}
@@ -151,7 +154,10 @@ class Outbox:
         due_ms = max(row.next_at_ms, row.at_ms)
         row = replace(row, order=self._order, next_at_ms=due_ms, deadline_ms=row.deadline_ms or due_ms + DEADLINE_MS)
         for older in self._unsent(row):
-            row = self._supersede(older, row)
+            if older.incident == row.incident or _thread(older) not in self._threads:
+                row = self._supersede(older, row)
+            elif not older.attempts and older.next_at_ms > row.next_at_ms:
+                self._keep(replace(older, next_at_ms=row.next_at_ms))
         self._believe(row)
         self._keep(row)
         self._note(row, "written", row.at_ms)
@@ -187,19 +193,18 @@ class Outbox:
 
     def due(self, at_ms: int) -> list[Row]:
         """Return what may be sent now: critical first, then as written; per group and target only the oldest."""
-        ready, seen = [], set()
-        for row in sorted(self._pending.values(), key=lambda each: each.order):
-            lane = (row.group_id, row.target.key)
-            if lane in seen:
-                continue
-            seen.add(lane)
-            if row.next_at_ms <= at_ms and row.id not in self.in_flight:
-                ready.append(row)
+        ready = [row for row in self._heads() if row.next_at_ms <= at_ms]
         return sorted(ready, key=lambda each: (each.priority, each.order))
 
     def next_due(self) -> int | None:
         """Return when something can be sent next, or None."""
-        return min((row.next_at_ms for row in self._pending.values() if row.id not in self.in_flight), default=None)
+        return min((row.next_at_ms for row in self._heads()), default=None)
+
+    def _heads(self) -> Iterator[Row]:
+        """Give the oldest row of each lane in which nothing is under way."""
+        for lane in self._lanes.values():
+            if self.in_flight.isdisjoint(lane):
+                yield self._pending[next(iter(lane))]
 
     def message(self, row: Row) -> Notification:
         """Return the row as a receiver gets it, with what earlier messages of the incident to this target left."""
@@ -227,7 +232,7 @@ class Outbox:
         """Record a failed attempt that is worth another; past the deadline it is given up."""
         row = self._pending[row_id]
         row = replace(row, attempts=row.attempts + 1, error=error, next_at_ms=next_at_ms)
-        newer = [each for each in self._unsent(row) if each.order > row.order]
+        newer = [each for each in self._unsent(row) if each.order > row.order and each.incident == row.incident]
         if newer:
             self._keep(self._supersede(row, newer[0]))
             return self.flush()
@@ -301,19 +306,19 @@ class Outbox:
                 del beliefs[fingerprint]
 
     def _unsent(self, row: Row) -> list[Row]:
-        lane = self._lanes.get(_thread(row), ())
+        lane = self._lanes.get(_lane(row), ())
         return [self._pending[each] for each in lane if each != row.id and each not in self.in_flight]
 
     def _wait(self, row: Row) -> None:
         self._pending[row.id] = row
-        self._lanes.setdefault(_thread(row), {})[row.id] = None
+        self._lanes.setdefault(_lane(row), {})[row.id] = None
 
     def _take(self, row_id: str) -> Row:
         row = self._pending.pop(row_id)
-        lane = self._lanes[_thread(row)]
+        lane = self._lanes[_lane(row)]
         del lane[row_id]
         if not lane:
-            del self._lanes[_thread(row)]
+            del self._lanes[_lane(row)]
         return row
 
     def _supersede(self, older: Row, newer: Row) -> Row:
@@ -361,6 +366,10 @@ class Outbox:
         }
         for alert in row.alerts[:MOST_SUBJECTS]:
             self._writes.append(Append(HISTORY, alert.fingerprint, at_ms, value))
+
+
+def _lane(row: Row) -> Lane:
+    return row.group_id, row.target.key
 
 
 def _thread(row: Row) -> str:
