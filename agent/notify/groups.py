@@ -62,7 +62,7 @@ class Group:
             "receiver": self.receiver,
             "key": self.key,
             "route": self.route.key if self.route else "",
-            "labels": dict(self.labels),
+            "labels": dict(self.labels.pairs),
             "interval_ms": self.interval_ms,
             "next_flush_ms": self.next_flush_ms,
             "early_ms": self.early_ms,

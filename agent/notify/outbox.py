@@ -384,7 +384,7 @@ def row_to_json(row: Row) -> dict[str, Any]:
         "state": str(row.state),
         "target": target_to_json(row.target),
         "alerts": [alert_to_json(alert) for alert in row.alerts],
-        "group_labels": dict(row.group_labels),
+        "group_labels": dict(row.group_labels.pairs),
         "options": dict(row.options),
     }
 
