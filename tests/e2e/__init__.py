@@ -1,0 +1,1 @@
+"""Whole processes in real time, each file with a stated budget."""

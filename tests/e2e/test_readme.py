@@ -1,0 +1,79 @@
+"""The README's shell blocks do what the text around them says. Budget: 30 s.
+
+`make demo` is run by test_demo without a terminal, `make test` is what runs this; every other block is run here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.peers.processes import free_port, get, running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90), pytest.mark.xdist_group("readme")]
+ROOT = Path(__file__).resolve().parents[2]
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+ELSEWHERE = {"make demo\n", "make test\n"}
+STAYS = "burnline run"
+"""What begins so runs until it is told to end."""
+SHAPE = re.compile(r"^```yaml\nscrape_configs:.*?^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder as a user's: the shipped rules and routes, and the README's own five lines as burnline.yml."""
+    for name in ("rules", "alertmanager"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    block = SHAPE.search((ROOT / "README.md").read_text())
+    assert block
+    (tmp_path / "burnline.yml").write_text(block[0].removeprefix("```yaml\n").removesuffix("```"))
+    return tmp_path
+
+
+@pytest.fixture
+def service(tmp_path):
+    port = free_port()
+    command = [sys.executable, "-m", "sample_rag_app", "--listen-address", f"127.0.0.1:{port}"]
+    with running(command, port, "/health/ready", tmp_path / "service.log"):
+        yield port
+
+
+def environment():
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def test_every_block_is_run_somewhere():
+    assert set(BLOCKS) >= ELSEWHERE
+    assert len([block for block in BLOCKS if block not in ELSEWHERE]) >= 3
+
+
+@pytest.mark.parametrize(
+    "block", [block for block in BLOCKS if block not in ELSEWHERE], ids=lambda block: block.split("\n")[0]
+)
+def test_a_block_does_what_it_says(block, place, service, tmp_path):
+    """Ports are those of this run; what runs until it is told to end must become ready, see its target, and end with 0."""
+    for line in block.splitlines():
+        if not line.startswith(STAYS):
+            subprocess.run(["bash", "-euc", line], cwd=place, env=environment(), check=True, timeout=30)
+            continue
+        port = free_port()
+        told = place / "burnline.yml"
+        told.write_text(told.read_text().replace("127.0.0.1:8000", f"127.0.0.1:{service}"))
+        line = line.replace("localhost:8000", f"localhost:{service}") + f" --web.listen-address 127.0.0.1:{port}"
+        command = ["bash", "-euc", f"exec {line}"]
+        with running(command, port, "/-/ready", tmp_path / "run.log", cwd=place, env=environment()) as process:
+            assert b"rag" in get(port, "/api/v1/targets")[1]
+            assert get(port, "/")[0] == 200
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.2)
+            assert get(port, "/-/healthy")[0] == 200
+            process.terminate()
+            assert process.wait(15) == 0
