@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from agent.notify.loading import load_routing, log_only
     from agent.notify.matching import parse_matchers
     from agent.notify.notification import Channel, Notification, Receipt, Receiver, Target
-    from agent.notify.outbox import Outbox, Row, RowState
+    from agent.notify.outbox import Outbox
     from agent.notify.reasons import Reason, Suppression
     from agent.notify.routing import Route, Routing, Warning  # noqa: A004 - the room's word for what is said at load
+    from agent.notify.rows import Row, RowState
     from agent.notify.sender import Sender
     from agent.notify.silences import Silence, Silences, SilenceState
     from agent.notify.triage import Triage
@@ -85,11 +86,8 @@ __getattr__ = lazy(
             "Receiver",
             "Target",
         ),
-        "outbox": (
-            "Outbox",
-            "Row",
-            "RowState",
-        ),
+        "outbox": ("Outbox",),
+        "rows": ("Row", "RowState"),
         "reasons": (
             "Reason",
             "Suppression",

@@ -16,9 +16,10 @@ from agent.model import Alert
 from agent.notify.groups import Group
 from agent.notify.incidents import Incident, Recipient, Told
 from agent.notify.notification import Channel
-from agent.notify.outbox import Outbox, Row, RowState
+from agent.notify.outbox import Outbox
 from agent.notify.reasons import Reason
 from agent.notify.routing import LOG_TARGET, Destination, Routing
+from agent.notify.rows import Row, RowState
 
 DUPLICATE_WINDOW_MS: Final = 60_000
 MOST_HOPS: Final = 4

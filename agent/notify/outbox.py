@@ -9,17 +9,16 @@ Messages of one group to one target leave in order, one at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any, Final
 
 from agent.journal import Append, Delete, Put, Write
-from agent.model import Alert, Labels
 from agent.notify.notification import Notification, Receipt, Target
 from agent.notify.reasons import Reason
-from agent.notify.records import Book, alert_from_json, alert_to_json, target_from_json, target_to_json
+from agent.notify.records import Book
+from agent.notify.rows import Row, RowState, row_from_json, row_to_json
 
 KIND: Final = "notify.outbox"
 THREADS: Final = "notify.thread"
@@ -30,82 +29,6 @@ FALL_BACK_AFTER: Final = 5
 """Failed attempts after which on_failure is told too, while the message is still tried."""
 MOST_SUBJECTS: Final = 500
 """Alerts of one message that get a line of history each."""
-
-
-class RowState(StrEnum):
-    """What became of a message."""
-
-    PENDING = "pending"
-    SENT = "sent"
-    FAILED = "failed"
-    SUPERSEDED = "superseded"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One message to one target. `id` is its idempotency key."""
-
-    id: str
-    incident: str
-    group_id: str
-    group_key: str
-    receiver: str
-    transport: str
-    target: Target
-    alerts: tuple[Alert, ...]
-    group_labels: Labels
-    at_ms: int
-    reason: str
-    order: int = 0
-    """Rows are numbered as they are written."""
-    escalation_step: int = 0
-    acknowledged_by: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    hops: int = 0
-    """How many on_failure receivers lie between the first receiver and this row."""
-    state: RowState = RowState.PENDING
-    attempts: int = 0
-    next_at_ms: int = 0
-    deadline_ms: int = 0
-    error: str = ""
-    provider_id: str = ""
-    finished_at_ms: int = 0
-    fell_back: bool = False
-
-    @property
-    def severity(self) -> str:
-        """The worst severity among the firing alerts, of all where none fires."""
-        return self.notification().severity
-
-    @property
-    def priority(self) -> int:
-        """What leaves first: 0 for critical, 1 for warning, 2 for the rest."""
-        return {"critical": 0, "warning": 1}.get(self.severity, 2)
-
-    @property
-    def states(self) -> dict[str, bool]:
-        """Whether each alert is over, by fingerprint."""
-        return {alert.fingerprint: alert.resolved_at(self.at_ms) for alert in self.alerts}
-
-    def notification(self, external_url: str = "", thread: Mapping[str, Any] | None = None) -> Notification:
-        """Return the message as a receiver gets it; `thread` is what the last receipt of the incident left."""
-        return Notification(
-            idempotency_key=self.id,
-            incident=self.incident,
-            group_key=self.group_key,
-            receiver=self.receiver,
-            target=self.target,
-            alerts=self.alerts,
-            group_labels=self.group_labels,
-            at_ms=self.at_ms,
-            reason=self.reason,
-            external_url=external_url,
-            sequence=thread["sequence"] if thread else 0,
-            escalation_step=self.escalation_step,
-            acknowledged_by=self.acknowledged_by,
-            previous=thread["state"] if thread else {},
-            options=self.options,
-        )
 
 
 Lane = tuple[str, str]
@@ -374,51 +297,3 @@ def _lane(row: Row) -> Lane:
 
 def _thread(row: Row) -> str:
     return f"{row.incident}|{row.target.key}"
-
-
-def row_to_json(row: Row) -> dict[str, Any]:
-    """Write a row down."""
-    plain = {name: getattr(row, name) for name in _PLAIN}
-    return {
-        **plain,
-        "state": str(row.state),
-        "target": target_to_json(row.target),
-        "alerts": [alert_to_json(alert) for alert in row.alerts],
-        "group_labels": dict(row.group_labels.pairs),
-        "options": dict(row.options),
-    }
-
-
-def row_from_json(row_id: str, data: Mapping[str, Any]) -> Row:
-    """Read a row back."""
-    return Row(
-        id=row_id,
-        target=target_from_json(data["target"]),
-        alerts=tuple(alert_from_json(alert) for alert in data["alerts"]),
-        group_labels=Labels(data["group_labels"]),
-        options=data["options"],
-        state=RowState(data["state"]),
-        **{name: data[name] for name in _PLAIN},
-    )
-
-
-_PLAIN: Final[Iterable[str]] = (
-    "incident",
-    "group_id",
-    "group_key",
-    "receiver",
-    "transport",
-    "at_ms",
-    "reason",
-    "order",
-    "escalation_step",
-    "acknowledged_by",
-    "hops",
-    "attempts",
-    "next_at_ms",
-    "deadline_ms",
-    "error",
-    "provider_id",
-    "finished_at_ms",
-    "fell_back",
-)

@@ -16,7 +16,8 @@ import structlog
 
 from agent.errors import Rejected, RetryLater, StorageError
 from agent.notify.notification import Receipt, Receiver
-from agent.notify.outbox import Outbox, Row
+from agent.notify.outbox import Outbox
+from agent.notify.rows import Row
 from agent.telemetry import Telemetry
 
 BACKOFF_MS: Final = 1_000

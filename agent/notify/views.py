@@ -12,9 +12,10 @@ from typing import Protocol
 from agent.model import Alert, Labels
 from agent.notify.groups import Group
 from agent.notify.incidents import RunningStep
-from agent.notify.outbox import Outbox, Row
+from agent.notify.outbox import Outbox
 from agent.notify.reasons import Suppression
 from agent.notify.routing import Routing, Warning  # noqa: A004 - the room's word for what is said at load
+from agent.notify.rows import Row
 from agent.notify.silences import Silences
 from agent.notify.table import AlertTable
 
