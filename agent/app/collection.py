@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -29,7 +30,16 @@ from agent.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """A collector that should run: what it is made from (equal means the same one) and how it is made."""
+
+    spec: object
+    make: Callable[[], Scraper | LocalScraper]
+
+
+@dataclass(frozen=True, slots=True)
 class _Running:
+    spec: object
     scraper: Scraper | LocalScraper
     task: asyncio.Task[None]
 
@@ -41,9 +51,9 @@ class Collection:
         self._sink, self._telemetry, self._session = sink, telemetry, session
         self._running: dict[str, _Running] = {}
 
-    def plan(self, config: Config) -> dict[str, Callable[[], Scraper | LocalScraper]]:
+    def plan(self, config: Config) -> dict[str, Wanted]:
         """Return how each collector would be made, by its identity; raise InvalidInput where a target is impossible."""
-        wanted: dict[str, Callable[[], Scraper | LocalScraper]] = {}
+        wanted: dict[str, Wanted] = {}
         settings = config.file.global_
         for job in config.file.scrape_configs:
             try:
@@ -51,27 +61,33 @@ class Collection:
             except ValueError as error:
                 raise InvalidInput(f"{config.source}: {error}") from error
             for target in targets:
-                wanted[f"{target.key} {target.job!r}"] = lambda target=target: self._scraper(target)  # type: ignore[misc]
+                # A job's other targets are no part of this one: adding one must not restart its neighbours.
+                spec = (replace(target.job, static_configs=()), target.discovered)
+                wanted[f"target {target.key}"] = Wanted(spec, partial(self._scraper, target))
         system = config.file.system
         instance = f"{config.host}:{config.port}"
         interval = system.interval or settings.scrape_interval
         if system.enabled:
-            wanted[f"node {system!r} {interval}"] = lambda: self._local("node", instance, _machine(config), interval)
+            wanted["node"] = Wanted(
+                (system, interval, config.root), lambda: self._local("node", instance, _machine(config), interval)
+            )
         own: list[Collector] = [RegistryCollector(self._telemetry.registry)]
         every = settings.scrape_interval
-        wanted[f"burnline {instance} {every}"] = lambda: self._local("burnline", instance, own, every)
+        wanted["burnline"] = Wanted(every, partial(self._local, "burnline", instance, own, every))
         return wanted
 
-    def apply(self, wanted: Mapping[str, Callable[[], Scraper | LocalScraper]], at_ms: int) -> None:
+    def apply(self, wanted: Mapping[str, Wanted], at_ms: int) -> None:
         """End what is no longer wanted, with staleness markers; keep what is; start what is new."""
-        for key in [key for key in self._running if key not in wanted]:
+        kept = {key for key, each in self._running.items() if key in wanted and wanted[key].spec == each.spec}
+        for key in self._running.keys() - kept:
             ended = self._running.pop(key)
             ended.task.cancel()
             ended.scraper.retire(at_ms)
-        for key, make in wanted.items():
-            if key not in self._running:
-                scraper = make()
-                self._running[key] = _Running(scraper, asyncio.create_task(scraper.run(), name=f"collect {key[:60]}"))
+        for key, each in wanted.items():
+            if key not in kept:
+                scraper = each.make()
+                task = asyncio.create_task(scraper.run(), name=f"collect {key[:60]}")
+                self._running[key] = _Running(each.spec, scraper, task)
 
     async def scrape_local(self, at_ms: int) -> None:
         """Read the machine and the agent once now, so that the first page has something to show."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -136,8 +137,7 @@ web: {{listen_address: "{listen}"}}
         self.clock.now_ms += int(after_s * 1000)
         await self.scrape()
         for key in self.agent.evaluator.keys:
-            at_ms = self.clock.now_ms
-            await self.agent.evaluation.in_thread(lambda key=key: self.agent.evaluator.evaluate(key, at_ms))
+            await self.agent.evaluation.in_thread(partial(self.agent.evaluator.evaluate, key, self.clock.now_ms))
         await asyncio.sleep(0)
 
     async def scrape(self) -> None:
