@@ -103,9 +103,9 @@ class Dispatcher:
         await _close(each for each in old.values() if each not in receivers.values())
 
     async def close(self, at_ms: int) -> None:
-        """Send what is due now, wait a little for what is under way, close the receivers. The rest is in the journal."""
-        self.tick(at_ms)
-        await self._sender.finish()
+        """Send what is due now, for a few seconds, and close the receivers. The rest is in the journal."""
+        self._triage.flush(at_ms)
+        await self._sender.finish(at_ms)
         await _close(self._sender.receivers.values())
 
     def acknowledge(

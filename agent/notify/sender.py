@@ -82,9 +82,15 @@ class Sender:
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=seconds)
 
-    async def finish(self, seconds: float = 5.0) -> None:
-        """Wait for what is under way, but not longer; what is left stays pending in the journal."""
-        await self.idle(seconds)
+    async def finish(self, at_ms: int, seconds: float = 5.0) -> None:
+        """Send all that is due at the instant, but not for longer; what is left stays pending in the journal."""
+        ends = monotonic() + seconds
+        self.start_due(at_ms)
+        left = seconds
+        while self._tasks and left >= 0:
+            await asyncio.wait(set(self._tasks), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if (left := ends - monotonic()) > 0:
+                self.start_due(at_ms)
         for task in set(self._tasks):
             task.cancel()
 

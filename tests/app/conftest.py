@@ -17,6 +17,7 @@ from aiohttp import web
 
 from agent.app import Agent
 from agent.config import Flags, load_config
+from agent.journal import Prune
 from agent.notify.inbox import Inbox
 
 RULES = """
@@ -138,7 +139,11 @@ web: {{listen_address: "{listen}"}}
         await self.scrape()
         for key in self.agent.evaluator.keys:
             await self.agent.evaluation.in_thread(partial(self.agent.evaluator.evaluate, key, self.clock.now_ms))
-        await asyncio.sleep(0)
+        await self.on_disk()
+
+    async def on_disk(self) -> None:
+        """Wait until what was written so far can be read."""
+        await asyncio.wrap_future(self.agent.journal.write(Prune("nothing", 0)))
 
     async def scrape(self) -> None:
         """Scrape everything at the clock's instant."""
@@ -149,6 +154,8 @@ web: {{listen_address: "{listen}"}}
         """Move the clock, and let what is due be decided and sent."""
         self.clock.now_ms += int(after_s * 1000)
         await self.agent.dispatcher.run_due(self.clock.now_ms)
+        await self.agent.dispatcher._sender.idle()
+        await self.on_disk()
 
     async def values(self, query: str) -> dict[str, float]:
         """Ask the agent a question at the clock's instant; give values by series."""

@@ -261,7 +261,7 @@ async def test_what_is_under_way_when_the_agent_stops_stays_pending():
     outbox.add(row(1))
     outbox.flush()
     tasks = sender.start_due(START_MS)
-    await sender.finish(seconds=0)
+    await sender.finish(START_MS, seconds=0)
     await asyncio.gather(*tasks, return_exceptions=True)
     assert [each.id for each in outbox.pending()] == ["g-1"]
     assert outbox.in_flight == set()
