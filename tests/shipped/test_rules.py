@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
 import pytest
 import yaml
+
+from agent.model import parse_duration
 
 WORDS = {
     "error_rate",
@@ -118,7 +121,7 @@ def test_names_are_camel_case_and_used_once(rules):
 
 def test_every_alert_says_what_in_how_many_words_and_where_to_read_on(alerts):
     for name, rule in alerts.items():
-        assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}, name
+        assert set(rule["annotations"]) - {"value", "threshold"} == {"summary", "description", "runbook_url"}, name
         assert len(rule["annotations"]["summary"]) < 120, name
         assert rule["annotations"]["description"].endswith("."), name
         assert rule["labels"]["severity"] in {"critical", "warning", "info", "none"}, name
@@ -140,6 +143,44 @@ def test_an_alert_with_a_limit_tells_its_value_in_words(alerts):
         "ChannelDisabled",
         "ReloadFailed",
         "MaintenanceActive",
+    }
+    assert silent == {name for name, rule in alerts.items() if "value" not in rule["annotations"]}
+
+
+def test_the_value_of_a_message_is_the_number_of_its_description(alerts):
+    """They are formatted alike, so that one message never gives one number in two ways."""
+    for name, rule in alerts.items():
+        value, description = rule["annotations"].get("value", ""), rule["annotations"]["description"]
+        for number in re.findall(r"{{[^{}]*\$value(?: \|[^{}]*)?}}", value):
+            assert number in description, name
+
+
+def _limit(words: str) -> float:
+    """Return what a `threshold` says: seconds of `1d 2h`, else the number before a per cent sign."""
+    span = re.fullmatch(r"(\d+[dhms] ?)+", words)
+    return parse_duration(words.replace(" ", "")) / 1000 if span else float(words.removesuffix("%"))
+
+
+def test_the_limit_of_a_message_is_the_one_that_the_rule_compares_with(alerts):
+    """A share of 0.05 is written as 5%; a percentage and a time stand as they are."""
+    without = set()
+    for name, rule in alerts.items():
+        said, compared = rule["annotations"].get("threshold"), re.search(r"[<>] ([\d.* ]+)$", rule["expr"])
+        if said is None:
+            without.add(name)
+            continue
+        share = 100 if "humanizePercentage" in rule["annotations"]["value"] else 1
+        assert compared, name
+        assert _limit(said) == pytest.approx(math.prod(map(float, compared[1].split("*"))) * share), name
+    numbers = {name for name in without if "value" in alerts[name]["annotations"]}
+    # Their value says all: nothing was passed, or it is a matter of yes or no.
+    assert numbers == {
+        "BackupReportMissing",
+        "CertificateExpired",
+        "DeploymentCompleted",
+        "ScalingEvent",
+        "ServiceDown",
+        "TargetMissing",
     }
 
 
