@@ -10,10 +10,7 @@ from agent.demo.overlay import SPEED, divided, rescale, rescale_expression
 from agent.errors import InvalidInput
 from agent.model import parse_duration
 
-FILES = sorted(
-    [*shipped("rules").glob("*.yml"), *shipped("rules", "slos").glob("*.yml"), *shipped("alertmanager").glob("*.yml")],
-    key=lambda path: path.name,
-)
+FILES = sorted([*shipped("rules").glob("*.yml"), *shipped("alertmanager").glob("*.yml")], key=lambda path: path.name)
 
 
 def every_duration_is(word):
