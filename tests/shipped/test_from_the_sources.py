@@ -102,7 +102,7 @@ def _healthy(app: Metrics) -> None:
 @pytest.mark.parametrize(
     ("fault", "minutes", "alerts"),
     [
-        (_errors(8), 6, {"HighErrorRate"}),
+        (_errors(8), 7, {"HighErrorRate"}),
         (_errors(30), 6, {"HighErrorRate", "VeryHighErrorRate"}),
         (_slow(4), 16, {"HighLatency"}),
         (_slow(8), 16, {"HighLatency", "SlowResponseTime"}),

@@ -23,13 +23,15 @@ def subject(content: Content) -> str:
 
 def text(content: Content) -> str:
     """Say everything in plain lines."""
-    state = f"RESOLVED after {content.lasted}" if content.status == "resolved" else content.severity.upper()
+    over = content.status == "resolved"
+    state = f"RESOLVED after {content.lasted}" if over else content.severity.upper()
+    known = not over and content.value and content.threshold
     lines = [
         f"{state}: {content.title}",
         content.summary,
-        content.description,
+        "" if over else content.description,
         f"Since: {content.since}",
-        f"Value: {content.value} (limit {content.threshold})" if content.value and content.threshold else "",
+        f"Value: {content.value} (limit {content.threshold})" if known else "",
         f"What to do: {content.runbook or content.runbook_hint}" if content.runbook or content.runbook_hint else "",
         f"Details: {content.page}" if content.page else "",
         f"Acknowledge: {content.ack}" if content.ack else "",
