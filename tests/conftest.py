@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import structlog
 
 REQUIRED = {name for name in os.environ.get("BURNLINE_REQUIRE", "").split(",") if name}
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,6 +18,12 @@ def missing(what: str, message: str) -> None:
     if what in REQUIRED:
         pytest.fail(f"BURNLINE_REQUIRE names {what}, but {message}")
     pytest.skip(message)
+
+
+@pytest.fixture(autouse=True)
+def fresh_logs():
+    """Logs go to this test's own output, whatever program another test has set up in this process."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
