@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.doors import lazy
-from agent.model.alerts import Alert
+from agent.model.alerts import RESOLVED_REASON, Alert
 from agent.model.durations import format_duration, parse_duration
 from agent.model.labels import METRIC_NAME, Labels, is_legacy_label_name, is_legacy_metric_name, quote
 from agent.model.matchers import Matcher, MatchOp, compile_regex, match_all
@@ -36,6 +36,7 @@ __all__ = [
     "ABSENT_BITS",
     "ABSENT_NAN",
     "METRIC_NAME",
+    "RESOLVED_REASON",
     "STALE_BITS",
     "STALE_NAN",
     "Alert",

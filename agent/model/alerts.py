@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from agent.model.labels import Labels
+
+RESOLVED_REASON: Final = "burnline_resolved"
+"""The annotation that says why an alert ended, where its condition did not simply cease."""
 
 
 @dataclass(frozen=True, slots=True)

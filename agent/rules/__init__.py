@@ -19,14 +19,12 @@ if TYPE_CHECKING:
     from agent.rules.records import ALERT_KIND, GROUP_KIND, TRANSITION_KIND
     from agent.rules.running import Settings
     from agent.rules.schedule import next_slot, offset_of, slot_at, slots
-    from agent.rules.sending import RESOLVED_REASON
     from agent.rules.status import GroupStatus, Health, RuleStatus
 
 
 __all__ = [
     "ALERT_KIND",
     "GROUP_KIND",
-    "RESOLVED_REASON",
     "TRANSITION_KIND",
     "ActiveAlert",
     "Evaluated",
@@ -73,7 +71,6 @@ __getattr__ = lazy(
             "slot_at",
             "slots",
         ),
-        "sending": ("RESOLVED_REASON",),
         "status": (
             "GroupStatus",
             "Health",

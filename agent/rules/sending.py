@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from agent.model import Alert, Labels
+from agent.model import RESOLVED_REASON, Alert, Labels
 from agent.rules.running import Settings
 from agent.rules.states import ActiveAlert
 
-RESOLVED_REASON: Final = "burnline_resolved"
-"""The annotation that says why an alert ended, where its condition did not simply cease."""
 _LIFETIMES: Final = 4
 """An alert that is not handed over again within this many intervals counts as over, as in Prometheus."""
 

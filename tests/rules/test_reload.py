@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agent.rules import RESOLVED_REASON, Settings
+from agent.model import RESOLVED_REASON
+from agent.rules import Settings
 from tests.rules.world import MINUTE, START, World, rule_set
 
 RULES = """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent.journal import Journal, Put
-from agent.model import Labels
-from agent.rules import ALERT_KIND, RESOLVED_REASON, Settings
+from agent.model import RESOLVED_REASON, Labels
+from agent.rules import ALERT_KIND, Settings
 from tests.rules.world import MINUTE, START, World
 
 RULES = """

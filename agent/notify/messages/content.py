@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
-from agent.model import Alert, Labels
+from agent.model import RESOLVED_REASON, Alert, Labels
 from agent.notify.messages.escape import clip, one_line, paragraph, web_link
 from agent.notify.messages.wording import SHORT_SEVERITY, clock, counted, moment, number, span, zone
 from agent.notify.notification import Notification
@@ -179,12 +179,18 @@ def describe(notification: Notification, timezone: str = "") -> Content:
         escalation_step=notification.escalation_step,
         also_told=tuple(one_line(str(name), 80) for name in list(options.get("also_told") or ())[:10]),
         instead_of=one_line(str(options.get("instead_of") or ""), 80),
-        reason=one_line(notification.reason, 200),
+        reason=_reason(notification, group),
         receiver=one_line(notification.receiver, 80),
         person=one_line(notification.target.person, 80),
         test=bool(options.get("test")),
         sent=moment(at_ms, at_ms, here),
     )
+
+
+def _reason(notification: Notification, group: _Group) -> str:
+    """Say why the message is sent, and why it is over where that is known: a rule that was removed, say."""
+    why = "" if group.firing else group.annotation(RESOLVED_REASON)[0]
+    return one_line(f"{notification.reason}: {why}" if why else notification.reason, 200)
 
 
 def _title(group: _Group, notification: Notification) -> str:

@@ -111,3 +111,12 @@ def test_ten_thousand_alerts_are_described_by_ten_and_a_count():
     said = describe(notification(*many))
     assert (said.firing_count, said.more, said.severity) == (10_000, 9_990, "critical")
     assert said.ack.endswith(many[-1].fingerprint)
+
+
+def test_why_an_alert_ended_is_said_where_its_condition_did_not_simply_cease():
+    why = "the rule was removed or relabelled by a reload"
+    over = notification(alert(end=-1, a_burnline_resolved=why), reason="all alerts resolved")
+
+    assert describe(over).reason == f"all alerts resolved: {why}"
+    assert why in Renderer().email(over).text
+    assert describe(notification(alert(a_burnline_resolved=why))).reason == "first notification"
