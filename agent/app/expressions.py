@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from agent.errors import ParseError
+from agent.errors import InvalidInput, ParseError
 from agent.model import Matcher
 from agent.query import ast, parse
 
@@ -19,6 +19,14 @@ def selector_matchers(text: str) -> Sequence[Matcher]:
         message = f"expected a series selector, found an expression of type {expression.type}"
         raise ParseError(message)
     return expression.matchers
+
+
+def refuse_for_range(query: str) -> None:
+    """Raise InvalidInput, worded as Prometheus does, where a range query cannot ask for an expression of this type."""
+    kind = parse(query).type
+    if kind not in (ast.ValueType.VECTOR, ast.ValueType.SCALAR):
+        wrong = f'invalid expression type "{kind}" for range query, must be Scalar or instant Vector'
+        raise InvalidInput(f'invalid parameter "query": {wrong}')
 
 
 def condition_of(expression: str) -> str:

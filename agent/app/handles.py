@@ -14,7 +14,7 @@ from agent import web
 from agent.app import views
 from agent.app.answers import query_answer
 from agent.app.build import VERSION
-from agent.app.expressions import selector_matchers
+from agent.app.expressions import refuse_for_range, selector_matchers
 from agent.app.story import alert_detail
 from agent.config import runbook_folder
 from agent.errors import InvalidInput
@@ -56,6 +56,7 @@ class Handles:
         self, query: str, start_ms: int, end_ms: int, step_ms: int, options: web.QueryOptions
     ) -> web.QueryAnswer:
         """Answer over a range."""
+        refuse_for_range(query)
         return query_answer(await self._agent.questions.range(query, start_ms, end_ms, step_ms, options.timeout_ms))
 
     async def label_names(self, selectors: Selectors, start_ms: int | None, end_ms: int | None) -> Sequence[str]:
