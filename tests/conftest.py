@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,12 @@ import structlog
 
 REQUIRED = {name for name in os.environ.get("BURNLINE_REQUIRE", "").split(",") if name}
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config):
+    """Forgive Python 3.11.2, Debian 12's, what later releases mended: its TLS transports leave sockets to the collector."""
+    if sys.version_info < (3, 11, 4):
+        config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def missing(what: str, message: str) -> None:

@@ -211,6 +211,9 @@ class Agent:
             flags = Flags(config_file=None if self.config.source == "command line" else self._source())
         else:
             flags = self._flags
+        if self.config.source != "command line":
+            # What was read at the start is read again, even where it is gone: then that is the error.
+            flags = dataclasses.replace(flags, config_file=self._source())
         config = load_config(flags, self.environment, self.config.root)
         changed = {label for name, label in _FIXED.items() if getattr(config, name) != getattr(self._at_start, name)}
         if changed:

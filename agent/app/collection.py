@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import aiohttp
+import structlog
 
 from agent.collect import (
     Collector,
@@ -16,6 +17,7 @@ from agent.collect import (
     Metadata,
     ProcessCollector,
     RegistryCollector,
+    ScrapeOutcome,
     Scraper,
     Sink,
     SystemCollector,
@@ -27,6 +29,8 @@ from agent.config import Config
 from agent.errors import InvalidInput
 from agent.model import Labels
 from agent.telemetry import Telemetry
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,9 @@ class Collection:
         return found
 
     def _scraper(self, target: Any) -> Scraper:
-        return Scraper(target, session=self._session, sink=self._sink, telemetry=self._telemetry)
+        return Scraper(
+            target, session=self._session, sink=self._sink, telemetry=self._telemetry, landed=_turns(target.scrape_url)
+        )
 
     def _local(self, job: str, instance: str, collectors: list[Collector], interval_ms: int) -> LocalScraper:
         labels = Labels.of(job=job, instance=instance)
@@ -134,3 +140,18 @@ def _machine(config: Config) -> list[Collector]:
     if system.textfile_directory:
         collectors.append(TextfileCollector(config.under(system.textfile_directory)))
     return collectors
+
+
+def _turns(url: str) -> Callable[[ScrapeOutcome], None]:
+    """Return what logs a target's turns: the first failure, another reason, and the end of it; not every scrape."""
+    last = ""
+
+    def landed(outcome: ScrapeOutcome) -> None:
+        nonlocal last
+        if outcome.error and outcome.error != last:
+            _log.warning("target is down", target=url, why=outcome.error)
+        elif last and outcome.up:
+            _log.info("target is up again", target=url)
+        last = outcome.error
+
+    return landed

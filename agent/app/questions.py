@@ -29,6 +29,13 @@ class Questions:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="query")
         self._own = threading.local()
         self._under_way = 0
+        self._computing = 0
+        self._counting = threading.Lock()
+
+    @property
+    def busy(self) -> bool:
+        """Say whether a thread still computes."""
+        return self._computing > 0
 
     async def instant(self, query: str, at_ms: int, timeout_ms: int | None = None) -> Result:
         """Answer at an instant; raise QueryError."""
@@ -64,9 +71,18 @@ class Questions:
             raise QueryLimit(message, timeout=True)
         self._under_way += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(self._engine()))
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._compute, work)
         finally:
             self._under_way -= 1
+
+    def _compute(self, work: Callable[[Engine], T]) -> T:
+        with self._counting:
+            self._computing += 1
+        try:
+            return work(self._engine())
+        finally:
+            with self._counting:
+                self._computing -= 1
 
     def _engine(self) -> Engine:
         engine: Engine | None = getattr(self._own, "engine", None)

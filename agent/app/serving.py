@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import structlog
@@ -19,7 +20,12 @@ _log = structlog.get_logger()
 def serve(flags: Flags) -> None:
     """Run until SIGTERM or SIGINT; SIGHUP reloads. Raises BurnlineError where it cannot start."""
     config = load_config(flags, os.environ, Path.cwd())
-    asyncio.run(_serve(Agent(config, flags=flags)))
+    agent = Agent(config, flags=flags)
+    asyncio.run(_serve(agent))
+    if agent.questions.busy:
+        # A query that still computes must not hold the process: everything is on the disk by now.
+        sys.stderr.flush()
+        os._exit(0)
 
 
 async def _serve(agent: Agent) -> None:

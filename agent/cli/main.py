@@ -103,11 +103,19 @@ def ack(fingerprint: str, by: str, comment: str, url: str) -> None:
     """Acknowledge an alert: its escalation stops. The message says the FINGERPRINT."""
     from agent.cli.query import acknowledge
 
-    acknowledge(url, fingerprint, by or "somebody", comment)
+    if not by:
+        raise click.UsageError("say who has it: --by NAME")
+    acknowledge(url, fingerprint, by, comment)
 
 
 @burnline.command()
-@click.option("--exit-after", type=float, default=None, metavar="SECONDS", help="Run the story once, print a summary.")
+@click.option(
+    "--exit-after",
+    type=click.FloatRange(min=1, max=86_400),
+    default=None,
+    metavar="SECONDS",
+    help="Run the story once, print a summary.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the load generator.")
 @click.option("--keep", type=click.Path(path_type=Path), default=None, help="Keep the demo's files and logs here.")
 def demo(exit_after: float | None, seed: int, keep: Path | None) -> None:

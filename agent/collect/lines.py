@@ -144,6 +144,10 @@ class _Walk:
         self.samples += 1
         if self.known_with_timestamp(index):
             return
+        again = self.reader._cache.get(self.keys[index])
+        if again is not None and is_float(self.words[index]):  # the same series came earlier in this page
+            self.columns[index] = again
+            return
         parsed = parse_sample(line, index + 1, self.kind)
         if parsed.timestamp_ms is not None and self.reader._honor_timestamps:
             self.with_timestamp(parsed, index)

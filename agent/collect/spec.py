@@ -141,6 +141,9 @@ class StaticConfig:
             if "/" in each:
                 message = f'"{each}" is not a target; write host:port, with the path under metrics_path'
                 raise WrongValue("targets", message)
+            port = each.rpartition(":")[2] if ":" in each and not each.endswith("]") else ""
+            if not each or set(each) & set(" \t\n@") or (port.isdigit() and int(port) > 65_535) or each.isdigit():
+                raise WrongValue("targets", f'"{each}" is not a target; write it like 127.0.0.1:8000')
         if METRIC_NAME in self.labels:
             raise WrongValue("labels", f'"{METRIC_NAME}" is not a label that a target can have')
 

@@ -71,6 +71,8 @@ def load_config(flags: Flags, environment: Mapping[str, str], working_directory:
         message = f"cannot read the configuration {path}: {reason}; check --config.file"
         raise InvalidInput(message) from error
     file = read(ConfigFile, text, str(path), environment=environment)
+    if file == ConfigFile():
+        raise SchemaError([f"{path}:1:1: the configuration is empty; it needs scrape_configs, or whatever it is to do"])
     if flags.targets:
         jobs = (*file.scrape_configs, *_from_targets(flags.targets).scrape_configs)
         file = dataclasses.replace(file, scrape_configs=jobs)
@@ -102,6 +104,9 @@ def _resolve(file: ConfigFile, flags: Flags, root: Path, source: str) -> Config:
     if source == "command line":
         folder = shipped("rules")
         rules = tuple(str(folder / name) for name in GENERIC_RULES)
+    if flags.external_url and not flags.external_url.startswith(("http://", "https://")):
+        message = f'--web.external-url: not a URL: "{flags.external_url}"; write it like https://burnline.example.org'
+        raise InvalidInput(message)
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # compared, not bound
     return Config(
         source=source,

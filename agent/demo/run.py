@@ -15,6 +15,7 @@ from rich.live import Live
 
 from agent.demo.story import Verdict, tell
 from agent.demo.table import Snapshot, render
+from agent.errors import BurnlineError
 from agent.telemetry import configure_logging
 
 
@@ -77,7 +78,12 @@ class _Lines:
 @contextlib.contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
+        try:
+            keep.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BurnlineError(
+                f"cannot keep the demo's files in {keep}: {error.strerror}; choose another --keep"
+            ) from error
         yield keep.resolve()
         return
     with tempfile.TemporaryDirectory(prefix="burnline-demo-") as name:

@@ -101,9 +101,13 @@ class Sender:
             receipt = await self._attempt(row)
         except Rejected as error:
             self._failed(row, error.reason, given_up=True)
+            _log.warning("a message is given up", message=row.id, channel=str(row.target.channel), why=str(error))
             written = self._outbox.given_up(row.id, str(error), self._ended(at_ms))
         except RetryLater as error:
             self._failed(row, error.reason)
+            _log.warning(
+                "a message did not get out yet", message=row.id, channel=str(row.target.channel), why=str(error)
+            )
             ended_ms = self._ended(at_ms)
             next_at_ms = ended_ms + self._wait_ms(row.attempts + 1, error.after_ms)
             self._outbox.in_flight.discard(row.id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ MAX_DEPTH: Final = 64
 MAX_ALIASED_NODES: Final = 100_000
 """Nodes that may be read through aliases in one file; what stands in the file itself is bounded by the file's size."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BRACKETS: Final = re.compile(r"[\[\]{}]")
+_INDENTATION: Final = re.compile(r"^[ ?-]*", re.MULTILINE)
 _BOOLEANS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
 
 
@@ -75,7 +78,10 @@ class _Reader:
 
     def read(self, cls: type[T]) -> T:
         try:
+            self.bound_nesting()
             node = yaml.compose(self.text, Loader=_LOADER)
+        except _Problem as problem:
+            raise SchemaError([f"{problem.place}: {problem.message}"]) from problem
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -95,6 +101,18 @@ class _Reader:
             ordered = sorted(self.problems, key=lambda each: (each.place.line, each.place.column))
             raise SchemaError([str(each) for each in ordered])
         return typing.cast("T", value)
+
+    def bound_nesting(self) -> None:
+        """Refuse what nests too deep before it is composed: composing is recursive in C, and would end the process."""
+        if _may_nest(self.text) <= MAX_DEPTH:
+            return
+        depth = 0
+        for event in yaml.parse(self.text, Loader=_LOADER):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                mark = event.start_mark
+                place = Place(self.source, mark.line + 1, mark.column + 1) if mark else Place(self.source, 1, 1)
+                raise _Problem(place, f"nested deeper than {MAX_DEPTH} levels")
 
     def place(self, node: yaml.Node) -> Place:
         mark = node.start_mark
@@ -335,6 +353,16 @@ class _Reader:
                 return number if isinstance(number, int | float) else text
             case _:
                 return text
+
+
+def _may_nest(text: str) -> int:
+    """Return a number of levels that the text cannot pass: open brackets at once, and what indentation and dashes can make."""
+    depth = deepest = 0
+    for bracket in _BRACKETS.findall(text):
+        depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    inner = max((len(blank) for blank in _INDENTATION.findall(text)), default=0)
+    return deepest + inner
 
 
 def _is_null(node: yaml.Node) -> bool:

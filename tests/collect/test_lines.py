@@ -258,6 +258,7 @@ def as_written(names):
 
 
 @given(st.lists(st.lists(LINES, max_size=8), min_size=1, max_size=6))
+@example([['c{quantile="1"} 3', "# TYPE b summary", 'c{quantile="1"} 3'], ['c{quantile="1"} 3']])
 @example([['c{quantile="1"} 3'], ["# TYPE b summary", 'c{quantile="1"} 3']])
 def test_a_page_reads_the_same_whatever_came_before(texts):
     """Cached and fresh reading agree on every page, and with the plain parser on values and staleness."""

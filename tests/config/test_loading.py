@@ -110,3 +110,20 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 )
 def test_a_listen_address_is_host_and_port(text, expected):
     assert expected == parse_listen_address(text)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "global:\n"])
+def test_an_empty_file_is_an_error_and_not_the_wish_to_watch_nothing(tmp_path, text):
+    with pytest.raises(SchemaError, match="the configuration is empty"):
+        load(tmp_path, text)
+
+
+def test_an_external_url_on_the_command_line_is_checked_as_in_the_file(tmp_path):
+    with pytest.raises(InvalidInput, match=r"--web\.external-url: not a URL"):
+        load(tmp_path, EXAMPLE, external_url="javascript:alert(1)")
+
+
+@pytest.mark.parametrize("target", ["", "a b:1", "127.0.0.1:99999", "user:pw@h:1", "8000", "http://h:1"])
+def test_what_is_no_target_is_refused_with_its_place(tmp_path, target):
+    with pytest.raises(SchemaError, match="is not a target"):
+        load(tmp_path, EXAMPLE.replace("127.0.0.1:8000", target))

@@ -186,3 +186,12 @@ def test_an_expanded_value_cannot_bring_structure_with_it():
     file = read(File, "free: {a: '${X}'}", "f.yml", environment={"X": "1, b: 2}\nrules: 3"})
 
     assert file.free == {"a": "1, b: 2}\nrules: 3"}
+
+
+@pytest.mark.parametrize(
+    "text", ["a: " + "[" * 30_000 + "]" * 30_000, "a: " + "{b: " * 30_000, "- " * 30_000, "a: " + "[" * 50_000]
+)
+def test_what_nests_without_end_is_refused_and_does_not_end_the_process(text):
+    """Composing YAML is recursive in C: 25,000 levels were a segmentation fault."""
+    with pytest.raises(SchemaError, match=r"f\.yml:1:\d+: nested deeper than 64 levels"):
+        read(File, text, "f.yml")
