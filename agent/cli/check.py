@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -121,13 +122,33 @@ def _configuration(path: Path) -> Iterator[str]:
             yield from check
         except SchemaError as error:
             problems += error.problems
+    problems += _missing_files(config, path)
     if config.file.slo_files:
         yield f"{path}: slo_files are read by a later version; nothing evaluates them yet"
     if problems:
         raise SchemaError(problems)
 
 
+def _missing_files(config: Config, path: Path) -> Iterator[str]:
+    """Name the files of credentials that a scrape job points at and that are not there, with the line that names them."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for job in config.file.scrape_configs:
+        basic, token, tls = job.basic_auth, job.credentials(), job.tls_config
+        named = [basic.password_file if basic else "", token.credentials_file if token else ""]
+        for name in (*named, tls.ca_file, tls.cert_file, tls.key_file):
+            if name and not Path(name).is_file():
+                line, column = _place_of(Path(name).name, lines)
+                yield f'{path}:{line}:{column}: job "{job.job_name}": no such file: {name}'
+
+
+def _place_of(name: str, lines: Sequence[str]) -> tuple[int, int]:
+    return next(((number, text.index(name) + 1) for number, text in enumerate(lines, 1) if name in text), (1, 1))
+
+
 def _config_rules(config: Config) -> Iterator[str]:
+    for pattern in config.rule_globs:
+        if not glob.glob(pattern, recursive=True):  # noqa: PTH207  # the pattern is absolute, which Path.glob refuses
+            yield f"{config.source}: rule_files: {pattern} matches no file; nothing is evaluated from it"
     if config.rule_globs:
         yield from _rules(config.rule_globs, config)
 
@@ -140,6 +161,8 @@ def _config_routes(config: Config) -> Iterator[str]:
 
 def _rules(patterns: Iterable[str], config: Config | None = None) -> Iterator[str]:
     rules = load_rules(patterns, Path.cwd())
+    with_groups = {group.file for group in rules.groups}
+    yield from (f"{file}: no rule group is in it" for file in rules.files if file not in with_groups)
     scrape_ms = config.file.global_.scrape_interval if config else DEFAULT_SCRAPE_MS
     for finding in lint(rules, scrape_interval_ms=scrape_ms):
         yield str(finding)

@@ -6,13 +6,15 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from agent.collect import ScrapeJob, StaticConfig
 from agent.config.file import ConfigFile, parse_listen_address
 from agent.config.shipped import shipped
 from agent.errors import InvalidInput, SchemaError
 from agent.schema import read
+
+T = TypeVar("T", bound=Any)
 
 GENERIC_RULES: Final = ("service.yml", "host.yml", "backup.yml", "events.yml", "burnline.yml")
 """The shipped rules that need no metrics of a RAG service."""
@@ -76,11 +78,31 @@ def load_config(flags: Flags, environment: Mapping[str, str], working_directory:
     if flags.targets:
         jobs = (*file.scrape_configs, *_from_targets(flags.targets).scrape_configs)
         file = dataclasses.replace(file, scrape_configs=jobs)
+    beside = path.resolve().parent
+    file = dataclasses.replace(file, scrape_configs=tuple(_beside(job, beside) for job in file.scrape_configs))
     names = [job.job_name for job in file.scrape_configs]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise SchemaError([f'{path}:1:1: job_name "{name}" is given twice; give each job its own' for name in repeated])
     return _resolve(file, flags, path.resolve().parent, str(path))
+
+
+def _beside(job: ScrapeJob, root: Path) -> ScrapeJob:
+    """Return the job with the paths of its secrets and certificates resolved beside the configuration file."""
+
+    def resolved(part: T, *names: str) -> T:
+        if part is None:
+            return part
+        return dataclasses.replace(
+            part, **{name: str(root / getattr(part, name)) for name in names if getattr(part, name)}
+        )
+
+    return dataclasses.replace(
+        resolved(job, "bearer_token_file"),
+        basic_auth=resolved(job.basic_auth, "password_file"),
+        authorization=resolved(job.authorization, "credentials_file"),
+        tls_config=resolved(job.tls_config, "ca_file", "cert_file", "key_file"),
+    )
 
 
 def _from_targets(targets: Sequence[str]) -> ConfigFile:

@@ -270,3 +270,22 @@ async def test_an_external_url_is_left_as_it_is(world):
     await agent.start()
     assert agent.url == "https://b.example.org"
     assert agent.config.port > 0
+
+
+@pytest.mark.parametrize("loss", ["gone", "emptied"])
+async def test_a_configuration_that_vanishes_or_is_truncated_keeps_the_old_one_running(world, loss):
+    """A full disk or an editor that truncates must not switch the watching off."""
+    await world.start()
+    world.page |= {"broken": 1, "slow": 1}
+    await world.round()
+    if loss == "gone":
+        (world.folder / "burnline.yml").unlink()
+    else:
+        world.write("burnline.yml", "")
+
+    status, text = await world.ask("POST", "/-/reload")
+
+    assert status == 500
+    assert "burnline.yml" in text
+    assert await rule_names(world) == ["Broken", "Slow"]
+    assert [each.name for each in world.agent.alerts()] == ["Broken"]

@@ -103,3 +103,28 @@ def test_rule_unit_tests_are_named_for_what_they_are(root):
 
     assert code == 0
     assert "promtool test rules" in output
+
+
+def test_a_secret_file_of_a_scrape_job_stands_beside_the_configuration_and_must_be_there(write, tmp_path):
+    job = (
+        "- job_name: rag\n  static_configs: [{targets: ['h:1']}]\n  basic_auth: {username: x, password_file: the-pw}\n"
+    )
+    path = write("burnline.yml", f"scrape_configs:\n{job}")
+
+    code, output = check(path)
+
+    assert code == 1
+    assert f'{path}:4:44: job "rag": no such file: {tmp_path / "the-pw"}' in output
+    write("the-pw", "secret")
+    assert check(path)[0] == 0
+
+
+def test_rule_files_that_hold_nothing_are_warned_of(write, tmp_path):
+    write("empty.yml", "# nothing\n")
+    path = write("burnline.yml", "rule_files: ['rulez/*.yml', empty.yml]\n")
+
+    code, output = check(path)
+
+    assert code == 0
+    assert "rulez/*.yml matches no file" in output
+    assert "empty.yml: no rule group is in it" in output
