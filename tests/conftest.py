@@ -9,6 +9,12 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings
+
+# Where a change is judged, the same examples are tried each time; at a desk, new ones are looked for.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 REQUIRED = {name for name in os.environ.get("BURNLINE_REQUIRE", "").split(",") if name}
 ROOT = Path(__file__).resolve().parent.parent
