@@ -116,7 +116,7 @@ web: {{listen_address: "127.0.0.1:{port}"}}
             third.send_signal(signal.SIGKILL)
             await third.wait()
             third = await start(tmp_path, port)
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(1.5)  # long enough for several rounds: what must not happen needs time not to
 
         assert sorted(each.kind for each in inbox.messages()) == ["email", "slack", "sms"]
         assert keys(tmp_path)[1] == before

@@ -73,7 +73,7 @@ def test_a_block_does_what_it_says(block, place, service, tmp_path):
             assert b"rag" in get(port, "/api/v1/targets")[1]
             assert get(port, "/")[0] == 200
             process.send_signal(signal.SIGHUP)
-            time.sleep(0.2)
+            time.sleep(0.2)  # for the signal to arrive in the other process
             assert get(port, "/-/healthy")[0] == 200
             process.terminate()
             assert process.wait(15) == 0
