@@ -16,13 +16,17 @@ from agent.model.secrets import Secret
 from agent.model.values import format_float, format_rfc3339, parse_float
 
 if TYPE_CHECKING:
+    from agent.model.histograms import CUSTOM, NO_BUCKETS, Buckets, Histogram, ResetHint
     from agent.model.samples import (
         ABSENT_BITS,
         ABSENT_NAN,
+        HISTOGRAM_BITS,
+        HISTOGRAM_NAN,
         STALE_BITS,
         STALE_NAN,
         Block,
         Columns,
+        Exemplar,
         Row,
         Sample,
         absent_row,
@@ -35,16 +39,24 @@ if TYPE_CHECKING:
 __all__ = [
     "ABSENT_BITS",
     "ABSENT_NAN",
+    "CUSTOM",
+    "HISTOGRAM_BITS",
+    "HISTOGRAM_NAN",
     "METRIC_NAME",
+    "NO_BUCKETS",
     "RESOLVED_REASON",
     "STALE_BITS",
     "STALE_NAN",
     "Alert",
     "Block",
+    "Buckets",
     "Columns",
+    "Exemplar",
+    "Histogram",
     "Labels",
     "MatchOp",
     "Matcher",
+    "ResetHint",
     "Row",
     "Sample",
     "Secret",
@@ -67,13 +79,17 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
+        "histograms": ("CUSTOM", "NO_BUCKETS", "Buckets", "Histogram", "ResetHint"),
         "samples": (
             "ABSENT_BITS",
             "ABSENT_NAN",
+            "HISTOGRAM_BITS",
+            "HISTOGRAM_NAN",
             "STALE_BITS",
             "STALE_NAN",
             "Block",
             "Columns",
+            "Exemplar",
             "Row",
             "Sample",
             "absent_row",

@@ -14,12 +14,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.model.histograms import Histogram
 from agent.model.labels import Labels
 
 STALE_BITS: Final = 0x7FF0000000000002
 """Prometheus' staleness marker (model/value.StaleNaN)."""
 ABSENT_BITS: Final = 0x7FF0000000000003
 """Our mark of a cell that was never written; it does not leave the process."""
+HISTOGRAM_BITS: Final = 0x7FF0000000000004
+"""Our mark of a cell whose sample is a native histogram, which stands in `Block.histograms`."""
 
 
 def _from_bits(bits: int) -> float:
@@ -28,6 +31,7 @@ def _from_bits(bits: int) -> float:
 
 STALE_NAN: Final = _from_bits(STALE_BITS)
 ABSENT_NAN: Final = _from_bits(ABSENT_BITS)
+HISTOGRAM_NAN: Final = _from_bits(HISTOGRAM_BITS)
 
 
 def is_stale(values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -58,6 +62,16 @@ class Sample:
     labels: Labels
     timestamp_ms: int
     value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """One observation that stands for many: the series it belongs to, its own labels (a trace id), value and time."""
+
+    series: Labels
+    labels: Labels
+    value: float
+    timestamp_ms: int
 
 
 class Columns:
@@ -99,13 +113,16 @@ class Row:
     """One scrape of one target, or one evaluation of one rule.
 
     `values` is float64 of shape (n,), n ≤ len(columns) at the time of appending; a column beyond n is absent. `stamped`
-    holds the samples that carry timestamps of their own; their series are not among the columns.
+    holds the samples that carry timestamps of their own; their series are not among the columns. `histograms` holds the native
+    histograms scraped at this instant, by series; `exemplars` those that came with the page.
     """
 
     columns: Columns
     timestamp_ms: int
     values: NDArray[np.float64]
     stamped: Sequence[Sample] = ()
+    histograms: Sequence[tuple[Labels, Histogram]] = ()
+    exemplars: Sequence[Exemplar] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +131,7 @@ class Block:
 
     labels: S label sets, the same tuple object again while the set of series is unchanged, so a reader may cache by identity;
     timestamps: int64 of shape (T,), rising; values: float64 of shape (T, S), cells may be stale or absent.
+    histograms: None in a block of floats, else object of shape (T, S): a `Histogram` where the cell's bits are HISTOGRAM_BITS.
     """
 
     labels: tuple[Labels, ...]
@@ -121,3 +139,4 @@ class Block:
     values: NDArray[np.float64]
     dense: bool = field(default=False)
     """True where no cell is stale or absent, so that no masks are needed."""
+    histograms: NDArray[np.object_] | None = field(default=None)
