@@ -16,6 +16,7 @@ from agent.model.secrets import Secret
 from agent.model.values import format_float, format_rfc3339, parse_float
 
 if TYPE_CHECKING:
+    from agent.model.bucket_bounds import bucket_intervals, bucket_rows, upper_bounds
     from agent.model.histograms import CUSTOM, NO_BUCKETS, Buckets, Histogram, ResetHint
     from agent.model.samples import (
         ABSENT_BITS,
@@ -61,6 +62,8 @@ __all__ = [
     "Sample",
     "Secret",
     "absent_row",
+    "bucket_intervals",
+    "bucket_rows",
     "compile_regex",
     "format_duration",
     "format_float",
@@ -74,11 +77,13 @@ __all__ = [
     "parse_duration",
     "parse_float",
     "quote",
+    "upper_bounds",
 ]
 
 __getattr__ = lazy(
     __name__,
     {
+        "bucket_bounds": ("bucket_intervals", "bucket_rows", "upper_bounds"),
         "histograms": ("CUSTOM", "NO_BUCKETS", "Buckets", "Histogram", "ResetHint"),
         "samples": (
             "ABSENT_BITS",
