@@ -176,8 +176,14 @@ class Evaluator:
 
     def _recording(self, group: RunningGroup, rule: RunningRule, at_ms: int) -> None:
         written_at_ms = at_ms - group.offset_ms
-        vector = pairs_of(self._query(rule.expression, written_at_ms))
-        self._write_row(rule.output, recorded(rule.spec.name, rule.labels, vector, group.spec.limit), written_at_ms)
+        answer, limit = self._query(rule.expression, written_at_ms), group.spec.limit
+        row = rule.output.repeated(answer, limit, written_at_ms)
+        if row is not None:
+            self._sink(row)
+            return
+        samples = recorded(rule.spec.name, rule.labels, pairs_of(answer), limit)
+        self._write_row(rule.output, samples, written_at_ms)
+        rule.output.remember(answer, samples, limit)
 
     def _alerting(self, group: RunningGroup, rule: RunningRule, at_ms: int, transitions: list[Transition]) -> None:
         assert rule.expander is not None

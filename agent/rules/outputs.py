@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from agent.errors import ExecutionError
 from agent.model import METRIC_NAME, STALE_NAN, Columns, Labels, Row, absent_row
 from agent.rules.states import ActiveAlert, State
@@ -18,12 +21,48 @@ _DEAD_COLUMNS: Final = 256
 """A table with this many columns more than four times those in use is left for a new one."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Repeat:
+    """What need not be found again: the label tuple of the last vector and the cells that its values go to."""
+
+    labels: tuple[Labels, ...]
+    limit: int
+    cells: NDArray[np.intp]
+
+
 class Output:
     """What one rule has written: its table and the series that its last evaluation gave."""
 
     def __init__(self) -> None:
         self.columns = Columns()
         self.live: frozenset[Labels] = frozenset()
+        self._repeat: _Repeat | None = None
+
+    def repeated(self, answer: object, limit: int, at_ms: int) -> Row | None:
+        """Return the row of an answer with the very label tuple of the one before, None where it has another.
+
+        The engine gives the same tuple again while the set of series is unchanged: then no label needs a look, and a row is
+        one array write.
+        """
+        known = self._repeat
+        if known is None or getattr(answer, "labels", None) is not known.labels or limit != known.limit:
+            return None
+        values = absent_row(len(self.columns))
+        values[known.cells] = answer.values  # type: ignore[attr-defined]  # it has labels, so it is a vector
+        return Row(self.columns, at_ms, values)
+
+    def remember(self, answer: object, samples: Mapping[Labels, float], limit: int) -> None:
+        """Note that `answer` became `samples`, in the same order, and that their row was written."""
+        labels, values = getattr(answer, "labels", None), getattr(answer, "values", None)
+        vector = (
+            isinstance(labels, tuple) and isinstance(values, np.ndarray) and getattr(answer, "histograms", None) is None
+        )
+        if not vector or not samples:
+            self._repeat = None
+            return
+        assert isinstance(labels, tuple)
+        cells = np.fromiter(map(self.columns.column, samples), np.intp, len(samples))
+        self._repeat = _Repeat(labels, limit, cells)
 
     def row(self, samples: Mapping[Labels, float], at_ms: int) -> Row | None:
         """Return the row of an evaluation, None where there is nothing to write.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agent.model import Columns, Row
+from agent.model import STALE_NAN, Columns, Row
 from agent.query import Engine
 from agent.rules import Evaluator, Settings
 from agent.store import Store
@@ -79,3 +79,20 @@ def test_the_series_of_removed_and_renamed_rules_over_tables():
     assert all(world.ask(minute, "doubled") == {'doubled{n="a"}': 2} for minute in range(8))
     assert world.ask(4, "other") == {'other{n="a"}': 1}
     assert world.ask(7, "other") == {}
+
+
+def test_recorded_series_follow_the_vector_when_its_series_stay_go_and_come_back():
+    """The row of an unchanged series set is written without a look at labels; a change of the set is seen all the same."""
+    world = Stored("groups: [{name: g, rules: [{record: doubled, expr: x * 2}]}]")
+    told = []
+    for minute, cells in enumerate(
+        ({"a": 1, "b": 2}, {"a": 3, "b": 4}, {"a": 5, "b": STALE_NAN}, {"a": 6, "b": 7}, {"a": 8, "b": 9})
+    ):
+        world.scrape(minute, **cells)
+        assert [each.failures for each in world.evaluate(minute)] == [()]
+        told.append(world.ask(minute, "doubled"))
+    a, b = 'doubled{n="a"}', 'doubled{n="b"}'
+    assert told == [{a: 2, b: 4}, {a: 6, b: 8}, {a: 10}, {a: 12, b: 14}, {a: 16, b: 18}]
+    world.scrape(5, a=1, b=1, c=1)
+    world.evaluate(5)
+    assert world.ask(5, "doubled") == {a: 2, b: 2, 'doubled{n="c"}': 2}
