@@ -15,7 +15,7 @@ from agent.query import ast
 from agent.query.aggregation import Groups, groups_of
 from agent.query.evaluate import scalar, vector
 from agent.query.evaluation import Evaluation
-from agent.query.frame import Bools, Floats, Frame, Ints, SeriesSet
+from agent.query.frame import Floats, Frame, Ints, SeriesSet
 from agent.query.functions.sorting import reordered
 
 _INT64: Final = 2.0**63
@@ -52,14 +52,10 @@ def _extreme(evaluation: Evaluation, node: ast.AggregateExpr, *, greatest: bool)
         keys = (key[step], groups.index) if absent is None else (key[step], absent[step], groups.index)
         order = np.lexsort(keys)
         ranks[step, order] = np.arange(len(order)) - groups.starts[groups.index[order]]
-    kept = Frame(frame.series, frame.values, _within(ranks < sizes[:, None], frame.present))
+    kept = frame.where(ranks < sizes[:, None])
     if len(key) > 1:
         return kept
     return reordered(kept, [column for column in order.tolist() if kept.mask()[0, column]])
-
-
-def _within(kept: Bools, present: Bools | None) -> Bools:
-    return kept if present is None else kept & present
 
 
 def _limit(evaluation: Evaluation, node: ast.AggregateExpr) -> Frame:
@@ -75,7 +71,7 @@ def _limit(evaluation: Evaluation, node: ast.AggregateExpr) -> Frame:
     offsets = np.concatenate((np.zeros((len(before), 1), np.int64), before), axis=1)[:, groups.starts[members]]
     ranks = np.empty(before.shape, np.int64)
     ranks[:, order] = before - offsets - 1
-    return Frame(frame.series, frame.values, _within(ranks < sizes[:, None], frame.present))
+    return frame.where(ranks < sizes[:, None])
 
 
 def _by_labels(series: SeriesSet, groups: Groups) -> Ints:
@@ -97,7 +93,7 @@ def _ratio(evaluation: Evaluation, node: ast.AggregateExpr) -> Frame:
     places = frame.series.derived("hash places", lambda: _places(frame.series))
     limit = np.clip(ratio, -1, 1)[:, None]
     kept = np.where(limit >= 0, places < limit, places >= 1 + limit)
-    return Frame(frame.series, frame.values, _within(kept, frame.present))
+    return frame.where(kept)
 
 
 def _places(series: SeriesSet) -> Floats:

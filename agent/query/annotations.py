@@ -68,6 +68,70 @@ class Annotations:
         """Note a sort that a range query undoes."""
         self._warn("sort is ineffective for range queries since results are always ordered by labels", pos)
 
+    def mixed_samples(self, metric: str, pos: Position) -> None:
+        """Note a range with floats and native histograms that a function cannot take together."""
+        self._warn(f"encountered a mix of histograms and floats for metric name {quote(metric)}", pos)
+
+    def mixed_in_aggregation(self, pos: Position) -> None:
+        """Note a group with floats and native histograms, which has no sum."""
+        self._warn("encountered a mix of histograms and floats for aggregation", pos)
+
+    def mixed_buckets(self, metric: str, pos: Position) -> None:
+        """Note a native histogram that stands beside classic buckets of the same labels."""
+        self._warn("vector contains a mix of classic and native histograms" + _of(metric), pos)
+
+    def mixed_schemas(self, metric: str, pos: Position) -> None:
+        """Note exponential and custom buckets that do not add up."""
+        text = "vector contains a mix of histograms with exponential and custom buckets schemas for metric name"
+        self._warn(f"{text} {quote(metric)}", pos)
+
+    def not_counter(self, metric: str, pos: Position) -> None:
+        """Note a rate of gauge histograms."""
+        self._warn(f"this native histogram metric is not a counter: {quote(metric)}", pos)
+
+    def not_gauge(self, metric: str, pos: Position) -> None:
+        """Note a delta of counter histograms."""
+        self._warn(f"this native histogram metric is not a gauge: {quote(metric)}", pos)
+
+    def incompatible_layout(self, operator: str, pos: Position) -> None:
+        """Note an operator between exponential and custom buckets."""
+        self._warn(f"incompatible bucket layout encountered for binary operator {operator}", pos)
+
+    def incompatible_types(self, left: str, operator: str, right: str, pos: Position) -> None:
+        """Note an operator that has no meaning between what stands left and right of it (float or histogram)."""
+        text = "incompatible sample types encountered for binary operator"
+        self._inform(f"{text} {quote(operator)}: {left} {operator} {right}", pos)
+
+    def colliding_resets(self, operation: str, pos: Position) -> None:
+        """Note histograms of which some were reset and some were not."""
+        self._warn(f"conflicting counter resets during histogram {operation}", pos)
+
+    def reconciled_bounds(self, operation: str, pos: Position) -> None:
+        """Note custom buckets of which only the common bounds were kept."""
+        self._inform(f"mismatched custom buckets were reconciled during {operation}", pos)
+
+    def ignored_in_aggregation(self, operator: str, pos: Position) -> None:
+        """Note native histograms that an aggregation left out."""
+        self._inform(f"ignored histogram in {operator} aggregation", pos)
+
+    def ignored_in_range(self, metric: str, pos: Position) -> None:
+        """Note native histograms that a function left out beside floats."""
+        text = "ignored histograms in a range containing both floats and histograms for metric name"
+        self._inform(f"{text} {quote(metric)}", pos)
+
+    def quantile_unknown(self, metric: str, pos: Position) -> None:
+        """Note a quantile that falls among observations that are NaN."""
+        self._inform("input to histogram_quantile has NaN observations, result is NaN" + _of(metric), pos)
+
+    def quantile_skewed(self, metric: str, pos: Position) -> None:
+        """Note a quantile of a histogram with observations that are NaN, which count as greatest."""
+        self._inform("input to histogram_quantile has NaN observations, result is skewed higher" + _of(metric), pos)
+
+    def fraction_without_nans(self, metric: str, pos: Position) -> None:
+        """Note a fraction of a histogram with observations that are NaN, which are in no fraction."""
+        text = "input to histogram_fraction has NaN observations, which are excluded from all fractions"
+        self._inform(text + _of(metric), pos)
+
 
 def _of(metric: str) -> str:
     return f" for metric name {quote(metric)}" if metric else ""

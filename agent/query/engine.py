@@ -23,10 +23,20 @@ from agent.query import ast
 from agent.query.evaluate import Value as Computed
 from agent.query.evaluate import evaluate, invariant_nodes, ranges
 from agent.query.evaluation import Evaluation, Query, SeriesSets
-from agent.query.frame import NO_LABELS, Frame, remove_marked_names
+from agent.query.frame import NO_LABELS, Frame, SeriesSet, remove_marked_names
 from agent.query.parser import parse
 from agent.query.queryable import Queryable
-from agent.query.values import Matrix, Ragged, Result, Scalar, Series, String, Value, Vector
+from agent.query.values import (
+    Matrix,
+    Ragged,
+    Result,
+    Scalar,
+    String,
+    Value,
+    Vector,
+    floats_beside,
+    series_of,
+)
 
 _PARSED_KEPT: Final = 2048
 
@@ -140,12 +150,15 @@ def _at_instant(value: Computed, at_ms: int) -> Value:
     if not isinstance(value, Frame):
         return Scalar(at_ms, float(value[0]))
     frame = remove_marked_names(value)
+    if frame.present is not None and not frame.present[0].all():
+        kept = np.flatnonzero(frame.present[0])
+        labels = frame.series.labels
+        frame = frame.columns(kept, SeriesSet(tuple(labels[column] for column in kept.tolist())))
     row = frame.values[0]
-    if frame.present is None or frame.present[0].all():
+    if frame.histograms is None:
         return Vector(at_ms, frame.series.labels, row)
-    kept = np.flatnonzero(frame.present[0])
-    labels = frame.series.labels
-    return Vector(at_ms, tuple(labels[column] for column in kept.tolist()), row[kept])
+    natives = frame.histograms[0]
+    return Vector(at_ms, frame.series.labels, floats_beside(row, natives), natives if natives.any() else None)
 
 
 def _over_range(value: Computed, evaluation: Evaluation) -> Matrix:
@@ -153,7 +166,7 @@ def _over_range(value: Computed, evaluation: Evaluation) -> Matrix:
     if not isinstance(value, Frame):
         return Matrix((NO_LABELS,), evaluation.steps, value[:, None])
     frame = remove_marked_names(value)
-    return Matrix(frame.series.labels, evaluation.steps, frame.values, frame.present)
+    return Matrix(frame.series.labels, evaluation.steps, frame.values, frame.present, frame.histograms)
 
 
 def _ragged(node: ast.Expr, evaluation: Evaluation) -> Ragged:
@@ -162,11 +175,15 @@ def _ragged(node: ast.Expr, evaluation: Evaluation) -> Ragged:
     series = []
     start = 0
     for windows in found.windows:
+        windows = windows.samples()
         rows = slice(int(windows.lo[0]), int(windows.hi[0]))
         stamps, cells = windows.timestamps[rows], windows.values[rows]
         for column in range(cells.shape[1]):
             mask = slice(None) if windows.valid is None else windows.valid[rows, column]
             if len(stamps[mask]):
-                series.append(Series(found.series.labels[start + column], stamps[mask], cells[mask, column]))
+                natives = None if windows.histograms is None else windows.histograms[rows][mask, column]
+                series.append(
+                    series_of(found.series.labels[start + column], stamps[mask], cells[mask, column], natives)
+                )
         start += windows.values.shape[1]
     return Ragged(tuple(sorted(series, key=lambda each: each.labels.pairs)))

@@ -42,7 +42,8 @@ def _repeated(value: Value, steps: int) -> Value:
     if isinstance(value, Frame):
         shape = (steps, len(value.series))
         present = None if value.present is None else np.broadcast_to(value.present, shape)
-        return Frame(value.series, np.broadcast_to(value.values, shape), present)
+        histograms = None if value.histograms is None else np.broadcast_to(value.histograms, shape)
+        return Frame(value.series, np.broadcast_to(value.values, shape), present, histograms)
     return np.broadcast_to(value, (steps,))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from agent.model import METRIC_NAME, Labels
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+Natives = NDArray[np.object_]
+"""Native histograms by cell; None where the cell's sample is a float, or none."""
 
 METADATA: Final = (METRIC_NAME, "__type__", "__unit__")
 """Labels that say what a metric is; they go with the name."""
@@ -68,23 +70,76 @@ UNLABELLED: Final = SeriesSet((NO_LABELS,))
 class Frame:
     """values: float64 of shape (steps, series); present: bool of the same shape, or None where every cell holds a value.
 
-    A cell that is not present holds anything. Native histograms will stand beside `values`, not inside.
+    A cell that is not present holds anything. histograms: None in the usual case, that no cell is a native histogram; else
+    object of the same shape, and where it holds a `Histogram`, the cell of `values` holds anything.
     """
 
     series: SeriesSet
     values: Floats
     present: Bools | None = None
+    histograms: Natives | None = None
 
     def columns(self, picked: NDArray[np.intp], series: SeriesSet) -> Frame:
         """Return the columns `picked`, under the label sets of `series`."""
         present = None if self.present is None else self.present[:, picked]
-        return Frame(series, self.values[:, picked], present)
+        histograms = None if self.histograms is None else self.histograms[:, picked]
+        return Frame(series, self.values[:, picked], present, histograms)
+
+    def named(self, series: SeriesSet) -> Frame:
+        """Return the same columns under the label sets of `series`."""
+        return Frame(series, self.values, self.present, self.histograms)
+
+    def where(self, kept: Bools) -> Frame:
+        """Return the cells that `kept` marks."""
+        present = kept if self.present is None else kept & self.present
+        return Frame(self.series, self.values, present, self.histograms)
 
     def mask(self) -> Bools:
         """Return `present` as an array of the full shape."""
         if self.present is None:
             return np.ones(self.values.shape, np.bool_)
         return self.present
+
+    def native(self) -> Bools:
+        """Mark the cells that are native histograms."""
+        if self.histograms is None:
+            return np.zeros(self.values.shape, np.bool_)
+        return np.asarray(self.histograms.astype(np.bool_) & self.mask())
+
+    def floats(self) -> Frame:
+        """Return the frame without its native histograms."""
+        if self.histograms is None:
+            return self
+        return Frame(self.series, self.values, self.mask() & ~self.native())
+
+
+def only(histograms: Natives, kept: Bools) -> Natives:
+    """Return the native histograms that `kept` marks, None elsewhere."""
+    found: Natives = np.full(histograms.shape, None)
+    found[kept] = histograms[kept]
+    return found
+
+
+class Cells(Protocol):
+    """What has values and perhaps native histograms, both (steps, series)."""
+
+    @property
+    def values(self) -> Floats:
+        """The floats."""
+        ...
+
+    @property
+    def histograms(self) -> Natives | None:
+        """The native histograms."""
+        ...
+
+
+def side_by_side(parts: Sequence[Cells]) -> Natives | None:
+    """Return the native histograms of all parts, column after column; None where there are none."""
+    if all(part.histograms is None for part in parts):
+        return None
+    held = (np.full(part.values.shape, None) if part.histograms is None else part.histograms for part in parts)
+    return np.concatenate(list(held), axis=1)
 
 
 def empty(steps: int) -> Frame:
@@ -119,7 +174,7 @@ def relabelling(labels: Sequence[Labels], drops: Bools | None = None) -> Relabel
 def relabel(frame: Frame, change: Relabelling) -> Frame:
     """Give the columns new labels; series that became equal merge where they do not overlap in time, else ExecutionError."""
     if change.target is None:
-        return Frame(change.series, frame.values, frame.present)
+        return frame.named(change.series)
     groups = len(change.series)
     present = frame.mask()
     order = np.argsort(change.target, kind="stable")
@@ -128,7 +183,17 @@ def relabel(frame: Frame, change: Relabelling) -> Frame:
     if (counts > 1).any():
         raise ExecutionError(SAME_LABELSET)
     values = np.add.reduceat(np.where(present, frame.values, 0.0)[:, order], starts, axis=1)
-    return Frame(change.series, values, counts > 0)
+    return Frame(change.series, values, counts > 0, _merged(frame, change.target, groups))
+
+
+def _merged(frame: Frame, target: NDArray[np.intp], groups: int) -> Natives | None:
+    """Return the native histograms of columns that merge; no two meet in a cell."""
+    if frame.histograms is None:
+        return None
+    merged = np.full((len(frame.values), groups), None)
+    rows, columns = np.nonzero(frame.native())
+    merged[rows, target[columns]] = frame.histograms[rows, columns]
+    return merged
 
 
 def drop_names(frame: Frame, *, delayed: bool) -> Frame:
@@ -136,7 +201,7 @@ def drop_names(frame: Frame, *, delayed: bool) -> Frame:
     series = frame.series
     if delayed:
         marked = series.derived("marked", lambda: SeriesSet(series.labels, np.ones(len(series), np.bool_)))
-        return Frame(marked, frame.values, frame.present)
+        return frame.named(marked)
     return relabel(frame, series.derived("nameless", lambda: relabelling([nameless(each) for each in series.labels])))
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from agent.model import ABSENT_NAN, Block, Labels, Matcher, Sample, is_missing
-from agent.query.frame import Floats, Ints
+from agent.model import ABSENT_NAN, HISTOGRAM_NAN, Block, Histogram, Labels, Matcher, Sample, is_missing
+from agent.query.frame import Ints
+
+_Member = tuple[Labels, Ints, list[float | Histogram]]
 
 
 class MemoryQueryable:
@@ -18,31 +20,34 @@ class MemoryQueryable:
     """
 
     def __init__(self, samples: Iterable[Sample] = (), *, together: bool = False) -> None:
-        self._series: dict[Labels, dict[int, float]] = {}
+        self._series: dict[Labels, dict[int, float | Histogram]] = {}
         self._tuples: dict[tuple[Labels, ...], tuple[Labels, ...]] = {}
         self._together = together
         for sample in samples:
             self.add(sample.labels, [sample.timestamp_ms], [sample.value])
 
-    def add(self, labels: Labels, timestamps_ms: Sequence[int], values: Sequence[float]) -> None:
+    def add(self, labels: Labels, timestamps_ms: Sequence[int], values: Sequence[float | Histogram]) -> None:
         """Add samples to one series."""
         self._series.setdefault(labels, {}).update(zip(timestamps_ms, values, strict=True))
 
     def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Sequence[Block]:
         """Return the matching series' samples in (start_ms, end_ms]."""
-        groups: dict[bytes, list[tuple[Labels, Ints, Floats]]] = {}
+        groups: dict[bytes, list[_Member]] = {}
         for labels, held in self._series.items():
             if all(matcher.matches(labels.get(matcher.name)) for matcher in matchers):
                 stamps = np.array(sorted(stamp for stamp in held if start_ms < stamp <= end_ms), np.int64)
-                values = np.array([held[stamp] for stamp in stamps.tolist()], np.float64)
                 key = b"" if self._together else stamps.tobytes()
-                groups.setdefault(key, []).append((labels, stamps, values))
+                groups.setdefault(key, []).append((labels, stamps, [held[stamp] for stamp in stamps.tolist()]))
         return [self._block(members) for members in groups.values()]
 
-    def _block(self, members: list[tuple[Labels, Ints, Floats]]) -> Block:
+    def _block(self, members: list[_Member]) -> Block:
         labels = tuple(member[0] for member in members)
         stamps = np.unique(np.concatenate([member[1] for member in members]))
         cells = np.full((len(stamps), len(members)), ABSENT_NAN)
+        natives = np.full(cells.shape, None)
         for column, (_, own, values) in enumerate(members):
-            cells[np.searchsorted(stamps, own), column] = values
-        return Block(self._tuples.setdefault(labels, labels), stamps, cells, not is_missing(cells).any())
+            rows = np.searchsorted(stamps, own)
+            cells[rows, column] = [HISTOGRAM_NAN if isinstance(each, Histogram) else each for each in values]
+            natives[rows, column] = [each if isinstance(each, Histogram) else None for each in values]
+        kept = natives if natives.any() else None
+        return Block(self._tuples.setdefault(labels, labels), stamps, cells, not is_missing(cells).any(), kept)

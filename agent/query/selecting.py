@@ -16,7 +16,7 @@ from agent.errors import ExecutionError
 from agent.model import Block, Matcher, is_absent, is_missing, is_stale
 from agent.query import ast
 from agent.query.evaluation import Evaluation
-from agent.query.frame import Bools, Floats, Frame, Ints, SeriesSet, empty
+from agent.query.frame import Bools, Floats, Frame, Ints, Natives, SeriesSet, empty, side_by_side
 from agent.query.windows import Windows
 
 
@@ -27,6 +27,7 @@ class Newest:
     values: Floats
     present: Bools | None
     timestamps: Ints
+    histograms: Natives | None = None
 
 
 def select_blocks(evaluation: Evaluation, matchers: tuple[Matcher, ...], after_ms: int, until_ms: int) -> list[Block]:
@@ -52,13 +53,14 @@ def select_instant(evaluation: Evaluation, node: ast.VectorSelector, *, timestam
         values = [np.broadcast_to(part.timestamps / 1000, part.values.shape) for part in parts]
     else:
         values = [part.values for part in parts]
+    natives = None if timestamps else side_by_side(parts)
     if len(parts) == 1:
-        return Frame(series, values[0], parts[0].present)
+        return Frame(series, values[0], parts[0].present, natives)
     present = None
     if any(part.present is not None for part in parts):
         masks = [np.ones(part.values.shape, np.bool_) if part.present is None else part.present for part in parts]
         present = np.concatenate(masks, axis=1)
-    return Frame(series, np.concatenate(values, axis=1), present)
+    return Frame(series, np.concatenate(values, axis=1), present, natives)
 
 
 def _newest(block: Block, times: Ints, lookback_ms: int) -> Newest:
@@ -73,11 +75,9 @@ def _newest(block: Block, times: Ints, lookback_ms: int) -> Newest:
     values = block.values[rows]
     stamped = stamps[rows][:, None]
     shown = None if filled.all() else np.broadcast_to(filled[:, None], values.shape)
-    if block.dense:
-        return Newest(values, shown, stamped)
-    missing = is_missing(values)
-    if not missing.any():
-        return Newest(values, shown, stamped)
+    if block.dense or not is_missing(values).any():
+        natives = None if block.histograms is None else block.histograms[rows]
+        return Newest(values, shown, stamped, natives)
     return _newest_gappy(block, lo, rows, filled)
 
 
@@ -91,7 +91,10 @@ def _newest_gappy(block: Block, lo: Ints, rows: Ints, filled: Bools) -> Newest:
     held = np.maximum(newest, 0)
     values = np.take_along_axis(cells, held, axis=0)
     present = (newest >= (lo - begin)[:, None]) & filled[:, None] & ~is_stale(values)
-    return Newest(values, present, block.timestamps[begin:end][held])
+    natives = None
+    if block.histograms is not None:
+        natives = np.take_along_axis(block.histograms[begin:end], held, axis=0)
+    return Newest(values, present, block.timestamps[begin:end][held], natives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ def select_range(evaluation: Evaluation, node: ast.MatrixSelector) -> Ranges:
         if not block.dense:
             missing = is_missing(block.values)
             valid = ~missing if missing.any() else None
-        made = Windows(block.timestamps, block.values, valid, times, span)
+        made = Windows(block.timestamps, block.values, valid, times, span, block.histograms)
         evaluation.query.touch(made.values.size)
         windows.append(made)
     return Ranges(evaluation.query.sets.of(blocks), windows)
@@ -137,7 +140,7 @@ def subquery_steps(evaluation: Evaluation, node: ast.SubqueryExpr) -> tuple[Ints
 
 def over_frame(frame: Frame, instants: Ints, ends: Ints, span: int) -> Ranges:
     """Return windows over what a subquery gave at `instants`."""
-    return Ranges(frame.series, [Windows(instants, frame.values, frame.present, ends, span)])
+    return Ranges(frame.series, [Windows(instants, frame.values, frame.present, ends, span, frame.histograms)])
 
 
 def chunks(windows: Windows) -> Iterator[tuple[NDArray[np.intp] | slice, Windows]]:

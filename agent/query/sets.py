@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agent.query import ast
-from agent.query.frame import Bools, Frame, Relabelling, SeriesSet, relabel, relabelling
+from agent.query.frame import Bools, Frame, Relabelling, SeriesSet, relabel, relabelling, side_by_side
 from agent.query.matching import Columns, met, signatures
 
 
@@ -17,7 +17,7 @@ def combine(node: ast.BinaryExpr, left: Frame, right: Frame) -> Frame:
         return _union(left, right, ~_there(left, numbers.left, numbers.size)[:, numbers.right])
     found = _there(right, numbers.right, numbers.size)[:, numbers.left]
     kept = found if node.op == "and" else ~found
-    return Frame(left.series, left.values, kept if left.present is None else kept & left.present)
+    return left.where(kept)
 
 
 def _there(frame: Frame, columns: Columns, size: int) -> Bools:
@@ -35,7 +35,8 @@ def _union(left: Frame, right: Frame, free: Bools) -> Frame:
         return left
     change = left.series.derived(("union", id(right.series)), lambda: _Union(left.series, right.series)).change
     values = np.concatenate((left.values, right.values), axis=1)
-    return relabel(Frame(change.series, values, np.concatenate((left.mask(), present), axis=1)), change)
+    natives = side_by_side((left, right))
+    return relabel(Frame(change.series, values, np.concatenate((left.mask(), present), axis=1), natives), change)
 
 
 class _Union:

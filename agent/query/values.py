@@ -34,11 +34,16 @@ class String:
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """One value of each of S series at an instant: `labels` of length S, `values` float64 of shape (S,)."""
+    """One value of each of S series at an instant: `labels` of length S, `values` float64 of shape (S,).
+
+    histograms: None where all values are floats, else object of shape (S,): a `Histogram` where the value is one, and there
+    `values` holds NaN.
+    """
 
     timestamp_ms: int
     labels: tuple[Labels, ...]
     values: NDArray[np.float64]
+    histograms: NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -50,24 +55,43 @@ class Vector:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series of a matrix: timestamps int64 and values float64, both of shape (points,), no gaps."""
+    """One series of a matrix: timestamps int64 and values float64, both of shape (points,), no gaps.
+
+    histograms as in `Vector`, of the same shape.
+    """
 
     labels: Labels
     timestamps: NDArray[np.int64]
     values: NDArray[np.float64]
+    histograms: NDArray[np.object_] | None = None
+
+
+def series_of(
+    labels: Labels, timestamps: NDArray[np.int64], values: NDArray[np.float64], natives: NDArray[np.object_] | None
+) -> Series:
+    """Make a series; one without histograms says so by None."""
+    if natives is None or not natives.any():
+        return Series(labels, timestamps, values)
+    return Series(labels, timestamps, floats_beside(values, natives), natives)
+
+
+def floats_beside(values: NDArray[np.float64], natives: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Return the values with NaN where a histogram stands."""
+    return np.where(natives.astype(np.bool_), np.nan, values)
 
 
 @dataclass(frozen=True)
 class Matrix:
     """S series over T timestamps, ordered by labels when iterated; series without a point are left out.
 
-    labels, timestamps (T,), values (T, S) and present (T, S) or None are as computed, not ordered.
+    labels, timestamps (T,), values (T, S) and present (T, S) or None are as computed, not ordered; histograms as in `Vector`.
     """
 
     labels: tuple[Labels, ...]
     timestamps: NDArray[np.int64]
     values: NDArray[np.float64]
     present: NDArray[np.bool_] | None = None
+    histograms: NDArray[np.object_] | None = None
 
     @cached_property
     def _order(self) -> list[int]:
@@ -81,11 +105,13 @@ class Matrix:
     def __iter__(self) -> Iterator[Series]:
         for column in self._order:
             values = self.values[:, column]
+            natives = None if self.histograms is None else self.histograms[:, column]
             if self.present is None:
-                yield Series(self.labels[column], self.timestamps, values)
+                yield series_of(self.labels[column], self.timestamps, values, natives)
             else:
                 mask = self.present[:, column]
-                yield Series(self.labels[column], self.timestamps[mask], values[mask])
+                natives = None if natives is None else natives[mask]
+                yield series_of(self.labels[column], self.timestamps[mask], values[mask], natives)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.query.frame import Bools, Floats, Ints
+from agent.query.frame import Bools, Floats, Ints, Natives, only
 
 Rows = NDArray[np.intp]
 
@@ -20,12 +20,25 @@ Rows = NDArray[np.intp]
 class Windows:
     """N windows over T rows of C series.
 
-    timestamps (T,) and ends_ms (N,) are int64 milliseconds; values (T, C); valid (T, C), or None where all are.
+    timestamps (T,) and ends_ms (N,) are int64 milliseconds; values (T, C); valid (T, C), or None where all are. histograms
+    (T, C) is None in the usual case; a cell that holds a native histogram is not valid: these are windows of floats, and
+    `natives` and `samples` give those of histograms and of both.
     """
 
-    __slots__ = ("_firsts", "_lasts", "_tallies", "ends_ms", "hi", "lo", "range_ms", "timestamps", "valid", "values")
+    __slots__ = (
+        *("_firsts", "_lasts", "_tallies"),
+        *("ends_ms", "hi", "histograms", "lo", "range_ms", "timestamps", "valid", "values"),
+    )
 
-    def __init__(self, timestamps: Ints, values: Floats, valid: Bools | None, ends_ms: Ints, range_ms: int) -> None:
+    def __init__(
+        self,
+        timestamps: Ints,
+        values: Floats,
+        valid: Bools | None,
+        ends_ms: Ints,
+        range_ms: int,
+        histograms: Natives | None = None,
+    ) -> None:
         lo = np.searchsorted(timestamps, ends_ms - range_ms, side="right")
         hi = np.searchsorted(timestamps, ends_ms, side="right")
         rows = slice(int(lo.min(initial=len(timestamps))), int(hi.max(initial=0)))
@@ -33,6 +46,9 @@ class Windows:
         self.timestamps = timestamps[first : rows.stop]
         self.values = values[first : rows.stop]
         self.valid = None if valid is None else valid[first : rows.stop]
+        self.histograms: Natives | None = None
+        if histograms is not None:
+            self._hold(histograms[first : rows.stop])
         self.lo: Rows = np.clip(lo - first, 0, None)
         self.hi: Rows = np.clip(hi - first, 0, None)
         self.ends_ms = ends_ms
@@ -40,6 +56,31 @@ class Windows:
         self._firsts: Rows | None = None
         self._lasts: Rows | None = None
         self._tallies: Ints | None = None
+
+    def _hold(self, histograms: Natives) -> None:
+        """Keep the native histograms of the cells that are samples, and call those cells no floats."""
+        native = histograms.astype(np.bool_)
+        if self.valid is not None:
+            native &= self.valid
+        if native.any():
+            self.histograms = histograms if native.all() else only(histograms, native)
+            self.valid = ~native if self.valid is None else self.valid & ~native
+
+    def natives(self) -> Windows:
+        """Return the same windows over the native histograms, whose values are none."""
+        assert self.histograms is not None
+        return self._over(self.histograms.astype(np.bool_))
+
+    def samples(self) -> Windows:
+        """Return the same windows over floats and native histograms alike."""
+        if self.histograms is None or self.valid is None:
+            return self
+        return self._over(self.valid | self.histograms.astype(np.bool_))
+
+    def _over(self, valid: Bools) -> Windows:
+        over = self.part(slice(None))
+        over.valid = None if valid.all() else valid
+        return over
 
     def part(self, columns: slice | Rows) -> Windows:
         """Return the same windows over some of the series."""
@@ -50,6 +91,9 @@ class Windows:
         part.valid = None if self.valid is None else self.valid[:, columns]
         if part.valid is not None and part.valid.all():
             part.valid = None
+        part.histograms = None if self.histograms is None else self.histograms[:, columns]
+        if part.histograms is not None and not part.histograms.any():
+            part.histograms = None
         part._firsts = part._lasts = part._tallies = None
         return part
 

@@ -23,6 +23,7 @@ def mapped(compute: Callable[[Floats], Floats]) -> Function:
 
 
 def _replaced(evaluation: Evaluation, frame: Frame, compute: Callable[[Floats], Floats]) -> Frame:
+    frame = frame.floats()
     return drop_names(Frame(frame.series, compute(frame.values), frame.present), delayed=evaluation.delayed)
 
 
@@ -49,7 +50,7 @@ def _clamp(evaluation: Evaluation, call: ast.Call) -> Frame:
     least, most = scalar(call.args[1], evaluation)[:, None], scalar(call.args[2], evaluation)[:, None]
     made = _replaced(evaluation, frame, lambda values: _clamped(values, least, most))
     crossed = most < least
-    return Frame(made.series, made.values, made.mask() & ~crossed) if crossed.any() else made
+    return made.where(np.broadcast_to(~crossed, made.values.shape)) if crossed.any() else made
 
 
 def _bounded(call_bound: Callable[[Floats, Floats], Floats]) -> Function:

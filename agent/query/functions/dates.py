@@ -24,7 +24,7 @@ def _calendar(part: Callable[[_Seconds], NDArray[np.int64]]) -> Function:
     def function(evaluation: Evaluation, call: ast.Call) -> Frame:
         if not call.args:
             return Frame(UNLABELLED, _parts(part, evaluation.steps[:, None] / 1000))
-        frame = vector(call.args[0], evaluation)
+        frame = vector(call.args[0], evaluation).floats()
         made = Frame(frame.series, _parts(part, frame.values), frame.present)
         return drop_names(made, delayed=evaluation.delayed)
 

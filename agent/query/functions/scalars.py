@@ -40,8 +40,8 @@ def _pairwise(choose: np.ufunc) -> Function:
 
 
 def _scalar(evaluation: Evaluation, call: ast.Call) -> Floats:
-    """Return the only sample of each step; NaN where there is not exactly one."""
-    frame = vector(call.args[0], evaluation)
+    """Return the only float of each step; NaN where there is not exactly one."""
+    frame = vector(call.args[0], evaluation).floats()
     if frame.present is None:
         alone = len(frame.series) == 1
         return np.array(frame.values[:, 0]) if alone else np.full(len(evaluation.steps), np.nan)

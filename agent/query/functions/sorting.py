@@ -32,8 +32,8 @@ def natural_key(text: str) -> list[tuple[int, int, str]]:
 def _sort(evaluation: Evaluation, call: ast.Call, *, falling: bool) -> Frame:
     if not evaluation.single:
         evaluation.annotations.sort_in_range_query(call.pos)
-        return vector(call.args[0], evaluation)
-    frame = vector(call.args[0], evaluation)
+        return vector(call.args[0], evaluation).floats()
+    frame = vector(call.args[0], evaluation).floats()
     if len(evaluation.steps) != 1:
         return frame
     values = frame.values[0]
