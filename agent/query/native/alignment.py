@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -69,10 +68,10 @@ def align(histograms: Sequence[Histogram]) -> Aligned | None:
         positives = [on_bounds(each, bounds) for each in histograms]
         return _stacked(histograms, CUSTOM, 0.0, bounds, positives, [each.negative for each in histograms])
     schema = min(each.schema for each in histograms)
-    threshold, widened = _one_zero_bucket(histograms)
-    positives = [coarser(each.positive, each.schema - schema) for each in widened]
-    negatives = [coarser(each.negative, each.schema - schema) for each in widened]
-    return _stacked(widened, schema, threshold, (), positives, negatives)
+    threshold, terms = _one_zero_bucket(histograms)
+    positives = [coarser(each.positive, each.schema - schema) for each in terms]
+    negatives = [coarser(each.negative, each.schema - schema) for each in terms]
+    return _stacked(terms, schema, threshold, (), positives, negatives)
 
 
 def _stacked(
@@ -119,7 +118,7 @@ def common_bounds(several: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
     different = set(several)
     if len(different) == 1:
         return several[0]
-    return tuple(sorted(reduce(lambda left, right: left & right, (frozenset(each) for each in different))))
+    return tuple(sorted(frozenset.intersection(*map(frozenset, different))))
 
 
 def on_bounds(histogram: Histogram, bounds: tuple[float, ...]) -> Buckets:
@@ -161,11 +160,12 @@ def _one_zero_bucket(histograms: Sequence[Histogram]) -> tuple[float, Sequence[H
     while True:
         widest = max(zero_count_within(each, threshold)[1] for each in histograms)
         if widest == threshold:
-            return threshold, [_widened(each, threshold) for each in histograms]
+            return threshold, [widened(each, threshold) for each in histograms]
         threshold = widest
 
 
-def _widened(histogram: Histogram, threshold: float) -> Histogram:
+def widened(histogram: Histogram, threshold: float) -> Histogram:
+    """Return the histogram with a zero bucket up to `threshold`, where no populated bucket may straddle it."""
     if histogram.zero_threshold == threshold:
         return histogram
     return replace(

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model import NO_BUCKETS, Buckets, Histogram, ResetHint, upper_bounds
-from agent.query.native.alignment import align, coarser, common_bounds, compact, on_bounds, zero_count_within
+from agent.model import NO_BUCKETS, Buckets, Histogram, ResetHint
+from agent.query.native.alignment import align, coarser, common_bounds, compact, on_bounds, widened, zero_count_within
 from agent.query.sums import Compensated, CompensatedMean, doubtful
-
 
 Floats = NDArray[np.float64]
 
@@ -75,7 +74,7 @@ def joint_hint(histograms: Sequence[Histogram]) -> tuple[ResetHint, bool]:
 
 
 def _sums(matrix: Floats) -> Floats:
-    values = matrix.sum(axis=0)
+    values: Floats = matrix.sum(axis=0)
     again = _doubtful(matrix, values)
     if again.any():
         exact = Compensated((int(again.sum()),))
@@ -86,7 +85,7 @@ def _sums(matrix: Floats) -> Floats:
 
 
 def _means(matrix: Floats) -> Floats:
-    values = matrix.sum(axis=0)
+    values: Floats = matrix.sum(axis=0)
     again = _doubtful(matrix, values)
     values /= len(matrix)
     if again.any():
@@ -132,10 +131,10 @@ def _mapped(histogram: Histogram, by: np.float64, apply: np.ufunc) -> Histogram:
 
 def equal(left: Histogram, right: Histogram) -> bool:
     """Tell whether both hold the same data in the same buckets, empty ones too; NaN equals NaN, hints do not count."""
-    fixed = [np.array((each.count, each.sum, each.zero_count, each.zero_threshold)) for each in (left, right)]
+    mine, theirs = (np.array((each.count, each.sum, each.zero_count, each.zero_threshold)) for each in (left, right))
     same_kind = left.schema == right.schema and left.bounds == right.bounds
     same_buckets = left.positive == right.positive and left.negative == right.negative
-    return same_kind and same_buckets and np.array_equal(*fixed, equal_nan=True)
+    return same_kind and same_buckets and np.array_equal(mine, theirs, equal_nan=True)
 
 
 def detect_reset(current: Histogram, previous: Histogram) -> bool:
@@ -155,16 +154,10 @@ def detect_reset(current: Histogram, previous: Histogram) -> bool:
     zero, threshold = zero_count_within(previous, current.zero_threshold)
     if threshold != current.zero_threshold or current.zero_count < zero:
         return True
-    steps = previous.schema - current.schema
-    return any(
-        _fell(now, _beyond(current.schema, coarser(before, steps), threshold))
-        for now, before in ((current.positive, previous.positive), (current.negative, previous.negative))
-    )
-
-
-def _beyond(schema: int, side: Buckets, threshold: float) -> Buckets:
-    kept = upper_bounds(schema, side.index) > threshold
-    return Buckets(side.index[kept], side.counts[kept])
+    before = widened(previous, threshold)
+    steps = before.schema - current.schema
+    fell = _fell(current.positive, coarser(before.positive, steps))
+    return fell or _fell(current.negative, coarser(before.negative, steps))
 
 
 def _fell(now: Buckets, before: Buckets) -> bool:

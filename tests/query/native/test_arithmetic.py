@@ -26,7 +26,7 @@ from agent.query.native.arithmetic import (
     total,
 )
 from agent.query.native.notation import format_notation, parse_histogram
-from tests.query.native.samples import custom, exponential, histograms, hints
+from tests.query.native.samples import custom, exponential, hints, histograms
 
 
 def notation(result) -> str:
@@ -149,9 +149,11 @@ def test_what_was_added_is_no_reset_and_taking_it_away_again_is_one_where_it_cou
         ("{{schema:-1 buckets:[1]}}", "{{schema:0 buckets:[2 4 8]}}", "{{schema:-1 buckets:[3 12]}}"),
         ("{{schema:1 buckets:[1 1 1]}}", "{{schema:0 n_buckets:[1]}}", "{{buckets:[1 2] n_buckets:[1]}}"),
         ("{{z_bucket:1 z_bucket_w:0.5}}", "{{z_bucket:2 z_bucket_w:1}}", "{{z_bucket:3 z_bucket_w:1}}"),
-        ("{{z_bucket:1 z_bucket_w:0.5 buckets:[4 5]}}", "{{z_bucket:2 z_bucket_w:1}}", "{{z_bucket:7 z_bucket_w:1 offset:1 buckets:[5]}}"),
+        ("{{z_bucket:1 z_bucket_w:0.5 buckets:[4 5]}}", "{{z_bucket:2 z_bucket_w:1}}",
+         "{{z_bucket:7 z_bucket_w:1 offset:1 buckets:[5]}}"),
         ("{{z_bucket:1 z_bucket_w:0.5 buckets:[4 5]}}", "{{z_bucket:2 z_bucket_w:1.5}}", "{{z_bucket:12 z_bucket_w:2}}"),
-        ("{{z_bucket:1 n_buckets:[4 5]}}", "{{z_bucket_w:0.75 buckets:[0 7]}}", "{{z_bucket:5 z_bucket_w:1 offset:1 buckets:[7] n_offset:1 n_buckets:[5]}}"),
+        ("{{z_bucket:1 n_buckets:[4 5]}}", "{{z_bucket_w:0.75 buckets:[0 7]}}",
+         "{{z_bucket:5 z_bucket_w:1 offset:1 buckets:[7] n_offset:1 n_buckets:[5]}}"),
         (
             "{{schema:-53 custom_values:[2 4 6] buckets:[1 2 5 7]}}",
             "{{schema:-53 custom_values:[1 2 3 4 5 6 7 8] buckets:[10 20 30 40 50 60 70 80 90]}}",
