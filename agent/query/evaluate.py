@@ -60,7 +60,9 @@ def _evaluate(node: ast.Expr, evaluation: Evaluation) -> Value:
         case ast.UnaryExpr():
             return _signed(node, evaluation)
         case ast.Call():
-            return implementation(node.name)(evaluation, node)
+            from agent.query.functions.extended import extended, extension_of
+
+            return extended(evaluation, node) if extension_of(node) else implementation(node.name)(evaluation, node)
         case ast.AggregateExpr():
             from agent.query.aggregation import aggregate
 

@@ -1,7 +1,7 @@
 """The parser: precedence climbing over the lexer's tokens, complete Prometheus 3 syntax, every node typed and placed.
 
-Depth and length are bounded (MAX_DEPTH, lexer.MAX_LENGTH), so that no text can exhaust the stack. `anchored`,
-`smoothed` and `fill` parse; whether they can be evaluated is the engine's to say.
+Depth and length are bounded (MAX_DEPTH, lexer.MAX_LENGTH), so that no text can exhaust the stack. What Prometheus has
+behind a flag (`anchored`, `smoothed`, `fill`, duration expressions) is always read.
 """
 
 from __future__ import annotations
@@ -215,16 +215,21 @@ class _Parser:
         if stream.took("@"):
             return self.modified(node, "at", at_modifier(stream))
         if stream.sees("anchored") or stream.sees("smoothed"):
-            word = stream.take().word
-            if isinstance(node, ast.MatrixSelector):
-                inner = replace(node.selector, extension=word)
-                return replace(node, selector=inner, pos=stream.pos(node.pos.start))
-            if isinstance(node, ast.VectorSelector):
-                return replace(node, extension=word, pos=stream.pos(node.pos.start))
-            raise stream.fail(
-                f"{word} modifier must be preceded by an instant vector selector or range vector selector", node.pos
-            )
+            return self.extended(node, stream.take().word)
         return None
+
+    def extended(self, node: ast.Expr, word: str) -> ast.Expr:
+        """Return the selector `node` as anchored or smoothed."""
+        if not isinstance(node, ast.VectorSelector | ast.MatrixSelector):
+            subquery = isinstance(node, ast.SubqueryExpr)
+            reason = "is not supported for subqueries" if subquery else "not implemented"
+            raise self.stream.fail(f"{word} modifier {reason}", node.pos)
+        held = node.selector if isinstance(node, ast.MatrixSelector) else node
+        if held.extension not in ("", word):
+            raise self.stream.fail("anchored and smoothed modifiers cannot be used together", node.pos)
+        pos = self.stream.pos(node.pos.start)
+        held = replace(held, extension=word)
+        return replace(node, selector=held, pos=pos) if isinstance(node, ast.MatrixSelector) else replace(held, pos=pos)
 
     def modified(self, node: ast.Expr, field: str, value: ast.Duration | int | str) -> ast.Expr:
         """Return `node` with its offset or @ set; both may be set once."""

@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.errors import ExecutionError
 from agent.model import Block, Matcher, is_absent, is_missing, is_stale
 from agent.query import ast
 from agent.query.evaluation import Evaluation
@@ -38,8 +37,10 @@ def select_blocks(evaluation: Evaluation, matchers: tuple[Matcher, ...], after_m
 
 def select_instant(evaluation: Evaluation, node: ast.VectorSelector, *, timestamps: bool = False) -> Frame:
     """Return the newest sample of each series at each step, or the time of that sample in seconds."""
-    if node.extension:
-        refuse_extension(node.extension, node.pos)
+    if node.extension == "smoothed" and not timestamps:
+        from agent.query.extended import smoothed_instant
+
+        return smoothed_instant(evaluation, node)
     lookback = evaluation.query.lookback_ms
     times = evaluation.times(node.at, node.offset)
     first, last = int(times.min()) - lookback, int(times.max())
@@ -109,7 +110,9 @@ def select_range(evaluation: Evaluation, node: ast.MatrixSelector) -> Ranges:
     """Return the windows of a range selector at each step."""
     selector = node.selector
     if selector.extension:
-        refuse_extension(selector.extension, node.pos)
+        from agent.query.extended import extended_samples
+
+        return extended_samples(evaluation, node)
     span = evaluation.duration(node.range)
     times = evaluation.times(selector.at, selector.offset)
     blocks = select_blocks(evaluation, selector.matchers, int(times.min()) - span, int(times.max()))
@@ -148,12 +151,10 @@ def chunks(windows: Windows) -> Iterator[tuple[NDArray[np.intp] | slice, Windows
 
     Of a gappy stretch, the columns that have no gap after all come apart, so that a few new series do not slow the rest.
     """
-    rows = max(len(windows.timestamps), len(windows.lo), 1)
-    width = max(32, _CHUNK_CELLS // rows)
     total = windows.values.shape[1]
-    for start in range(0, total, width):
-        columns = slice(start, min(start + width, total))
-        part = windows.part(columns) if width < total or windows.valid is not None else windows
+    for columns in column_stretches(total, max(len(windows.timestamps), len(windows.lo))):
+        start = columns.start
+        part = windows.part(columns) if columns.stop - start < total or windows.valid is not None else windows
         whole = None if part.valid is None else part.valid.all(axis=0)
         if whole is None or not whole.any():
             yield columns, part
@@ -166,7 +167,8 @@ def chunks(windows: Windows) -> Iterator[tuple[NDArray[np.intp] | slice, Windows
 _CHUNK_CELLS: Final = 1 << 17
 
 
-def refuse_extension(extension: str, pos: ast.Position) -> None:
-    """Say that extended range selectors are not evaluated."""
-    message = f"{pos}: {extension} selectors are not supported; use the plain range selector"
-    raise ExecutionError(message)
+def column_stretches(total: int, rows: int) -> Iterator[slice]:
+    """Cut `total` columns into stretches whose arrays of `rows` rows fit the processor's cache."""
+    width = max(32, _CHUNK_CELLS // max(rows, 1))
+    for start in range(0, total, width):
+        yield slice(start, min(start + width, total))

@@ -32,7 +32,7 @@ def extrapolated(windows: Windows, *, counter: bool, per_second: bool) -> tuple[
     first = windows.pick(windows.values, first_row)
     result = windows.pick(windows.values, last_row) - first
     if counter:
-        result = _mended(windows, result)
+        result = mended(windows, result)
     first_ms, last_ms = windows.times(first_row), windows.times(last_row)
     ends = windows.ends_ms[:, None]
     to_start = (first_ms - (ends - windows.range_ms)) / 1000
@@ -53,7 +53,7 @@ def extrapolated(windows: Windows, *, counter: bool, per_second: bool) -> tuple[
     return result * factor, windows.having(2)
 
 
-def _mended(windows: Windows, change: Floats) -> Floats:
+def mended(windows: Windows, change: Floats) -> Floats:
     """Add to `change` what counters held before each reset in the window."""
     values = windows.values
     if windows.valid is None:
@@ -105,11 +105,16 @@ def _counted(evaluation: Evaluation, call: ast.Call, *, per_second: bool) -> Fra
     found = ranges(call.args[0], evaluation)
     kernel = partial(extrapolated, counter=True, per_second=per_second)
     frame = over_windows(found, len(evaluation.steps), kernel)
+    note_non_counters(frame, evaluation, call)
+    return drop_names(frame, delayed=evaluation.delayed)
+
+
+def note_non_counters(frame: Frame, evaluation: Evaluation, call: ast.Call) -> None:
+    """Note the metrics in the result of rate or increase whose names do not say counter."""
     suspects = frame.series.derived("non-counters", lambda: _non_counters(frame))
     for name, columns in suspects.items():
         if frame.present is None or frame.present[:, columns].any():
             evaluation.annotations.possible_non_counter(name, call.args[0].pos)
-    return drop_names(frame, delayed=evaluation.delayed)
 
 
 def _non_counters(frame: Frame) -> dict[str, list[int]]:

@@ -20,7 +20,6 @@ from tests.conformance.promqltest.grammar import BadScript, Clear, Command, Eval
 from tests.conformance.promqltest.pinned import is_safe, pinned, times
 
 NATIVE = "native histograms"
-EXTENDED = "anchored and smoothed range selectors"
 STARTED = "start timestamps"
 INFO = "the function info()"
 _BUCKET_SUFFIX = re.compile(r"_(bucket|count|sum)$")
@@ -128,8 +127,6 @@ class _Runner:
             if isinstance(node, promql.BinaryExpr) and node.op in ("</", ">/"):
                 return NATIVE
             if isinstance(node, promql.VectorSelector):
-                if node.extension:
-                    return EXTENDED
                 for labels, reason in self.shadows.items():
                     if all(matcher.matches(labels.get(matcher.name)) for matcher in node.matchers):
                         return reason
