@@ -65,7 +65,7 @@ SIGNATURES: Final[dict[str, Signature]] = {
     **_many("histogram_stddev histogram_stdvar", Signature((_VECTOR,), "histograms")),
     "label_join": Signature((_VECTOR, _STRING, _STRING, _STRING), "labels", optional=-1),
     "label_replace": Signature((_VECTOR, _STRING, _STRING, _STRING, _STRING), "labels"),
-    "info": Signature((_VECTOR, _VECTOR), "joins", optional=1),
+    "info": Signature((_VECTOR, _VECTOR), "info", optional=1),
     **_many("sort sort_desc", Signature((_VECTOR,), "sorting")),
     **_many("sort_by_label sort_by_label_desc", Signature((_VECTOR, _STRING), "sorting", optional=-1)),
 }

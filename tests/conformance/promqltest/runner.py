@@ -21,7 +21,6 @@ from tests.conformance.promqltest.pinned import is_safe, pinned, times
 
 NATIVE = "native histograms"
 STARTED = "start timestamps"
-INFO = "the function info()"
 _BUCKET_SUFFIX = re.compile(r"_(bucket|count|sum)$")
 _QUERY_TIMES = re.compile(r"\b(start|end|range|step)\s*\(", re.IGNORECASE)
 
@@ -122,8 +121,6 @@ class _Runner:
         except ParseError:
             return None
         for node in nodes:
-            if isinstance(node, promql.Call) and node.name == "info":
-                return INFO
             if isinstance(node, promql.BinaryExpr) and node.op in ("</", ">/"):
                 return NATIVE
             if isinstance(node, promql.VectorSelector):
