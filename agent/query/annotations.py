@@ -5,6 +5,7 @@ Every text that the room can say stands here, once. A set collects them; equal o
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from agent.model import format_float
@@ -17,11 +18,15 @@ _DOCS: Final = "https://prometheus.io/docs/prometheus/latest/querying/functions/
 
 
 class Annotations:
-    """What was noticed while evaluating; `warnings` and `infos` in the order of first notice."""
+    """What was noticed while evaluating; `warnings` and `infos` in the order of first notice.
 
-    __slots__ = ("_infos", "_warnings")
+    echoes: for a place, others where the same expression stands, and where the same is to be noted.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_echoes", "_infos", "_warnings")
+
+    def __init__(self, echoes: Mapping[Position, Iterable[Position]] | None = None) -> None:
+        self._echoes = echoes or {}
         self._warnings: dict[str, None] = {}
         self._infos: dict[str, None] = {}
 
@@ -36,10 +41,12 @@ class Annotations:
         return tuple(self._infos)
 
     def _warn(self, text: str, pos: Position) -> None:
-        self._warnings[f"{_WARNING}{text} ({pos})"] = None
+        for place in (pos, *self._echoes.get(pos, ())):
+            self._warnings[f"{_WARNING}{text} ({place})"] = None
 
     def _inform(self, text: str, pos: Position) -> None:
-        self._infos[f"{_INFO}{text} ({pos})"] = None
+        for place in (pos, *self._echoes.get(pos, ())):
+            self._infos[f"{_INFO}{text} ({place})"] = None
 
     def invalid_quantile(self, quantile: float, pos: Position) -> None:
         """Note a quantile outside 0 to 1."""

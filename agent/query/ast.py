@@ -237,21 +237,47 @@ class VectorMatching:
 
 @dataclass(frozen=True, slots=True)
 class BinaryExpr(Expr):
-    """Two expressions and an operator; `matching` is None unless both sides are instant vectors."""
+    """Two expressions and an operator; `matching` is None unless both sides are instant vectors.
+
+    A row of operators (`a + b + c + …`) leans to the left and may be thousands long, so nothing here recurses into `lhs`.
+    """
 
     op: str
     lhs: Expr
     rhs: Expr
     return_bool: bool = False
     matching: VectorMatching | None = None
+    _type: ValueType = field(init=False, repr=False, compare=False, default=ValueType.VECTOR)
 
     __str__ = Node.__str__
+
+    def __post_init__(self) -> None:
+        if self.lhs.type is self.rhs.type is ValueType.SCALAR:
+            object.__setattr__(self, "_type", ValueType.SCALAR)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BinaryExpr):
+            return False
+        ours, theirs = row(self), row(other)
+        parts = [[(each.op, each.rhs, each.return_bool, each.matching) for each in links] for links in (ours, theirs)]
+        return parts[0] == parts[1] and ours[-1].lhs == theirs[-1].lhs
+
+    def __hash__(self) -> int:
+        links = row(self)
+        return hash((links[-1].lhs, *((each.op, each.rhs, each.return_bool, each.matching) for each in links)))
 
     @property
     def type(self) -> ValueType:
         """Scalar where both sides are."""
-        both = self.lhs.type is ValueType.SCALAR and self.rhs.type is ValueType.SCALAR
-        return ValueType.SCALAR if both else ValueType.VECTOR
+        return self._type
+
+
+def row(node: BinaryExpr) -> list[BinaryExpr]:
+    """Return `node` and the operators to its left in the same row: of `a + b - c`, the one with - and the one with +."""
+    links = [node]
+    while isinstance(links[-1].lhs, BinaryExpr):
+        links.append(links[-1].lhs)
+    return links
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,10 @@ from agent.query.matching import Join, join, met, result_labels
 from agent.query.operators import COMPARISON, computed
 
 
-def binary(evaluation: Evaluation, node: ast.BinaryExpr) -> Value:
-    """Evaluate a binary expression."""
-    left, right = evaluate(node.lhs, evaluation), evaluate(node.rhs, evaluation)
+def binary(evaluation: Evaluation, node: ast.BinaryExpr, left: Value | None = None) -> Value:
+    """Evaluate a binary expression; `left` is its left side where that was computed before."""
+    left = evaluate(node.lhs, evaluation) if left is None else left
+    right = evaluate(node.rhs, evaluation)
     assert not isinstance(left, str)
     assert not isinstance(right, str)
     if isinstance(left, Frame):

@@ -21,10 +21,11 @@ import numpy as np
 from agent.errors import ExecutionError, QueryLimit
 from agent.query import ast
 from agent.query.evaluate import Value as Computed
-from agent.query.evaluate import evaluate, invariant_nodes, ranges
+from agent.query.evaluate import evaluate, ranges
 from agent.query.evaluation import Evaluation, Query, SeriesSets
 from agent.query.frame import NO_LABELS, Frame, SeriesSet, remove_marked_names
 from agent.query.parser import parse
+from agent.query.plan import Plan, compile_plan
 from agent.query.queryable import Queryable
 from agent.query.values import (
     Matrix,
@@ -38,7 +39,7 @@ from agent.query.values import (
     series_of,
 )
 
-_PARSED_KEPT: Final = 2048
+_PLANS_KEPT: Final = 2048
 
 
 class Engine:
@@ -67,7 +68,7 @@ class Engine:
         self._max_points = max_points
         self._sets = SeriesSets()
         self._lock = Lock()
-        self._parsed: OrderedDict[str, tuple[ast.Expr, frozenset[int]]] = OrderedDict()
+        self._plans: OrderedDict[str, Plan] = OrderedDict()
 
     def instant(self, expr: str | ast.Expr, at_ms: int, *, expired: Callable[[], bool] | None = None) -> Result:
         """Evaluate at one instant; `expired` is asked between nodes whether time is up. Raises QueryError."""
@@ -112,7 +113,7 @@ class Engine:
     def _prepared(
         self, expr: str | ast.Expr, start_ms: int, end_ms: int, step_ms: int, expired: Callable[[], bool] | None
     ) -> tuple[ast.Expr, Evaluation]:
-        node, invariant = self._plan(expr)
+        plan = self._plan(expr)
         query = Query(
             self._queryable,
             self._sets,
@@ -123,25 +124,25 @@ class Engine:
             self._subquery_step_ms,
             self._max_samples,
             self._delayed,
-            invariant,
+            plan,
             expired,
         )
-        return node, Evaluation(query, np.arange(start_ms, end_ms + 1, step_ms or 1, dtype=np.int64))
+        return plan.expr, Evaluation(query, np.arange(start_ms, end_ms + 1, step_ms or 1, dtype=np.int64))
 
-    def _plan(self, expr: str | ast.Expr) -> tuple[ast.Expr, frozenset[int]]:
+    def _plan(self, expr: str | ast.Expr) -> Plan:
         if not isinstance(expr, str):
-            return expr, invariant_nodes(expr)
+            return compile_plan(expr)
         with self._lock:
-            found = self._parsed.get(expr)
+            found = self._plans.get(expr)
             if found is not None:
-                self._parsed.move_to_end(expr)
+                self._plans.move_to_end(expr)
                 return found
-        node = parse(expr)
+        plan = compile_plan(parse(expr))
         with self._lock:
-            found = self._parsed[expr] = (node, invariant_nodes(node))
-            if len(self._parsed) > _PARSED_KEPT:
-                self._parsed.popitem(last=False)
-        return found
+            self._plans[expr] = plan
+            if len(self._plans) > _PLANS_KEPT:
+                self._plans.popitem(last=False)
+        return plan
 
 
 def _at_instant(value: Computed, at_ms: int) -> Value:

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -21,6 +21,11 @@ from agent.query.annotations import Annotations
 from agent.query.frame import EMPTY, Ints, SeriesSet
 from agent.query.parse_durations import evaluate_duration
 from agent.query.queryable import Queryable
+
+if TYPE_CHECKING:
+    from agent.query.evaluate import Value
+    from agent.query.plan import Plan, Step
+    from agent.query.selecting import Ranges
 
 
 class SeriesSets:
@@ -59,6 +64,18 @@ _FARTHEST_MS: Final = 1 << 61
 """Where @ may look at the farthest, so that a range or a lookback added to it stays an int64."""
 
 
+class Watch(Protocol):
+    """Told of each step that is computed, before and after; what a step computes on the way comes in between."""
+
+    def begins(self, step: Step) -> None:
+        """Take note that `step` is about to be computed."""
+        ...
+
+    def ends(self, step: Step, value: Value | Ranges) -> None:
+        """Take note that `step` gave `value`."""
+        ...
+
+
 @dataclass(slots=True)
 class Query:
     """What one query shares between all its nodes. `start_ms`, `end_ms`, `step_ms` are those that were asked for."""
@@ -72,12 +89,17 @@ class Query:
     subquery_step_ms: int
     max_samples: int
     delayed: bool
-    invariant: frozenset[int]
-    """Identities of the nodes whose value is the same at every step."""
+    plan: Plan
     expired: Callable[[], bool] | None = None
-    annotations: Annotations = field(default_factory=Annotations)
+    watch: Watch | None = None
     samples: int = 0
     """Cells touched so far."""
+    held: dict[Step, Value | Ranges] = field(default_factory=dict)
+    """Values, by step, that hold at every instant."""
+    annotations: Annotations = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.annotations = Annotations(self.plan.echoes)
 
     def touch(self, samples: int) -> None:
         """Count cells that are read or made; raise QueryLimit beyond the limit, or when time is up."""
@@ -97,6 +119,8 @@ class Evaluation:
 
     query: Query
     steps: Ints
+    held: dict[Step, Value | Ranges] = field(default_factory=dict, compare=False, repr=False)
+    """Values of steps that are needed again."""
 
     @property
     def delayed(self) -> bool:

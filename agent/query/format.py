@@ -36,7 +36,9 @@ def format_node(node: ast.Node) -> str:
         case ast.AggregateExpr():
             return _aggregate(node)
         case ast.BinaryExpr():
-            return f"{format_node(node.lhs)} {node.op}{_matching(node)} {format_node(node.rhs)}"
+            links = ast.row(node)
+            behind = (f" {each.op}{_matching(each)} {format_node(each.rhs)}" for each in reversed(links))
+            return format_node(links[-1].lhs) + "".join(behind)
         case ast.UnaryExpr():
             return node.op + format_node(node.expr)
         case ast.ParenExpr():

@@ -28,7 +28,7 @@ from agent.query.typing_rules import (
 )
 
 MAX_DEPTH: Final = 150
-"""Levels of nodes; a chain of operators counts one each. Parsing takes at most five Python frames a level."""
+"""Levels of nodes; a row of operators (`a + b + c`) is one. Parsing takes at most five Python frames a level."""
 
 _PRECEDENCE: Final = {
     **dict.fromkeys(("or",), 1),
@@ -72,6 +72,8 @@ class _Parser:
     def kept(self, node: ast.Expr) -> ast.Expr:
         """Return `node`, having made sure that its tree is not too high."""
         height = 1 + max((self.heights.get(id(child), 1) for child in ast.children(node)), default=0)
+        if isinstance(node, ast.BinaryExpr) and isinstance(node.lhs, ast.BinaryExpr):
+            height = max(self.heights[id(node.lhs)], 1 + self.heights.get(id(node.rhs), 1))
         self.heights[id(node)] = height
         if height > MAX_DEPTH:
             raise self.too_deep()

@@ -15,7 +15,6 @@ from agent.query.parser import MAX_DEPTH
 @pytest.mark.parametrize(
     "text",
     [
-        "1" + "+1" * 5000,
         "(" * 20_000 + "1" + ")" * 20_000,
         "-" * 20_000 + "1",
         "abs(" * 5000 + "x" + ")" * 5000,
@@ -52,7 +51,10 @@ def deeper(frames, action):
         "(" * (MAX_DEPTH - 1) + "1" + ")" * (MAX_DEPTH - 1),
         "abs(" * (MAX_DEPTH - 1) + "x" + ")" * (MAX_DEPTH - 1),
         "sum(" * (MAX_DEPTH - 1) + "x" + ")" * (MAX_DEPTH - 1),
-        "1" + "+1" * (MAX_DEPTH - 1),
+        "1" + "+1" * 20_000,
+        "x" + " + x * 2" * 5_000,
+        "x @ 1" + " + x" * 5_000,
+        "-(" * 48 + "x" + "+x)" * 48 + "+x" * 1_000,
         "-(" * (MAX_DEPTH // 2 - 1) + "x" + ")" * (MAX_DEPTH // 2 - 1),
         "max_over_time(" * 45 + "x" + "[5m:1m])" * 45,
     ],
