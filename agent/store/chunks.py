@@ -1,8 +1,7 @@
-"""Runs of rows of one table: a hot one that grows, and sealed ones that no longer change. Row-major float64, no I/O.
+"""Runs of rows of one table as they are written: row-major float64, no I/O. What a reader needs of any run is `Chunk`.
 
-What a reader needs of a run is the Protocol `Chunk`; a compressed block on disk is one more class that has it. Row-major
-was measured against column-major for filling a (rows × series) result of 14 million cells: three to four times as fast for
-neighbouring columns (a page's series of one name are neighbours), a third as fast for columns scattered over the page.
+Row-major was measured against column-major for filling a (rows × series) result of 14 million cells: three to four times
+as fast for neighbouring columns (a page's series of one name are neighbours), a third as fast for scattered ones.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from agent.model import ABSENT_BITS, STALE_BITS
 
-SEAL_CELLS: Final = 2**17
+SEAL_CELLS: Final = 2**18
 SEAL_ROWS: Final = (60, 1024)
 """A run is sealed at SEAL_CELLS cells, but not before the first and not after the second number of rows."""
 _FIRST_ROWS: Final = 16
@@ -27,11 +26,18 @@ Columns = slice | NDArray[np.intp]
 class Chunk(Protocol):
     """What a reader sees of a run of rows.
 
-    timestamps: int64 (rows,), rising; width: columns that have cells; `missing[c]` is true where a cell of column c may be
-    stale or absent, `present[c]` where one has a value; samples: cells with a value; nbytes: what it takes.
+    timestamps: int64 (rows,), rising from first_ms to last_ms; width: columns that have cells; `missing[c]` is true where a
+    cell of column c may be stale or absent (ask after reading: damage shows then), `present[c]` where one has a value;
+    samples: cells with a value; nbytes: what it takes in memory.
     """
 
-    timestamps: NDArray[np.int64]
+    @property
+    def timestamps(self) -> NDArray[np.int64]:
+        """The rows' instants; fewer than `rows` where damage took them."""
+
+    first_ms: int
+    last_ms: int
+    rows: int
     width: int
     missing: NDArray[np.bool_]
     present: NDArray[np.bool_]
@@ -45,7 +51,9 @@ class Chunk(Protocol):
 class RawChunk:
     """Rows as they were written. A snapshot of a hot run: the rows it shows never change."""
 
-    __slots__ = ("missing", "nbytes", "present", "samples", "timestamps", "values", "width")
+    __slots__ = (
+        "first_ms", "last_ms", "missing", "nbytes", "present", "rows", "samples", "timestamps", "values", "width"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -62,7 +70,9 @@ class RawChunk:
         self.present = present
         self.samples = samples
         self.nbytes = nbytes
-        self.width = values.shape[1]
+        self.rows, self.width = values.shape
+        self.first_ms = int(timestamps[0]) if self.rows else 0
+        self.last_ms = int(timestamps[-1]) if self.rows else 0
 
     def read(self, lo: int, hi: int, columns: Columns, out: NDArray[np.float64]) -> None:
         """Copy the cells."""
@@ -70,40 +80,6 @@ class RawChunk:
             out[...] = self.values[lo:hi, columns]
         else:
             np.take(self.values[lo:hi], columns, axis=1, out=out, mode="clip")
-
-
-class SealedChunk:
-    """Rows that no longer change; a column that holds one value throughout (also: absent) takes one cell, not one a row."""
-
-    __slots__ = ("_constant", "_slot", "_varying", "missing", "nbytes", "present", "samples", "timestamps", "width")
-
-    def __init__(self, raw: RawChunk) -> None:
-        bits = raw.values.view(np.int64)
-        constant = (bits == bits[0]).all(axis=0)
-        varying = np.flatnonzero(~constant)
-        self.timestamps = raw.timestamps.copy()
-        self.missing, self.present = raw.missing.copy(), raw.present.copy()
-        self.samples, self.width = raw.samples, raw.width
-        self._constant = raw.values[0].copy()
-        self._slot = np.full(raw.width, -1, dtype=np.intp)
-        self._slot[varying] = np.arange(len(varying))
-        self._varying = np.ascontiguousarray(raw.values[:, varying])
-        arrays = (self.timestamps, self.missing, self.present, self._constant, self._slot, self._varying)
-        self.nbytes = sum(array.nbytes for array in arrays)
-
-    def read(self, lo: int, hi: int, columns: Columns, out: NDArray[np.float64]) -> None:
-        """Copy the cells, the constant ones spread over the rows."""
-        slots = self._slot[columns]
-        places = np.flatnonzero(slots >= 0)
-        if len(places) == len(slots):
-            if isinstance(columns, slice):  # then its slots are a run too
-                out[...] = self._varying[lo:hi, slots[0] : slots[-1] + 1]
-                return
-            np.take(self._varying[lo:hi], slots, axis=1, out=out, mode="clip")
-            return
-        out[...] = self._constant[columns]
-        if len(places):
-            out[:, places] = np.take(self._varying[lo:hi], slots[places], axis=1, mode="clip")
 
 
 class HotChunk:

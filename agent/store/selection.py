@@ -33,15 +33,17 @@ class Picked:
 
     def read(self, start_ms: int, end_ms: int) -> tuple[NDArray[np.int64], NDArray[np.float64], bool] | None:
         """Return timestamps (T,), values (T, S) and whether all cells have values; None without rows in [start, end]."""
-        pieces = []
+        pieces, kept = [], []
         for chunk in self.table.overlapping(start_ms, end_ms):
-            lo = int(np.searchsorted(chunk.timestamps, start_ms, "left"))
-            hi = int(np.searchsorted(chunk.timestamps, end_ms, "right"))
+            stamps = chunk.timestamps
+            lo = int(np.searchsorted(stamps, start_ms, "left"))
+            hi = int(np.searchsorted(stamps, end_ms, "right"))
             if lo < hi:
                 pieces.append((chunk, lo, hi))
+                kept.append(stamps[lo:hi])
         if not pieces:
             return None
-        timestamps = np.concatenate([chunk.timestamps[lo:hi] for chunk, lo, hi in pieces])
+        timestamps = np.concatenate(kept)
         values = np.empty((len(timestamps), len(self.array)), dtype=np.float64)
         at, dense = 0, True
         for chunk, lo, hi in pieces:

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from agent.model import Block, Columns, Labels, Matcher, Row, Sample
 from agent.store.chunks import Chunk, missing_cells
 from agent.store.index import Index, Placement
+from agent.store.sealed import seal
 from agent.store.selection import Selection
-from agent.store.table import Table, seal
+from agent.store.table import Table
 
 MAX_AHEAD_MS: Final = 600_000
 """A sample with a timestamp of its own that is further ahead of its scrape is refused, as in Prometheus."""
@@ -151,7 +152,7 @@ class Store:
                 if table.last_ms < at_ms - IDLE_MS:
                     table.freeze()
             horizon = self._horizon_ms
-            expired, ended = self._drop_where(lambda chunk: int(chunk.timestamps[-1]) < horizon)
+            expired, ended = self._drop_where(lambda chunk: chunk.last_ms < horizon)
         sealed = self._seal()
         with self._lock:
             before = self._dropped["memory"]
@@ -170,8 +171,8 @@ class Store:
                 bytes=self._bytes,
                 index_bytes=self._index.nbytes,
                 epoch=self._index.epoch,
-                oldest_ms=min((int(chunk.timestamps[0]) for chunk in chunks), default=0),
-                newest_ms=max((int(chunk.timestamps[-1]) for chunk in chunks), default=0),
+                oldest_ms=min((chunk.first_ms for chunk in chunks), default=0),
+                newest_ms=max((chunk.last_ms for chunk in chunks), default=0),
                 appended=self._appended,
                 dropped=dict(+self._dropped),
             )
@@ -210,9 +211,11 @@ class Store:
             table = Table(columns, self._number)
         allocation = table.allocation(len(values))
         if allocation:
-            needed = allocation + _NEW_COLUMN_BYTES * max(0, len(values) - len(table.indexed))
-            fits = self._bytes + needed <= self.max_memory_bytes or self._make_room(needed, but=table)[0]
-            if not fits:
+            fresh_bytes = _NEW_COLUMN_BYTES * max(0, len(values) - len(table.indexed))
+            if not self._fits(allocation + fresh_bytes, table):
+                table.freeze()  # a smaller run may fit where the hot one may not grow
+                allocation = table.allocation(len(values))
+            if not self._fits(allocation + fresh_bytes, table):
                 self._count("memory_limit", values)
                 return
         self._tables[columns] = table
@@ -223,6 +226,9 @@ class Store:
         for column in fresh.tolist():
             self._index.add(columns.labels[column], Placement(table, column))
             table.indexed[column] = True
+
+    def _fits(self, needed: int, table: Table) -> bool:
+        return self._bytes + needed <= self.max_memory_bytes or self._make_room(needed, but=table)[0]
 
     def _refusal(self, table: Table | None, timestamp_ms: int) -> str:
         if timestamp_ms < self._horizon_ms:
@@ -262,7 +268,7 @@ class Store:
         if needed + (spared.nbytes if spared is not None else 0) > self.max_memory_bytes:
             return False, 0  # dropping everything would not help
         runs = sorted(
-            (int(chunk.timestamps[-1]), table.number, chunk)
+            (chunk.last_ms, table.number, chunk)
             for table in self._tables.values()
             for chunk in table.chunks
             if chunk is not spared
@@ -314,7 +320,7 @@ class Store:
 def _repeats(table: Table, value: NDArray[np.float64]) -> bool:
     last = table.chunks[-1]
     cell = np.empty((1, 1))
-    last.read(len(last.timestamps) - 1, len(last.timestamps), slice(0, 1), cell)
+    last.read(last.rows - 1, last.rows, slice(0, 1), cell)
     return bool(cell.view(np.int64)[0, 0] == value.view(np.int64)[0])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.model import Columns
-from agent.store.chunks import Chunk, HotChunk, RawChunk, SealedChunk, first_allocation, missing_cells
+from agent.store.chunks import Chunk, HotChunk, RawChunk, first_allocation, missing_cells
 
 
 class Table:
@@ -34,7 +34,7 @@ class Table:
     def chunks(self) -> tuple[Chunk, ...]:
         """All runs as they stand, oldest first."""
         sealed, hot = self.parts
-        return sealed if hot is None or not len(hot.timestamps) else (*sealed, hot)
+        return sealed if hot is None or not hot.rows else (*sealed, hot)
 
     def allocation(self, width: int) -> int:
         """Return the bytes that a row of `width` cells would allocate, 0 in the usual case."""
@@ -101,15 +101,10 @@ class Table:
     def overlapping(self, start_ms: int, end_ms: int) -> list[Chunk]:
         """Return the runs that have rows in [start, end]."""
         chunks = self.chunks
-        first = bisect_left(chunks, start_ms, key=lambda each: int(each.timestamps[-1]))
+        first = bisect_left(chunks, start_ms, key=lambda each: each.last_ms)
         found = []
         for chunk in chunks[first:]:
-            if chunk.timestamps[0] > end_ms:
+            if chunk.first_ms > end_ms:
                 break
             found.append(chunk)
         return found
-
-
-def seal(raw: RawChunk) -> SealedChunk:
-    """Make the compact form of a run that has ended; takes milliseconds for a wide one, so call it outside the lock."""
-    return SealedChunk(raw)

@@ -98,22 +98,22 @@ def test_sealing_changes_nothing_that_is_read():
     """The same samples come back from hot, ended and sealed runs, over several runs and any part of the time."""
     kept = store()
     columns = Columns(series("m", n=str(number)) for number in range(300))
-    values = np.random.default_rng(7).random((700, 300))
+    values = np.random.default_rng(7).random((1400, 300))
     values[:, 10:20] = 4.0
     values[100:, 30] = ABSENT_NAN
     values[350, 40] = STALE_NAN
     for number, cells in enumerate(values):
         kept.append(Row(columns, number * 10, cells.copy()))
     picked = (Matcher("n", "=~", "1.|3.|40|299"),)
-    before = kept.select(picked, 1234, 6500)
-    everything = kept.select((), 0, 7000)
-    assert kept.enforce(7000).sealed == 1
-    for old, new in ((before, kept.select(picked, 1234, 6500)), (everything, kept.select((), 0, 7000))):
+    before = kept.select(picked, 1234, 13_500)
+    everything = kept.select((), 0, 14_000)
+    assert kept.enforce(14_000).sealed == 1
+    for old, new in ((before, kept.select(picked, 1234, 13_500)), (everything, kept.select((), 0, 14_000))):
         assert [block.labels for block in old] == [block.labels for block in new]
         for left, right in zip(old, new, strict=True):
             np.testing.assert_array_equal(left.timestamps, right.timestamps)
             np.testing.assert_array_equal(left.values.view(np.int64), right.values.view(np.int64))
-    (block,) = kept.select((Matcher("n", "=~", "1."),), 0, 7000)
+    (block,) = kept.select((Matcher("n", "=~", "1."),), 0, 14_000)
     assert block.dense
     np.testing.assert_array_equal(block.values[:, 0], values[:, int(block.labels[0]["n"])])
 
@@ -287,11 +287,11 @@ def test_the_count_of_bytes_is_honest():
 def test_constant_columns_cost_little_once_sealed():
     """A series that never changes takes one cell a run, not one a row."""
     kept, columns = store(), Columns(series("m", n=str(number)) for number in range(1000))
-    for number in range(263):
+    for number in range(525):
         kept.append(Row(columns, number, np.arange(1000.0)))
     before = kept.stats().bytes
     assert kept.enforce(0).sealed == 2
-    assert kept.stats().bytes < before / 2
+    assert kept.stats().bytes < before / 4
     assert samples(kept, end_ms=0)['m{n="999"}'] == [(0, 999.0)]
 
 
