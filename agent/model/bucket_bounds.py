@@ -28,7 +28,8 @@ _LARGEST: Final = sys.float_info.max
 class Intervals:
     """All buckets of one histogram, rising: lower, upper and counts float64 (B,), rules int64 (B,) as the HTTP API's.
 
-    `zero` is the place of the zero bucket among them, -1 where there is none.
+    `zero` is the place of the zero bucket among them, -1 with own bounds, where there is none. Histograms of one layout
+    share all arrays but the counts, so identity of `lower` groups them.
     """
 
     lower: NDArray[np.float64]
@@ -68,13 +69,11 @@ def bucket_intervals(histogram: Histogram, *, clipped: bool = True) -> Intervals
         histogram.positive.index.tobytes(),
         histogram.negative.index.tobytes(),
         histogram.zero_threshold,
-        histogram.zero_count != 0,
         clipped,
     )
-    parts = [histogram.negative.counts[::-1], histogram.positive.counts]
-    if zero >= 0:
-        parts.insert(1, np.array([histogram.zero_count]))
-    return Intervals(lower, upper, np.concatenate(parts), rules, zero)
+    middle = [histogram.zero_count] if zero >= 0 else []
+    counts = np.concatenate([histogram.negative.counts[::-1], middle, histogram.positive.counts])
+    return Intervals(lower, upper, counts, rules, zero)
 
 
 @lru_cache(maxsize=4096)
@@ -84,7 +83,6 @@ def _layout(
     positive: bytes,
     negative: bytes,
     threshold: float,
-    has_zero: bool,
     clipped: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], int]:
     above = np.frombuffer(positive, np.int64)
@@ -94,12 +92,12 @@ def _layout(
     if clipped and schema != CUSTOM:
         lows = np.where(lows < threshold, threshold, lows)
         near = np.where(near < threshold, threshold, near)
-    middle = [threshold] if has_zero else []
+    middle = [threshold] if schema != CUSTOM else []
     lower = np.concatenate([-far[::-1], np.negative(middle), lows])
     upper = np.concatenate([-near[::-1], middle, highs])
     first = np.where(np.isneginf(lows), CLOSED, OPEN_LEFT)
     rules = np.concatenate([np.full(len(below), OPEN_RIGHT), np.full(len(middle), CLOSED), first]).astype(np.int64)
-    return lower, upper, rules, len(below) if has_zero else -1
+    return lower, upper, rules, len(below) if middle else -1
 
 
 def bucket_rows(histogram: Histogram) -> list[tuple[int, float, float, float]]:

@@ -59,10 +59,17 @@ def test_all_buckets_come_in_rising_order_with_the_zero_bucket_between_the_sides
     assert bucket_intervals(histogram, clipped=False).lower.tolist() == [-2.0, -1.0, -0.75, 0.5, 1.0, 2.0]
 
 
-def test_a_zero_bucket_that_counts_nothing_is_not_there():
-    found = bucket_intervals(Histogram(schema=0, zero_threshold=0.5, negative=buckets(1, 3)))
+def test_a_zero_bucket_that_counts_nothing_is_not_written():
+    histogram = Histogram(schema=0, zero_threshold=0.5, negative=buckets(1, 3))
 
-    assert (found.zero, found.lower.tolist(), found.upper.tolist()) == (-1, [-2.0], [-1.0])
+    assert bucket_rows(histogram) == [(1, -2.0, -1.0, 3.0)]
+    assert bucket_intervals(histogram).counts.tolist() == [3.0, 0.0]
+
+
+def test_histograms_of_one_layout_share_their_bounds():
+    left, right = (Histogram(schema=2, zero_count=each, positive=buckets(3, each)) for each in (0.0, 5.0))
+
+    assert bucket_intervals(left).lower is bucket_intervals(right).lower
 
 
 def test_own_bounds_reach_from_minus_infinity_to_infinity_and_the_first_is_closed():
