@@ -40,7 +40,8 @@ def _absent(evaluation: Evaluation, call: ast.Call) -> Frame:
 def _absent_over_time(evaluation: Evaluation, call: ast.Call) -> Frame:
     there = np.zeros(len(evaluation.steps), np.bool_)
     for windows in ranges(call.args[0], evaluation).windows:
-        there |= np.any(windows.samples().count > 0, axis=1)
+        within = windows.samples()
+        there |= np.any(np.broadcast_to(within.count > 0, within.shape), axis=1)
     return _where_not(there, call.args[0])
 
 
