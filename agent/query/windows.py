@@ -97,6 +97,12 @@ class Windows:
         part._firsts = part._lasts = part._tallies = None
         return part
 
+    def over(self, values: Floats) -> Windows:
+        """Return the same windows over other `values` (T, C) of the same samples."""
+        over = self.part(slice(None))
+        over.values = values
+        return over
+
     @property
     def shape(self) -> tuple[int, int]:
         """(windows, series)."""

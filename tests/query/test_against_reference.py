@@ -104,6 +104,14 @@ def test_range_functions_do_what_their_definitions_say(function, together, table
             ), f"{expression} at {at}: {ours} is not {theirs} for {points}"
 
 
+def test_increase_forgets_what_came_before_its_window():
+    """Between 1 and 0 lies a reset: the increase is 0, though the counter held infinities before the window."""
+    columns = [[-1e300, -math.inf, 1.0, 0.0], [1.0, 2.0, 1.0, 0.0]]
+    engine = loaded([5000, 6000, 7000, 8000], columns, together=False)
+    for series in engine.range("increase(x[2s])", 1000, 8000, 1000).value:
+        assert dict(zip(series.timestamps.tolist(), series.values.tolist(), strict=True))[8000] == 0.0
+
+
 @pytest.mark.parametrize("together", [False, True], ids=["by timestamps", "one gappy block"])
 @settings(max_examples=100, deadline=None)
 @given(table=tables(), step_s=st.integers(1, 50))

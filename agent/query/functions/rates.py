@@ -58,34 +58,40 @@ def mended(windows: Windows, change: Floats) -> Floats:
     values = windows.values
     if windows.valid is None:
         fallen = values[1:] < values[:-1]
-        if not fallen.any():
+        columns = np.flatnonzero(fallen.any(axis=0))
+        if not len(columns):
             return change
-        lost = np.zeros(values.shape)
-        np.copyto(lost[1:], values[:-1], where=fallen)
+        lost = np.zeros((len(values), len(columns)))
+        np.copyto(lost[1:], values[:-1, columns], where=fallen[:, columns])
     else:
         before, both = windows.previous()
         fallen = both & (values < before)
-        if not fallen.any():
+        columns = np.flatnonzero(fallen.any(axis=0))
+        if not len(columns):
             return change
-        lost = np.where(fallen, before, 0.0)
-    total, least = (
-        lost.sum(axis=0).max(),
-        np.abs(lost, where=lost != 0, out=np.full(lost.shape, np.inf)).min(initial=np.inf),
-    )
-    if total < _SAFE_SPREAD * least:
-        return change + windows.between(lost)
-    return _mended_one_by_one(windows, change, lost)
+        lost = np.where(fallen[:, columns], before[:, columns], 0.0)
+    mended = change if change.flags.writeable else change.copy()
+    size = np.abs(lost)
+    least = np.min(size, axis=0, where=size > 0, initial=np.inf)
+    safe = size.sum(axis=0) < _SAFE_SPREAD * least
+    for chosen, add in ((safe, _added_by_difference), (~safe, _added_one_by_one)):
+        picked = columns[chosen]
+        if len(picked):
+            mended[:, picked] = add(windows.part(picked), mended[:, picked], lost[:, chosen])
+    return mended
 
 
-def _mended_one_by_one(windows: Windows, change: Floats, lost: Floats) -> Floats:
-    """Mend where a counter fell from so high (or infinity) that a difference of running sums would lose the small falls."""
-    inside = Windows(windows.timestamps, lost, windows.valid, windows.ends_ms, windows.range_ms)
-    total = change
+def _added_by_difference(windows: Windows, change: Floats, lost: Floats) -> Floats:
+    return change + windows.between(lost)
+
+
+def _added_one_by_one(windows: Windows, change: Floats, lost: Floats) -> Floats:
+    """Add where a counter fell from so high (or infinity) that a difference of running sums would lose the small falls."""
     first = windows.times(windows.first)
-    for term, mask, at_ms in inside.fold():
+    for term, mask, at_ms in windows.over(lost).fold():
         counts = (at_ms > first) if mask is None else mask & (at_ms > first)
-        total = total + np.where(counts, term, 0.0)
-    return total
+        change = change + np.where(counts, term, 0.0)
+    return change
 
 
 def _last_two(windows: Windows, *, rate: bool) -> tuple[Floats, Bools | None]:
