@@ -70,7 +70,7 @@ def mended(windows: Windows, change: Floats) -> Floats:
         if not len(columns):
             return change
         lost = np.where(fallen[:, columns], before[:, columns], 0.0)
-    mended = change if change.flags.writeable else change.copy()
+    mended = change.copy()
     size = np.abs(lost)
     least = np.min(size, axis=0, where=size > 0, initial=np.inf)
     safe = size.sum(axis=0) < _SAFE_SPREAD * least
