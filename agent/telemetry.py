@@ -27,6 +27,9 @@ class Telemetry:
         self.samples_dropped = Counter(
             "burnline_samples_dropped_total", "Samples that were not kept, by reason.", ["reason"], registry=made
         )
+        self.exemplars_dropped = Counter(
+            "burnline_exemplars_dropped_total", "Exemplars that were not kept, by reason.", ["reason"], registry=made
+        )
         self.scrapes_failed = Counter(
             "burnline_scrapes_failed_total", "Scrapes that gave no usable page, by reason.", ["reason"], registry=made
         )

@@ -29,8 +29,9 @@ def measure() -> dict[str, object]:
     naming = SeriesNaming(Labels.of(job="bench", instance="x"), ScrapeJob(job_name="bench"))
     reader = PageReader(naming, RowWriter(), max_samples=SERIES * 2)
     pages = [page(number) for number in range(ROUNDS + 1)]
-    reader.read(pages[0])
-    ours = _cpu(lambda: [reader.read(each) for each in pages[1:]]) / (ROUNDS * SERIES)
+    bodies = [each.encode() for each in pages]
+    reader.read(pages[0].encode())
+    ours = _cpu(lambda: [reader.read(each) for each in bodies[1:]]) / (ROUNDS * SERIES)
     theirs = _cpu(lambda: [list(text_string_to_metric_families(pages[1]))]) / SERIES
     full = _cpu(lambda: parse_exposition(pages[0])) / SERIES
     return {

@@ -12,11 +12,12 @@ from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.collect.cgroup import CgroupCollector
-    from agent.collect.exposition import Exposition, Metadata, parse_exposition
+    from agent.collect.exposition import Exposition, parse_exposition
     from agent.collect.inprocess import RegistryCollector
     from agent.collect.local import Collector, LocalScraper
     from agent.collect.process import ProcessCollector
     from agent.collect.relabeling import relabel
+    from agent.collect.scanning import Metadata
     from agent.collect.scraper import Health, ScrapeOutcome, Scraper, Sink, TargetStatus
     from agent.collect.spec import (
         Authorization,
@@ -69,7 +70,6 @@ __getattr__ = lazy(
         "cgroup": ("CgroupCollector",),
         "exposition": (
             "Exposition",
-            "Metadata",
             "parse_exposition",
         ),
         "inprocess": ("RegistryCollector",),
@@ -79,6 +79,7 @@ __getattr__ = lazy(
         ),
         "process": ("ProcessCollector",),
         "relabeling": ("relabel",),
+        "scanning": ("Metadata",),
         "scraper": (
             "Health",
             "ScrapeOutcome",

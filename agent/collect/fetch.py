@@ -9,6 +9,7 @@ import asyncio
 import base64
 import os
 import ssl
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,18 +19,25 @@ import aiohttp
 
 from agent import __version__
 from agent.collect import certificate
+from agent.collect.formats import accept_header, media_type
 from agent.collect.spec import MAX_BODY_BYTES, ScrapeJob, TLSConfig
 from agent.collect.target import Target
 from agent.errors import ScrapeError
 from agent.model import format_duration
 
-ACCEPT: Final = "text/plain;version=0.0.4;q=0.9,text/plain;q=0.5,*/*;q=0.1"
-"""The formats that the parser reads, best first; another format is one more entry here and in `Body.content_type`'s reader."""
+_INFLATE_APART_BYTES: Final = 64 * 1024
+"""Compressed pages from this size are unpacked in a worker thread."""
+
+
+_BROKEN: Final = "the body ended before its announced end; the page is cut off or its compression is broken"
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A page as it came, decompressed; `certificate` is the peer's, DER, empty where the connection had none to show."""
+    """A page, decompressed, and its Content-Type as it came, "" where there was none.
+
+    `certificate` is the peer's, DER, empty where the connection had none to show.
+    """
 
     content: bytes
     content_type: str
@@ -43,6 +51,12 @@ class Fetcher:
         self._target = target
         self._job = target.job
         self._session = session
+        self._accept = accept_header(target.job.scrape_protocols)
+        packed = target.job.enable_compression
+        self._encoding = (
+            "gzip" if (not is_this_machine(target.scrape_url) if packed is None else packed) else "identity"
+        )
+        self._limit = target.job.body_size_limit or MAX_BODY_BYTES
         self._tls: ssl.SSLContext | None = None
         self._tls_files: tuple[float, ...] = ()
 
@@ -66,8 +80,7 @@ class Fetcher:
             why = f"cannot connect: {_reason(error.os_error)}"
             raise ScrapeError(f"scrape {url}: {why}", reason="connection") from error
         except aiohttp.ClientPayloadError as error:
-            why = "the body ended before its announced end; the page is cut off or its compression is broken"
-            raise ScrapeError(f"scrape {url}: {why}", reason="body") from error
+            raise ScrapeError(f"scrape {url}: {_BROKEN}", reason="body") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ScrapeError(f"scrape {url}: {_reason(error)}", reason="connection") from error
 
@@ -83,7 +96,11 @@ class Fetcher:
 
     async def _request(self) -> Body:
         job = self._job
-        options: dict[str, Any] = {"allow_redirects": job.follow_redirects, "headers": await self._headers()}
+        options: dict[str, Any] = {
+            "allow_redirects": job.follow_redirects,
+            "headers": await self._headers(),
+            "auto_decompress": False,  # aiohttp unpacks whatever has come at once, however much it becomes
+        }
         if self._target.scrape_url.startswith("https:"):
             options["ssl"] = await asyncio.to_thread(self._tls_context)
             options["server_hostname"] = job.tls_config.server_name or None
@@ -92,28 +109,38 @@ class Fetcher:
             if response.status != 200:
                 why = f"server returned HTTP status {response.status} {response.reason or ''}".rstrip()
                 raise ScrapeError(why, reason="status")
-            kind = response.content_type
-            if kind in ("text/html", "application/xhtml+xml"):
-                why = f"server answered a page of type {kind}, not metrics; is metrics_path right?"
-                raise ScrapeError(why, reason="body")
-            return Body(await self._bounded(response), kind, peer)
+            kind = response.headers.get("Content-Type", "")
+            media_type(kind, job.fallback_scrape_protocol)
+            packed = await self._bounded(response)
+            return Body(await self._unpacked(packed, response.headers.get("Content-Encoding", "")), kind, peer)
 
     async def _bounded(self, response: aiohttp.ClientResponse) -> bytes:
-        limit, parts, size = self._job.body_size_limit or MAX_BODY_BYTES, [], 0
+        parts, size = [], 0
         async for part in response.content.iter_any():
             size += len(part)
-            if size > limit:
+            if size > self._limit:
                 response.close()
-                why = f"body is larger than body_size_limit ({limit} bytes); it was cut off while reading"
-                raise ScrapeError(why, reason="body_size_limit")
+                raise too_large(self._limit)
             parts.append(part)
         return b"".join(parts)
+
+    async def _unpacked(self, body: bytes, encoding: str) -> bytes:
+        encoding = encoding.strip().lower()
+        if encoding in ("", "identity"):
+            return body
+        if encoding not in ("gzip", "x-gzip"):
+            raise ScrapeError(
+                f'server sent a body in the encoding "{encoding[:40]}"; gzip was asked for', reason="body"
+            )
+        if len(body) < _INFLATE_APART_BYTES:
+            return gunzip(body, self._limit)
+        return await asyncio.to_thread(gunzip, body, self._limit)
 
     async def _headers(self) -> dict[str, str]:
         job = self._job
         headers = {
-            "Accept": ACCEPT,
-            "Accept-Encoding": "gzip",
+            "Accept": self._accept,
+            "Accept-Encoding": self._encoding,
             "User-Agent": f"burnline/{__version__}",
             "X-Prometheus-Scrape-Timeout-Seconds": f"{job.scrape_timeout / 1000:g}",
         }
@@ -145,6 +172,38 @@ class Fetcher:
             what = error.filename or "a file of tls_config"
             raise ScrapeError(f"cannot use {what} of tls_config: {_reason(error)}", reason="credentials") from error
         return self._tls
+
+
+def gunzip(body: bytes, limit: int) -> bytes:
+    """Unpack a gzip body of one or more members; raise ScrapeError where it is broken or becomes larger than `limit`."""
+    parts: list[bytes] = []
+    left = limit
+    while body:
+        unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        try:
+            part = unpacker.decompress(body, left + 1)
+        except zlib.error as error:
+            raise ScrapeError(_BROKEN, reason="body") from error
+        left -= len(part)
+        if left < 0:
+            raise too_large(limit)
+        if not unpacker.eof:
+            raise ScrapeError(_BROKEN, reason="body")
+        parts.append(part)
+        body = unpacker.unused_data
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def too_large(limit: int) -> ScrapeError:
+    """Return the error of a page past its limit of bytes."""
+    why = f"body is larger than body_size_limit ({limit} bytes); it was cut off while reading"
+    return ScrapeError(why, reason="body_size_limit")
+
+
+def is_this_machine(url: str) -> bool:
+    """Say whether the URL's host is a loopback address, or localhost."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def tls_context(config: TLSConfig) -> ssl.SSLContext:

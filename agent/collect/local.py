@@ -15,9 +15,9 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from agent.collect.exposition import Metadata
 from agent.collect.naming import SeriesNaming
 from agent.collect.rows import RowWriter
+from agent.collect.scanning import Metadata
 from agent.collect.scraper import REPORTS, Health, ScrapeOutcome, Sink, TargetStatus
 from agent.collect.slots import run_in_slots
 from agent.collect.spec import DEFAULT_INTERVAL_MS, ScrapeJob

@@ -21,6 +21,11 @@ class SeriesNaming:
         self._steps: Sequence[RelabelConfig] = job.metric_relabel_configs
         self._job = job
 
+    @property
+    def relabels(self) -> bool:
+        """Say whether the job's relabeling may leave series out."""
+        return bool(self._steps)
+
     def series(self, pairs: Sequence[tuple[str, str]]) -> tuple[Labels | None, str]:
         """Return the series' labels, or None and why it is left out: "relabeled" or "label_too_long".
 

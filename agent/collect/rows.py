@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model import STALE_BITS, Columns, Labels, Row, Sample, absent_row
+from agent.model import STALE_BITS, STALE_NAN, Columns, Exemplar, Histogram, Labels, Row, Sample, absent_row
 
 GENERATION_WIDTH: Final = 256
 GENERATION_ROWS: Final = 10
@@ -22,7 +22,7 @@ next row starts a new generation (a new `Columns`, and so a new table) that hold
 class RowWriter:
     """Turn samples into rows. The first columns are the producer's reports (`up`, …), which are never looked up by name."""
 
-    def __init__(self, reports: Sequence[Labels] = ()) -> None:
+    def __init__(self, reports: Sequence[Labels] = (), *, track_stamped: bool = False) -> None:
         self.reports = tuple(reports)
         self.columns = Columns(self.reports)
         self.generation = 0
@@ -30,6 +30,8 @@ class RowWriter:
         self._cells: NDArray[np.intp] | None = None
         self._told: tuple[bool, ...] = ()
         self._half_dead = 0
+        self._track_stamped = track_stamped
+        self._stamped_live: set[Labels] = set()
 
     def row(
         self,
@@ -38,11 +40,14 @@ class RowWriter:
         values: NDArray[np.float64],
         reports: Sequence[float | None] = (),
         stamped: Sequence[Sample] = (),
+        histograms: Sequence[tuple[Labels, Histogram]] = (),
+        exemplars: Sequence[Exemplar] = (),
     ) -> Row:
         """Return the row at `at_ms`: `values[i]` in column `cells[i]` (each column once), None in `reports` means no sample.
 
         A series of the row before that is not in this one gets a staleness marker. Passing the very same `cells` array again
-        says that the set of series is unchanged, and skips looking for the missing ones.
+        says that the set of series is unchanged, and skips looking for the missing ones. Series with timestamps of their own
+        end only where the writer tracks them (`track_timestamps_staleness`).
         """
         width, told = len(self.columns), tuple(value is not None for value in reports)
         row = absent_row(width)
@@ -52,7 +57,9 @@ class RowWriter:
                 row[column] = value
         if cells is not self._cells or told != self._told or width != len(self._live):
             self._mark_missing(row, cells, told)
-        made = Row(self.columns, at_ms, row, stamped)
+        if self._track_stamped:
+            stamped = [*stamped, *self._stamped_ends(at_ms, stamped)]
+        made = Row(self.columns, at_ms, row, stamped, histograms, exemplars)
         self._age()
         return made
 
@@ -64,6 +71,12 @@ class RowWriter:
     def live(self) -> int:
         """How many series the last row held, reports included."""
         return int(self._live.sum())
+
+    def _stamped_ends(self, at_ms: int, stamped: Sequence[Sample]) -> list[Sample]:
+        now = {sample.labels for sample in stamped}
+        ends = [Sample(labels, at_ms, STALE_NAN) for labels in sorted(self._stamped_live - now)]
+        self._stamped_live = now
+        return ends
 
     def _mark_missing(self, row: NDArray[np.float64], cells: NDArray[np.intp], told: tuple[bool, ...]) -> None:
         now = np.zeros(len(row), dtype=np.bool_)

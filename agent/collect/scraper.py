@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from agent.collect import certificate
-from agent.collect.exposition import Metadata, decode
 from agent.collect.fetch import Body, Fetcher
-from agent.collect.lines import Page, PageReader
+from agent.collect.formats import TargetReaders
 from agent.collect.naming import SeriesNaming
+from agent.collect.page import Page
 from agent.collect.rows import RowWriter
+from agent.collect.scanning import Metadata
 from agent.collect.slots import run_in_slots
-from agent.collect.spec import MAX_SAMPLES
 from agent.collect.target import Target
 from agent.errors import ScrapeError
-from agent.model import Labels, Row
+from agent.model import Exemplar, Labels, Row
 
 if TYPE_CHECKING:
     import aiohttp
@@ -111,9 +111,9 @@ class Scraper:
         self._https = target.scrape_url.startswith("https:")
         naming = SeriesNaming(target.labels, job)
         names = (*REPORTS, CERTIFICATE) if self._https else REPORTS
-        self._writer = RowWriter([naming.report(name) for name in names])
-        limit = job.sample_limit or MAX_SAMPLES
-        self._reader = PageReader(naming, self._writer, max_samples=limit, honor_timestamps=job.honor_timestamps)
+        reports = [naming.report(name) for name in names]
+        self._writer = RowWriter(reports, track_stamped=job.track_timestamps_staleness)
+        self._readers = TargetReaders(naming, self._writer, job)
         self._fetcher = Fetcher(target, session)
         self._expiry: float | None = None
         self._expiry_read_ms = 0
@@ -154,7 +154,7 @@ class Scraper:
     @property
     def metadata(self) -> dict[str, Metadata]:
         """What the last page said of each metric family: type, help, unit."""
-        return self._reader.metadata
+        return self._readers.current.metadata
 
     @property
     def status(self) -> TargetStatus:
@@ -176,9 +176,10 @@ class Scraper:
 
     async def _read(self, body: Body) -> Page:
         try:
+            reader = self._readers.of(body.content_type)
             if len(body.content) < _PARSE_APART_BYTES:
-                return self._reader.read(decode(body.content))
-            return await asyncio.to_thread(lambda: self._reader.read(decode(body.content)))
+                return reader.read(body.content)
+            return await asyncio.to_thread(reader.read, body.content)
         except ScrapeError as error:
             raise ScrapeError(f"scrape {self.target.scrape_url}: {error}", reason=error.reason) from error
 
@@ -214,7 +215,11 @@ class Scraper:
     def _row(self, at_ms: int, page: Page | None, reports: Sequence[float | None]) -> Row:
         if page is None:
             return self._writer.row(at_ms, np.empty(0, dtype=np.intp), np.empty(0), reports)
-        return self._writer.row(at_ms, page.cells, page.values, reports, page.stamped)
+        exemplars = [
+            Exemplar(series, Labels(each.pairs), each.value, at_ms if each.timestamp_ms is None else each.timestamp_ms)
+            for series, each in page.exemplars
+        ]
+        return self._writer.row(at_ms, page.cells, page.values, reports, page.stamped, page.histograms, exemplars)
 
     def _count(self, page: Page | None, error: ScrapeError | None) -> None:
         if self._telemetry is None:
@@ -223,6 +228,8 @@ class Scraper:
             self._telemetry.scrapes_failed.labels(error.reason).inc()
         for reason, count in page.dropped.items() if page else ():
             self._telemetry.samples_dropped.labels(reason).inc(count)
+        if page is not None and page.long_exemplars:
+            self._telemetry.exemplars_dropped.labels("too_long").inc(page.long_exemplars)
 
     def _missed(self, slots: int) -> None:
         if self._telemetry is not None:

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from agent.model import METRIC_NAME, Secret, compile_regex
 from agent.schema import Duration, Size, WrongValue, key
@@ -25,6 +25,11 @@ MAX_LABELS: Final = 128
 MAX_LABEL_NAME: Final = 1024
 MAX_LABEL_VALUE: Final = 16 * 1024
 """Built-in ceilings per series; a series past them is left out and counted, the rest of its page is kept."""
+
+
+ScrapeProtocol = Literal["OpenMetricsText1.0.0", "OpenMetricsText0.0.1", "PrometheusText1.0.0", "PrometheusText0.0.4"]
+"""A format that a target may be asked for; the names are Prometheus'."""
+DEFAULT_PROTOCOLS: Final[tuple[ScrapeProtocol, ...]] = get_args(ScrapeProtocol)
 
 
 class RelabelAction(StrEnum):
@@ -161,6 +166,11 @@ class ScrapeJob:
     scheme: Literal["http", "https"] = "http"
     honor_labels: bool = False
     honor_timestamps: bool = True
+    track_timestamps_staleness: bool = False
+    scrape_protocols: tuple[ScrapeProtocol, ...] = DEFAULT_PROTOCOLS
+    fallback_scrape_protocol: ScrapeProtocol | None = None
+    enable_compression: bool | None = None
+    """Absent: compressed unless the target is on this machine, where packing costs more than it saves."""
     follow_redirects: bool = True
     params: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     static_configs: tuple[StaticConfig, ...] = ()
@@ -184,6 +194,13 @@ class ScrapeJob:
         if sum(1 for each in (self.basic_auth, self.authorization, bearer) if each) > 1:
             wrong = "authorization" if self.authorization else "basic_auth"
             raise WrongValue(wrong, "give one of basic_auth, authorization, bearer_token, bearer_token_file")
+        if not self.scrape_protocols or len(set(self.scrape_protocols)) < len(self.scrape_protocols):
+            why = (
+                "a protocol is given twice"
+                if self.scrape_protocols
+                else "no protocol is given; leave the key out for all"
+            )
+            raise WrongValue("scrape_protocols", why)
         if self.scrape_interval and self.scrape_timeout > self.scrape_interval:
             raise WrongValue("scrape_timeout", "scrape_timeout is longer than scrape_interval")
 

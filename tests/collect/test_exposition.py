@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.collect import Metadata, parse_exposition
-from agent.collect.exposition import decode, normalise_float
+from agent.collect.exposition import decode
+from agent.collect.scanning import normalise_float
 from agent.errors import ScrapeError
 from agent.model import Labels
 
