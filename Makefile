@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DATE ?= $(shell date +%F)
 
 .PHONY: demo test lint bench dashboards clean
 
@@ -27,7 +28,7 @@ lint: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/.dev
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks all --date $(DATE)
 
 dashboards: $(VENV)/.base
 	@$(BIN)/burnline dashboards build --out dashboards

@@ -1,28 +1,42 @@
-"""Run every benchmark and print one table: `python -m benchmarks [NAME…] [--json]`."""
+"""Run a benchmark: `python -m benchmarks NAME [--json] [--seconds N …]`, or all of them into a table: `… all --date DATE`."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import json
+import sys
 
-NAMES = ("parse",)
+from benchmarks.table import run_all
+
+NAMES = ("ingest", "rules", "range", "memory", "parse")
 
 
 def main() -> None:
-    """Run the named benchmarks, or all."""
+    """Run what the command line names; the last line printed is `ratio: <ours/theirs>` of the first measurement."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", default=list(NAMES), metavar="NAME", help=f"of {', '.join(NAMES)}")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    for name in arguments.names:
-        result = importlib.import_module(f"benchmarks.{name}").measure()
-        if arguments.json:
-            print(json.dumps({"benchmark": name, **result}))
-        else:
-            print(f"{name}: {result['what']}\n  ours   {result['ours']:.4g} {result['unit']}")
-            print(f"  {result['peer']} {result['theirs']:.4g} {result['unit']}")
-        print(f"ratio: {result['ours'] / result['theirs']:.4f}")
+    verbs = parser.add_subparsers(dest="name", required=True, metavar="NAME")
+    for name in NAMES:
+        module = importlib.import_module(f"benchmarks.{name}")
+        verb = verbs.add_parser(name, help=module.__doc__.partition("\n")[0], description=module.__doc__)
+        verb.add_argument("--json", action="store_true", help="print everything as one JSON object")
+        module.arguments(verb)
+    table = verbs.add_parser("all", help="run all and write benchmarks/README.md")
+    table.add_argument("--date", required=True, help="as it shall stand in the table")
+    table.add_argument("--quick", action="store_true", help="short windows; nothing is written")
+    asked = parser.parse_args()
+    if asked.name == "all":
+        run_all(NAMES, asked.date, quick=asked.quick)
+        return
+    try:
+        found = importlib.import_module(f"benchmarks.{asked.name}").measure(asked)
+    except RuntimeError as error:
+        sys.exit(f"{asked.name}: {error}")
+    if asked.json:
+        print(json.dumps([each.record() for each in found]))
+    else:
+        print(*(each.text() for each in found), sep="\n")
+    print(f"ratio: {found[0].ratio:.4f}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -12,39 +14,42 @@ from agent.collect.naming import SeriesNaming
 from agent.collect.rows import RowWriter
 from agent.collect.spec import ScrapeJob
 from agent.model import Labels
+from benchmarks.measurement import Measurement
+from benchmarks.pages import Page
 
-SERIES = 20_000
 ROUNDS = 5
 
 
-def page(number: int) -> str:
-    """Return a page of SERIES counters whose values differ from those of the other pages."""
-    lines = ["# TYPE requests_total counter"]
-    lines += [f'requests_total{{route="/r{i % 500}",code="{i // 500}"}} {i * 3 + number}' for i in range(SERIES)]
-    return "\n".join(lines) + "\n"
+def arguments(parser: ArgumentParser) -> None:
+    """Declare what can be asked for."""
+    parser.add_argument("--series", type=int, default=20_000, help="lines of the page (%(default)s)")
 
 
-def measure() -> dict[str, object]:
-    """Return CPU seconds per million lines of both; ours is measured on pages after the first."""
+def measure(asked: Namespace) -> list[Measurement]:
+    """Return CPU time per line of both; ours is measured on pages after the first."""
     naming = SeriesNaming(Labels.of(job="bench", instance="x"), ScrapeJob(job_name="bench"))
-    reader = PageReader(naming, RowWriter(), max_samples=SERIES * 2)
-    pages = [page(number) for number in range(ROUNDS + 1)]
-    bodies = [each.encode() for each in pages]
-    reader.read(pages[0].encode())
-    ours = _cpu(lambda: [reader.read(each) for each in bodies[1:]]) / (ROUNDS * SERIES)
-    theirs = _cpu(lambda: [list(text_string_to_metric_families(pages[1]))]) / SERIES
-    full = _cpu(lambda: parse_exposition(pages[0])) / SERIES
-    return {
-        "what": f"reading a page of {SERIES} series that was seen before",
-        "unit": "CPU µs per line",
-        "ours": ours * 1e6,
-        "theirs": theirs * 1e6,
-        "peer": "prometheus_client",
-        "our first reading": full * 1e6,
-    }
+    reader = PageReader(naming, RowWriter(), max_samples=asked.series * 2)
+    turning = Page(asked.series)
+    pages = [turning.text() for _ in range(ROUNDS + 1)]
+    reader.read(pages[0])
+    text = pages[1].decode()
+    ours = _cpu(lambda: [reader.read(each) for each in pages[1:]]) / (ROUNDS * asked.series)
+    theirs = _cpu(lambda: list(text_string_to_metric_families(text))) / asked.series
+    first = _cpu(lambda: parse_exposition(text)) / asked.series
+    return [
+        Measurement(
+            name="reading a page again",
+            what=f"a page of {asked.series:,} series that was seen before, its text alone",
+            unit="CPU µs per line",
+            ours=ours * 1e6,
+            theirs=theirs * 1e6,
+            peer="prometheus_client",
+            details={"our first reading of it, CPU µs per line": first * 1e6},
+        )
+    ]
 
 
-def _cpu(work) -> float:
+def _cpu(work: Callable[[], object]) -> float:
     began = time.process_time()
     work()
     return time.process_time() - began

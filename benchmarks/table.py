@@ -1,0 +1,96 @@
+"""All benchmarks in one run, and benchmarks/README.md with what they came to. The text around the table is here too."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from agent import __version__
+from benchmarks.measurement import Measurement, shown
+from benchmarks.programs import version
+
+README = Path(__file__).with_name("README.md")
+QUICK = {
+    "ingest": ["--seconds", "20", "--warm-up", "5"],
+    "rules": ["--interval", "5", "--seconds", "20", "--without", "10", "--warm-up", "15"],
+    "range": ["--hours", "1"],
+    "memory": ["--seconds", "20", "--idle", "20"],
+}
+HEAD = """# Measurements
+
+Written by `make bench`; each line is ours and the peer's, in one run, on the same data, on one machine, and the ratio is
+ours / theirs: lower is better. One of them alone: `python -m benchmarks NAME` (`--help` says what can be asked for, `--json`
+gives everything); its last line is the ratio of its first measurement.
+
+"""
+PEERS = {"Prometheus": "prometheus", "promtool": "promtool", "node_exporter": "prometheus-node-exporter"}
+
+
+def run_all(names: Sequence[str], date: str, *, quick: bool) -> None:
+    """Run every benchmark and print it; write the table unless the windows were short."""
+    found: list[Measurement] = []
+    for name in names:
+        module = importlib.import_module(f"benchmarks.{name}")
+        parser = argparse.ArgumentParser()
+        module.arguments(parser)
+        for each in module.measure(parser.parse_args(QUICK.get(name, []) if quick else [])):
+            print(each.text(), flush=True)
+            found.append(each)
+    text = document(found, date)
+    if quick:
+        print(text)
+    else:
+        README.write_text(text)
+
+
+def document(found: Sequence[Measurement], date: str) -> str:
+    """Return the file: where and when, the table, and the further figures of each line."""
+    table = ["| measured | ours | peer | ratio | floor | aim | |", "|---|---|---|---|---|---|---|"]
+    table += [_line(each) for each in found]
+    notes = [f"- **{each.name}**: {each.what}{_how(each)}" for each in found]
+    details = [line for each in found if each.details for line in _details(each)]
+    return HEAD + "\n".join([f"{date}. {machine()}", "", *table, "", *notes, "", "## In detail", *details]) + "\n"
+
+
+def machine() -> str:
+    """Return the machine's size and the versions of what ran."""
+    memory = psutil.virtual_memory().total / 2**30
+    size = f"{os.cpu_count()} processors ({_processor()}), {memory:.0f} GB, Linux {platform.release()}"
+    peers = [version(program) for program in PEERS.values() if shutil.which(program)]
+    return f"{size}; Burnline {__version__}, Python {platform.python_version()}, numpy {np.__version__}; {', '.join(peers)}."
+
+
+def _line(each: Measurement) -> str:
+    bounds = [f"{bound:g}" if bound is not None else "" for bound in (each.floor, each.aim)]
+    mark = {"aim reached": "✓", "floor kept, aim missed": "✓ (aim missed)", "FLOOR MISSED": "✗"}.get(each.mark, "")
+    figures = [
+        f"{shown(each.ours)} {each.unit}",
+        f"{shown(each.theirs)} {each.unit} ({each.peer})",
+        f"{each.ratio:.3f}",
+    ]
+    return f"| {' | '.join([each.name, *figures, *bounds, mark])} |"
+
+
+def _how(each: Measurement) -> str:
+    parts = [f"{who}: {how}" for who, how in (("ours", each.ours_how), (each.peer, each.theirs_how)) if how]
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _details(each: Measurement) -> list[str]:
+    lines = [f"| {name} | {shown(value)} |" for name, value in each.details.items()]
+    return ["", f"{each.name}:", "", "| | |", "|---|---|", *lines]
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
