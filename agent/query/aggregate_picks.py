@@ -17,6 +17,7 @@ from agent.query.evaluate import scalar, vector
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Floats, Frame, Ints, SeriesSet
 from agent.query.functions.sorting import reordered
+from agent.query.native_aggregation import without_natives
 
 _INT64: Final = 2.0**63
 _MIX_1, _MIX_2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -43,6 +44,8 @@ def _extreme(evaluation: Evaluation, node: ast.AggregateExpr, *, greatest: bool)
     frame = vector(node.expr, evaluation)
     if not len(frame.series):
         return frame
+    if frame.histograms is not None:
+        frame = without_natives(evaluation, node, frame)
     groups = groups_of(frame.series, node.grouping, without=node.without)
     key = -frame.values if greatest else frame.values
     ranks = np.empty(frame.values.shape, np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.errors import ExecutionError
 from agent.model import format_float
@@ -13,6 +14,8 @@ from agent.query.aggregation import Groups, groups_of
 from agent.query.evaluate import scalar, string, vector
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, SeriesSet, empty, relabel, relabelling
+from agent.query.native.notation import format_histogram
+from agent.query.native_aggregation import without_natives
 from agent.query.quantiles import interpolated
 from agent.query.strings import is_utf8, quote
 
@@ -37,13 +40,9 @@ def count_values(evaluation: Evaluation, node: ast.AggregateExpr) -> Frame:
     groups = groups_of(frame.series, (*kept, name) if node.without else kept, without=node.without)
     counts: dict[tuple[int, str], Floats] = {}
     steps, columns = np.nonzero(frame.mask())
-    cells = frame.values[steps, columns]
-    texts = {
-        bits: plain_float(value) for bits, value in zip(cells.view(np.int64).tolist(), cells.tolist(), strict=True)
-    }
     members = groups.index[columns].tolist()
-    for step, member, bits in zip(steps.tolist(), members, cells.view(np.int64).tolist(), strict=True):
-        key = (member, texts[bits])
+    for step, member, text in zip(steps.tolist(), members, _texts(frame, steps, columns), strict=True):
+        key = (member, text)
         if key not in counts:
             counts[key] = np.zeros(len(evaluation.steps))
         counts[key][step] += 1
@@ -52,6 +51,18 @@ def count_values(evaluation: Evaluation, node: ast.AggregateExpr) -> Frame:
     evaluation.query.touch(values.size)
     drops = None if groups.series.drops is None else groups.series.drops[[member for member, _ in counts]]
     return relabel(Frame(SeriesSet(tuple(labels)), values, values > 0), relabelling(labels, drops))
+
+
+def _texts(frame: Frame, steps: NDArray[np.intp], columns: NDArray[np.intp]) -> list[str]:
+    """Return how each of these cells is written; equal floats are written once."""
+    cells = frame.values[steps, columns]
+    all_bits = cells.view(np.int64).tolist()
+    written = {bits: plain_float(value) for bits, value in zip(all_bits, cells.tolist(), strict=True)}
+    texts = [written[bits] for bits in all_bits]
+    if frame.histograms is None:
+        return texts
+    natives = frame.histograms[steps, columns].tolist()
+    return [text if each is None else format_histogram(each) for text, each in zip(texts, natives, strict=True)]
 
 
 def quantile(evaluation: Evaluation, node: ast.AggregateExpr) -> Frame:
@@ -63,6 +74,8 @@ def quantile(evaluation: Evaluation, node: ast.AggregateExpr) -> Frame:
     frame = vector(node.expr, evaluation)
     if not len(frame.series):
         return empty(len(evaluation.steps))
+    if frame.histograms is not None:
+        frame = without_natives(evaluation, node, frame)
     groups = groups_of(frame.series, node.grouping, without=node.without)
     values = np.empty((len(evaluation.steps), len(groups)))
     present = np.empty(values.shape, np.bool_)

@@ -82,6 +82,15 @@ def aggregate(evaluation: Evaluation, node: ast.AggregateExpr) -> Frame:
         return empty(len(evaluation.steps))
     groups = groups_of(frame.series, node.grouping, without=node.without)
     evaluation.query.touch(len(evaluation.steps) * len(groups))
+    if frame.histograms is not None:
+        from agent.query.native_aggregation import aggregate_natives
+
+        return aggregate_natives(evaluation, node, frame, groups)
+    return aggregate_floats(node, frame, groups)
+
+
+def aggregate_floats(node: ast.AggregateExpr, frame: Frame, groups: Groups) -> Frame:
+    """Return one number per group; native histograms, if there are any, count as samples without a value."""
     present = None
     if frame.present is not None:
         count = counted(frame.present, groups)

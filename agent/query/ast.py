@@ -310,6 +310,10 @@ class ParenExpr(Expr):
 
 
 COMPARISONS: Final = frozenset({"==", "!=", "<", ">", "<=", ">="})
+TRIMS: Final = frozenset({"</", ">/"})
+"""Operators that cut native histograms."""
+NAME_KEEPING: Final = COMPARISONS | TRIMS
+"""Operators whose result is the left side, or less of it: its name stays."""
 SET_OPERATORS: Final = frozenset({"and", "or", "unless"})
 
 

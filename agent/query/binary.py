@@ -17,12 +17,12 @@ from agent.query.frame import (
     Bools,
     Floats,
     Frame,
-    SeriesSet,
     drop_names,
     empty,
     relabel,
     relabelling,
     remove_marked_names,
+    stacked,
 )
 from agent.query.matching import Join, join, met, result_labels
 from agent.query.operators import COMPARISON, computed
@@ -45,10 +45,27 @@ def binary(evaluation: Evaluation, node: ast.BinaryExpr, left: Value | None = No
 
 def _with_scalar(evaluation: Evaluation, node: ast.BinaryExpr, frame: Frame, left: Floats, right: Floats) -> Frame:
     """Compute each series with the scalar; a comparison without bool keeps the vector's values and names."""
+    if frame.histograms is not None or node.op in ast.TRIMS:
+        return _natives_with_scalar(evaluation, node, frame, left, right)
     if node.op in COMPARISON and not node.return_bool:
         kept = COMPARISON[node.op](left, right)
         return Frame(frame.series, frame.values, kept if frame.present is None else kept & frame.present)
     made = Frame(frame.series, computed(node.op, left, right), frame.present)
+    return drop_names(made, delayed=evaluation.delayed)
+
+
+def _natives_with_scalar(
+    evaluation: Evaluation, node: ast.BinaryExpr, frame: Frame, left: Floats, right: Floats
+) -> Frame:
+    from agent.query.native_binary import native_pairs
+
+    shape = frame.values.shape
+    sides = [
+        frame if side is frame.values else Frame(frame.series, np.broadcast_to(side, shape)) for side in (left, right)
+    ]
+    made = native_pairs(evaluation, node, sides[0], sides[1], frame)
+    if node.op in ast.NAME_KEEPING and not node.return_bool:
+        return made
     return drop_names(made, delayed=evaluation.delayed)
 
 
@@ -69,10 +86,10 @@ def _vectors(evaluation: Evaluation, node: ast.BinaryExpr, left: Frame, right: F
     if not joined.single:
         _refuse_ambiguity(joined, node, many, one, fills)
     a, b = _side(many, joined.many), _side(one, joined.one)
-    made = _paired(node, a, b, flipped=flipped)
+    made = _paired(evaluation, node, a, b, flipped=flipped)
     if fills == (None, None):
         return _merged(made, joined, matching)
-    return _filled(node, joined, made, (many, one), fills)
+    return _filled(evaluation, node, joined, made, (many, one), fills)
 
 
 def _side(frame: Frame, columns: np.typing.NDArray[np.intp] | None) -> Frame:
@@ -85,8 +102,13 @@ def _both(a: Bools | None, b: Bools | None) -> Bools | None:
     return a & b
 
 
-def _paired(node: ast.BinaryExpr, many: Frame, one: Frame, *, flipped: bool) -> Frame:
+def _paired(evaluation: Evaluation, node: ast.BinaryExpr, many: Frame, one: Frame, *, flipped: bool) -> Frame:
     """Compute pair by pair. A filter keeps the left side's values, whichever side has the many series."""
+    if many.histograms is not None or one.histograms is not None or node.op in ast.TRIMS:
+        from agent.query.native_binary import native_pairs
+
+        sides = (one, many) if flipped else (many, one)
+        return native_pairs(evaluation, node, *sides, sides[0]).named(many.series)
     left, right = (one.values, many.values) if flipped else (many.values, one.values)
     present = _both(many.present, one.present)
     if node.op in COMPARISON and not node.return_bool:
@@ -137,6 +159,7 @@ def _duplicates(found: list[Labels], matching: ast.VectorMatching) -> str:
 
 
 def _filled(
+    evaluation: Evaluation,
     node: ast.BinaryExpr,
     joined: Join,
     made: Frame,
@@ -156,17 +179,17 @@ def _filled(
     ):
         if fill is None or not len(held.series):
             continue
-        alone = Frame(held.series, held.values, held.mask() & ~missing[:, columns])
+        alone = held.where(~missing[:, columns])
         stand_in = Frame(held.series, np.full(held.values.shape, fill))
         pair = (
-            _paired(node, stand_in, alone, flipped=flipped)
+            _paired(evaluation, node, stand_in, alone, flipped=flipped)
             if other
-            else _paired(node, alone, stand_in, flipped=flipped)
+            else _paired(evaluation, node, alone, stand_in, flipped=flipped)
         )
-        drops = node.op not in ast.COMPARISONS or node.return_bool or other
+        drops = node.op not in ast.NAME_KEEPING or node.return_bool or other
         labels = [_alone_labels(each, matching, one_side=other, drops_name=drops) for each in held.series.labels]
-        frames.append(relabel(Frame(SeriesSet(()), pair.values, pair.present), relabelling(labels)))
-    return _stacked(frames)
+        frames.append(relabel(pair, relabelling(labels)))
+    return stacked(frames)
 
 
 def _alone_labels(labels: Labels, matching: ast.VectorMatching, *, one_side: bool, drops_name: bool) -> Labels:
@@ -176,11 +199,3 @@ def _alone_labels(labels: Labels, matching: ast.VectorMatching, *, one_side: boo
         return labels.only(*matching.labels, *matching.include)
     kept = labels.without(*matching.labels, METRIC_NAME)
     return kept.merged({name: labels.get(name) for name in matching.include})
-
-
-def _stacked(frames: list[Frame]) -> Frame:
-    """Put frames side by side; equal series merge."""
-    labels = [each for frame in frames for each in frame.series.labels]
-    values = np.concatenate([frame.values for frame in frames], axis=1)
-    present = np.concatenate([frame.mask() for frame in frames], axis=1)
-    return relabel(Frame(SeriesSet(()), values, present), relabelling(labels))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ExecutionError
-from agent.model import METRIC_NAME, Labels
+from agent.model import METRIC_NAME, Histogram, Labels
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -100,6 +100,11 @@ class Frame:
             return np.ones(self.values.shape, np.bool_)
         return self.present
 
+    def sample(self, step: int, column: int) -> float | Histogram:
+        """Return what one cell holds."""
+        native = None if self.histograms is None else self.histograms[step, column]
+        return float(self.values[step, column]) if native is None else native
+
     def native(self) -> Bools:
         """Mark the cells that are native histograms."""
         if self.histograms is None:
@@ -117,6 +122,14 @@ def only(histograms: Natives, kept: Bools) -> Natives:
     """Return the native histograms that `kept` marks, None elsewhere."""
     found: Natives = np.full(histograms.shape, None)
     found[kept] = histograms[kept]
+    return found
+
+
+def mapped(histograms: Natives, change: Callable[[Histogram], Histogram]) -> Natives:
+    """Return what `change` makes of each native histogram."""
+    found: Natives = np.full(histograms.shape, None)
+    for place in np.argwhere(histograms.astype(np.bool_)).tolist():
+        found[tuple(place)] = change(histograms[tuple(place)])
     return found
 
 
@@ -194,6 +207,22 @@ def _merged(frame: Frame, target: NDArray[np.intp], groups: int) -> Natives | No
     rows, columns = np.nonzero(frame.native())
     merged[rows, target[columns]] = frame.histograms[rows, columns]
     return merged
+
+
+def stacked(frames: Sequence[Frame]) -> Frame:
+    """Put frames side by side; equal series merge, as `relabel` merges them."""
+    labels = [each for frame in frames for each in frame.series.labels]
+    values = np.concatenate([frame.values for frame in frames], axis=1)
+    present = np.concatenate([frame.mask() for frame in frames], axis=1)
+    drops = None
+    if any(frame.series.drops is not None for frame in frames):
+        drops = np.concatenate([_marks(frame.series) for frame in frames])
+    side = Frame(EMPTY, values, present, side_by_side(frames))
+    return relabel(side, relabelling(labels, drops))
+
+
+def _marks(series: SeriesSet) -> Bools:
+    return np.zeros(len(series), np.bool_) if series.drops is None else series.drops
 
 
 def drop_names(frame: Frame, *, delayed: bool) -> Frame:

@@ -69,7 +69,7 @@ def join(many: SeriesSet, one: SeriesSet, node: ast.BinaryExpr, *, delayed: bool
     """Return the join of the side that may have many columns per signature with the one that may not."""
     matching = node.matching
     assert matching is not None
-    key = ("join", id(one), node.op in ast.COMPARISONS, node.return_bool, matching)
+    key = ("join", id(one), node.op in ast.NAME_KEEPING, node.return_bool, matching)
     return many.derived(key, lambda: _join(many, one, node, matching, delayed=delayed))
 
 
@@ -78,7 +78,7 @@ def _join(
 ) -> Join:
     numbers = signatures(many, one, matching)
     left, right = pairs(numbers)
-    drops_name = node.op not in ast.COMPARISONS or (node.return_bool and not delayed)
+    drops_name = node.op not in ast.NAME_KEEPING or (node.return_bool and not delayed)
     lefts = [many.labels[column] for column in left.tolist()]
     rights = [one.labels[column] for column in right.tolist()]
     labels = [result_labels(a, b, matching, drops_name=drops_name) for a, b in zip(lefts, rights, strict=True)]

@@ -8,6 +8,7 @@ import numpy as np
 
 from agent.model import ABSENT_NAN, HISTOGRAM_NAN, Block, Histogram, Labels, Matcher, Sample, is_missing
 from agent.query.frame import Ints
+from agent.query.native.hints import hinted
 
 _Member = tuple[Labels, Ints, list[float | Histogram]]
 
@@ -28,7 +29,11 @@ class MemoryQueryable:
 
     def add(self, labels: Labels, timestamps_ms: Sequence[int], values: Sequence[float | Histogram]) -> None:
         """Add samples to one series."""
-        self._series.setdefault(labels, {}).update(zip(timestamps_ms, values, strict=True))
+        held = self._series.setdefault(labels, {})
+        held.update(zip(timestamps_ms, values, strict=True))
+        if any(isinstance(value, Histogram) for value in values):
+            stamps = sorted(held)
+            held.update(zip(stamps, hinted([held[stamp] for stamp in stamps]), strict=True))
 
     def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Sequence[Block]:
         """Return the matching series' samples in (start_ms, end_ms]."""

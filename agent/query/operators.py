@@ -34,6 +34,6 @@ def computed(operator: str, left: Floats, right: Floats) -> Floats:
     if operator in ARITHMETIC:
         return ARITHMETIC[operator](left, right)
     if operator not in COMPARISON:
-        message = f"operator {operator} works on native histograms, which are not supported"
+        message = f'operator "{operator}" not allowed for Scalar operations: it cuts native histograms'
         raise ExecutionError(message)
     return COMPARISON[operator](left, right).astype(np.float64)

@@ -9,7 +9,7 @@ holds no samples and threads may share it.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -19,8 +19,10 @@ from agent.query.aggregation import aggregate
 from agent.query.binary import binary
 from agent.query.evaluate import Value, evaluate, implementation, vector
 from agent.query.evaluation import Evaluation
-from agent.query.frame import EMPTY, Frame, drop_names
+from agent.query.frame import EMPTY, Frame, drop_names, mapped
 from agent.query.functions.extended import extended, extension_of
+from agent.query.native.arithmetic import negate
+from agent.query.native.hints import unhinted
 from agent.query.operators import computed
 from agent.query.selecting import Ranges, over_frame, select_instant, select_range, subquery_steps
 
@@ -197,7 +199,8 @@ def _negative(evaluation: Evaluation, node: ast.UnaryExpr) -> Value:
     value = evaluate(node.expr, evaluation)
     assert not isinstance(value, str)
     if isinstance(value, Frame):
-        negated = Frame(value.series, np.negative(value.values), value.present)
+        natives = None if value.histograms is None else mapped(value.histograms, negate)
+        negated = Frame(value.series, np.negative(value.values), value.present, natives)
         return drop_names(negated, delayed=evaluation.delayed)
     return np.negative(value)
 
@@ -208,6 +211,8 @@ def _subquery(evaluation: Evaluation, node: ast.SubqueryExpr) -> Ranges:
         return Ranges(EMPTY, [])
     frame = vector(node.expr, evaluation.at(instants))
     evaluation.query.touch(frame.values.size)
+    if frame.histograms is not None:
+        frame = replace(frame, histograms=mapped(frame.histograms, unhinted))
     return over_frame(frame, instants, ends, span)
 
 

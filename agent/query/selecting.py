@@ -54,7 +54,7 @@ def select_instant(evaluation: Evaluation, node: ast.VectorSelector, *, timestam
         values = [np.broadcast_to(part.timestamps / 1000, part.values.shape) for part in parts]
     else:
         values = [part.values for part in parts]
-    natives = None if timestamps else side_by_side(parts)
+    natives = side_by_side(parts)
     if len(parts) == 1:
         return Frame(series, values[0], parts[0].present, natives)
     present = None
@@ -104,6 +104,11 @@ class Ranges:
 
     series: SeriesSet
     windows: list[Windows]
+
+    @property
+    def native(self) -> bool:
+        """Whether there are native histograms among the samples."""
+        return any(each.histograms is not None for each in self.windows)
 
 
 def select_range(evaluation: Evaluation, node: ast.MatrixSelector) -> Ranges:

@@ -94,7 +94,40 @@ def test_the_runner_passes_what_is_right(case):
 
 
 def test_what_is_out_of_scope_is_named():
-    """Cases that touch native histograms are left out, and only those."""
-    text = "load 1m\n  h {{schema:0 count:1 sum:1}}x5\n  f 1x5\n\neval instant at 1m h\n  h 1\n\neval instant at 1m f\n  f 1\n"
+    """Cases that touch series with start timestamps are left out, and only those."""
+    text = "load 1m\n  s@st 0 0\n  f 1x5\n\neval instant at 1m s\n  s 1\n\neval instant at 1m f\n  f 1\n"
     report = run_text("case", text)
-    assert (report.passed, dict(report.skipped), report.failures) == (1, {"native histograms": 1}, [])
+    assert (report.passed, dict(report.skipped), report.failures) == (1, {"start timestamps": 1}, [])
+
+
+HISTOGRAMS = "load 1m\n  h {{schema:0 count:3 sum:5 buckets:[1 2]}}+{{count:1 buckets:[1]}}x3\n\n"
+
+
+@pytest.mark.parametrize(
+    ("case", "flaws"),
+    [
+        ("eval instant at 1m h\n  h {{schema:0 count:4 sum:5 buckets:[2 2 0]}}\n", 0),
+        ("eval instant at 1m h\n  h {{count:4 sum:5 buckets:[2 2] counter_reset_hint:not_reset}}\n", 0),
+        ("eval range from 0 to 1m step 1m h\n  h {{count:3 sum:5 buckets:[1 2]}}+{{count:1 buckets:[1]}}x1\n", 0),
+        ("eval instant at 1m h\n  h {{count:4 sum:5 buckets:[2 2] counter_reset_hint:reset}}\n", 1),
+        ("eval instant at 1m h\n  h {{count:4 sum:5 buckets:[2 3]}}\n", 1),
+        ("eval instant at 1m h\n  h {{count:4 sum:5 buckets:[2 2] offset:1}}\n", 1),
+        ("eval instant at 1m h\n  h {{schema:1 count:4 sum:5 buckets:[2 2]}}\n", 1),
+        ("eval instant at 1m h\n  h {{count:4 sum:5 z_bucket:1 buckets:[2 2]}}\n", 1),
+        ("eval instant at 1m h\n  h {{count:4 sum:5 n_buckets:[2 2]}}\n", 1),
+        ("eval instant at 1m h\n  h 4\n", 1),
+        ("eval instant at 1m histogram_count(h)\n  {} {{count:4}}\n", 1),
+    ],
+)
+def test_histograms_are_compared_field_by_field(case, flaws):
+    """A histogram is the one expected but for empty buckets; its reset hint counts where one is expected."""
+    assert len(run_text("case", HISTOGRAMS + case).failures) == flaws
+
+
+def test_classic_histograms_load_as_native_ones_too():
+    """`load_with_nhcb` makes x of x_bucket, x_count and x_sum, with the classic bounds as its own."""
+    text = 'load_with_nhcb 1m\n  x_bucket{le="1"} 2 3\n  x_bucket{le="+Inf"} 5 9\n  x_sum 8 8\n\n'
+    own = "schema:-53 sum:8 custom_values:[1]"
+    want = f"{{{{{own} count:5 buckets:[2 3]}}}} {{{{{own} count:9 buckets:[3 6]}}}}"
+    report = run_text("case", f"{text}eval range from 0 to 1m step 1m x\n  x {want}\n")
+    assert [each.flaw for each in report.failures] == []

@@ -356,10 +356,17 @@ def test_deepest_evaluation_has_room():
 
 
 @pytest.mark.parametrize("expression", ["x </ 1", "x >/ x"])
-def test_what_parses_but_is_not_evaluated_says_so(expression):
-    """No silent nonsense."""
-    with pytest.raises(ExecutionError, match="not supported"):
-        Engine(store(x=[1, 2])).instant(expression, 10_000)
+def test_floats_cannot_be_cut(expression):
+    """Only native histograms can; the result is empty and an info says why."""
+    result = Engine(store(x=[1, 2])).instant(expression, 10_000)
+    assert not len(result.value)
+    assert f"float {expression[2:4]} float" in result.infos[0]
+
+
+def test_numbers_cannot_be_cut():
+    """Two scalars have no result that could be empty: the query fails."""
+    with pytest.raises(ExecutionError, match="not allowed for Scalar operations"):
+        Engine(store()).instant("1 </ 2", 10_000)
 
 
 def test_a_store_without_the_series_gives_empty_results():

@@ -60,12 +60,11 @@ def _timestamp(evaluation: Evaluation, call: ast.Call) -> Frame:
     selector = ast.unwrapped(call.args[0])
     if isinstance(selector, ast.VectorSelector):
         frame = select_instant(evaluation, selector, timestamps=True)
+        stamps = frame.values
     else:
-        given = vector(selector, evaluation)
-        frame = Frame(
-            given.series, np.broadcast_to(evaluation.steps[:, None] / 1000, given.values.shape), given.present
-        )
-    return drop_names(frame, delayed=evaluation.delayed)
+        frame = vector(selector, evaluation)
+        stamps = np.broadcast_to(evaluation.steps[:, None] / 1000, frame.values.shape)
+    return drop_names(Frame(frame.series, stamps, frame.present), delayed=evaluation.delayed)
 
 
 TABLE: Final[dict[str, Function]] = {

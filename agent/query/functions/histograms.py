@@ -2,7 +2,7 @@
 
 Which columns are buckets of which histogram, in which order, depends only on the series: it is found once per series set.
 Histograms of one width are computed together as (steps × histograms × buckets). Source: Prometheus' promql/quantile.go.
-The functions of native histograms have nothing to give for floats.
+Native histograms, where there are any, are computed in native_histograms and stand beside.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from agent.query.buckets import fractions, monotonic, quantiles
 from agent.query.evaluate import Function, scalar, string, vector
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, SeriesSet, drop_names, empty, relabel, relabelling
+from agent.query.functions.native_histograms import beside_classic, native_fractions, native_quantiles
 from agent.query.strings import is_utf8, quote
 
 _NUMBER: Final = re.compile(
@@ -165,6 +166,13 @@ def _check_quantile(evaluation: Evaluation, quantile: Floats, pos: ast.Position)
 
 
 def _quantiles_at(evaluation: Evaluation, frame: Frame, pos: ast.Position, quantile: Floats) -> Frame:
+    if frame.histograms is None:
+        return _classic_quantiles(evaluation, frame, pos, quantile)
+    classic = _classic_quantiles(evaluation, frame.floats(), pos, quantile)
+    return beside_classic(evaluation, classic, native_quantiles(evaluation, frame, pos, quantile), pos)
+
+
+def _classic_quantiles(evaluation: Evaluation, frame: Frame, pos: ast.Position, quantile: Floats) -> Frame:
     forced = False
 
     def compute(bounds: Floats, counts: Floats, steps: slice) -> Floats:
@@ -223,22 +231,15 @@ def _fraction(evaluation: Evaluation, call: ast.Call) -> Frame:
     def compute(bounds: Floats, counts: Floats, steps: slice) -> Floats:
         return fractions(lower[steps, None], upper[steps, None], bounds, counts)
 
-    return drop_names(_computed(evaluation, frame, call.args[2].pos, compute), delayed=evaluation.delayed)
-
-
-def _native_only(evaluation: Evaluation, call: ast.Call) -> Frame:
-    """Return nothing: floats are no native histograms."""
-    vector(call.args[0], evaluation)
-    return empty(len(evaluation.steps))
+    pos = call.args[2].pos
+    made = _computed(evaluation, frame.floats(), pos, compute)
+    if frame.histograms is not None:
+        made = beside_classic(evaluation, made, native_fractions(evaluation, frame, pos, lower, upper), pos)
+    return drop_names(made, delayed=evaluation.delayed)
 
 
 TABLE: Final[dict[str, Function]] = {
-    "histogram_avg": _native_only,
-    "histogram_count": _native_only,
     "histogram_fraction": _fraction,
     "histogram_quantile": _quantile,
     "histogram_quantiles": _many,
-    "histogram_stddev": _native_only,
-    "histogram_stdvar": _native_only,
-    "histogram_sum": _native_only,
 }

@@ -69,6 +69,10 @@ def _info(evaluation: Evaluation, call: ast.Call) -> Frame:
     wanted = _wanted(call)
     everything = ast.VectorSelector("", wanted.names + wanted.data)
     found = select_instant(evaluation.at(_looked_at(call.args[0], evaluation)), everything, timestamps=True)
+    if found.histograms is not None and found.native().any():
+        odd = found.series.labels[int(found.native().any(axis=0).argmax())]
+        message = f"this should be an info metric, with float samples: {odd}"
+        raise ExecutionError(message)
     spoken: Bools = np.asarray(base.mask().any(axis=1))
     choices, owners = _chosen(found, spoken)
     return _joined(base, found.series, choices, owners, wanted)
@@ -213,13 +217,11 @@ def _enriched(own: Labels, speakers: Sequence[Labels], wanted: Wanted) -> Labels
 
 
 def _spread(base: Frame, layout: Layout) -> Frame:
-    columns = layout.columns
-    present = None if base.present is None else base.present[:, columns]
+    spread = base.columns(layout.columns, base.series)
     if any(mask is not None for mask in layout.masks):
         everywhere = np.ones(len(base.values), np.bool_)
-        shown = np.stack([everywhere if mask is None else mask for mask in layout.masks], axis=1)
-        present = shown if present is None else shown & present
-    return relabel(Frame(base.series, base.values[:, columns], present), layout.change)
+        spread = spread.where(np.stack([everywhere if mask is None else mask for mask in layout.masks], axis=1))
+    return relabel(spread, layout.change)
 
 
 TABLE: Final[dict[str, Function]] = {"info": _info}

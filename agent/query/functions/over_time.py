@@ -15,7 +15,9 @@ from agent.query import ast
 from agent.query.evaluate import Function, ranges, scalar
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, drop_names
-from agent.query.functions.ranged import over_windows, ranged
+from agent.query.functions.native_over_time import alike, changed, combined, counted, ignored, picked, was_reset
+from agent.query.functions.ranged import completed, ranged
+from agent.query.native.arithmetic import mean, total
 from agent.query.quantiles import interpolated
 from agent.query.sums import Compensated, CompensatedMean, doubtful
 from agent.query.windows import Windows
@@ -202,27 +204,27 @@ def _quantile(evaluation: Evaluation, call: ast.Call) -> Frame:
     def kernel(windows: Windows) -> _Kernelled:
         return quantile_of(windows, quantile), windows.having(1)
 
-    frame = over_windows(ranges(call.args[1], evaluation), len(evaluation.steps), kernel)
+    frame = completed(evaluation, call, ranges(call.args[1], evaluation), kernel, ignored)
     return drop_names(frame, delayed=evaluation.delayed)
 
 
 TABLE: Final[dict[str, Function]] = {
-    "avg_over_time": ranged(_mean),
-    "changes": ranged(_changes),
-    "count_over_time": ranged(_count),
-    "first_over_time": ranged(_first, keeps_name=True),
-    "last_over_time": ranged(_last, keeps_name=True),
-    "mad_over_time": ranged(_deviation),
-    "max_over_time": ranged(partial(_extreme, combine=np.fmax)),
-    "min_over_time": ranged(partial(_extreme, combine=np.fmin)),
-    "present_over_time": ranged(_present),
+    "avg_over_time": ranged(_mean, combined(mean)),
+    "changes": ranged(_changes, counted(changed)),
+    "count_over_time": ranged(_count, alike(_count)),
+    "first_over_time": ranged(_first, picked(0), keeps_name=True),
+    "last_over_time": ranged(_last, picked(-1), keeps_name=True),
+    "mad_over_time": ranged(_deviation, ignored),
+    "max_over_time": ranged(partial(_extreme, combine=np.fmax), ignored),
+    "min_over_time": ranged(partial(_extreme, combine=np.fmin), ignored),
+    "present_over_time": ranged(_present, alike(_present)),
     "quantile_over_time": _quantile,
-    "resets": ranged(_resets),
-    "stddev_over_time": ranged(partial(_variance, root=True)),
-    "stdvar_over_time": ranged(_variance),
-    "sum_over_time": ranged(_sum),
-    "ts_of_first_over_time": ranged(_time_of_first),
-    "ts_of_last_over_time": ranged(_time_of_last),
-    "ts_of_max_over_time": ranged(partial(_time_of_extreme, greatest=True)),
-    "ts_of_min_over_time": ranged(partial(_time_of_extreme, greatest=False)),
+    "resets": ranged(_resets, counted(was_reset)),
+    "stddev_over_time": ranged(partial(_variance, root=True), ignored),
+    "stdvar_over_time": ranged(_variance, ignored),
+    "sum_over_time": ranged(_sum, combined(total)),
+    "ts_of_first_over_time": ranged(_time_of_first, alike(_time_of_first)),
+    "ts_of_last_over_time": ranged(_time_of_last, alike(_time_of_last)),
+    "ts_of_max_over_time": ranged(partial(_time_of_extreme, greatest=True), ignored),
+    "ts_of_min_over_time": ranged(partial(_time_of_extreme, greatest=False), ignored),
 }

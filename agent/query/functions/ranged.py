@@ -21,6 +21,10 @@ Kernel = Callable[[Windows], tuple[Floats, Bools | None]]
 """Windows to values (N, C), and which of them are there (None: all)."""
 
 
+Beside = Callable[[Evaluation, ast.Call, Ranges, Frame], Frame]
+"""Completes the frame that a kernel made of the floats where a range holds native histograms."""
+
+
 def over_windows(found: Ranges, steps: int, kernel: Kernel) -> Frame:
     """Run `kernel` over all windows; return values (steps, series)."""
     width = len(found.series)
@@ -50,11 +54,19 @@ def _shifted(columns: NDArray[np.intp] | slice, start: int) -> NDArray[np.intp] 
     return slice(columns.start + start, columns.stop + start) if isinstance(columns, slice) else columns + start
 
 
-def ranged(kernel: Kernel, *, keeps_name: bool = False) -> Function:
-    """Return the PromQL function of one range argument that computes `kernel`."""
+def completed(evaluation: Evaluation, call: ast.Call, found: Ranges, kernel: Kernel, beside: Beside) -> Frame:
+    """Compute the floats with `kernel` and, where there are native histograms, those with `beside`."""
+    frame = over_windows(found, len(evaluation.steps), kernel)
+    if found.native:
+        return beside(evaluation, call, found, frame)
+    return frame
+
+
+def ranged(kernel: Kernel, beside: Beside, *, keeps_name: bool = False) -> Function:
+    """Return the PromQL function of one range argument that computes `kernel`, and `beside` where there are histograms."""
 
     def function(evaluation: Evaluation, call: ast.Call) -> Frame:
-        frame = over_windows(ranges(call.args[-1], evaluation), len(evaluation.steps), kernel)
+        frame = completed(evaluation, call, ranges(call.args[-1], evaluation), kernel, beside)
         return frame if keeps_name else drop_names(frame, delayed=evaluation.delayed)
 
     return function

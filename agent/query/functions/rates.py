@@ -14,7 +14,8 @@ from agent.query import ast
 from agent.query.evaluate import Function, ranges
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, drop_names
-from agent.query.functions.ranged import over_windows, ranged
+from agent.query.functions.native_rates import extrapolating, last_two
+from agent.query.functions.ranged import completed, ranged
 from agent.query.windows import Windows
 
 _COUNTER_ENDINGS: Final = ("_total", "_sum", "_count", "_bucket")
@@ -110,13 +111,14 @@ def _counted(evaluation: Evaluation, call: ast.Call, *, per_second: bool) -> Fra
     """Evaluate rate or increase, and note metrics that do not look like counters."""
     found = ranges(call.args[0], evaluation)
     kernel = partial(extrapolated, counter=True, per_second=per_second)
-    frame = over_windows(found, len(evaluation.steps), kernel)
+    frame = completed(evaluation, call, found, kernel, extrapolating(counter=True, per_second=per_second))
     note_non_counters(frame, evaluation, call)
     return drop_names(frame, delayed=evaluation.delayed)
 
 
 def note_non_counters(frame: Frame, evaluation: Evaluation, call: ast.Call) -> None:
     """Note the metrics in the result of rate or increase whose names do not say counter."""
+    frame = frame.floats()
     suspects = frame.series.derived("non-counters", lambda: _non_counters(frame))
     for name, columns in suspects.items():
         if frame.present is None or frame.present[:, columns].any():
@@ -135,7 +137,9 @@ def _non_counters(frame: Frame) -> dict[str, list[int]]:
 TABLE: Final[dict[str, Function]] = {
     "rate": partial(_counted, per_second=True),
     "increase": partial(_counted, per_second=False),
-    "delta": ranged(partial(extrapolated, counter=False, per_second=False)),
-    "irate": ranged(partial(_last_two, rate=True)),
-    "idelta": ranged(partial(_last_two, rate=False)),
+    "delta": ranged(
+        partial(extrapolated, counter=False, per_second=False), extrapolating(counter=False, per_second=False)
+    ),
+    "irate": ranged(partial(_last_two, rate=True), last_two(rate=True)),
+    "idelta": ranged(partial(_last_two, rate=False), last_two(rate=False)),
 }

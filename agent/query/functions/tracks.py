@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.model import Histogram
-from agent.query.frame import Bools, Floats, Frame, Ints, Natives
+from agent.query.draft import Draft, Sample
+from agent.query.frame import Bools, Frame, Ints, Natives
+from agent.query.native.arithmetic import detect_reset
 from agent.query.selecting import Ranges
 from agent.query.windows import Windows
-
-Sample = float | Histogram
 
 
 @dataclass(slots=True)
@@ -39,9 +39,21 @@ class Track:
     native: Bools
     """Which samples are histograms (K,)."""
     _tally: Ints = field(init=False)
+    _resets: list[bool] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._tally = np.concatenate(([0], np.cumsum(self.native)))
+
+    @property
+    def resets(self) -> list[bool]:
+        """Say of each sample whether it is a histogram that follows one after a counter reset."""
+        if self._resets is None:
+            pairs = zip([0.0, *self.samples], self.samples, strict=False)
+            self._resets = [
+                isinstance(before, Histogram) and isinstance(after, Histogram) and detect_reset(after, before)
+                for before, after in pairs
+            ]
+        return self._resets
 
     def natives(self, step: int) -> int:
         """Count the histograms in the window of `step`."""
@@ -50,6 +62,10 @@ class Track:
     def window(self, step: int) -> list[Sample]:
         """Return the samples in the window of `step`."""
         return self.samples[self.lo[step] : self.hi[step]]
+
+    def histograms(self, step: int) -> list[Histogram]:
+        """Return the histograms in the window of `step`."""
+        return [each for each in self.window(step) if isinstance(each, Histogram)]
 
 
 def tracks(found: Ranges) -> Iterator[tuple[int, Track]]:
@@ -71,32 +87,6 @@ def _track(both: Windows, histograms: Natives, column: int, metric: str) -> Trac
     lo, hi = np.searchsorted(rows, both.lo), np.searchsorted(rows, both.hi)
     starts_ms = both.ends_ms - both.range_ms
     return Track(metric, samples, both.timestamps[rows], lo, hi, starts_ms, both.ends_ms, natives.astype(np.bool_))
-
-
-class Draft:
-    """A frame under change: cells are put one by one."""
-
-    __slots__ = ("_frame", "_histograms", "_present", "_values")
-
-    def __init__(self, frame: Frame) -> None:
-        self._frame = frame
-        self._values: Floats = np.array(frame.values)
-        self._present: Bools = np.array(frame.mask())
-        self._histograms: Natives = np.full(frame.values.shape, None)
-        if frame.histograms is not None:
-            self._histograms[:] = frame.histograms
-
-    def put(self, step: int, column: int, sample: Sample | None) -> None:
-        """Set a cell; None leaves it without a sample."""
-        self._present[step, column] = sample is not None
-        self._histograms[step, column] = sample if isinstance(sample, Histogram) else None
-        if isinstance(sample, float):
-            self._values[step, column] = sample
-
-    def frame(self) -> Frame:
-        """Return what the frame has become."""
-        natives = self._histograms if self._histograms.any() else None
-        return Frame(self._frame.series, self._values, self._present, natives)
 
 
 def over_tracks(found: Ranges, frame: Frame, compute: Callable[[Track], Callable[[int], Sample | None]]) -> Frame:

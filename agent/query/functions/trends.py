@@ -14,7 +14,8 @@ from agent.query import ast
 from agent.query.evaluate import Function, ranges, scalar
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, Ints, drop_names
-from agent.query.functions.ranged import over_windows, ranged
+from agent.query.functions.native_over_time import ignored
+from agent.query.functions.ranged import completed, ranged
 from agent.query.sums import Compensated
 from agent.query.windows import Windows
 
@@ -56,7 +57,7 @@ def _predict_linear(evaluation: Evaluation, call: ast.Call) -> Frame:
         slope, intercept = regression(windows, evaluation.steps[:, None])
         return slope * ahead_s + intercept, windows.having(2)
 
-    frame = over_windows(ranges(call.args[0], evaluation), len(evaluation.steps), kernel)
+    frame = completed(evaluation, call, ranges(call.args[0], evaluation), kernel, ignored)
     return drop_names(frame, delayed=evaluation.delayed)
 
 
@@ -72,7 +73,7 @@ def _smoothing(evaluation: Evaluation, call: ast.Call) -> Frame:
     def kernel(windows: Windows) -> tuple[Floats, Bools | None]:
         return _smoothed(windows, level_factor, trend_factor), windows.having(2)
 
-    frame = over_windows(ranges(call.args[0], evaluation), len(evaluation.steps), kernel)
+    frame = completed(evaluation, call, ranges(call.args[0], evaluation), kernel, ignored)
     return drop_names(frame, delayed=evaluation.delayed)
 
 
@@ -96,7 +97,7 @@ def _smoothed(windows: Windows, level_factor: Floats, trend_factor: Floats) -> F
 
 
 TABLE: Final[dict[str, Function]] = {
-    "deriv": ranged(_deriv),
+    "deriv": ranged(_deriv, ignored),
     "double_exponential_smoothing": _smoothing,
     "predict_linear": _predict_linear,
 }

@@ -1,7 +1,6 @@
 """The grammar of promqltest files: commands, their bodies, and series lines.
 
-A comment line counts as an empty one, and an empty line ends a load or an eval. What is native to histograms is read no
-further than to know that it is there.
+A comment line counts as an empty one, and an empty line ends a load or an eval.
 """
 
 from __future__ import annotations
@@ -9,10 +8,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from agent.model import METRIC_NAME, STALE_NAN, Labels, parse_duration
+from agent.model import METRIC_NAME, STALE_NAN, Histogram, Labels, parse_duration
 from agent.query.lexer import Kind
+from agent.query.native.arithmetic import add, subtract
+from agent.query.native.notation import parse_histogram
 from agent.query.parse_selectors import selector, string
 from agent.query.stream import TokenStream
 
@@ -29,6 +30,11 @@ _ITEM = re.compile(
     rf"|(?P<first>[+-]?{_NUMBER})(?:(?P<sign>[+-])(?P<change>{_NUMBER}))?(?:x(?P<times>\d+))?$"
 )
 
+_NATIVE = re.compile(r"^(\{\{.*?\}\})(?:([+-])(\{\{.*?\}\}))?(?:x(\d+))?$")
+_ITEMS = re.compile(r"(?:\{\{.*?\}\}|[^\s{])+")
+
+Value = float | Histogram | None
+
 
 class BadScript(Exception):
     """A line that the grammar does not have."""
@@ -36,11 +42,11 @@ class BadScript(Exception):
 
 @dataclass(frozen=True)
 class SeriesLine:
-    """labels, and a value or None (no point) per step; `native` where it holds histograms, which are not read."""
+    """labels, and a value or None (no point) per step; `hinted`: the places whose histogram names its reset hint."""
 
     labels: Labels
-    values: tuple[float | None, ...]
-    native: bool = False
+    values: tuple[Value, ...]
+    hinted: frozenset[int] = frozenset()
     started: bool = False
     """The line gives start timestamps (`metric@st`)."""
 
@@ -203,14 +209,16 @@ def parse_series(line: str) -> SeriesLine:
     started = rest.startswith("@st")
     rest = rest.removeprefix("@st")
     labels = parse_metric(metric)
-    if "{{" in rest:
-        return SeriesLine(labels, (), native=True, started=started)
     if started:
         return SeriesLine(labels, (), started=True)
-    values: list[float | None] = []
-    for item in rest.split("#")[0].split():
-        values.extend(_item(item))
-    return SeriesLine(labels, tuple(values))
+    values: list[Value] = []
+    hinted: set[int] = set()
+    for item in _ITEMS.findall(rest.split("#")[0]):
+        made: list[Value] = [*(_natives(item) if item.startswith("{{") else _item(item))]
+        if "counter_reset_hint" in item:
+            hinted.update(range(len(values), len(values) + len(made)))
+        values.extend(made)
+    return SeriesLine(labels, tuple(values), frozenset(hinted))
 
 
 def parse_metric(text: str) -> Labels:
@@ -268,6 +276,26 @@ def _item(item: str) -> list[float | None]:
     for _ in range(int(times) + 1):
         made.append(value)
         value += change
+    return made
+
+
+def _natives(item: str) -> list[Histogram]:
+    """Read `{{…}}`, `{{…}}xN` or `{{…}}+{{…}}xN`, the last built by repeated addition."""
+    match = _NATIVE.match(item)
+    if match is None or (match[3] and not match[4]):
+        message = f"bad histogram {item!r}"
+        raise ValueError(message)
+    histogram = parse_histogram(match[1])
+    times = int(match[4] or 0)
+    if not match[3]:
+        return [histogram] * (times + 1)
+    change, made = parse_histogram(match[3]), [histogram]
+    for _ in range(times):
+        combined = (add if match[2] == "+" else subtract)(made[-1], change)
+        if combined is None:
+            message = f"exponential and custom buckets in {item!r}"
+            raise ValueError(message)
+        made.append(replace(combined.histogram, hint=histogram.hint))
     return made
 
 

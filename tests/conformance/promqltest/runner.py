@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from agent.errors import BurnlineError, ParseError
-from agent.model import Labels, Sample
-from agent.query import Engine, Matrix, MemoryQueryable, Ragged, Result, Scalar, String, Vector, parse
+from agent.model import Histogram, Labels
+from agent.query import Engine, Matrix, MemoryQueryable, Ragged, Result, Scalar, Series, String, Vector, parse
 from agent.query import ast as promql
 from tests.conformance.promqltest.compare import almost_equal, annotations_flaw, matrix_flaw, vector_flaw
-from tests.conformance.promqltest.grammar import BadScript, Clear, Command, Eval, Load, parse_script
+from tests.conformance.promqltest.grammar import BadScript, Clear, Command, Eval, Load, Value, parse_script
+from tests.conformance.promqltest.nhcb import converted
 from tests.conformance.promqltest.pinned import is_safe, pinned, times
 
-NATIVE = "native histograms"
 STARTED = "start timestamps"
-_BUCKET_SUFFIX = re.compile(r"_(bucket|count|sum)$")
+EXTENDED = "native histograms under anchored and smoothed selectors"
 _QUERY_TIMES = re.compile(r"\b(start|end|range|step)\s*\(", re.IGNORECASE)
 
 
@@ -86,6 +90,7 @@ class _Runner:
         self.store = MemoryQueryable(together=self.together)
         self.engine = Engine(self.store, delayed_name_removal=True)
         self.shadows: dict[Labels, str] = {}
+        self.native: set[Labels] = set()
 
     def run(self, command: Command) -> Outcome | None:
         if isinstance(command, Clear):
@@ -101,19 +106,22 @@ class _Runner:
 
     def load(self, command: Load) -> None:
         for line in command.series:
-            if line.native or line.started:
-                self.shadows[line.labels] = NATIVE if line.native else STARTED
+            if line.started:
+                self.shadows[line.labels] = STARTED
                 continue
-            points = [(k * command.step_ms, value) for k, value in enumerate(line.values) if value is not None]
-            self.store.add(line.labels, [at for at, _ in points], [value for _, value in points])
-            if command.with_nhcb and _BUCKET_SUFFIX.search(line.labels.name):
-                name = _BUCKET_SUFFIX.sub("", line.labels.name)
-                self.shadows[line.labels.without("le").merged({"__name__": name})] = NATIVE
+            self.add(line.labels, line.values, command.step_ms)
+        if command.with_nhcb:
+            for labels, values in converted(command.series).items():
+                self.add(labels, values, command.step_ms)
+
+    def add(self, labels: Labels, values: Sequence[Value], step_ms: int) -> None:
+        points = [(k * step_ms, value) for k, value in enumerate(values) if value is not None]
+        if any(isinstance(value, Histogram) for value in values):
+            self.native.add(labels)
+        self.store.add(labels, [at for at, _ in points], [value for _, value in points])
 
     def out_of_scope(self, command: Eval) -> str | None:
         """Return the feature that the case needs and the engine does not have, or None."""
-        if any(line.native for line in command.series):
-            return NATIVE
         if "start_timestamp(" in command.expr:
             return STARTED
         try:
@@ -121,9 +129,11 @@ class _Runner:
         except ParseError:
             return None
         for node in nodes:
-            if isinstance(node, promql.BinaryExpr) and node.op in ("</", ">/"):
-                return NATIVE
             if isinstance(node, promql.VectorSelector):
+                if node.extension and any(
+                    all(m.matches(each.get(m.name)) for m in node.matchers) for each in self.native
+                ):
+                    return EXTENDED
                 for labels, reason in self.shadows.items():
                     if all(matcher.matches(labels.get(matcher.name)) for matcher in node.matchers):
                         return reason
@@ -161,9 +171,7 @@ class _Runner:
             if not isinstance(value, Matrix | Ragged):
                 return f"expected a matrix, got {value}"
             start, _, step = command.matrix or (command.start_ms, command.end_ms, command.step_ms)
-            points = [
-                (each.labels, list(zip(each.timestamps.tolist(), each.values.tolist(), strict=True))) for each in value
-            ]
+            points = [(each.labels, _points(each)) for each in value]
             return matrix_flaw(command.series, points, start, step)
         if not isinstance(value, Vector):
             return f"expected a vector, got {value}"
@@ -181,16 +189,10 @@ class _Runner:
         except BurnlineError as error:
             return f"failed as a range query: {error}"
         assert isinstance(value, Matrix)
-        middle = [
-            (series.labels, point)
-            for series in value
-            for stamp, point in zip(series.timestamps.tolist(), series.values.tolist(), strict=True)
-            if stamp == at_ms
-        ]
+        middle = [(series.labels, point) for series in value for stamp, point in _points(series) if stamp == at_ms]
         if command.scalar is not None:
-            flaw = (
-                None if almost_equal(middle[0][1], command.scalar) else f"expected {command.scalar}, got {middle[0][1]}"
-            )
+            same = isinstance(middle[0][1], float) and almost_equal(middle[0][1], command.scalar)
+            flaw = None if same else f"expected {command.scalar}, got {middle[0][1]}"
         else:
             flaw = vector_flaw(command.series, middle, ordered=False)
         return None if flaw is None else f"as a range query: {flaw}"
@@ -211,9 +213,16 @@ class _Runner:
         return None
 
 
-def _samples(value: Vector) -> list[tuple[Labels, float]]:
-    found: list[tuple[Labels, float]] = []
-    for sample in value:
-        assert isinstance(sample, Sample)
-        found.append((sample.labels, sample.value))
-    return found
+def _samples(value: Vector) -> list[tuple[Labels, float | Histogram]]:
+    return list(zip(value.labels, _cells(value.values, value.histograms), strict=True))
+
+
+def _points(series: Series) -> list[tuple[int, float | Histogram]]:
+    return list(zip(series.timestamps.tolist(), _cells(series.values, series.histograms), strict=True))
+
+
+def _cells(values: NDArray[np.float64], natives: NDArray[np.object_] | None) -> list[float | Histogram]:
+    floats: list[float] = values.tolist()
+    if natives is None:
+        return [*floats]
+    return [value if native is None else native for value, native in zip(floats, natives.tolist(), strict=True)]
