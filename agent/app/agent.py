@@ -99,6 +99,8 @@ class Agent:
         self.store = Store(
             retention_ms=config.file.storage.retention,
             max_memory_bytes=config.file.storage.max_memory,
+            max_exemplars=config.file.storage.exemplars.max_exemplars,
+            on_exemplar_drop=lambda reason, count: self.telemetry.exemplars_dropped.labels(reason).inc(count),
             on_drop=lambda reason, count: self.telemetry.samples_dropped.labels(reason).inc(count),
         )
         self.questions = Questions(self.store)
@@ -172,6 +174,7 @@ class Agent:
             self.config, self.built = config, built
             self.store.retention_ms = config.file.storage.retention
             self.store.max_memory_bytes = config.file.storage.max_memory
+            self.store.exemplars.resize(config.file.storage.exemplars.max_exemplars)
             self.collection.apply(wanted, now_ms)
             await self.evaluation.in_thread(
                 lambda: self.evaluator.reload(built.rules, now_ms, settings=built.settings),

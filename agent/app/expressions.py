@@ -21,6 +21,11 @@ def selector_matchers(text: str) -> Sequence[Matcher]:
     return expression.matchers
 
 
+def selectors_of(query: str) -> list[Sequence[Matcher]]:
+    """Return the matchers of every selector in an expression; raise ParseError."""
+    return [node.matchers for node in ast.walk(parse(query)) if isinstance(node, ast.VectorSelector)]
+
+
 def refuse_for_range(query: str) -> None:
     """Raise InvalidInput, worded as Prometheus does, where a range query cannot ask for an expression of this type."""
     kind = parse(query).type

@@ -14,11 +14,11 @@ from agent import web
 from agent.app import views
 from agent.app.answers import query_answer
 from agent.app.build import VERSION
-from agent.app.expressions import refuse_for_range, selector_matchers
+from agent.app.expressions import refuse_for_range, selector_matchers, selectors_of
 from agent.app.story import alert_detail
 from agent.config import runbook_folder
 from agent.errors import InvalidInput
-from agent.model import Labels, Matcher
+from agent.model import Exemplar, Labels, Matcher
 
 if TYPE_CHECKING:
     from agent.app.agent import Agent
@@ -75,6 +75,11 @@ class Handles:
         """Return series."""
         store = self._agent.store
         return await self._union(selectors, lambda each: store.series(each, start_ms, end_ms))
+
+    async def exemplars(self, query: str, start_ms: int | None, end_ms: int | None) -> Sequence[Exemplar]:
+        """Return the exemplars of the series that an expression reads."""
+        selectors, ring = selectors_of(query), self._agent.store.exemplars
+        return await self._agent.questions.work(lambda: ring.select(selectors, start_ms, end_ms))
 
     def metadata(self) -> Mapping[str, Sequence[web.MetricMetadata]]:
         """Return what targets say of their metrics."""

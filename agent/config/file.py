@@ -51,6 +51,18 @@ class NotifySection:
 
 
 @dataclass(frozen=True, slots=True)
+class ExemplarsSection:
+    """`storage.exemplars:` — how many exemplars stay in memory; 0 keeps none."""
+
+    __title__ = "storage.exemplars"
+    max_exemplars: int = 20_000
+
+    def __post_init__(self) -> None:
+        if self.max_exemplars < 0:
+            raise WrongValue("max_exemplars", "max_exemplars is below 0; 0 keeps none")
+
+
+@dataclass(frozen=True, slots=True)
 class StorageSection:
     """`storage:` — where and how long samples and state are kept."""
 
@@ -58,6 +70,7 @@ class StorageSection:
     path: str = "data"
     retention: Duration = 15 * 86_400_000
     max_memory: Size = 512 * 2**20
+    exemplars: ExemplarsSection = key(factory=ExemplarsSection)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from agent.model import Block, Columns, Labels, Matcher, Row, Sample
 from agent.store.chunks import Chunk, missing_cells
+from agent.store.exemplars import MAX_EXEMPLARS, ExemplarRing
 from agent.store.index import Index, Placement
 from agent.store.sealed import seal
 from agent.store.selection import Selection
@@ -71,11 +72,19 @@ class Store:
     """
 
     def __init__(
-        self, *, retention_ms: int, max_memory_bytes: int, on_drop: Callable[[str, int], None] | None = None
+        self,
+        *,
+        retention_ms: int,
+        max_memory_bytes: int,
+        max_exemplars: int = MAX_EXEMPLARS,
+        on_drop: Callable[[str, int], None] | None = None,
+        on_exemplar_drop: Callable[[str, int], None] | None = None,
     ) -> None:
         self.retention_ms = retention_ms
         self.max_memory_bytes = max_memory_bytes
+        self.exemplars = ExemplarRing(max_exemplars)
         self._on_drop = on_drop
+        self._on_exemplar_drop = on_exemplar_drop
         self._lock = Lock()
         self._index = Index(self._lock)
         self._tables: dict[Columns, Table] = {}
@@ -98,6 +107,10 @@ class Store:
                 self._append(row.columns, row.timestamp_ms, row.values)
             for sample in row.stamped:
                 self._append_stamped(sample, row.timestamp_ms)
+        if row.exemplars:
+            late = self.exemplars.add(row.exemplars)
+            if late and self._on_exemplar_drop is not None:
+                self._on_exemplar_drop("out_of_order", late)
 
     def select(self, matchers: Iterable[Matcher], start_ms: int, end_ms: int) -> list[Block]:
         """Return the samples with start ≤ timestamp ≤ end of the matching series, each series in one block.

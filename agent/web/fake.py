@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from agent.errors import BurnlineError, InvalidInput, ParseError
-from agent.model import METRIC_NAME, Labels, Matcher, MatchOp, match_all
+from agent.model import METRIC_NAME, Exemplar, Labels, Matcher, MatchOp, match_all
 from agent.web.views import (
     Acknowledgement,
     AlertDetail,
@@ -55,6 +55,7 @@ class FakeHandles:
     shown: Overview = field(default_factory=lambda: Overview(version="0.0.0", started_ms=0, storage=_storage()))
     reload_error: BurnlineError | None = None
     books: dict[str, str] = field(default_factory=dict)
+    kept_exemplars: list[Exemplar] = field(default_factory=list)
     own_metrics: bytes = b"# HELP up 1\n"
     calls: list[tuple[object, ...]] = field(default_factory=list)
 
@@ -85,6 +86,14 @@ class FakeHandles:
         """Return or raise what `answers` has for `query`."""
         self.calls.append(("range", query, start_ms, end_ms, step_ms, options))
         return self._answer(query)
+
+    async def exemplars(self, query: str, start_ms: int | None, end_ms: int | None) -> Sequence[Exemplar]:
+        """Return `kept_exemplars`."""
+        self.calls.append(("exemplars", query, start_ms, end_ms))
+        if not query:
+            message = "no expression found in input"
+            raise ParseError(message)
+        return self.kept_exemplars
 
     def _answer(self, query: str) -> QueryAnswer:
         found = self.answers.get(query)

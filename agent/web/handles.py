@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from agent.model import Labels, Matcher
+    from agent.model import Exemplar, Labels, Matcher
     from agent.web.views import (
         Acknowledgement,
         AlertDetail,
@@ -67,6 +67,10 @@ class Handles(Protocol):
         self, selectors: Sequence[Sequence[Matcher]], start_ms: int | None, end_ms: int | None
     ) -> Sequence[Labels]:
         """Return the selected series, sorted."""
+        ...
+
+    async def exemplars(self, query: str, start_ms: int | None, end_ms: int | None) -> Sequence[Exemplar]:
+        """Return the exemplars of the series that an expression reads, by series and time; raise ParseError."""
         ...
 
     def metadata(self) -> Mapping[str, Sequence[MetricMetadata]]:

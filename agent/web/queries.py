@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Final
 
 from aiohttp import web
 
+from agent.model import Exemplar, format_float
 from agent.web.answers import CHUNK_BYTES, chunks, limited
-from agent.web.envelope import JSON, success
-from agent.web.parameters import limit, query_options, range_steps, read_parameters, time_parameter
+from agent.web.envelope import JSON, invalid, success
+from agent.web.parameters import limit, optional_time, query_options, range_steps, read_parameters, time_parameter
 from agent.web.room import handles_of
 from agent.web.views import Matrix, QueryAnswer
 
@@ -41,9 +43,24 @@ async def query_range(request: web.Request) -> web.StreamResponse:
 
 
 async def query_exemplars(request: web.Request) -> web.StreamResponse:
-    """Answer that no exemplars are kept; Grafana probes this with times in the wrong unit, so nothing is refused."""
-    await read_parameters(request)
-    return success([])
+    """Answer the exemplars of the series that an expression reads, series by series."""
+    parameters = await read_parameters(request)
+    start, end = optional_time(parameters, "start"), optional_time(parameters, "end")
+    if start is not None and end is not None and end < start:
+        raise invalid("end", "end timestamp must not be before start timestamp")
+    found = await handles_of(request).exemplars(parameters.first("query"), start, end)
+    return success(
+        [
+            {"seriesLabels": dict(series), "exemplars": [_exemplar(each) for each in exemplars]}
+            for series, exemplars in groupby(found, key=lambda each: each.series)
+        ]
+    )
+
+
+def _exemplar(exemplar: Exemplar) -> dict[str, object]:
+    at_ms = exemplar.timestamp_ms
+    seconds = at_ms // 1000 if at_ms % 1000 == 0 else at_ms / 1000
+    return {"labels": dict(exemplar.labels), "value": format_float(exemplar.value), "timestamp": seconds}
 
 
 async def _send(request: web.Request, answer: QueryAnswer) -> web.StreamResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.app.expressions import condition_of, refuse_for_range, selector_matchers
+from agent.app.expressions import condition_of, refuse_for_range, selector_matchers, selectors_of
 from agent.errors import InvalidInput, ParseError
 
 
@@ -35,3 +35,13 @@ def test_a_selector_gives_its_matchers_and_nothing_else_is_a_selector():
     assert {str(each) for each in selector_matchers('up{job="rag"}')} == {'__name__="up"', 'job="rag"'}
     with pytest.raises(ParseError, match="expected a series selector"):
         selector_matchers("rate(up[5m])")
+
+
+def test_an_expression_gives_the_matchers_of_all_its_selectors():
+    """In ranges, subqueries, arguments and on both sides of an operator."""
+    query = 'sum by (a) (rate(x{job="rag"}[5m])) / on () max_over_time(y[1h:5m]) + quantile_over_time(scalar(z), w[1m])'
+    found = [sorted(str(each) for each in matchers) for matchers in selectors_of(query)]
+    assert found == [['__name__="x"', 'job="rag"'], ['__name__="y"'], ['__name__="z"'], ['__name__="w"']]
+    assert selectors_of("1 + 1") == []
+    with pytest.raises(ParseError):
+        selectors_of("")

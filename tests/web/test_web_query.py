@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 
 import numpy as np
 import pytest
 
 from agent.errors import BurnlineError, ExecutionError, ParseError, QueryLimit, StorageError
-from agent.model import Labels
+from agent.model import Exemplar, Labels
 from agent.web import FakeHandles, Matrix, QueryAnswer, QueryOptions, Scalar, Series, Text, Vector
 
 UP = Labels.of(name_="up", job="rag", instance="a:1")
@@ -214,6 +215,54 @@ async def test_at_most_ten_warnings_are_shown_and_the_rest_counted(serve):
     body = await (await (await serve(FakeHandles(answers={"x": many}))).get("/api/v1/query?query=x")).json()
     assert len(body["warnings"]) == 11
     assert body["warnings"][-1] == "2 more warning annotations omitted"
+
+
+async def test_exemplars_are_answered_series_by_series(serve):
+    """Values are text, times are seconds, as Prometheus writes them; both times may be left out."""
+    series, other = Labels.of(name_="a", job="rag"), Labels.of(name_="b")
+    trace = Labels.of(trace_id="abc")
+    handles = FakeHandles(
+        kept_exemplars=[
+            Exemplar(series, trace, 0.5, 1_500),
+            Exemplar(series, Labels(), 6.0, 2_000),
+            Exemplar(other, trace, math.inf, 1_600_096_945_479),
+        ]
+    )
+    client = await serve(handles)
+    answer = await client.get("/api/v1/query_exemplars?query=rate(a[5m])&start=1&end=2000000000.5")
+    assert (await answer.json()) == {
+        "status": "success",
+        "data": [
+            {
+                "seriesLabels": {"__name__": "a", "job": "rag"},
+                "exemplars": [
+                    {"labels": {"trace_id": "abc"}, "value": "0.5", "timestamp": 1.5},
+                    {"labels": {}, "value": "6", "timestamp": 2},
+                ],
+            },
+            {
+                "seriesLabels": {"__name__": "b"},
+                "exemplars": [{"labels": {"trace_id": "abc"}, "value": "+Inf", "timestamp": 1600096945.479}],
+            },
+        ],
+    }
+    assert handles.calls == [("exemplars", "rate(a[5m])", 1000, 2_000_000_000_500)]
+    await client.get("/api/v1/query_exemplars?query=a")
+    assert handles.calls[-1] == ("exemplars", "a", None, None)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error"),
+    [
+        ("query=a&start=5&end=4", 'invalid parameter "end": end timestamp must not be before start timestamp'),
+        ("query=a&start=soon", 'invalid parameter "start": cannot parse "soon" to a valid timestamp'),
+        ("", 'invalid parameter "query": 1:1: parse error: no expression found in input'),
+    ],
+)
+async def test_a_wrong_question_for_exemplars_is_refused(serve, parameters, error):
+    answer = await (await serve(FakeHandles())).get(f"/api/v1/query_exemplars?{parameters}")
+    assert answer.status == 400
+    assert await answer.json() == {"status": "error", "errorType": "bad_data", "error": error}
 
 
 GRAFANA = [
