@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.collect import wire
+from agent.collect.scanning import ParsedExemplar
 from agent.collect.wire import Span, broken
 from agent.model import NO_BUCKETS, Buckets, Histogram, ResetHint
 
@@ -26,20 +27,12 @@ FINEST_SCHEMA: Final = 8
 """Finer ones, which the format allows up to 52, are brought to this resolution, as Prometheus does."""
 
 
-class RawExemplar(NamedTuple):
-    """An exemplar: its label pairs, value and own time, None where it has none."""
-
-    pairs: tuple[tuple[str, str], ...]
-    value: float
-    timestamp_ms: int | None
-
-
 class Point(NamedTuple):
     """A quantile of a summary, or a cumulative bucket of a classic histogram: where it ends, what it is worth."""
 
     bound: float
     value: float
-    exemplar: RawExemplar | None = None
+    exemplar: ParsedExemplar | None = None
 
 
 @dataclass(slots=True)
@@ -54,7 +47,7 @@ class Metric:
     sum: float = 0.0
     points: list[Point] = field(default_factory=list)
     native: Histogram | None = None
-    exemplars: list[RawExemplar] = field(default_factory=list)
+    exemplars: list[ParsedExemplar] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -268,7 +261,7 @@ def _bucket_span(body: bytes, message: Span) -> tuple[int, int]:
     return offset, length
 
 
-def _exemplar(body: bytes, message: Span) -> RawExemplar:
+def _exemplar(body: bytes, message: Span) -> ParsedExemplar:
     labels: list[Span] = []
     worth, timestamp_ms = 0.0, None
     for number, value, at in wire.fields(body, message):
@@ -278,7 +271,7 @@ def _exemplar(body: bytes, message: Span) -> RawExemplar:
             worth = wire.double(value, at)
         elif number == 3:
             timestamp_ms = _timestamp_ms(body, wire.nested(value, at))
-    return RawExemplar(tuple(label_pairs(body, labels)), worth, timestamp_ms)
+    return ParsedExemplar(tuple(label_pairs(body, labels)), worth, timestamp_ms)
 
 
 def _timestamp_ms(body: bytes, message: Span) -> int:

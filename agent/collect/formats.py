@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
+from agent.collect import protobuf
+from agent.collect.classic import ConvertingReader
 from agent.collect.lines import PageReader
 from agent.collect.naming import SeriesNaming
 from agent.collect.openmetrics import OpenMetricsText
@@ -26,6 +28,7 @@ ACCEPTED: Final[Mapping[ScrapeProtocol, str]] = {
     "OpenMetricsText0.0.1": f"{OPENMETRICS};version=0.0.1",
     "PrometheusText1.0.0": f"{TEXT};version=1.0.0;escaping=allow-utf-8",
     "PrometheusText0.0.4": f"{TEXT};version=0.0.4",
+    "PrometheusProto": f"{protobuf.MEDIA_TYPE};proto=io.prometheus.client.MetricFamily;encoding=delimited",
 }
 """How each of scrape_protocols is asked for."""
 
@@ -43,6 +46,7 @@ def _text(naming: SeriesNaming, writer: RowWriter, job: ScrapeJob, **grammar: ty
 READERS: Final[Mapping[str, MakeReader]] = {
     TEXT: _text,
     OPENMETRICS: partial(_text, grammar=OpenMetricsText),
+    protobuf.MEDIA_TYPE: protobuf.ProtobufReader,
 }
 """What reads a page of this media type."""
 
@@ -80,11 +84,17 @@ class TargetReaders:
     def __init__(self, naming: SeriesNaming, writer: RowWriter, job: ScrapeJob) -> None:
         self._naming, self._writer, self._job = naming, writer, job
         self._kind = TEXT
-        self.current = READERS[TEXT](naming, writer, job)
+        self.current = self._reader(TEXT)
 
     def of(self, content_type: str) -> Reader:
         """Return the reader for a page; raise ScrapeError where there is none."""
         kind = media_type(content_type, self._job.fallback_scrape_protocol)
         if kind != self._kind:
-            self._kind, self.current = kind, READERS[kind](self._naming, self._writer, self._job)
+            self._kind, self.current = kind, self._reader(kind)
         return self.current
+
+    def _reader(self, kind: str) -> Reader:
+        reader = READERS[kind](self._naming, self._writer, self._job)
+        if self._job.convert_classic_histograms_to_nhcb:
+            return ConvertingReader(reader, self._writer, keep=self._job.always_scrape_classic_histograms)
+        return reader

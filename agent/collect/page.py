@@ -20,6 +20,7 @@ class Page:
     scraped: sample lines; kept: those after relabeling; added: series never seen before; dropped: reason → samples.
     `cells` is the same array again while the page's lines are the same. exemplars: those that the page before did not have,
     by series; a time of None is the scrape's. long_exemplars: how many were too long to keep.
+    The series of `histograms` have cells too, with HISTOGRAM_BITS in them.
     """
 
     cells: NDArray[np.intp]
@@ -37,7 +38,10 @@ class Page:
 class Reader(Protocol):
     """Reads the pages of one target in one format, one after the other."""
 
-    metadata: dict[str, Metadata]
+    @property
+    def metadata(self) -> dict[str, Metadata]:
+        """What the last page said of each metric family."""
+        ...
 
     def read(self, body: bytes) -> Page:
         """Read one page, decompressed; raise ScrapeError where it is not the format or passes a limit."""

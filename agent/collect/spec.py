@@ -27,9 +27,13 @@ MAX_LABEL_VALUE: Final = 16 * 1024
 """Built-in ceilings per series; a series past them is left out and counted, the rest of its page is kept."""
 
 
-ScrapeProtocol = Literal["OpenMetricsText1.0.0", "OpenMetricsText0.0.1", "PrometheusText1.0.0", "PrometheusText0.0.4"]
+ScrapeProtocol = Literal[
+    "OpenMetricsText1.0.0", "OpenMetricsText0.0.1", "PrometheusText1.0.0", "PrometheusText0.0.4", "PrometheusProto"
+]
 """A format that a target may be asked for; the names are Prometheus'."""
-DEFAULT_PROTOCOLS: Final[tuple[ScrapeProtocol, ...]] = get_args(ScrapeProtocol)
+DEFAULT_PROTOCOLS: Final[tuple[ScrapeProtocol, ...]] = get_args(ScrapeProtocol)[:-1]
+NATIVE_PROTOCOLS: Final[tuple[ScrapeProtocol, ...]] = ("PrometheusProto", *DEFAULT_PROTOCOLS)
+"""What a job asks for that wants native histograms and names no protocols: only protobuf carries them."""
 
 
 class RelabelAction(StrEnum):
@@ -169,6 +173,9 @@ class ScrapeJob:
     track_timestamps_staleness: bool = False
     scrape_protocols: tuple[ScrapeProtocol, ...] = DEFAULT_PROTOCOLS
     fallback_scrape_protocol: ScrapeProtocol | None = None
+    scrape_native_histograms: bool = False
+    always_scrape_classic_histograms: bool = False
+    convert_classic_histograms_to_nhcb: bool = False
     enable_compression: bool | None = None
     """Absent: compressed unless the target is on this machine, where packing costs more than it saves."""
     follow_redirects: bool = True
@@ -201,6 +208,8 @@ class ScrapeJob:
                 else "no protocol is given; leave the key out for all"
             )
             raise WrongValue("scrape_protocols", why)
+        if self.scrape_native_histograms and self.scrape_protocols == DEFAULT_PROTOCOLS:
+            object.__setattr__(self, "scrape_protocols", NATIVE_PROTOCOLS)
         if self.scrape_interval and self.scrape_timeout > self.scrape_interval:
             raise WrongValue("scrape_timeout", "scrape_timeout is longer than scrape_interval")
 
