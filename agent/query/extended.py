@@ -15,7 +15,7 @@ from agent.model import is_missing
 from agent.query import ast
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, Ints, empty
-from agent.query.selecting import Ranges, column_stretches, select_blocks
+from agent.query.selecting import Ranges, column_stretches, select_blocks, windows_of
 from agent.query.windows import Windows
 
 Kernelled = tuple[Floats, Bools]
@@ -111,7 +111,13 @@ def on_the_line(earlier: Point, later: Point, at_ms: Ints, *, counter: bool) -> 
     return base + rise
 
 
-def over_edges(evaluation: Evaluation, node: ast.MatrixSelector, kernel: Callable[[Edges], Kernelled]) -> Frame:
+Beside = Callable[[Ranges, Frame], Frame]
+"""Completes the frame of the floats where there are native histograms; windows reach beyond the edges by the lookback."""
+
+
+def over_edges(
+    evaluation: Evaluation, node: ast.MatrixSelector, kernel: Callable[[Edges], Kernelled], beside: Beside
+) -> Frame:
     """Run `kernel` over all windows of an extended range selector; return values (steps, series)."""
     selector = node.selector
     span, lookback = evaluation.duration(node.range), evaluation.query.lookback_ms
@@ -121,8 +127,8 @@ def over_edges(evaluation: Evaluation, node: ast.MatrixSelector, kernel: Callabl
     def run(stamps: Ints, values: Floats, valid: Bools | None) -> Kernelled:
         return kernel(edges(stamps, values, valid, times, span, lookback, smoothed=smoothed))
 
-    until = int(times.max()) + (lookback if smoothed else 0)
-    return _by_stretches(evaluation, selector, int(times.min()) - span - lookback, until, run)
+    ahead = lookback if smoothed else 0
+    return _by_stretches(evaluation, selector, times + ahead, span + lookback + ahead, run, beside)
 
 
 def smoothed_instant(evaluation: Evaluation, node: ast.VectorSelector) -> Frame:
@@ -137,17 +143,23 @@ def smoothed_instant(evaluation: Evaluation, node: ast.VectorSelector) -> Frame:
         on_line = on_the_line(before, after, around.end_ms, counter=False)
         return np.where(between, on_line, before.values), before.present
 
-    return _by_stretches(evaluation, node, int(times.min()) - lookback, int(times.max()) + lookback, run)
+    def beside(found: Ranges, frame: Frame) -> Frame:
+        from agent.query.functions.native_extended import smoothed_histograms
+
+        return smoothed_histograms(evaluation, node, found, frame)
+
+    return _by_stretches(evaluation, node, times + lookback, 2 * lookback, run, beside)
 
 
 def _by_stretches(
     evaluation: Evaluation,
     selector: ast.VectorSelector,
-    after_ms: int,
-    until_ms: int,
+    ends: Ints,
+    span: int,
     run: Callable[[Ints, Floats, Bools | None], Kernelled],
+    beside: Beside,
 ) -> Frame:
-    blocks = select_blocks(evaluation, selector.matchers, after_ms, until_ms)
+    blocks = select_blocks(evaluation, selector.matchers, int(ends.min()) - span, int(ends.max()))
     series = evaluation.query.sets.of(blocks)
     steps = len(evaluation.steps)
     if not len(series):
@@ -159,11 +171,16 @@ def _by_stretches(
         for columns in column_stretches(len(block.labels), max(len(block.timestamps), steps)):
             cells = block.values[:, columns]
             missing = None if block.dense else is_missing(cells)
+            if block.histograms is not None:
+                missing = is_missing(cells) | block.histograms[:, columns].astype(np.bool_)
             valid = None if missing is None or not missing.any() else ~missing
             target = slice(columns.start + start, columns.stop + start)
             values[:, target], present[:, target] = run(block.timestamps, cells, valid)
         start += len(block.labels)
-    return Frame(series, values, present)
+    frame = Frame(series, values, present)
+    if any(block.histograms is not None for block in blocks):
+        return beside(Ranges(series, [windows_of(block, ends, span) for block in blocks]), frame)
+    return frame
 
 
 def extended_samples(evaluation: Evaluation, node: ast.MatrixSelector) -> Ranges:
@@ -178,6 +195,8 @@ def extended_samples(evaluation: Evaluation, node: ast.MatrixSelector) -> Ranges
     for block in blocks:
         evaluation.query.touch(block.values.size)
         valid = ~is_missing(block.values)
+        if block.histograms is not None:
+            valid &= ~block.histograms.astype(np.bool_)
         around = edges(block.timestamps, block.values, valid, times, span, lookback, smoothed=smoothed)
         rows = slice(*np.searchsorted(block.timestamps, [start + 1, end]).tolist())
         stamps = np.concatenate([[start], block.timestamps[rows], [end]])

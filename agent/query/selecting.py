@@ -123,14 +123,18 @@ def select_range(evaluation: Evaluation, node: ast.MatrixSelector) -> Ranges:
     blocks = select_blocks(evaluation, selector.matchers, int(times.min()) - span, int(times.max()))
     windows = []
     for block in blocks:
-        valid = None
-        if not block.dense:
-            missing = is_missing(block.values)
-            valid = ~missing if missing.any() else None
-        made = Windows(block.timestamps, block.values, valid, times, span, block.histograms)
-        evaluation.query.touch(made.values.size)
-        windows.append(made)
+        windows.append(windows_of(block, times, span))
+        evaluation.query.touch(windows[-1].values.size)
     return Ranges(evaluation.query.sets.of(blocks), windows)
+
+
+def windows_of(block: Block, ends: Ints, span: int) -> Windows:
+    """Return the windows of `span` milliseconds that end at `ends` over a block; stale markers are no samples."""
+    valid = None
+    if not block.dense:
+        missing = is_missing(block.values)
+        valid = ~missing if missing.any() else None
+    return Windows(block.timestamps, block.values, valid, ends, span, block.histograms)
 
 
 def subquery_steps(evaluation: Evaluation, node: ast.SubqueryExpr) -> tuple[Ints, Ints, int]:

@@ -17,6 +17,7 @@ from agent.query import ast
 from agent.query.evaluation import Evaluation
 from agent.query.extended import Edges, Kernelled, over_edges
 from agent.query.frame import Bools, Floats, Frame, drop_names
+from agent.query.functions.native_extended import extended_histograms
 from agent.query.functions.rates import mended, note_non_counters
 
 
@@ -39,7 +40,7 @@ def extended(evaluation: Evaluation, call: ast.Call) -> Frame:
         raise ExecutionError(message)
     node = ast.unwrapped(call.args[0])
     assert isinstance(node, ast.MatrixSelector)
-    frame = over_edges(evaluation, node, _KERNELS[call.name])
+    frame = over_edges(evaluation, node, _KERNELS[call.name], partial(extended_histograms, evaluation, call, node))
     if call.name in ("rate", "increase"):
         note_non_counters(frame, evaluation, call)
     return drop_names(frame, delayed=evaluation.delayed)

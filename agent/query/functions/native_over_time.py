@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def counted(event: Callable[[Sample, Sample], bool]) -> Beside:
 
     def beside(_evaluation: Evaluation, _call: ast.Call, found: Ranges, frame: Frame) -> Frame:
         def of(track: Track) -> Callable[[int], float]:
-            happened = [event(before, after) for before, after in zip(track.samples, track.samples[1:], strict=False)]
+            happened = [event(before, after) for before, after in pairwise(track.samples)]
             running = np.concatenate(([0], np.cumsum(happened, dtype=np.int64)))
             return lambda step: float(running[track.hi[step] - 1] - running[track.lo[step]])
 

@@ -25,7 +25,6 @@ from tests.conformance.promqltest.nhcb import converted
 from tests.conformance.promqltest.pinned import is_safe, pinned, times
 
 STARTED = "start timestamps"
-EXTENDED = "native histograms under anchored and smoothed selectors"
 _QUERY_TIMES = re.compile(r"\b(start|end|range|step)\s*\(", re.IGNORECASE)
 
 
@@ -90,7 +89,6 @@ class _Runner:
         self.store = MemoryQueryable(together=self.together)
         self.engine = Engine(self.store, delayed_name_removal=True)
         self.shadows: dict[Labels, str] = {}
-        self.native: set[Labels] = set()
 
     def run(self, command: Command) -> Outcome | None:
         if isinstance(command, Clear):
@@ -116,8 +114,6 @@ class _Runner:
 
     def add(self, labels: Labels, values: Sequence[Value], step_ms: int) -> None:
         points = [(k * step_ms, value) for k, value in enumerate(values) if value is not None]
-        if any(isinstance(value, Histogram) for value in values):
-            self.native.add(labels)
         self.store.add(labels, [at for at, _ in points], [value for _, value in points])
 
     def out_of_scope(self, command: Eval) -> str | None:
@@ -130,10 +126,6 @@ class _Runner:
             return None
         for node in nodes:
             if isinstance(node, promql.VectorSelector):
-                if node.extension and any(
-                    all(m.matches(each.get(m.name)) for m in node.matchers) for each in self.native
-                ):
-                    return EXTENDED
                 for labels, reason in self.shadows.items():
                     if all(matcher.matches(labels.get(matcher.name)) for matcher in node.matchers):
                         return reason
