@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -41,9 +42,17 @@ async def _serve(agent: Agent) -> None:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
     await agent.start()
+    _spare_what_stays()
     await stop.wait()
     _log.info("stopping: what is due is sent, the rest stays in the journal")
     await agent.stop()
+
+
+def _spare_what_stays() -> None:
+    """Let the collector look at what comes from now on, and never again at what the start has loaded: it stays."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 async def _reload(agent: Agent) -> None:

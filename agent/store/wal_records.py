@@ -98,17 +98,19 @@ def decode_labels(data: bytes | memoryview, texts: dict[str, str]) -> list[Label
 
 
 class RowEncoder:
-    """Turn rows into records. `begin` starts a segment; a table keeps its number over segments until it is forgotten."""
+    """Turn rows into records. `begin` starts a segment; a table keeps its number until a whole segment has no row of it."""
 
     def __init__(self) -> None:
         self._numbers: dict[Columns, int] = {}
+        self._above: dict[int, Words] = {}
         self._given = 0
         self.begin()
 
     def begin(self) -> None:
         """Know nothing of what was written before."""
+        self._numbers = {columns: number for columns, number in self._numbers.items() if number in self._above}
         self._introduced: dict[int, int] = {}
-        self._above: dict[int, Words] = {}
+        self._above = {}
         self._series: dict[Labels, int] = {}
         self._last = _NOTHING
 
