@@ -22,7 +22,7 @@ from agent.app.collection import Collection
 from agent.app.evaluation import Evaluation, answering
 from agent.app.handles import Handles
 from agent.app.loops import Clock, at_slots, wall_clock, when_due
-from agent.app.questions import Questions
+from agent.app.questions import Questions, limits_of
 from agent.app.server import Server
 from agent.config import Config, Flags, load_config
 from agent.errors import BurnlineError
@@ -103,7 +103,7 @@ class Agent:
             on_exemplar_drop=lambda reason, count: self.telemetry.exemplars_dropped.labels(reason).inc(count),
             on_drop=lambda reason, count: self.telemetry.samples_dropped.labels(reason).inc(count),
         )
-        self.questions = Questions(self.store)
+        self.questions = Questions(self.store, config.file.query)
         ends.callback(self.questions.close)
         self._start_dispatcher(built, now_ms)
         self._start_rules(built, now_ms)
@@ -142,9 +142,10 @@ class Agent:
         def hand_over(alerts: list[Alert], at_ms: int) -> None:
             loop.call_soon_threadsafe(self.dispatcher.put, alerts, at_ms)
 
+        self.rules_engine = Engine(self.store, limits_of(self.config.file.query))
         self.evaluator = Evaluator(
             built.rules,
-            query=answering(Engine(self.store)),
+            query=answering(self.rules_engine),
             sink=self._keep,
             notify=hand_over,
             write=self.journal.write,
@@ -175,6 +176,8 @@ class Agent:
             self.store.retention_ms = config.file.storage.retention
             self.store.max_memory_bytes = config.file.storage.max_memory
             self.store.exemplars.resize(config.file.storage.exemplars.max_exemplars)
+            self.questions.apply(config.file.query)
+            self.rules_engine.limits = limits_of(config.file.query)
             self.collection.apply(wanted, now_ms)
             await self.evaluation.in_thread(
                 lambda: self.evaluator.reload(built.rules, now_ms, settings=built.settings),

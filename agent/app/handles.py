@@ -50,14 +50,28 @@ class Handles:
 
     async def instant(self, query: str, at_ms: int, options: web.QueryOptions) -> web.QueryAnswer:
         """Answer at one instant."""
-        return query_answer(await self._agent.questions.instant(query, at_ms, options.timeout_ms))
+        return query_answer(
+            await self._agent.questions.instant(
+                query, at_ms, options.timeout_ms, lookback_ms=options.lookback_ms, gone=options.gone
+            )
+        )
 
     async def range(
         self, query: str, start_ms: int, end_ms: int, step_ms: int, options: web.QueryOptions
     ) -> web.QueryAnswer:
         """Answer over a range."""
         refuse_for_range(query)
-        return query_answer(await self._agent.questions.range(query, start_ms, end_ms, step_ms, options.timeout_ms))
+        return query_answer(
+            await self._agent.questions.range(
+                query,
+                start_ms,
+                end_ms,
+                step_ms,
+                options.timeout_ms,
+                lookback_ms=options.lookback_ms,
+                gone=options.gone,
+            )
+        )
 
     async def label_names(self, selectors: Selectors, start_ms: int | None, end_ms: int | None) -> Sequence[str]:
         """Return label names."""

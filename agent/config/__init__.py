@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from agent.config.file import ConfigFile, parse_listen_address
+from agent.config.file import ConfigFile, QuerySection, parse_listen_address
 from agent.config.loading import Config, Flags, load_config
 from agent.config.shipped import runbook_folder, shipped
 
-__all__ = ["Config", "ConfigFile", "Flags", "load_config", "parse_listen_address", "runbook_folder", "shipped"]
+__all__ = [
+    "Config",
+    "ConfigFile",
+    "Flags",
+    "QuerySection",
+    "load_config",
+    "parse_listen_address",
+    "runbook_folder",
+    "shipped",
+]

@@ -74,6 +74,24 @@ class StorageSection:
 
 
 @dataclass(frozen=True, slots=True)
+class QuerySection:
+    """`query:` — what one query may take; names as Prometheus' flags have them, `query.` in front."""
+
+    __title__ = "query"
+    lookback_delta: Duration = 300_000
+    max_concurrency: int = 2
+    max_memory: Size = 512 * 2**20
+    max_points: int = 11_000
+    max_samples: int = 50_000_000
+    timeout: Duration = 120_000
+
+    def __post_init__(self) -> None:
+        for name in ("lookback_delta", "max_concurrency", "max_memory", "max_points", "max_samples", "timeout"):
+            if getattr(self, name) <= 0:
+                raise WrongValue(name, "must be greater than 0")
+
+
+@dataclass(frozen=True, slots=True)
 class WebSection:
     """`web:` — where the agent answers. `external_url` is how people reach it; messages link there."""
 
@@ -103,6 +121,7 @@ class ConfigFile:
     slo_files: tuple[str, ...] = ()
     notify: NotifySection = field(default_factory=NotifySection)
     storage: StorageSection = field(default_factory=StorageSection)
+    query: QuerySection = field(default_factory=QuerySection)
     web: WebSection = field(default_factory=WebSection)
 
 

@@ -17,6 +17,7 @@ from agent.query.parser import parse
 
 if TYPE_CHECKING:
     from agent.query.engine import Engine
+    from agent.query.limits import Limits
     from agent.query.memory import MemoryQueryable
     from agent.query.queryable import Queryable
     from agent.query.values import Matrix, Ragged, Result, Scalar, Series, String, Vector
@@ -27,6 +28,7 @@ __all__ = [
     "Engine",
     "Expr",
     "Kind",
+    "Limits",
     "Matrix",
     "MemoryQueryable",
     "Queryable",
@@ -46,6 +48,7 @@ __getattr__ = lazy(
     __name__,
     {
         "engine": ("Engine",),
+        "limits": ("Limits",),
         "memory": ("MemoryQueryable",),
         "queryable": ("Queryable",),
         "values": (

@@ -47,11 +47,13 @@ def _extreme(evaluation: Evaluation, node: ast.AggregateExpr, *, greatest: bool)
     if frame.histograms is not None:
         frame = without_natives(evaluation, node, frame)
     groups = groups_of(frame.series, node.grouping, without=node.without)
+    evaluation.query.touch(frame.values.size)
     key = -frame.values if greatest else frame.values
     ranks = np.empty(frame.values.shape, np.int64)
     order: NDArray[np.intp] = np.empty(0, np.intp)
     absent = None if frame.present is None else ~frame.present
     for step in range(len(key)):
+        evaluation.query.allowance.pulse()
         keys = (key[step], groups.index) if absent is None else (key[step], absent[step], groups.index)
         order = np.lexsort(keys)
         ranks[step, order] = np.arange(len(order)) - groups.starts[groups.index[order]]

@@ -44,11 +44,11 @@ def count_values(evaluation: Evaluation, node: ast.AggregateExpr) -> Frame:
     for step, member, text in zip(steps.tolist(), members, _texts(frame, steps, columns), strict=True):
         key = (member, text)
         if key not in counts:
+            evaluation.query.touch(len(evaluation.steps))
             counts[key] = np.zeros(len(evaluation.steps))
         counts[key][step] += 1
     labels = [groups.series.labels[member].merged({name: text}) for member, text in counts]
     values = np.stack(list(counts.values()), axis=1) if counts else np.empty((len(evaluation.steps), 0))
-    evaluation.query.touch(values.size)
     drops = None if groups.series.drops is None else groups.series.drops[[member for member, _ in counts]]
     return relabel(Frame(SeriesSet(tuple(labels)), values, values > 0), relabelling(labels, drops))
 

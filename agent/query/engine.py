@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Lock
 from typing import Final
 
@@ -24,6 +25,7 @@ from agent.query.evaluate import Value as Computed
 from agent.query.evaluate import evaluate, ranges
 from agent.query.evaluation import Evaluation, Query, SeriesSets
 from agent.query.frame import NO_LABELS, Frame, SeriesSet, remove_marked_names
+from agent.query.limits import Allowance, Limits
 from agent.query.parser import parse
 from agent.query.plan import Plan, compile_plan
 from agent.query.queryable import Queryable
@@ -43,36 +45,37 @@ _PLANS_KEPT: Final = 2048
 
 
 class Engine:
-    """Evaluates PromQL over `queryable`.
+    """Evaluates PromQL over `queryable`, each query within `limits`.
 
-    lookback_ms: how old a sample may be to count as current; subquery_step_ms: the step of a subquery that names none;
-    max_samples: cells one query may touch; max_points: steps of a range query; delayed_name_removal: keep metric names
-    until the very end, as Prometheus does behind a flag.
+    delayed_name_removal: keep metric names until the very end, as Prometheus does behind a flag. The other keywords change
+    one of the limits.
     """
 
     def __init__(
         self,
         queryable: Queryable,
+        limits: Limits | None = None,
         *,
-        lookback_ms: int = 300_000,
-        max_samples: int = 50_000_000,
-        subquery_step_ms: int = 60_000,
         delayed_name_removal: bool = False,
-        max_points: int = 11_000,
+        **changed: int,
     ) -> None:
         self._queryable = queryable
-        self._lookback_ms = lookback_ms
-        self._max_samples = max_samples
-        self._subquery_step_ms = subquery_step_ms
+        self.limits = replace(limits or Limits(), **changed)
         self._delayed = delayed_name_removal
-        self._max_points = max_points
         self._sets = SeriesSets()
         self._lock = Lock()
         self._plans: OrderedDict[str, Plan] = OrderedDict()
 
-    def instant(self, expr: str | ast.Expr, at_ms: int, *, expired: Callable[[], bool] | None = None) -> Result:
-        """Evaluate at one instant; `expired` is asked between nodes whether time is up. Raises QueryError."""
-        node, evaluation = self._prepared(expr, at_ms, at_ms, 0, expired)
+    def instant(
+        self,
+        expr: str | ast.Expr,
+        at_ms: int,
+        *,
+        expired: Callable[[], bool] | None = None,
+        lookback_ms: int | None = None,
+    ) -> Result:
+        """Evaluate at one instant; `expired` is asked all the way whether time is up. Raises QueryError."""
+        node, evaluation = self._prepared(expr, at_ms, at_ms, 0, expired, lookback_ms)
         with np.errstate(all="ignore"):
             if node.type is ast.ValueType.MATRIX:
                 value: Value = _ragged(node, evaluation)
@@ -89,6 +92,7 @@ class Engine:
         step_ms: int,
         *,
         expired: Callable[[], bool] | None = None,
+        lookback_ms: int | None = None,
     ) -> Result:
         """Evaluate at start, start + step, … up to end; the value is a Matrix. Raises QueryError."""
         if step_ms <= 0:
@@ -97,11 +101,11 @@ class Engine:
         if end_ms < start_ms:
             message = "end timestamp must not be before start time"
             raise ExecutionError(message)
-        if (end_ms - start_ms) // step_ms > self._max_points:
-            text = f"exceeded maximum resolution of {self._max_points:,} points per timeseries"
+        if (end_ms - start_ms) // step_ms > self.limits.max_points:
+            text = f"exceeded maximum resolution of {self.limits.max_points:,} points per timeseries"
             message = f"{text}. Try decreasing the query resolution (?step=XX)"
             raise QueryLimit(message)
-        node, evaluation = self._prepared(expr, start_ms, end_ms, step_ms, expired)
+        node, evaluation = self._prepared(expr, start_ms, end_ms, step_ms, expired, lookback_ms)
         if node.type not in (ast.ValueType.VECTOR, ast.ValueType.SCALAR):
             message = f'invalid expression type "{node.type}" for range query, must be Scalar or instant Vector'
             raise ExecutionError(message)
@@ -111,21 +115,26 @@ class Engine:
         return Result(value, noticed.warnings, noticed.infos)
 
     def _prepared(
-        self, expr: str | ast.Expr, start_ms: int, end_ms: int, step_ms: int, expired: Callable[[], bool] | None
+        self,
+        expr: str | ast.Expr,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int,
+        expired: Callable[[], bool] | None,
+        lookback_ms: int | None,
     ) -> tuple[ast.Expr, Evaluation]:
         plan = self._plan(expr)
+        limits = self.limits if lookback_ms is None else replace(self.limits, lookback_ms=lookback_ms)
         query = Query(
             self._queryable,
             self._sets,
             start_ms,
             end_ms,
             step_ms,
-            self._lookback_ms,
-            self._subquery_step_ms,
-            self._max_samples,
+            limits,
             self._delayed,
             plan,
-            expired,
+            Allowance(limits, expired),
         )
         return plan.expr, Evaluation(query, np.arange(start_ms, end_ms + 1, step_ms or 1, dtype=np.int64))
 

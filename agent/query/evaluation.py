@@ -7,18 +7,19 @@ evaluates the same query at other steps).
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from agent.errors import ExecutionError, QueryLimit
+from agent.errors import ExecutionError
 from agent.model import Block, Labels
 from agent.query import ast
 from agent.query.annotations import Annotations
 from agent.query.frame import EMPTY, Ints, SeriesSet
+from agent.query.limits import Allowance, Limits
 from agent.query.parse_durations import evaluate_duration
 from agent.query.queryable import Queryable
 
@@ -85,15 +86,11 @@ class Query:
     start_ms: int
     end_ms: int
     step_ms: int
-    lookback_ms: int
-    subquery_step_ms: int
-    max_samples: int
+    limits: Limits
     delayed: bool
     plan: Plan
-    expired: Callable[[], bool] | None = None
+    allowance: Allowance
     watch: Watch | None = None
-    samples: int = 0
-    """Cells touched so far."""
     held: dict[Step, Value | Ranges] = field(default_factory=dict)
     """Values, by step, that hold at every instant."""
     annotations: Annotations = field(init=False)
@@ -101,16 +98,19 @@ class Query:
     def __post_init__(self) -> None:
         self.annotations = Annotations(self.plan.echoes)
 
-    def touch(self, samples: int) -> None:
-        """Count cells that are read or made; raise QueryLimit beyond the limit, or when time is up."""
-        self.samples += samples
-        if self.samples > self.max_samples:
-            text = "query processing would load too many samples into memory in query execution"
-            message = f"{text} (over {self.max_samples}); ask for fewer series or a shorter range"
-            raise QueryLimit(message)
-        if self.expired is not None and self.expired():
-            message = "query timed out in expression evaluation"
-            raise QueryLimit(message, timeout=True)
+    @property
+    def lookback_ms(self) -> int:
+        """How old a sample may be to count as current."""
+        return self.limits.lookback_ms
+
+    @property
+    def subquery_step_ms(self) -> int:
+        """The step of a subquery that names none."""
+        return self.limits.subquery_step_ms
+
+    def touch(self, cells: int) -> None:
+        """Count cells that are about to be made; raise QueryLimit beyond a limit, or when time is up."""
+        self.allowance.touch(cells)
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,11 +164,13 @@ def _by_stretches(
     steps = len(evaluation.steps)
     if not len(series):
         return empty(steps)
+    evaluation.query.touch(steps * len(series))
     values, present = np.empty((steps, len(series))), np.empty((steps, len(series)), np.bool_)
     start = 0
     for block in blocks:
-        evaluation.query.touch(block.values.size)
+        evaluation.query.allowance.count(block.values.size)
         for columns in column_stretches(len(block.labels), max(len(block.timestamps), steps)):
+            evaluation.query.allowance.pulse()
             cells = block.values[:, columns]
             missing = None if block.dense else is_missing(cells)
             if block.histograms is not None:

@@ -45,6 +45,14 @@ class MemoryQueryable:
                 groups.setdefault(key, []).append((labels, stamps, [held[stamp] for stamp in stamps.tolist()]))
         return [self._block(members) for members in groups.values()]
 
+    def cells(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> int:
+        """Return how many samples match; `select` makes more only where series with gaps are handed out together."""
+        return sum(
+            sum(start_ms < stamp <= end_ms for stamp in held)
+            for labels, held in self._series.items()
+            if all(matcher.matches(labels.get(matcher.name)) for matcher in matchers)
+        )
+
     def _block(self, members: list[_Member]) -> Block:
         labels = tuple(member[0] for member in members)
         stamps = np.unique(np.concatenate([member[1] for member in members]))

@@ -56,9 +56,12 @@ class Step:
         while step.chained and step not in step._held(evaluation):
             waiting.append(step)
             step = step.inputs[0]
+        allowance = evaluation.query.allowance
+        reserved = allowance.held
         value = step._computed(evaluation)
         while waiting:  # a row of operators is a loop, so that none is too long for the stack
             value = waiting.pop()._computed(evaluation, value)
+            allowance.held = reserved + _size(value)
         return value
 
     def _held(self, evaluation: Evaluation) -> dict[Step, Value | Ranges]:
@@ -66,19 +69,34 @@ class Step:
         return evaluation.query.held if self.constant else evaluation.held
 
     def _computed(self, evaluation: Evaluation, *before: Value | Ranges) -> Value | Ranges:
-        query = evaluation.query
-        query.touch(0)
+        query, allowance = evaluation.query, evaluation.query.allowance
+        allowance.pulse()
         held = self._held(evaluation) if self.shared else None
         if held is not None and self in held:
             return held[self]
         if query.watch is not None:
             query.watch.begins(self)
+        reserved = allowance.held
         value = self.operation(evaluation, self.expr, *before)
+        size = _size(value)
+        allowance.held = reserved + size
         if query.watch is not None:
             query.watch.ends(self, value)
         if held is not None:
             held[self] = value
+            allowance.kept += size
         return value
+
+
+def _size(value: Value | Ranges) -> int:
+    """Return the bytes that a value holds, leaving out what native histograms hold."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, Frame):
+        return value.values.nbytes + (0 if value.present is None else value.present.nbytes)
+    if isinstance(value, Ranges):
+        return sum(each.values.nbytes + (0 if each.valid is None else each.valid.nbytes) for each in value.windows)
+    return 0
 
 
 def _repeated(value: Value | Ranges, steps: int) -> Value | Ranges:
@@ -210,10 +228,13 @@ def _subquery(evaluation: Evaluation, node: ast.SubqueryExpr) -> Ranges:
     if not len(instants):
         return Ranges(EMPTY, [])
     frame = vector(node.expr, evaluation.at(instants))
-    evaluation.query.touch(frame.values.size)
+    evaluation.query.allowance.count(frame.values.size)
     if frame.histograms is not None:
         frame = replace(frame, histograms=mapped(frame.histograms, unhinted))
-    return over_frame(frame, instants, ends, span)
+    found = over_frame(frame, instants, ends, span)
+    for windows in found.windows:
+        windows.allowance = evaluation.query.allowance
+    return found
 
 
 def _literal(node: ast.Expr, inputs: tuple[Step, ...]) -> float | None:

@@ -18,3 +18,7 @@ class Queryable(Protocol):
         unchanged, since what is computed from labels is cached under its identity.
         """
         ...
+
+    def cells(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> int:
+        """Return how many cells `select` would give, without reading them: a query asks before it takes the memory."""
+        ...

@@ -16,6 +16,7 @@ from agent.model import Block, Matcher, is_absent, is_missing, is_stale
 from agent.query import ast
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, Ints, Natives, SeriesSet, empty, side_by_side
+from agent.query.limits import CELL
 from agent.query.windows import Windows
 
 
@@ -31,7 +32,9 @@ class Newest:
 
 def select_blocks(evaluation: Evaluation, matchers: tuple[Matcher, ...], after_ms: int, until_ms: int) -> list[Block]:
     """Read the blocks of the series that match, leaving out those without series."""
-    found = evaluation.query.queryable.select(matchers, after_ms, until_ms)
+    queryable, allowance = evaluation.query.queryable, evaluation.query.allowance
+    allowance.reserve(CELL * queryable.cells(matchers, after_ms, until_ms))
+    found = queryable.select(matchers, after_ms, until_ms)
     return [block for block in found if block.labels]
 
 
@@ -123,8 +126,10 @@ def select_range(evaluation: Evaluation, node: ast.MatrixSelector) -> Ranges:
     blocks = select_blocks(evaluation, selector.matchers, int(times.min()) - span, int(times.max()))
     windows = []
     for block in blocks:
-        windows.append(windows_of(block, times, span))
-        evaluation.query.touch(windows[-1].values.size)
+        made = windows_of(block, times, span)
+        made.allowance = evaluation.query.allowance
+        made.allowance.count(made.values.size)
+        windows.append(made)
     return Ranges(evaluation.query.sets.of(blocks), windows)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.query.frame import Bools, Floats, Ints, Natives, only
+from agent.query.limits import Allowance
 
 Rows = NDArray[np.intp]
 
@@ -26,7 +27,7 @@ class Windows:
     """
 
     __slots__ = (
-        *("_firsts", "_lasts", "_tallies"),
+        *("_firsts", "_lasts", "_tallies", "allowance"),
         *("ends_ms", "hi", "histograms", "lo", "range_ms", "timestamps", "valid", "values"),
     )
 
@@ -53,6 +54,7 @@ class Windows:
         self.hi: Rows = np.clip(hi - first, 0, None)
         self.ends_ms = ends_ms
         self.range_ms = range_ms
+        self.allowance: Allowance | None = None
         self._firsts: Rows | None = None
         self._lasts: Rows | None = None
         self._tallies: Ints | None = None
@@ -86,7 +88,7 @@ class Windows:
         """Return the same windows over some of the series."""
         part = Windows.__new__(Windows)
         part.timestamps, part.ends_ms, part.range_ms = self.timestamps, self.ends_ms, self.range_ms
-        part.lo, part.hi = self.lo, self.hi
+        part.lo, part.hi, part.allowance = self.lo, self.hi, self.allowance
         part.values = self.values[:, columns]
         part.valid = None if self.valid is None else self.valid[:, columns]
         if part.valid is not None and part.valid.all():
@@ -96,6 +98,17 @@ class Windows:
             part.histograms = None
         part._firsts = part._lasts = part._tallies = None
         return part
+
+    def stretch(self, steps: slice) -> Windows:
+        """Return some of the windows, over all of the rows."""
+        some = self.part(slice(None))
+        some.lo, some.hi, some.ends_ms = self.lo[steps], self.hi[steps], self.ends_ms[steps]
+        return some
+
+    def pulse(self) -> None:
+        """Raise QueryLimit where the query's time is up; loops over rows call it."""
+        if self.allowance is not None:
+            self.allowance.pulse()
 
     def over(self, values: Floats) -> Windows:
         """Return the same windows over other `values` (T, C) of the same samples."""
@@ -209,6 +222,7 @@ class Windows:
         """
         newest = max(len(self.timestamps) - 1, 0)
         for k in range(self.widest):
+            self.pulse()
             rows = self.lo + k
             inside = rows < self.hi
             rows = np.minimum(rows, newest)
@@ -229,6 +243,7 @@ class Windows:
         at = self.lo.copy()
         level = leaves
         for digit in range(self.widest.bit_length()):
+            self.pulse()
             size = 1 << digit
             chosen = np.flatnonzero(widths & size)
             if len(chosen) == len(widths):

@@ -51,6 +51,14 @@ class Picked:
             at += hi - lo
         return timestamps, values, dense
 
+    def cells(self, start_ms: int, end_ms: int) -> int:
+        """Return how many cells `read` would fill."""
+        rows = 0
+        for chunk in self.table.overlapping(start_ms, end_ms):
+            stamps = chunk.timestamps
+            rows += int(np.searchsorted(stamps, end_ms, "right")) - int(np.searchsorted(stamps, start_ms, "left"))
+        return max(rows, 0) * len(self.array)
+
     def _fill(self, chunk: Chunk, lo: int, hi: int, out: NDArray[np.float64]) -> bool:
         if self.highest < chunk.width:
             chunk.read(lo, hi, self.columns, out)
@@ -79,6 +87,10 @@ class Group(NamedTuple):
             return _merge(self.labels, found)
         timestamps, values, dense = found[0]
         return Block(self.labels, timestamps, values, dense)
+
+    def cells(self, start_ms: int, end_ms: int) -> int:
+        """Return how many cells `read` would fill, counting each table."""
+        return sum(each.cells(start_ms, end_ms) for each in self.picked)
 
 
 class Selection:

@@ -120,6 +120,10 @@ class Store:
         groups = self._select(tuple(matchers)).groups
         return [block for block in (group.read(start_ms, end_ms) for group in groups) if block is not None]
 
+    def cells(self, matchers: Iterable[Matcher], start_ms: int, end_ms: int) -> int:
+        """Return how many cells `select` would read, without reading them."""
+        return sum(group.cells(start_ms, end_ms) for group in self._select(tuple(matchers)).groups)
+
     def series(
         self, matchers: Iterable[Matcher], start_ms: int | None = None, end_ms: int | None = None
     ) -> list[Labels]:

@@ -135,9 +135,10 @@ def range_steps(parameters: Parameters) -> tuple[int, int, int]:
     return start, end, step
 
 
-def query_options(parameters: Parameters) -> QueryOptions:
-    """Read `timeout` and `lookback_delta`."""
-    return QueryOptions(_optional_duration(parameters, "timeout"), _optional_duration(parameters, "lookback_delta"))
+def query_options(parameters: Parameters, request: web.Request) -> QueryOptions:
+    """Read `timeout` and `lookback_delta`; the client is gone when its connection is."""
+    timeout, lookback = _optional_duration(parameters, "timeout"), _optional_duration(parameters, "lookback_delta")
+    return QueryOptions(timeout, lookback, lambda: request.transport is None or request.transport.is_closing())
 
 
 def _optional_duration(parameters: Parameters, name: str) -> int | None:

@@ -29,7 +29,7 @@ async def query(request: web.Request) -> web.StreamResponse:
     handles = handles_of(request)
     at_ms = time_parameter(parameters, "time", handles.now_ms())
     most = limit(parameters)
-    answer = await handles.instant(parameters.first("query"), at_ms, query_options(parameters))
+    answer = await handles.instant(parameters.first("query"), at_ms, query_options(parameters, request))
     return await _send(request, limited(answer, most))
 
 
@@ -38,7 +38,9 @@ async def query_range(request: web.Request) -> web.StreamResponse:
     parameters = await read_parameters(request)
     start, end, step = range_steps(parameters)
     most = limit(parameters)
-    answer = await handles_of(request).range(parameters.first("query"), start, end, step, query_options(parameters))
+    answer = await handles_of(request).range(
+        parameters.first("query"), start, end, step, query_options(parameters, request)
+    )
     return await _send(request, limited(answer, most))
 
 

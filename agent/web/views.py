@@ -6,7 +6,7 @@ a secret: every field can end up in an answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -77,6 +77,8 @@ class QueryOptions:
 
     timeout_ms: int | None = None
     lookback_ms: int | None = None
+    gone: Callable[[], bool] | None = field(default=None, compare=False)
+    """Whether the client has hung up; it may be asked from any thread."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 
 import pytest
 
-from agent.app.questions import THREADS, WAITING, Questions
+from agent.app.questions import WAITING, Questions
+from agent.config import QuerySection
 from agent.errors import ParseError, QueryLimit
 from agent.model import Labels
 from agent.query import MemoryQueryable
+
+THREADS = QuerySection().max_concurrency
 
 
 @pytest.fixture
@@ -94,3 +98,24 @@ async def test_somebody_who_gives_up_leaves_no_place_taken(questions):
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
     assert await questions.number("a", 3000) == 3.0
+
+
+async def test_a_query_ends_soon_after_its_client_has_hung_up(memory):
+    """A fold over a wide subquery asks all the way, so the thread is free again long before the work would be done."""
+    questions = Questions(memory, QuerySection(max_concurrency=1, max_samples=10**9))
+    asked = itertools.count()
+    try:
+        with pytest.raises(QueryLimit):
+            await questions.range("deriv(vector(time())[1d:1s])", 0, 36_000_000, 10_000, gone=lambda: next(asked) > 200)
+        assert await questions.number("a", 3000) == 3.0
+    finally:
+        questions.close()
+
+
+async def test_limits_change_with_the_configuration(questions):
+    questions.apply(QuerySection(max_samples=2))
+    with pytest.raises(QueryLimit, match="too many samples"):
+        await questions.range("a", 1000, 9000, 1000)
+    questions.apply(QuerySection(lookback_delta=1000))
+    assert await questions.number("a", 4500) is None
+    assert (await questions.instant("a", 4500, lookback_ms=2000)).value.values.tolist() == [3.0]

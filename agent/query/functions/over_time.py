@@ -6,6 +6,7 @@ are combined from blocks of rows, so that a wide window costs about log2 of its 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
@@ -147,12 +148,28 @@ def _resets(windows: Windows) -> _Kernelled:
     return windows.between((both & (windows.values < before)).astype(np.float64)), windows.having(1)
 
 
-def sorted_windows(windows: Windows, columns: slice) -> tuple[Floats, Floats, Floats]:
+def stretches(windows: Windows) -> Iterator[tuple[tuple[slice, slice], Windows]]:
+    """Cut windows so that the samples of all windows of a part, one by one, are few enough to be sorted in one array."""
+    steps, series = windows.shape
+    wide = max(1, windows.widest)
+    width = min(series, max(1, _SORTED_CELLS // (steps * wide)))
+    height = min(steps, max(1, _SORTED_CELLS // (width * wide)))
+    for left in range(0, series, width):
+        columns = slice(left, min(left + width, series))
+        part = windows.part(columns)
+        for top in range(0, steps, height):
+            rows = slice(top, min(top + height, steps))
+            yield (rows, columns), part.stretch(rows)
+
+
+_SORTED_CELLS: Final = 1 << 21
+
+
+def sorted_windows(part: Windows) -> tuple[Floats, Floats, Floats]:
     """Return samples sorted per window (N, W, C), the number of samples and how many of them are NaN (N, C).
 
     NaN counts as least: it stands first, as -Inf. What is no sample stands last, as +Inf.
     """
-    part = windows.part(columns)
     stacked = np.full((part.shape[0], part.widest, part.shape[1]), np.inf)
     nans = np.zeros(part.shape)
     for k, (term, mask, _) in enumerate(part.fold()):
@@ -167,33 +184,30 @@ def sorted_windows(windows: Windows, columns: slice) -> tuple[Floats, Floats, Fl
 def quantile_of(windows: Windows, quantile: Floats) -> Floats:
     """Return the quantile (one per window, shape (N,)) of each window's samples."""
     found = np.empty(windows.shape)
-    width = max(1, _SORTED_CELLS // max(1, windows.shape[0] * windows.widest))
-    for start in range(0, windows.shape[1], width):
-        columns = slice(start, min(start + width, windows.shape[1]))
-        stacked, count, nans = sorted_windows(windows, columns)
-        found[:, columns] = interpolated(stacked, count, nans, quantile[:, None])
+    for (rows, columns), part in stretches(windows):
+        if part.widest:
+            found[rows, columns] = interpolated(*sorted_windows(part), quantile[rows, None])
     return found
-
-
-_SORTED_CELLS: Final = 1 << 21
 
 
 def _deviation(windows: Windows) -> _Kernelled:
     """Return the median of the distances to the median."""
-    half = np.full(windows.shape[0], 0.5)
-    median = quantile_of(windows, half)
-    distances = np.full((windows.shape[0], windows.widest, windows.shape[1]), np.inf)
-    nans = np.zeros(windows.shape)
-    for k, (term, mask, _) in enumerate(windows.fold()):
-        distance = np.abs(term - median)
-        lacking = np.isnan(distance) if mask is None else np.isnan(distance) & mask
-        nans += lacking
-        cleaned = np.where(lacking, -np.inf, distance)
-        distances[:, k] = cleaned if mask is None else np.where(mask, cleaned, np.inf)
+    found = np.empty(windows.shape)
+    for where, part in stretches(windows):
+        if part.widest:
+            found[where] = _deviation_of(part)
+    return found, windows.having(1)
+
+
+def _deviation_of(part: Windows) -> Floats:
+    half = np.full((part.shape[0], 1), 0.5)
+    stacked, count, nans = sorted_windows(part)
+    distances = np.abs(stacked - interpolated(stacked, count, nans, half)[:, None, :])
+    beyond = np.arange(part.widest)[None, :, None] >= count[:, None, :]
+    nans = nans + (np.isnan(distances) & ~beyond).sum(axis=1)
+    distances = np.where(beyond, np.inf, np.nan_to_num(distances, nan=-np.inf, posinf=np.inf))
     distances.sort(axis=1)
-    count = np.broadcast_to(windows.count, windows.shape).astype(np.float64)
-    middle = interpolated(distances, count, nans, half[:, None])
-    return np.where(nans > 0, np.nan, middle), windows.having(1)
+    return np.where(nans > 0, np.nan, interpolated(distances, count, nans, half))
 
 
 def _quantile(evaluation: Evaluation, call: ast.Call) -> Frame:

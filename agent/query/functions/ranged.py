@@ -14,6 +14,7 @@ from agent.query import ast
 from agent.query.evaluate import Function, ranges
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, drop_names, empty
+from agent.query.limits import CELL
 from agent.query.selecting import Ranges, chunks
 from agent.query.windows import Windows
 
@@ -30,12 +31,16 @@ def over_windows(found: Ranges, steps: int, kernel: Kernel) -> Frame:
     width = len(found.series)
     if not width:
         return empty(steps)
+    for windows in found.windows[:1]:
+        if windows.allowance is not None:
+            windows.allowance.reserve(CELL * steps * width)
     values = np.empty((steps, width))
     present: Bools | None = None
     start = 0
     for windows in found.windows:
         columns_here = windows.values.shape[1]
         for columns, part in chunks(windows):
+            part.pulse()
             target = _shifted(columns, start)
             if part.widest:
                 made, shown = kernel(part)
