@@ -9,7 +9,7 @@ import sys
 
 from benchmarks.table import run_all
 
-NAMES = ("ingest", "rules", "range", "memory", "parse")
+NAMES = ("ingest", "rules", "range", "memory", "disk", "growth", "parse")
 
 
 def main() -> None:

@@ -21,7 +21,8 @@ class Filled(Store):
         super().__init__(**settings)
         wanted = json.loads(os.environ[VARIABLE])
         wanted["sizes"] = tuple(map(tuple, wanted["sizes"]))
-        into_store(History(**wanted), self)
+        history = History(**wanted)
+        into_store(history.pages(), history.times(), self)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import shutil
 import signal
@@ -96,7 +97,12 @@ def started(name: str, command: list[str], port: int, ready: str, log: Path) -> 
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=log.parent,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
     try:
         _wait(process, port, ready, log)
@@ -130,7 +136,7 @@ def agent(folder: Path, config: str, *, module: str = "agent", extra: tuple[str,
     file, port = _written(folder, "burnline.yml", config), free_port()
     command = [sys.executable, "-m", module, "run", "--config.file", str(file), "--storage.path", str(folder / "data")]
     command += ["--web.listen-address", f"127.0.0.1:{port}", "--log.level", "warning", *extra]
-    with _importable(), started("ours", command, port, "/-/ready", folder / "agent.log") as program:
+    with started("ours", command, port, "/-/ready", folder / "agent.log") as program:
         yield program
 
 
@@ -159,7 +165,7 @@ def page_server(*arguments: str, folder: Path) -> Iterator[int]:
     """Run the page server as a process of its own and give its port."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.server", "--port", str(port), *arguments]
-    with _importable(), started("pages", command, port, "/-/ready", folder / "pages.log"):
+    with started("pages", command, port, "/-/ready", folder / "pages.log"):
         yield port
 
 
@@ -179,19 +185,3 @@ def _written(folder: Path, name: str, text: str) -> Path:
     file = folder / name
     file.write_text(text)
     return file
-
-
-@contextmanager
-def _importable() -> Iterator[None]:
-    """Let children that run in another folder import this checkout."""
-    import os
-
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), before]))
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before

@@ -56,7 +56,7 @@ def measure(asked: Namespace) -> list[Measurement]:
     history = History(sizes, round(asked.hours * 3600 / 15), end_ms)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        into_blocks(history, folder / "peer" / "data")
+        into_blocks(history.pages(), history.times(), folder / "peer" / "data")
         with prometheus(folder / "peer", "{}") as program:
             theirs = _asked(program, history, asked.step)
         os.environ[VARIABLE] = json.dumps(asdict(history))

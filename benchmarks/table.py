@@ -19,6 +19,8 @@ from benchmarks.programs import version
 
 README = Path(__file__).with_name("README.md")
 QUICK = {
+    "disk": ["--hours", "2", "--apart", "0.5"],
+    "growth": ["--most", "20000"],
     "ingest": ["--seconds", "20", "--warm-up", "5"],
     "rules": ["--interval", "5", "--seconds", "20", "--without", "10", "--warm-up", "15"],
     "range": ["--hours", "1"],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from argparse import ArgumentParser
 
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -12,8 +14,11 @@ from agent.query import Engine
 from agent.store import Store
 from benchmarks import __main__ as frame
 from benchmarks import memory, parse
+from benchmarks.disk import bytes_in
+from benchmarks.growth import COSTS, _grown, at_size
 from benchmarks.history import History, into_blocks, into_store, rows
 from benchmarks.measurement import Measurement
+from benchmarks.models import Model, steps_of
 from benchmarks.pages import UNIT, Page
 from benchmarks.range import QUERIES, difference
 from benchmarks.rulefile import wide_rules
@@ -56,9 +61,9 @@ def test_promtool_accepts_the_wide_rule_file(peer, tmp_path):
 
 def test_the_samples_of_a_history_are_the_words_of_its_pages():
     history = History((("small", 20), ("wide", 35)), 3, 1_700_000_000_000)
-    found = list(rows(history))
+    found = list(rows(history.pages(), history.times()))
     assert [row.timestamp_ms for row in found[::2]] == list(history.times())
-    page = history.page(1)
+    page = history.pages()[1][1]
     assert [row.values.tolist() for row in found[1::2]] == [list(map(float, page.words())) for _ in range(3)]
     assert sum(len(row.values) for row in found) == history.samples
     assert found[0].columns.labels[0].get("job") == "small"
@@ -67,7 +72,7 @@ def test_the_samples_of_a_history_are_the_words_of_its_pages():
 def test_every_query_of_the_range_benchmark_selects_something():
     history = History((("small", 1_500),), 60, 1_700_000_040_000)
     store = Store(retention_ms=10**10, max_memory_bytes=10**9)
-    into_store(history, store)
+    into_store(history.pages(), history.times(), store)
     for query in QUERIES.values():
         text = query.replace("JOB", 'job="small"')
         answer = Engine(store).range(text, history.start_ms + 600_000, history.end_ms, 60_000).value
@@ -78,12 +83,14 @@ def test_every_query_of_the_range_benchmark_selects_something():
 def test_prometheus_blocks_hold_what_the_store_holds(peer, tmp_path):
     promtool = peer("promtool", "prometheus")
     history = History((("small", 30),), 40, 1_700_000_040_000)
-    into_blocks(history, tmp_path / "data")
+    into_blocks(history.pages(), history.times(), tmp_path / "data")
     (tmp_path / "data" / "wal").mkdir()  # dump wants one, even if it is empty
     dump = [promtool, "tsdb", "dump", tmp_path / "data"]
     lines = subprocess.run(dump, capture_output=True, text=True, check=True).stdout.splitlines()
     values = sorted((int(line.split()[-1]), float(line.split()[-2])) for line in lines)
-    ours = sorted((row.timestamp_ms, value) for row in rows(history) for value in row.values.tolist())
+    ours = sorted(
+        (row.timestamp_ms, value) for row in rows(history.pages(), history.times()) for value in row.values.tolist()
+    )
     assert values == ours
 
 
@@ -151,3 +158,61 @@ def test_a_page_seen_before_is_read_for_less_than_by_the_clients_own_parser():
 
 def test_the_shipped_configuration_names_files_that_exist():
     assert "alertmanager.yml" in memory.shipped(1)
+
+
+NODE = [
+    f"""# TYPE a_total counter
+a_total {100 + 7 * step}
+# TYPE b gauge
+b {4096 * (5 + step % 2)}
+# TYPE c gauge
+c 3
+# TYPE d gauge
+d {0.25 * step}
+"""
+    for step in range(6)
+]
+
+
+def test_a_model_goes_on_as_its_page_was_seen_to_move():
+    model = Model(NODE, 15)
+    pages = np.array([list(map(float, model.words())) for _ in range(400)])
+    counter, memory_bytes, constant, gauge = pages.T
+    assert 5 < np.diff(counter).mean() < 9 and np.diff(counter).min() >= 0, "a counter keeps its rate and never falls"
+    assert set(counter % 1) == {0.0} and set(memory_bytes % 4096) == {0.0}, "values keep the steps they are written in"
+    assert set(constant) == {3.0}, "what never moved never moves"
+    assert len(set(gauge)) > 10 and set(np.round(gauge * 100) / 100 == gauge) == {True}
+    assert model.moving == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "size"),
+    [
+        ([1.0, 2.0], 1),
+        ([8192.0, 4096.0], 4096),
+        ([0.5, 1.25], 0.01),
+        ([23.403000000000002, 1.5], 0.001),
+        ([math.pi], 0),
+    ],
+)
+def test_the_steps_of_values_are_told_from_how_they_are_written(values, size):
+    steps = steps_of(values)
+    assert steps.size == pytest.approx(size)
+    assert [steps.write(value) for value in values] == values
+
+
+def test_growth_is_told_as_an_exponent_and_as_most_beside_fewest():
+    found = _grown("select", {1_000: 4.0, 10_000: 4.0, 100_000: 8.0})
+    assert found.ratio == 2 and "power of 1.15" in found.what
+
+
+def test_growth_measures_each_cost_at_a_size():
+    found = at_size(150)
+    assert found.keys() == COSTS.keys() and all(value >= 0 for value in found.values())
+
+
+def test_bytes_of_a_folder_are_those_of_its_files(tmp_path):
+    (tmp_path / "a" / "chunks").mkdir(parents=True)
+    (tmp_path / "a" / "chunks" / "1").write_bytes(b"12345")
+    (tmp_path / "a" / "index").write_bytes(b"123")
+    assert (bytes_in(tmp_path), bytes_in(tmp_path, "chunks")) == (8, 5)
