@@ -55,7 +55,7 @@ class Model:
         self._rising = np.array([rising[each] for each in self.series])
         self._often = (moves != 0).mean(axis=1)
         self._rate = np.maximum(moves, 0).mean(axis=1) * step_seconds / observed_seconds
-        self._sway = moves.std(axis=1)
+        self._sway = np.sqrt((moves**2).mean(axis=1))
         self._steps = [steps_of(each) for each in values.tolist()]
         self._first, self._level = values[:, -1].copy(), values[:, -1].copy()
         self._activity = 1.0
