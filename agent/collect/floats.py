@@ -27,7 +27,8 @@ def floats(joined: bytes, words: Sequence[bytes]) -> NDArray[np.float64] | None:
     values: NDArray[np.float64] | None = None
     try:
         if not joined.translate(None, _JSON_BYTES):
-            values = np.array(_decode(b"[%b]" % joined), dtype=np.float64)
+            numbers = _decode(b"[%b]" % joined)
+            values = np.fromiter(numbers, np.float64, len(numbers))
         elif not joined.translate(None, _JSON_OR_NAN_BYTES):
             values = np.array(_decode_nan(b"[%b]" % joined.replace(b"NaN", b"null")), dtype=np.float64)
     except msgspec.DecodeError:

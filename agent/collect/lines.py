@@ -23,6 +23,8 @@ from agent.collect.shape import Extras, Shape
 from agent.collect.walk import Walk, too_many_samples
 from agent.errors import ScrapeError
 
+_STRETCH: Final = 32 * 1024
+"""A page is split in stretches of this many bytes, so that its lines stay in the processor's cache and take no memory."""
 _SAMPLE_LINE: Final = re.compile(rb"^[ \t]*[^ \t\n#]", re.MULTILINE)
 
 
@@ -52,13 +54,12 @@ class PageReader:
         """Read one page; raise ScrapeError where it is not the text format or passes a limit."""
         if self._generation != self._writer.generation:
             self._shape, self._generation = None, self._writer.generation
-        self._refuse_early(body)
-        lines = body.split(b"\n")
-        page = self._again(len(body), lines, self._shape) if self._shape is not None else None
+        page = self._again(body, self._shape) if self._shape is not None else None
         if page is not None:
             return page
+        self._refuse_early(body)
         walk = Walk(
-            lines,
+            body.split(b"\n"),
             self._shape,
             grammar=self._grammar(),
             naming=self._naming,
@@ -70,14 +71,14 @@ class PageReader:
         self._shape, self.metadata = walk.shape, walk.grammar.metadata
         return page
 
-    def _again(self, size: int, lines: list[bytes], shape: Shape) -> Page | None:
+    def _again(self, body: bytes, shape: Shape) -> Page | None:
         """Read a page that has the shape of the last one; None where it has not."""
-        if len(lines) != len(shape.keys):
+        words = _words(body, shape)
+        if words is None:
             return None
-        words = list(compress(map(bytes.removeprefix, lines, shape.keys), shape.is_sample))
         joined = b",".join(words)
         # A prefix that was not there, or a comment that changed, leaves more bytes than the values have.
-        if len(joined) - max(len(words) - 1, 0) != size - shape.size:
+        if len(joined) - max(len(words) - 1, 0) != len(body) - shape.size:
             return None
         extras = None
         values = floats(joined, words) if not (shape.stamped or shape.exemplars) else None
@@ -121,3 +122,17 @@ class PageReader:
             return
         if sum(1 for _ in _SAMPLE_LINE.finditer(body)) > self._max_samples:
             raise too_many_samples(self._max_samples)
+
+
+def _words(body: bytes, shape: Shape) -> list[bytes] | None:
+    """Return each sample line less its key, the whole line where it has another; None where the number of lines differs."""
+    words: list[bytes] = []
+    start = first = 0
+    while start <= len(body):
+        end = body.find(b"\n", start + _STRETCH)
+        end = end if end >= 0 else len(body)
+        lines = body[start:end].split(b"\n")
+        last = first + len(lines)
+        words += compress(map(bytes.removeprefix, lines, shape.keys[first:last]), shape.is_sample[first:last])
+        start, first = end + 1, last
+    return words if first == len(shape.keys) else None

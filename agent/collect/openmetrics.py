@@ -21,6 +21,7 @@ from agent.collect.scanning import (
     label_value,
     normalise,
     number_at,
+    plain_series,
     refuse_twice,
     set_metric_name,
     unescape,
@@ -67,6 +68,10 @@ class OpenMetricsText:
 
     def series(self, line: str, number: int) -> tuple[Pairs, int]:
         """Return the label pairs and where the value begins."""
+        plain = plain_series(line)
+        if plain is not None:
+            refuse_twice(plain[0], line, number)
+            return normalise(plain[0], self._kind), plain[1]
         pairs: Pairs = []
         name = METRIC.match(line)
         position = 0

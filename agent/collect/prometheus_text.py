@@ -19,6 +19,7 @@ from agent.collect.scanning import (
     label_value,
     normalise,
     number_at,
+    plain_series,
     refuse_twice,
     set_metric_name,
     unescape,
@@ -68,6 +69,10 @@ class PrometheusText:
 
     def series(self, line: str, number: int) -> tuple[Pairs, int]:
         """Return the label pairs and where the value begins."""
+        plain = plain_series(line)
+        if plain is not None:
+            refuse_twice(plain[0], line, number)
+            return normalise(plain[0], self._kind), plain[1]
         position = _skip(line, 0)
         pairs: Pairs = []
         name = METRIC.match(line, position)
