@@ -26,7 +26,9 @@ def floats(joined: bytes, words: Sequence[bytes]) -> NDArray[np.float64] | None:
     """Return the numbers; None where a word is none as Prometheus reads it. `joined` is the words with commas between."""
     values: NDArray[np.float64] | None = None
     try:
-        if not joined.translate(None, _JSON_BYTES):
+        if b"-0," in joined or joined.endswith(b"-0"):
+            values = None  # as a whole number it would lose its sign
+        elif not joined.translate(None, _JSON_BYTES):
             numbers = _decode(b"[%b]" % joined)
             values = np.fromiter(numbers, np.float64, len(numbers))
         elif not joined.translate(None, _JSON_OR_NAN_BYTES):

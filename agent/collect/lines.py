@@ -77,7 +77,7 @@ class PageReader:
         if words is None:
             return None
         joined = b",".join(words)
-        # A prefix that was not there, or a comment that changed, leaves more bytes than the values have.
+        # A key that is not there leaves its line longer than it should be; nothing could make up for that.
         if len(joined) - max(len(words) - 1, 0) != len(body) - shape.size:
             return None
         extras = None
@@ -125,7 +125,7 @@ class PageReader:
 
 
 def _words(body: bytes, shape: Shape) -> list[bytes] | None:
-    """Return each sample line less its key, the whole line where it has another; None where the number of lines differs."""
+    """Return each sample line less its key, the whole line where it has another; None where another line changed."""
     words: list[bytes] = []
     start = first = 0
     while start <= len(body):
@@ -133,6 +133,9 @@ def _words(body: bytes, shape: Shape) -> list[bytes] | None:
         end = end if end >= 0 else len(body)
         lines = body[start:end].split(b"\n")
         last = first + len(lines)
-        words += compress(map(bytes.removeprefix, lines, shape.keys[first:last]), shape.is_sample[first:last])
+        rests = list(map(bytes.removeprefix, lines, shape.keys[first:last]))
+        if any(compress(rests, shape.is_other[first:last])):
+            return None
+        words += compress(rests, shape.is_sample[first:last])
         start, first = end + 1, last
     return words if first == len(shape.keys) else None

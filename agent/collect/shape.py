@@ -44,9 +44,12 @@ class Shape:
     exemplars: dict[int, bytes]
     size: int = field(init=False)
     """The bytes of the page less its values."""
+    is_other: bytearray = field(init=False)
+    """The lines that hold no sample."""
 
     def __post_init__(self) -> None:
         self.size = sum(map(len, self.keys)) + len(self.keys) - 1
+        self.is_other = self.is_sample.translate(bytes([1, 0, *range(2, 256)]))
 
     def known(self) -> dict[bytes, int]:
         """Return the number of the sample line by its key."""
