@@ -151,6 +151,16 @@ class VectorSelector(Expr):
 
     __str__ = Node.__str__
 
+    def _key(self) -> tuple[object, ...]:
+        # All matchers must hold: their order means nothing.
+        return self.name, frozenset(self.matchers), self.offset, self.at, self.extension
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VectorSelector) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
 
 @dataclass(frozen=True, slots=True)
 class MatrixSelector(Expr):

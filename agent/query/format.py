@@ -1,14 +1,22 @@
 """Nodes to canonical PromQL: parsing what this prints gives an equal node. Comments and spacing are not kept.
 
-Every construct is printed on one line, durations in Prometheus' shortest form, numbers in Go's shortest form.
+Every construct is printed on one line as Prometheus prints it: matchers sorted, durations and numbers in their shortest
+form. What must be computed to be known (`[5m * 2]`) is printed computed.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
-from agent.model import METRIC_NAME, MatchOp, format_duration, format_float, is_legacy_label_name, is_legacy_metric_name
+from agent.model import (
+    METRIC_NAME,
+    Matcher,
+    MatchOp,
+    format_duration,
+    format_float,
+    is_legacy_label_name,
+    is_legacy_metric_name,
+)
 from agent.query import ast
 from agent.query.strings import quote
 
@@ -21,7 +29,7 @@ def format_node(node: ast.Node) -> str:
     """Return `node` as PromQL."""
     match node:
         case ast.NumberLiteral():
-            return "Inf" if node.value == math.inf else "-Inf" if node.value == -math.inf else format_float(node.value)
+            return format_float(node.value)
         case ast.StringLiteral():
             return quote(node.value)
         case ast.VectorSelector():
@@ -49,14 +57,13 @@ def format_node(node: ast.Node) -> str:
 def _selector(node: ast.VectorSelector, brackets: str) -> str:
     bare = is_legacy_metric_name(node.name) and node.name.lower() not in _NO_METRICS
     outside = node.name if bare else ""
-    inner = []
-    for matcher in node.matchers:
-        if node.name and matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL and matcher.value == node.name:
-            if not outside:
-                inner.append(quote(node.name))
-            continue
-        inner.append(f"{label(matcher.name)}{matcher.op}{quote(matcher.value)}")
-    braces = "{" + ", ".join(inner) + "}" if inner or not outside else ""
+    inner = [quote(node.name)] if node.name and not outside else []
+    inner += sorted(
+        f"{label(matcher.name)}{matcher.op}{quote(matcher.value)}"
+        for matcher in node.matchers
+        if not (node.name and matcher == Matcher(METRIC_NAME, MatchOp.EQUAL, node.name))
+    )
+    braces = "{" + ",".join(inner) + "}" if inner or not outside else ""
     return f"{outside}{braces}{brackets}{' ' + node.extension if node.extension else ''}{_modifiers(node)}"
 
 
@@ -100,6 +107,8 @@ def _matching(node: ast.BinaryExpr) -> str:
             text += " ignoring ()"
         side = "group_left" if matching.card is ast.Card.MANY_TO_ONE else "group_right"
         text += f" {side} {_labels(matching.include)}"
+    if matching.fill_left is not None and matching.fill_left == matching.fill_right:
+        return f"{text} fill ({format_node(ast.NumberLiteral(matching.fill_left))})"
     for word, value in (("fill_left", matching.fill_left), ("fill_right", matching.fill_right)):
         if value is not None:
             text += f" {word} ({format_node(ast.NumberLiteral(value))})"

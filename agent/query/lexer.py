@@ -97,15 +97,31 @@ _OPERATOR = re.compile(r"==|!=|<=|>=|</|>/|[-+*/%^<>]")
 _MATCH_OPERATOR = re.compile(r"=~|!~|!=|=")
 _PUNCTUATION: Final = frozenset("(),@{[=")
 _DIGITS: Final = "0123456789"
-_OPENED: Final = {"(": "parenthesis", "{": "brace", "[": "bracket"}
+_DURATION_WORDS: Final = frozenset({"max_of", "min_of", "range", "step"})
+_NO_RUNE: Final = "\ufffd"
+"""What Go prints for a character that is not there."""
 
 
 def tokens(text: str) -> list[Token]:
     """Split `text` into tokens, the last of kind END; white space and comments are left out. Raises ParseError."""
+    found, flaw = tokens_until_flaw(text)
+    if flaw is not None:
+        raise flaw
+    return found
+
+
+def tokens_until_flaw(text: str) -> tuple[list[Token], ParseError | None]:
+    """Return the tokens, the last of kind END, and the flaw at which that one stands, if there is one."""
     if len(text) > MAX_LENGTH:
         message = f"expression too long: {len(text)} characters, at most {MAX_LENGTH} are read"
         raise ParseError(message)
-    return _Lexer(text).run()
+    lexer = _Lexer(text)
+    try:
+        lexer.run()
+    except ParseError as flaw:
+        lexer.add(Kind.END, lexer.at)
+        return lexer.found, flaw
+    return lexer.found, None
 
 
 def place(text: str, offset: int) -> tuple[int, int]:
@@ -115,7 +131,7 @@ def place(text: str, offset: int) -> tuple[int, int]:
 
 
 class _Lexer:
-    __slots__ = ("at", "braces", "brackets", "found", "parentheses", "text")
+    __slots__ = ("at", "braces", "brackets", "colon", "found", "parentheses", "text", "unmeasured")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -123,15 +139,17 @@ class _Lexer:
         self.found: list[Token] = []
         self.parentheses = 0
         self.braces = self.brackets = False
+        self.unmeasured = self.colon = False
+        """Inside brackets: whether no duration has come yet, and whether a colon has."""
 
-    def run(self) -> list[Token]:
+    def run(self) -> None:
         while True:
             blank = _SPACE.match(self.text, self.at)
             assert blank is not None
             self.at = blank.end()
             if self.at == len(self.text):
                 self.close()
-                return self.found
+                return
             if self.braces:
                 self.inside_braces()
             else:
@@ -147,16 +165,20 @@ class _Lexer:
     def close(self) -> None:
         if self.braces:
             raise self.fail("unexpected end of input inside braces")
-        if self.brackets:
-            raise self.fail("unclosed left bracket")
+        if self.brackets and self.unmeasured:
+            raise self.fail("unexpected end of input in duration expression")
         if self.parentheses:
             raise self.fail("unclosed left parenthesis")
+        if self.brackets:
+            raise self.fail("unclosed left bracket")
         self.add(Kind.END, self.at)
 
     def outside(self) -> None:
         char = self.text[self.at]
-        if char in _DIGITS or (char == "." and self.text[self.at + 1 : self.at + 2].isdigit()):
+        if char in _DIGITS or (char == "." and self.text[self.at + 1 : self.at + 2] in tuple(_DIGITS)):
             self.number()
+        elif self.brackets and self.misplaced(char):
+            raise self.misplaced_error(char)
         elif char in "\"'`":
             self.string(char)
         elif word := (_PLAIN_WORD if self.brackets else _WORD).match(self.text, self.at):
@@ -165,6 +187,28 @@ class _Lexer:
             self.add(Kind.OPERATOR, operator.end())
         else:
             self.punctuation(char)
+
+    def misplaced(self, char: str) -> bool:
+        """Say whether `char` begins nothing that may stand inside brackets."""
+        if char == ":":
+            return self.unmeasured or self.colon
+        if char in "+-*/%^(),":
+            return False
+        if char in "[]" and not self.unmeasured:
+            return False
+        word = _PLAIN_WORD.match(self.text, self.at)
+        return char != "]" if word is None else word.group().lower() not in _DURATION_WORDS
+
+    def misplaced_error(self, char: str) -> ParseError:
+        shown = _shown(char)
+        if char == ":":
+            if self.unmeasured:
+                return self.fail("unexpected colon before duration in duration expression", self.at + 1)
+            return self.fail(f"unexpected colon {shown}")
+        if self.unmeasured:
+            return self.fail(f"unexpected character in duration expression: {shown}")
+        expected = ", expected ':'" if _PLAIN_WORD.match(char) else ""
+        return self.fail(f"unexpected character: {shown}{expected}")
 
     def inside_braces(self) -> None:
         char = self.text[self.at]
@@ -189,7 +233,7 @@ class _Lexer:
     def after(self, words: str) -> ParseError:
         """Complain about the character behind the one that is here."""
         following = self.text[self.at + 1 : self.at + 2]
-        return self.fail(f"unexpected character {words}{_shown(following) if following else 'end of input'}")
+        return self.fail(f"unexpected character {words}{_shown(following or _NO_RUNE)}")
 
     def word(self, word: str) -> None:
         lower = word.lower()
@@ -211,25 +255,25 @@ class _Lexer:
         elif char == ")":
             self.parentheses -= 1
             if self.parentheses < 0:
-                raise self.fail("unexpected right parenthesis ')'")
+                raise self.fail("unexpected right parenthesis ')'", self.at + 1)
         elif char == "{":
             self.braces = True
         elif char == "[":
             if self.brackets:
                 raise self.fail("unexpected left bracket '['")
-            self.brackets = True
+            self.brackets = self.unmeasured = True
+            self.colon = False
         elif char == "]":
             if not self.brackets:
                 raise self.fail("unexpected right bracket ']'")
             self.brackets = False
-        elif char == "}":
-            raise self.fail("unexpected right brace '}'")
         elif char == "!":
             raise self.after("after '!': ")
         elif char == "=" and self.text[self.at + 1 : self.at + 2] == "~":
             raise self.after("after '=': ")
         elif char not in _PUNCTUATION and not (char == ":" and self.brackets):
             raise self.fail(f"unexpected character: {_shown(char)}")
+        self.colon = self.colon or char == ":"
         self.add(Kind.PUNCTUATION, self.at + 1)
 
     def string(self, mark: str) -> None:
@@ -245,6 +289,7 @@ class _Lexer:
         self.add(Kind.STRING, end + 1)
 
     def number(self) -> None:
+        self.unmeasured = False
         end, fine = scan_number(self.text, self.at)
         if fine:
             self.add(Kind.NUMBER, end)
@@ -299,7 +344,7 @@ def _scan_duration(text: str, at: int) -> tuple[int, bool]:
             return at, False
         at += 1
         at += text[at : at + 1] == "s"
-    return at, not _is_word(text[at : at + 1])
+    return (at + 1, False) if _is_word(text[at : at + 1]) else (at, True)
 
 
 def _is_word(char: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from agent.errors import ParseError
 from agent.model import parse_duration
 from agent.query import ast
 from agent.query.lexer import Kind, Token
@@ -32,14 +33,24 @@ def number(stream: TokenStream, token: Token) -> float:
     if lower in ("inf", "nan"):
         return float(lower)
     plain = lower.replace("_", "")
-    if plain.startswith("0x"):
-        return float(int(plain, 16))
     try:
+        if plain.startswith("0x"):
+            return float(int(plain, 16))
         if len(plain) > 1 and plain[0] == "0" and plain.isdigit() and "8" not in plain and "9" not in plain:
             return float(int(plain, 8))
-        return float(plain)
+        value = float(plain)
     except ValueError as error:
-        raise stream.fail(f'error parsing number: "{text}"', stream.pos(token.start, token.end)) from error
+        raise _bad_number(stream, token, "invalid syntax") from error
+    except OverflowError as error:
+        raise _bad_number(stream, token, "value out of range") from error
+    if math.isinf(value):
+        raise _bad_number(stream, token, "value out of range")
+    return value
+
+
+def _bad_number(stream: TokenStream, token: Token, reason: str) -> ParseError:
+    text = f'error parsing number: strconv.ParseFloat: parsing "{token.text}": {reason}'
+    return stream.fail(text, stream.pos(token.start, token.end))
 
 
 def signed_number(stream: TokenStream, context: str, expected: str) -> float:

@@ -1,6 +1,6 @@
 """Selectors: a metric name, matchers in braces, label lists, and what `@` may be followed by.
 
-Refused, in Prometheus' words: a name given twice, a selector that would match everything, a bad regular expression.
+Refused, in Prometheus' words: a name given twice, a bad regular expression.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from agent.model import METRIC_NAME, Matcher, MatchOp
+from agent.model import METRIC_NAME, Matcher, MatchOp, format_float
 from agent.query import ast
 from agent.query.lexer import Kind, Token
 from agent.query.parse_durations import signed_number
@@ -28,7 +28,7 @@ def string(stream: TokenStream, token: Token) -> str:
         raise stream.fail(str(error), stream.pos(token.start, token.end)) from error
 
 
-def selector(stream: TokenStream, *, may_be_empty: bool = False) -> ast.VectorSelector:
+def selector(stream: TokenStream) -> ast.VectorSelector:
     """Take a metric name, braces, or both."""
     start = stream.here.start
     name = "" if stream.sees("{") else stream.take().text
@@ -43,8 +43,6 @@ def selector(stream: TokenStream, *, may_be_empty: bool = False) -> ast.VectorSe
             if matcher.name == METRIC_NAME:
                 raise stream.fail(f"metric name must not be set twice: {quote(name)} or {quote(matcher.value)}", pos)
         matchers.append(Matcher(METRIC_NAME, MatchOp.EQUAL, name))
-    elif not may_be_empty and all(matcher.matches("") for matcher in matchers):
-        raise stream.fail("vector selector must contain at least one non-empty matcher", pos)
     return ast.VectorSelector(name, tuple(matchers), pos=pos)
 
 
@@ -86,7 +84,31 @@ def _matcher(stream: TokenStream, token: Token, word: str) -> Matcher:
     try:
         return Matcher(word, MatchOp(operator), value)
     except (ValueError, UnicodeEncodeError) as error:
-        raise stream.fail(f"error parsing regexp: {error}", stream.pos(token.start)) from error
+        raise stream.fail(f"error parsing regexp: {_as_go_says(error)}", stream.pos(token.start)) from error
+
+
+def _as_go_says(error: ValueError) -> str:
+    """Return RE2's complaint in the words of Go's regexp/syntax, which Prometheus uses; its own words where it has others."""
+    given = error.__cause__.args[0] if error.__cause__ is not None else str(error)
+    reason = given.decode() if isinstance(given, bytes) else str(given)
+    what, found, where = reason.partition(": ")
+    if not found or what not in _GO_WORDS:
+        return reason
+    return f"{_GO_WORDS[what]}: `{where.replace('^(?:', '^(?s:', 1)}`"
+
+
+_GO_WORDS: Final = {
+    "bad repetition operator": "invalid nested repetition operator",
+    "invalid character class range": "invalid character class range",
+    "invalid escape sequence": "invalid escape sequence",
+    "invalid named capture group": "invalid named capture",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "invalid repetition size": "invalid repeat count",
+    "missing )": "missing closing )",
+    "missing ]": "missing closing ]",
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "unexpected )": "unexpected )",
+}
 
 
 def label_list(stream: TokenStream) -> tuple[str, ...]:
@@ -107,15 +129,15 @@ def label_list(stream: TokenStream) -> tuple[str, ...]:
     return tuple(names)
 
 
-def at_modifier(stream: TokenStream) -> int | str:
-    """Take what follows `@`: seconds, `start()` or `end()`; return milliseconds or the word."""
+def at_modifier(stream: TokenStream, of: ast.Position) -> int | str:
+    """Take what follows `@` behind the expression at `of`: seconds, `start()` or `end()`; return milliseconds or the word."""
     if stream.sees("start") or stream.sees("end"):
         word = stream.take().word
-        stream.demand("(", "@", '"("')
-        stream.demand(")", "@", '")"')
+        stream.demand("(", "@", "timestamp")
+        stream.demand(")", "@", "timestamp")
         return word
-    start = stream.here.start
     seconds = signed_number(stream, "@", "timestamp")
     if not abs(seconds) < _AT_BOUND_S or math.isnan(seconds):
-        raise stream.fail(f"timestamp out of bounds for @ modifier: {seconds:f}", stream.pos(start))
+        shown = f"{seconds:f}" if math.isfinite(seconds) else format_float(seconds)
+        raise stream.fail(f"timestamp out of bounds for @ modifier: {shown}", of)
     return math.floor(abs(seconds) * 1000 + 0.5) * (-1 if seconds < 0 else 1)

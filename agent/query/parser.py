@@ -6,7 +6,9 @@ behind a flag (`anchored`, `smoothed`, `fill`, duration expressions) is always r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final, TypeVar
 
 from agent.errors import ParseError
@@ -21,10 +23,12 @@ from agent.query.typing_rules import (
     STRING_PARAMETER,
     Mistyped,
     check_aggregate,
+    check_binary,
     check_call,
+    check_selector,
     check_subquery,
     check_unary,
-    checked_binary,
+    matched,
 )
 
 MAX_DEPTH: Final = 150
@@ -51,23 +55,35 @@ def parse(text: str) -> ast.Expr:
     return _Parser(stream).whole()
 
 
+Checked = TypeVar("Checked", bound=ast.Expr)
+
+
 class _Parser:
-    __slots__ = ("depth", "durations", "heights", "stream")
+    __slots__ = ("depth", "durations", "flaw", "heights", "stream")
 
     def __init__(self, stream: TokenStream) -> None:
         self.stream = stream
         self.depth = 0
         self.heights: dict[int, int] = {}
         self.durations = DurationParser(stream, MAX_DEPTH // 4)
+        self.flaw: Mistyped | None = None
 
     def whole(self) -> ast.Expr:
-        try:
-            made = self.expression(0)
-        except Mistyped as flaw:
-            raise self.stream.fail(flaw.message, flaw.pos) from flaw
+        """Take everything; a flaw of types is told only where the syntax has none, as Prometheus does."""
+        made = self.expression(0)
         if self.stream.here.kind is not Kind.END:
             raise self.stream.unexpected()
+        if self.flaw is not None:
+            raise self.stream.fail(self.flaw.message, self.flaw.pos)
         return made
+
+    def checked(self, check: Callable[[Checked], object], node: Checked) -> Checked:
+        """Return `node`; remember the first flaw that a check finds."""
+        try:
+            check(node)
+        except Mistyped as flaw:
+            self.flaw = self.flaw or flaw
+        return node
 
     def kept(self, node: ast.Expr) -> ast.Expr:
         """Return `node`, having made sure that its tree is not too high."""
@@ -98,7 +114,9 @@ class _Parser:
             return_bool, matching = self.modifiers()
             right = self.expression(rank if rank == _POWER else rank + 1)
             made = ast.BinaryExpr(token.word, left, right, return_bool, pos=stream.pos(left.pos.start))
-            left = self.kept(checked_binary(made, stream.pos(token.start, token.end), matching))
+            check = partial(check_binary, operator=stream.pos(token.start, token.end), matching=matching)
+            self.checked(check, made)
+            left = self.kept(matched(made, matching))
         self.depth -= 1
         return left
 
@@ -112,8 +130,7 @@ class _Parser:
                 value = -inner.value if token.text == "-" else inner.value
                 return self.kept(ast.NumberLiteral(value, pos=stream.pos(token.start)))
             signed = ast.UnaryExpr(token.text, inner, pos=stream.pos(token.start))
-            check_unary(signed)
-            return self.kept(signed)
+            return self.kept(self.checked(check_unary, signed))
         made: ast.Expr
         if stream.took("("):
             inside = self.expression(0)
@@ -145,20 +162,17 @@ class _Parser:
         words = (Kind.IDENTIFIER, Kind.METRIC_IDENTIFIER, Kind.KEYWORD, Kind.AGGREGATOR)
         named = token.kind in words or token.word in ("and", "or", "unless")
         if stream.sees("{") or (named and token.word not in _NEVER_METRICS):
-            if token.kind is Kind.AGGREGATOR and stream.following.kind in (Kind.IDENTIFIER, Kind.NUMBER, Kind.STRING):
-                stream.take()
-                raise stream.unexpected("aggregation")
-            return self.kept(selector(stream))
+            return self.kept(self.checked(check_selector, selector(stream)))
         raise stream.unexpected()
 
     def arguments(self, context: str) -> list[ast.Expr]:
         """Take `(a, b, …)`."""
         stream = self.stream
-        stream.demand("(", context, '"("')
+        stream.demand("(", context, "")
         args: list[ast.Expr] = []
         while not stream.took(")"):
             if context == "info" and stream.sees("{"):
-                args.append(self.kept(selector(stream, may_be_empty=True)))
+                args.append(self.kept(selector(stream)))
             else:
                 args.append(self.expression(0))
             if stream.sees(","):
@@ -167,21 +181,18 @@ class _Parser:
                     text = "trailing commas not allowed in function call args"
                     raise stream.fail(text, stream.pos(comma.start, comma.end))
             elif not stream.sees(")"):
-                raise stream.unexpected(
-                    "" if context == "info" else context, '"," or ")"' if context == "aggregation" else ""
-                )
+                raise stream.unexpected("" if context == "info" else context)
         return args
 
     def call(self) -> ast.Expr:
         stream, token = self.stream, self.stream.take()
         name = token.word if token.kind is Kind.KEYWORD else token.text
         signature = SIGNATURES.get(name)
+        args = tuple(self.arguments("info" if name == "info" else ""))
         if signature is None:
             raise stream.fail(f'unknown function with name "{name}"', stream.pos(token.start, token.end))
-        args = tuple(self.arguments("info" if name == "info" else ""))
         made = ast.Call(name, args, signature.returns, pos=stream.pos(token.start))
-        check_call(made, signature)
-        return self.kept(made)
+        return self.kept(self.checked(partial(check_call, signature=signature), made))
 
     def aggregate(self) -> ast.Expr:
         stream, token = self.stream, self.stream.take()
@@ -197,8 +208,7 @@ class _Parser:
             text = f"wrong number of arguments for aggregate expression provided, expected {wanted}, got {len(args)}"
             raise stream.fail(text, pos)
         made = ast.AggregateExpr(token.word, args[-1], args[0] if wanted == 2 else None, grouping, without, pos=pos)
-        check_aggregate(made)
-        return self.kept(made)
+        return self.kept(self.checked(check_aggregate, made))
 
     def grouping(self) -> tuple[bool, tuple[str, ...]]:
         """Take `by (…)` or `without (…)`."""
@@ -215,7 +225,7 @@ class _Parser:
             offset = self.durations.after_offset()
             return self.modified(node, "offset", offset)
         if stream.took("@"):
-            return self.modified(node, "at", at_modifier(stream))
+            return self.modified(node, "at", at_modifier(stream, node.pos))
         if stream.sees("anchored") or stream.sees("smoothed"):
             return self.extended(node, stream.take().word)
         return None
@@ -262,8 +272,7 @@ class _Parser:
             step = None if stream.sees("]") else self.durations.in_brackets("subquery selector")
             stream.demand("]", "subquery selector", '"]"')
             made = ast.SubqueryExpr(node, span, step, pos=stream.pos(node.pos.start))
-            check_subquery(made)
-            return made
+            return self.checked(check_subquery, made)
         stream.demand("]", "subquery or range", '":" or "]"')
         pos = stream.pos(opening.start)
         if not isinstance(node, ast.VectorSelector):

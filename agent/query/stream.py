@@ -6,21 +6,21 @@ from bisect import bisect_right
 
 from agent.errors import ParseError
 from agent.query.ast import Position
-from agent.query.lexer import Kind, Token, tokens
+from agent.query.lexer import Kind, Token, tokens_until_flaw
 from agent.query.strings import quote
 
 
 class TokenStream:
     """The tokens of one expression. `here` is the token to be read next."""
 
-    __slots__ = ("_at", "_found", "_lines", "here", "text")
+    __slots__ = ("_at", "_flaw", "_found", "_lines", "here", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._found = tokens(text)
+        self._found, self._flaw = tokens_until_flaw(text)
         self._lines = [0, *(index + 1 for index, char in enumerate(text) if char == "\n")]
         self._at = 0
-        self.here = self._found[0]
+        self.here = self._reached()
 
     @property
     def following(self) -> Token:
@@ -36,8 +36,14 @@ class TokenStream:
         """Return `here` and move on."""
         token = self.here
         self._at = min(self._at + 1, len(self._found) - 1)
-        self.here = self._found[self._at]
+        self.here = self._reached()
         return token
+
+    def _reached(self) -> Token:
+        """Return the token that is reached, or raise the flaw of the text where it stands there."""
+        if self._flaw is not None and self._at == len(self._found) - 1:
+            raise self._flaw
+        return self._found[self._at]
 
     def sees(self, mark: str) -> bool:
         """Say whether `here` is the punctuation mark, operator or keyword `mark`."""
@@ -82,7 +88,7 @@ def _described(token: Token) -> str:
         case Kind.PUNCTUATION:
             return f'"{token.text}"'
         case Kind.OPERATOR:
-            return f"<op:{token.text}>"
+            return '"="' if token.text == "=" else f"<op:{token.text}>"
         case Kind.AGGREGATOR:
             return f"<aggr:{token.text}>"
         case Kind.KEYWORD:

@@ -57,15 +57,15 @@ def _unescape(inner: str, at: int, mark: str, made: bytearray) -> int:
         made.append(_SIMPLE[char])
         return at + 1
     if char and char in "01234567":
-        code = _digits(inner, at, 3, 8)
+        code = _digits(inner, at, 3, 8, mark)
         if code > 255:
-            message = f"escape sequence is an invalid Unicode code point: {code:#x}"
+            message = "escape sequence is an invalid Unicode code point"
             raise ValueError(message)
         made.append(code)
         return at + 3
     if char in _WIDTHS and char:
         width = _WIDTHS[char]
-        code = _digits(inner, at + 1, width, 16)
+        code = _digits(inner, at + 1, width, 16, mark)
         if char == "x":
             made.append(code)
         elif code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
@@ -78,15 +78,12 @@ def _unescape(inner: str, at: int, mark: str, made: bytearray) -> int:
     raise ValueError(message)
 
 
-def _digits(inner: str, at: int, width: int, base: int) -> int:
-    text = inner[at : at + width]
+def _digits(inner: str, at: int, width: int, base: int, mark: str) -> int:
+    text = (inner + mark)[at : at + width]
     for char in text:
         if char not in "0123456789abcdefABCDEF"[: base if base == 8 else None]:
             message = f"illegal character {rune(char)} in escape sequence"
             raise ValueError(message)
-    if len(text) < width:
-        message = "escape sequence not terminated"
-        raise ValueError(message)
     return int(text, base)
 
 

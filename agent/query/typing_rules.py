@@ -74,8 +74,14 @@ def check_call(node: ast.Call, signature: Signature) -> None:
             raise Mistyped(node.args[1].pos, "expected label selectors only, got vector selector instead")
 
 
-def checked_binary(node: ast.BinaryExpr, operator: ast.Position, matching: ast.VectorMatching) -> ast.BinaryExpr:
-    """Return `node` with the matching that holds for its types: none beside a scalar, many-to-many for sets."""
+def check_selector(node: ast.VectorSelector) -> None:
+    """Refuse a selector that every series would fulfil."""
+    if not node.name and all(matcher.matches("") for matcher in node.matchers):
+        raise Mistyped(node.pos, "vector selector must contain at least one non-empty matcher")
+
+
+def check_binary(node: ast.BinaryExpr, operator: ast.Position, matching: ast.VectorMatching) -> None:
+    """Check an operator, at `operator`, with its modifiers and both sides."""
     left, right = node.lhs.type, node.rhs.type
     if node.return_bool and node.op not in ast.COMPARISONS:
         raise Mistyped(operator, "bool modifier can only be used on comparison operators")
@@ -89,14 +95,19 @@ def checked_binary(node: ast.BinaryExpr, operator: ast.Position, matching: ast.V
             raise Mistyped(side.pos, "binary expression must contain only scalar and instant vector types")
     if ValueType.SCALAR in (left, right):
         _check_scalar_side(node, matching)
-        return node
-    if node.op in ast.SET_OPERATORS:
+    elif node.op in ast.SET_OPERATORS:
         if matching.card in (ast.Card.MANY_TO_ONE, ast.Card.ONE_TO_MANY):
             raise Mistyped(node.pos, f'no grouping allowed for "{node.op}" operation')
         if matching.fill_left is not None or matching.fill_right is not None:
             raise Mistyped(operator, "filling in missing series not allowed for set operators")
-        card = ast.Card.MANY_TO_MANY
-        matching = ast.VectorMatching(card, matching.on, matching.labels)
+
+
+def matched(node: ast.BinaryExpr, matching: ast.VectorMatching) -> ast.BinaryExpr:
+    """Return `node` with the matching that holds for its types: none beside a scalar, many-to-many for sets."""
+    if ValueType.SCALAR in (node.lhs.type, node.rhs.type):
+        return node
+    if node.op in ast.SET_OPERATORS:
+        matching = ast.VectorMatching(ast.Card.MANY_TO_MANY, matching.on, matching.labels)
     return ast.BinaryExpr(node.op, node.lhs, node.rhs, node.return_bool, matching, pos=node.pos)
 
 

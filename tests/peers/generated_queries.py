@@ -235,7 +235,7 @@ def absences(dice: random.Random) -> str:
         (
             f"absent({vector(dice)})",
             f"absent_over_time({gauge_range(dice)})",
-            f"absent(nothing{{a='b', c=~'d', a!='e'}})",
+            "absent(nothing{a='b', c=~'d', a!='e'})",
             f"absent(trouble{{kind='{dice.choice(('gaps', 'stale', 'late', 'ends'))}'}})",
             f"absent_over_time(trouble{{kind='{dice.choice(('gaps', 'stale', 'late', 'ends'))}'}}[{dice.choice(RANGES)}])",
             f"absent_over_time(sum(nothing)[{dice.choice(RANGES)}:])",

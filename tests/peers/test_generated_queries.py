@@ -80,7 +80,8 @@ def flaw(expected, got):
     if isinstance(expected, str) or isinstance(got, str):
         return None if expected == got else f"Prometheus {str(expected)[:300]}, ours {str(got)[:300]}"
     if expected.keys() != got.keys():
-        return f"only Prometheus: {sorted(expected.keys() - got.keys())[:3]}; only ours: {sorted(got.keys() - expected.keys())[:3]}"
+        lacking, extra = sorted(expected.keys() - got.keys()), sorted(got.keys() - expected.keys())
+        return f"only Prometheus: {lacking[:3]}; only ours: {extra[:3]}"
     for labels, points in expected.items():
         if points.keys() != got[labels].keys():
             return f"{labels}: points differ at {sorted(points.keys() ^ got[labels].keys())[:5]}"

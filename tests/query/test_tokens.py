@@ -34,7 +34,7 @@ def test_durations_are_found_where_they_are_written():
         ("a:b", ["metric identifier"]),
         ("a", ["identifier"]),
         ("'a'", ["string"]),
-        ("[a:b]", ["punctuation", "identifier", "punctuation", "identifier", "punctuation"]),
+        ("[1:2]", ["punctuation", "number", "punctuation", "number", "punctuation"]),
         ("{by}", ["punctuation", "identifier", "punctuation"]),
     ],
 )

@@ -56,7 +56,7 @@ def one_rule(*lines):
         ),
         (
             ("alert: A", "expr: sum(rate(x[5m]) by (job)"),
-            '5:35: group "g", rule "A": could not parse expression: unclosed left parenthesis',
+            '5:27: group "g", rule "A": could not parse expression: unexpected <by> in aggregation',
         ),
         (
             ("alert: A", "expr: 'x > 0 and raet(x[5m]) > 1'"),

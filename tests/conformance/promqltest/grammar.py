@@ -224,7 +224,7 @@ def parse_series(line: str) -> SeriesLine:
 def parse_metric(text: str) -> Labels:
     """Read a metric as a selector writes it."""
     stream = TokenStream(text)
-    found = selector(stream, may_be_empty=True)
+    found = selector(stream)
     if stream.here.kind is not Kind.END:
         stream.unexpected("series")
     pairs = {matcher.name: matcher.value for matcher in found.matchers}
