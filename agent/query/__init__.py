@@ -14,6 +14,7 @@ from agent.query.ast import Expr
 from agent.query.functions import SIGNATURES
 from agent.query.lexer import Kind, Token, tokens
 from agent.query.parser import parse
+from agent.query.pretty import pretty
 
 if TYPE_CHECKING:
     from agent.query.engine import Engine
@@ -41,6 +42,7 @@ __all__ = [
     "Vector",
     "ast",
     "parse",
+    "pretty",
     "tokens",
 ]
 

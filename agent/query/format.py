@@ -37,8 +37,7 @@ def format_node(node: ast.Node) -> str:
         case ast.MatrixSelector():
             return _selector(node.selector, f"[{_duration(node.range)}]")
         case ast.SubqueryExpr():
-            step = "" if node.step is None else _duration(node.step)
-            return f"{node.expr}[{_duration(node.range)}:{step}]{_modifiers(node)}"
+            return format_node(node.expr) + subquery_tail(node)
         case ast.Call():
             return f"{node.name}({', '.join(map(format_node, node.args))})"
         case ast.AggregateExpr():
@@ -87,12 +86,27 @@ def _labels(names: tuple[str, ...]) -> str:
     return "(" + ", ".join(quote(name) if name.lower() in _NUMBERS else label(name) for name in names) + ")"
 
 
+def subquery_tail(node: ast.SubqueryExpr) -> str:
+    """Return what stands behind the expression of a subquery."""
+    step = "" if node.step is None else _duration(node.step)
+    return f"[{_duration(node.range)}:{step}]{_modifiers(node)}"
+
+
+def aggregate_head(node: ast.AggregateExpr) -> str:
+    """Return an aggregation up to its arguments."""
+    if not node.grouping and not node.without:
+        return node.op
+    return f"{node.op} {'without' if node.without else 'by'} {_labels(node.grouping)} "
+
+
 def _aggregate(node: ast.AggregateExpr) -> str:
-    clause = f" without {_labels(node.grouping)} " if node.without else ""
-    if node.grouping and not node.without:
-        clause = f" by {_labels(node.grouping)} "
     param = "" if node.param is None else f"{format_node(node.param)}, "
-    return f"{node.op}{clause}({param}{format_node(node.expr)})"
+    return f"{aggregate_head(node)}({param}{format_node(node.expr)})"
+
+
+def operator_text(node: ast.BinaryExpr) -> str:
+    """Return an operator with its modifiers."""
+    return node.op + _matching(node)
 
 
 def _matching(node: ast.BinaryExpr) -> str:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from agent.errors import ParseError
-from agent.query.strings import rune
+from agent.query.strings import quote
 
 MAX_LENGTH: Final = 1 << 17
 """Characters in one expression; beyond it the text is refused before it is read."""
@@ -192,12 +192,10 @@ class _Lexer:
         """Say whether `char` begins nothing that may stand inside brackets."""
         if char == ":":
             return self.unmeasured or self.colon
-        if char in "+-*/%^(),":
-            return False
-        if char in "[]" and not self.unmeasured:
-            return False
         word = _PLAIN_WORD.match(self.text, self.at)
-        return char != "]" if word is None else word.group().lower() not in _DURATION_WORDS
+        if word is not None:
+            return word.group().lower() not in _DURATION_WORDS
+        return self.unmeasured and char not in "+-*/%^(),]"
 
     def misplaced_error(self, char: str) -> ParseError:
         shown = _shown(char)
@@ -353,4 +351,4 @@ def _is_word(char: str) -> bool:
 
 def _shown(char: str) -> str:
     """Return Go's %q of one character."""
-    return f"'{char}'" if char.isprintable() else rune(char).split(" ")[0]
+    return "'\\''" if char == "'" else f"""'{char if char == '"' else quote(char)[1:-1]}'"""

@@ -75,10 +75,10 @@ def _matcher(stream: TokenStream, token: Token, word: str) -> Matcher:
     if stream.here.kind is not Kind.OPERATOR or stream.here.text not in _MATCH_OPERATORS:
         raise stream.unexpected("label matching", "label matching operator")
     operator = stream.take().text
-    written = stream.take()
+    written = stream.here
     if written.kind is not Kind.STRING:
-        raise stream.unexpected("label matching", "string", written)
-    value = string(stream, written)
+        raise stream.unexpected("label matching", "string")
+    value = string(stream, stream.take())
     if not is_utf8(word):
         raise stream.fail(f"invalid label name: {quote(word)}", stream.pos(token.start))
     try:
@@ -122,7 +122,7 @@ def label_list(stream: TokenStream) -> tuple[str, ...]:
         stream.take()
         name = string(stream, token) if token.kind is Kind.STRING else token.text
         if not name or not is_utf8(name):
-            raise stream.fail(f"invalid label name: {quote(name)}", stream.pos(token.start))
+            raise stream.fail(f"invalid label name for grouping: {quote(name)}", stream.pos(token.start))
         names.append(name)
         if not stream.took(",") and not stream.sees(")"):
             raise stream.unexpected("grouping opts", '"," or ")"')

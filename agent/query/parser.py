@@ -177,12 +177,21 @@ class _Parser:
                 args.append(self.expression(0))
             if stream.sees(","):
                 comma = stream.take()
-                if stream.sees(")"):
+                if not self.begins_expression():
                     text = "trailing commas not allowed in function call args"
                     raise stream.fail(text, stream.pos(comma.start, comma.end))
             elif not stream.sees(")"):
                 raise stream.unexpected("" if context == "info" else context)
         return args
+
+    def begins_expression(self) -> bool:
+        """Say whether an expression can begin with the token that is here."""
+        token = self.stream.here
+        if token.kind is Kind.KEYWORD:
+            return token.word not in _NEVER_METRICS
+        if token.kind is Kind.OPERATOR:
+            return token.word in ("+", "-", "and", "or", "unless")
+        return token.text in ("(", "{") if token.kind is Kind.PUNCTUATION else token.kind is not Kind.END
 
     def call(self) -> ast.Expr:
         stream, token = self.stream, self.stream.take()
@@ -197,7 +206,9 @@ class _Parser:
     def aggregate(self) -> ast.Expr:
         stream, token = self.stream, self.stream.take()
         without, grouping = self.grouping() if not stream.sees("(") else (False, ())
+        outer, stream.context = stream.context, "aggregation"
         args = self.arguments("aggregation")
+        stream.context = outer
         if not grouping and not without and (stream.sees("by") or stream.sees("without")):
             without, grouping = self.grouping()
         pos = stream.pos(token.start)
@@ -293,7 +304,7 @@ class _Parser:
             matching = replace(matching, on=on, labels=label_list(stream))
             if stream.sees("group_left") or stream.sees("group_right"):
                 left = stream.take().word == "group_left"
-                include = label_list(stream) if stream.sees("(") else ()
+                include = () if self.begins_expression() and not stream.sees("(") else label_list(stream)
                 card = ast.Card.MANY_TO_ONE if left else ast.Card.ONE_TO_MANY
                 matching = replace(matching, card=card, include=include)
         while stream.here.word in ("fill", "fill_left", "fill_right") and stream.following.text == "(":

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from typing import Final
 
 from agent.errors import ParseError
 from agent.query.ast import Position
 from agent.query.lexer import Kind, Token, tokens_until_flaw
 from agent.query.strings import quote
 
+_PREPROCESSORS: Final = frozenset({"end", "range", "start", "step"})
+"""Words that name a property of the query."""
+
 
 class TokenStream:
-    """The tokens of one expression. `here` is the token to be read next."""
+    """The tokens of one expression. `context` is what to name as the place of a complaint that names none."""
 
-    __slots__ = ("_at", "_flaw", "_found", "_lines", "here", "text")
+    __slots__ = ("_at", "_flaw", "_found", "_lines", "context", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._found, self._flaw = tokens_until_flaw(text)
         self._lines = [0, *(index + 1 for index, char in enumerate(text) if char == "\n")]
         self._at = 0
-        self.here = self._reached()
+        self.context = ""
+
+    @property
+    def here(self) -> Token:
+        """The token to be read next; raises the flaw of the text where it stands here, but not before it is looked at."""
+        if self._flaw is not None and self._at == len(self._found) - 1:
+            raise self._flaw
+        return self._found[self._at]
 
     @property
     def following(self) -> Token:
@@ -36,14 +47,7 @@ class TokenStream:
         """Return `here` and move on."""
         token = self.here
         self._at = min(self._at + 1, len(self._found) - 1)
-        self.here = self._reached()
         return token
-
-    def _reached(self) -> Token:
-        """Return the token that is reached, or raise the flaw of the text where it stands there."""
-        if self._flaw is not None and self._at == len(self._found) - 1:
-            raise self._flaw
-        return self._found[self._at]
 
     def sees(self, mark: str) -> bool:
         """Say whether `here` is the punctuation mark, operator or keyword `mark`."""
@@ -75,6 +79,7 @@ class TokenStream:
     def unexpected(self, context: str = "", expected: str = "", token: Token | None = None) -> ParseError:
         """Make a ParseError about `token`, or the one that is here."""
         token = token or self.here
+        context = context or self.context
         text = f"unexpected {_described(token)}"
         text += f" in {context}" if context else ""
         text += f", expected {expected}" if expected else ""
@@ -92,7 +97,7 @@ def _described(token: Token) -> str:
         case Kind.AGGREGATOR:
             return f"<aggr:{token.text}>"
         case Kind.KEYWORD:
-            return f"<{token.text}>"
+            return quote(token.text) if token.word in _PREPROCESSORS else f"<{token.text}>"
         case Kind.IDENTIFIER | Kind.METRIC_IDENTIFIER:
             return f"{token.kind} {quote(token.text)}"
     shown = quote(token.text) if len(token.text) <= 10 else quote(token.text[:10]) + "..."

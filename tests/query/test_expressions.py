@@ -12,6 +12,7 @@ import pytest
 from agent.errors import ParseError
 from agent.query import ast, parse
 from tests.query.expressions import INVALID, NEWER, VALID
+from tests.query.refusals import refusals
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +154,45 @@ def test_says_what_is_wrong_and_where(text, wording):
     with pytest.raises(ParseError) as caught:
         parse(text)
     assert str(caught.value) == wording
+
+
+@pytest.mark.parametrize(("text", "message"), refusals())
+def test_mistakes_are_told_in_prometheus_words(text, message):
+    """More than two hundred mistakes, with what a real Prometheus says of them."""
+    with pytest.raises(ParseError) as caught:
+        parse(text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0x", '1:1: parse error: error parsing number: strconv.ParseFloat: parsing "0x": invalid syntax'),
+        ("1e999", '1:1: parse error: error parsing number: strconv.ParseFloat: parsing "1e999": value out of range'),
+        ("a[", "1:3: parse error: unexpected end of input in duration expression"),
+        ("a[b]", "1:3: parse error: unexpected character in duration expression: 'b'"),
+        ("a[:5m]", "1:4: parse error: unexpected colon before duration in duration expression"),
+        ("a[5m:1m:1m]", "1:8: parse error: unexpected colon ':'"),
+        ("a[5m b]", "1:6: parse error: unexpected character: 'b', expected ':'"),
+        ("rate(a[5m", "1:10: parse error: unclosed left parenthesis"),
+        ('a{b=~"("}', "1:3: parse error: error parsing regexp: missing closing ): `^(?s:()$`"),
+        ('a{b=~"a**"}', "1:3: parse error: error parsing regexp: invalid nested repetition operator: `**`"),
+        ('a{b=~"(?=a)"}', "1:3: parse error: error parsing regexp: invalid or unsupported Perl syntax: `(?=`"),
+        ("a anchored smoothed", "1:1: parse error: anchored and smoothed modifiers cannot be used together"),
+        ("a[5m:] anchored", "1:1: parse error: anchored modifier is not supported for subqueries"),
+        ("sum(a) smoothed", "1:1: parse error: smoothed modifier not implemented"),
+        ("a or fill(0) b", "1:3: parse error: filling in missing series not allowed for set operators"),
+        ("1 + fill(0) b", "1:1: parse error: filling in missing series only allowed between instant vectors"),
+        ('sum by ("") (a)', '1:9: parse error: invalid label name for grouping: ""'),
+        ('{"a", "b"}', '1:7: parse error: metric name must not be set twice: "a" or "b"'),
+        ("info(a, b)", "1:9: parse error: expected label selectors only, got vector selector instead"),
+    ],
+)
+def test_mistakes_in_what_is_new_are_told_with_their_place(text, message):
+    """What only Prometheus 3 reads is refused in its words."""
+    with pytest.raises(ParseError) as caught:
+        parse(text)
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.errors import ParseError
 from agent.model import METRIC_NAME, Matcher, MatchOp
-from agent.query import ast, parse
+from agent.query import ast, parse, pretty
 from agent.query.ast import Card, ValueType
 from agent.query.parse_durations import evaluate_duration
 
@@ -153,3 +153,83 @@ def milliseconds(offset):
         return evaluate_duration(offset, 15_000, 3_600_000)
     except ValueError as error:
         return str(error)
+
+
+pieces = st.one_of(
+    st.sampled_from(
+        [
+            *(
+                "(",
+                ")",
+                "[",
+                "]",
+                "{",
+                "}",
+                ",",
+                ":",
+                "+",
+                "-",
+                "^",
+                "==",
+                "=~",
+                "!~",
+                "@",
+                "0x",
+                "0x_",
+                "1e",
+                "1_",
+                "5m",
+                "08",
+            ),
+            *(
+                ".5",
+                "NaN",
+                "inf",
+                '"',
+                "'",
+                "`",
+                "\\",
+                "\\x",
+                "a",
+                "by",
+                "on",
+                "sum",
+                "rate",
+                "info",
+                "step",
+                "range",
+                "max_of",
+            ),
+            *(
+                "offset",
+                "fill",
+                "anchored",
+                "start",
+                "end",
+                "group_left",
+                "bool",
+                "</",
+                "\n",
+                "#",
+                "\x00",
+                "é",
+                "\ud800",
+            ),
+        ]
+    ),
+    st.text(max_size=3),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(parts=st.lists(pieces, max_size=14), gap=st.sampled_from(["", " "]))
+def test_any_text_is_read_or_refused_with_its_place(parts, gap):
+    """No text raises anything else; what is read can be printed, on one line and on several, and read again."""
+    try:
+        node = parse(gap.join(parts))
+    except ParseError as error:
+        assert error.line >= 1
+        assert error.column >= 1
+        return
+    assert parse(str(node)) == node
+    assert parse(pretty(node)) == node
