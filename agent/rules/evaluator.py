@@ -308,7 +308,7 @@ class Evaluator:
             self._notify([to_send(alert, at_ms, 0, self.settings, reason=why) for alert in over], at_ms)
 
     def _end_leaving(self, at_ms: int) -> None:
-        outputs = [rule.output for group in self._groups.values() for rule in group.rules]
+        outputs = (rule.output for group in self._groups.values() for rule in group.rules)
         for row in self._leaving.rows(at_ms, outputs):
             try:
                 self._sink(row)

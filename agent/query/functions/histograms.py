@@ -184,9 +184,14 @@ def _classic_quantiles(evaluation: Evaluation, frame: Frame, pos: ast.Position, 
 
     made = _computed(evaluation, frame, pos, compute)
     if forced:
-        name = frame.series.labels[0].name if len({labels.name for labels in frame.series.labels}) == 1 else ""
-        evaluation.annotations.forced_monotonicity(name, pos)
+        evaluation.annotations.forced_monotonicity(frame.series.derived("one name", lambda: _one_name(frame)), pos)
     return made
+
+
+def _one_name(frame: Frame) -> str:
+    """Return the metric name that all series share, or nothing."""
+    names = {labels.name for labels in frame.series.labels}
+    return names.pop() if len(names) == 1 else ""
 
 
 def _many(evaluation: Evaluation, call: ast.Call) -> Frame:
