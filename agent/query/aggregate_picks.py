@@ -15,10 +15,11 @@ from agent.query import ast
 from agent.query.aggregation import Groups, groups_of
 from agent.query.evaluate import scalar, vector
 from agent.query.evaluation import Evaluation
-from agent.query.frame import Floats, Frame, Ints, SeriesSet
+from agent.query.frame import Bools, Floats, Frame, Ints, SeriesSet
 from agent.query.functions.sorting import reordered
 from agent.query.native_aggregation import without_natives
 
+Columns = NDArray[np.intp]
 _INT64: Final = 2.0**63
 _MIX_1, _MIX_2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _MASK_64: Final = (1 << 64) - 1
@@ -49,18 +50,54 @@ def _extreme(evaluation: Evaluation, node: ast.AggregateExpr, *, greatest: bool)
     groups = groups_of(frame.series, node.grouping, without=node.without)
     evaluation.query.touch(frame.values.size)
     key = -frame.values if greatest else frame.values
-    ranks = np.empty(frame.values.shape, np.int64)
-    order: NDArray[np.intp] = np.empty(0, np.intp)
-    absent = None if frame.present is None else ~frame.present
-    for step in range(len(key)):
-        evaluation.query.allowance.pulse()
-        keys = (key[step], groups.index) if absent is None else (key[step], absent[step], groups.index)
-        order = np.lexsort(keys)
-        ranks[step, order] = np.arange(len(order)) - groups.starts[groups.index[order]]
-    kept = frame.where(ranks < sizes[:, None])
     if len(key) > 1:
-        return kept
+        return frame.where(_foremost(evaluation, frame, groups, key, sizes))
+    order = _ordered(frame, groups, key, 0)
+    kept = frame.where((_ranks(groups, order) < sizes[0])[None, :])
     return reordered(kept, [column for column in order.tolist() if kept.mask()[0, column]])
+
+
+def _ordered(frame: Frame, groups: Groups, key: Floats, step: int) -> Columns:
+    """Return the columns group by group, those with the least keys first, absent ones last."""
+    if frame.present is None:
+        return np.lexsort((key[step], groups.index))
+    return np.lexsort((key[step], ~frame.present[step], groups.index))
+
+
+def _ranks(groups: Groups, order: Columns) -> Columns:
+    """Return each column's place in its group, from 0."""
+    ranks = np.empty(len(order), np.intp)
+    ranks[order] = np.arange(len(order)) - groups.starts[groups.index[order]]
+    return ranks
+
+
+def _foremost(evaluation: Evaluation, frame: Frame, groups: Groups, key: Floats, sizes: Floats) -> Bools:
+    """Mark the `sizes` least keys of each group at each step; of equal ones, the first in order.
+
+    Nothing is sorted, for the key of the last that is kept tells them apart. Only steps at which a group has too few finite
+    numbers to fill its places are ordered in full.
+    """
+    allowance = evaluation.query.allowance
+    size = int(sizes[0]) if (sizes == sizes[0]).all() else 0
+    kept = np.zeros(key.shape, np.bool_)
+    unsure = np.ones(len(key), np.bool_)
+    if size > 0:
+        numbers = np.where(np.isnan(key) if frame.present is None else np.isnan(key) | ~frame.present, np.inf, key)
+        unsure = np.zeros(len(key), np.bool_)
+        for start, end in zip(groups.starts.tolist(), [*groups.starts[1:].tolist(), len(frame.series)], strict=True):
+            allowance.pulse()
+            columns = slice(start, end) if groups.order is None else groups.order[start:end]
+            here = numbers[:, columns]
+            place = min(size, end - start) - 1
+            bound = np.partition(here, place, axis=1)[:, place : place + 1]
+            less, equal = here < bound, here == bound
+            left = place + 1 - less.sum(axis=1, keepdims=True)
+            kept[:, columns] = less | (equal & (np.cumsum(equal, axis=1) <= left))
+            unsure |= np.isinf(bound[:, 0])
+    for step in np.flatnonzero(unsure).tolist():
+        allowance.pulse()
+        kept[step] = _ranks(groups, _ordered(frame, groups, key, step)) < sizes[step]
+    return kept
 
 
 def _limit(evaluation: Evaluation, node: ast.AggregateExpr) -> Frame:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model import Block, Matcher, is_absent, is_missing, is_stale
+from agent.model import Block, Matcher, is_absent, is_missing
 from agent.query import ast
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, Ints, Natives, SeriesSet, empty, side_by_side
@@ -77,28 +77,55 @@ def _newest(block: Block, times: Ints, lookback_ms: int) -> Newest:
     rows = np.maximum(hi - 1, 0)
     filled = hi > lo
     values = block.values[rows]
-    stamped = stamps[rows][:, None]
+    natives = None if block.histograms is None else block.histograms[rows]
     shown = None if filled.all() else np.broadcast_to(filled[:, None], values.shape)
+    newest = Newest(values, shown, stamps[rows][:, None], natives)
     if block.dense or not is_missing(values).any():
-        natives = None if block.histograms is None else block.histograms[rows]
-        return Newest(values, shown, stamped, natives)
-    return _newest_gappy(block, lo, rows, filled)
+        return newest
+    return _newest_gappy(block, newest, np.maximum(lo, 0), rows)
 
 
-def _newest_gappy(block: Block, lo: Ints, rows: Ints, filled: Bools) -> Newest:
-    """Look past absent cells, series by series, to the newest row that holds a sample or a stale marker."""
-    begin, end = int(lo.min()), int(rows.max()) + 1
-    begin = min(begin, int(rows.min()))
-    cells = block.values[begin:end]
-    index = np.arange(end - begin)[:, None]
-    newest = np.maximum.accumulate(np.where(is_absent(cells), -1, index), axis=0)[rows - begin]
-    held = np.maximum(newest, 0)
-    values = np.take_along_axis(cells, held, axis=0)
-    present = (newest >= (lo - begin)[:, None]) & filled[:, None] & ~is_stale(values)
-    natives = None
-    if block.histograms is not None:
-        natives = np.take_along_axis(block.histograms[begin:end], held, axis=0)
-    return Newest(values, present, block.timestamps[begin:end][held], natives)
+_STEPS_BACK: Final = 8
+"""Rows that are looked at one by one for a cell that is absent, before its whole column is."""
+
+
+def _newest_gappy(block: Block, newest: Newest, lo: Ints, rows: Ints) -> Newest:
+    """Look past absent cells, not before row `lo`, to the newest row that holds a sample or a stale marker."""
+    values, histograms = newest.values, newest.histograms
+    stamped = np.broadcast_to(newest.timestamps, values.shape).copy()
+    steps, columns = np.nonzero(is_absent(values))
+    at = rows[steps]
+    for _ in range(_STEPS_BACK):
+        at = at - 1
+        within = at >= lo[steps]
+        steps, columns, at = steps[within], columns[within], at[within]
+        if not len(steps):
+            break
+        held = ~is_absent(block.values[at, columns])
+        _take(block, newest, stamped, (steps[held], columns[held]), at[held])
+        steps, columns, at = steps[~held], columns[~held], at[~held]
+    for stretch in column_stretches(len(found := np.unique(columns)), len(block.values)):
+        _look_far_back(block, newest, stamped, found[stretch], lo, rows)
+    present = ~is_missing(values)
+    if newest.present is not None:
+        present &= newest.present
+    return Newest(values, present, stamped, histograms)
+
+
+def _take(block: Block, into: Newest, stamped: Ints, cells: tuple[Ints, Ints], rows: Ints) -> None:
+    """Put what `block` has in `rows` and the columns of `cells` (steps, columns) into these cells."""
+    into.values[cells] = block.values[rows, cells[1]]
+    stamped[cells] = block.timestamps[rows]
+    if into.histograms is not None and block.histograms is not None:
+        into.histograms[cells] = block.histograms[rows, cells[1]]
+
+
+def _look_far_back(block: Block, into: Newest, stamped: Ints, columns: Ints, lo: Ints, rows: Ints) -> None:
+    """Find for each step of `columns` the newest row that is not absent, by a running maximum of row numbers."""
+    index = np.arange(len(block.values))[:, None]
+    newest = np.maximum.accumulate(np.where(is_absent(block.values[:, columns]), -1, index), axis=0)[rows]
+    steps, places = np.nonzero((newest >= lo[:, None]) & (newest < rows[:, None]))
+    _take(block, into, stamped, (steps, columns[places]), newest[steps, places])
 
 
 @dataclass(frozen=True, slots=True)

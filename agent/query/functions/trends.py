@@ -16,33 +16,35 @@ from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, Ints, drop_names
 from agent.query.functions.native_over_time import ignored
 from agent.query.functions.ranged import completed, ranged
-from agent.query.sums import Compensated
 from agent.query.windows import Windows
 
 
 def regression(windows: Windows, origin_ms: Ints) -> tuple[Floats, Floats]:
     """Fit a line by least squares; return slope per second and value at `origin_ms` (broadcastable to (N, C)).
 
-    Samples that never change have slope 0; infinite ones give NaN.
+    Samples that never change have slope 0; infinite ones give NaN. Values and times count from those of each window's first
+    sample, so that plain sums lose nothing that compensated ones would keep.
     """
-    shape = windows.shape
-    sum_x, sum_y, sum_xy, sum_xx = (Compensated(shape) for _ in range(4))
-    first = windows.pick(windows.values, windows.first)
-    constant = np.ones(shape, np.bool_)
+    first, first_ms = windows.pick(windows.values, windows.first), windows.times(windows.first)
+    wide = first_ms.shape
+    sum_x, sum_xx = np.zeros(wide), np.zeros(wide)
+    sum_y, sum_xy, spread = (np.zeros(windows.shape) for _ in range(3))
     for term, mask, at_ms in windows.fold():
-        x = np.broadcast_to((at_ms - origin_ms) / 1000, shape)
-        sum_x.add(x, mask)
-        sum_y.add(term, mask)
-        sum_xy.add(x * term, mask)
-        sum_xx.add(x * x, mask)
-        same = term == first
-        constant &= same if mask is None else same | ~mask
+        x, y = (at_ms - first_ms) / 1000, term - first
+        if mask is not None:
+            x, y = np.where(mask if wide == windows.shape else mask[:, :1], x, 0.0), np.where(mask, y, 0.0)
+        sum_x += x
+        sum_xx += x * x
+        sum_y += y
+        sum_xy += x * y
+        spread = np.maximum(spread, np.abs(y))
     count = np.maximum(windows.count, 1)
-    covariance = sum_xy.value - sum_x.value * sum_y.value / count
-    slope = covariance / (sum_xx.value - sum_x.value * sum_x.value / count)
-    intercept = sum_y.value / count - slope * sum_x.value / count
-    flat = np.where(np.isinf(first), np.nan, 0.0)
-    return np.where(constant, flat, slope), np.where(constant, first + flat, intercept)
+    slope = (sum_xy - sum_x * sum_y / count) / (sum_xx - sum_x * sum_x / count)
+    flat, infinite = spread == 0, ~np.isfinite(first) | ~np.isfinite(spread)
+    slope = np.where(infinite, np.nan, np.where(flat, 0.0, slope))
+    middle = sum_y / count - slope * sum_x / count
+    at_origin = first + np.where(flat, 0.0, middle + slope * ((origin_ms - first_ms) / 1000))
+    return slope, np.where(infinite, np.nan, at_origin)
 
 
 def _deriv(windows: Windows) -> tuple[Floats, Bools | None]:
