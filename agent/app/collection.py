@@ -61,7 +61,7 @@ class Collection:
         settings = config.file.global_
         for job in config.file.scrape_configs:
             try:
-                targets, _ = targets_of(job.resolved(settings.scrape_interval, settings.scrape_timeout))
+                targets, _ = targets_of(job.resolved(settings))
             except ValueError as error:
                 raise InvalidInput(f"{config.source}: {error}") from error
             for target in targets:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Literal, get_args
 
-from agent.model import METRIC_NAME, Secret, compile_regex
+from agent.model import METRIC_NAME, Secret, compile_regex, format_duration
 from agent.schema import Duration, Size, WrongValue, key
 
 DEFAULT_INTERVAL_MS: Final = 15_000
@@ -158,8 +158,40 @@ class StaticConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ScrapeDefaults:
+    """What holds for every job that does not say otherwise: the scraping half of `global:`, with Prometheus' keys."""
+
+    scrape_interval: Duration = DEFAULT_INTERVAL_MS
+    scrape_timeout: Duration = 0
+    """0: 10 s, or the interval where that is shorter."""
+    scrape_protocols: tuple[ScrapeProtocol, ...] = DEFAULT_PROTOCOLS
+    body_size_limit: Size = 0
+    sample_limit: int = 0
+    label_limit: int = 0
+    label_name_length_limit: int = 0
+    label_value_length_limit: int = 0
+
+    def __post_init__(self) -> None:
+        if self.scrape_interval <= 0:
+            raise WrongValue("scrape_interval", "scrape_interval is 0; write it like 15s")
+        if self.scrape_timeout > self.scrape_interval:
+            raise WrongValue("scrape_timeout", "scrape_timeout is longer than scrape_interval")
+        _refuse_twice(self.scrape_protocols)
+
+
+_INHERITED: Final = (
+    "scrape_protocols",
+    "body_size_limit",
+    "sample_limit",
+    "label_limit",
+    "label_name_length_limit",
+    "label_value_length_limit",
+)
+
+
+@dataclass(frozen=True, slots=True)
 class ScrapeJob:
-    """One entry of scrape_configs. An interval or timeout of 0 stands for the global one (see `resolved`)."""
+    """One entry of scrape_configs. What is 0, or empty, stands for the global setting (see `resolved`)."""
 
     __title__ = "scrape config"
 
@@ -171,7 +203,7 @@ class ScrapeJob:
     honor_labels: bool = False
     honor_timestamps: bool = True
     track_timestamps_staleness: bool = False
-    scrape_protocols: tuple[ScrapeProtocol, ...] = DEFAULT_PROTOCOLS
+    scrape_protocols: tuple[ScrapeProtocol, ...] = ()
     fallback_scrape_protocol: ScrapeProtocol | None = None
     scrape_native_histograms: bool = False
     always_scrape_classic_histograms: bool = False
@@ -201,24 +233,25 @@ class ScrapeJob:
         if sum(1 for each in (self.basic_auth, self.authorization, bearer) if each) > 1:
             wrong = "authorization" if self.authorization else "basic_auth"
             raise WrongValue(wrong, "give one of basic_auth, authorization, bearer_token, bearer_token_file")
-        if not self.scrape_protocols or len(set(self.scrape_protocols)) < len(self.scrape_protocols):
-            why = (
-                "a protocol is given twice"
-                if self.scrape_protocols
-                else "no protocol is given; leave the key out for all"
-            )
-            raise WrongValue("scrape_protocols", why)
-        if self.scrape_native_histograms and self.scrape_protocols == DEFAULT_PROTOCOLS:
+        _refuse_twice(self.scrape_protocols)
+        if self.scrape_native_histograms and not self.scrape_protocols:
             object.__setattr__(self, "scrape_protocols", NATIVE_PROTOCOLS)
         if self.scrape_interval and self.scrape_timeout > self.scrape_interval:
             raise WrongValue("scrape_timeout", "scrape_timeout is longer than scrape_interval")
 
-    def resolved(self, interval_ms: int = DEFAULT_INTERVAL_MS, timeout_ms: int = DEFAULT_TIMEOUT_MS) -> ScrapeJob:
-        """Return the job with the global interval and timeout filled in; the timeout never passes the interval."""
-        interval = self.scrape_interval or interval_ms
-        return dataclasses.replace(
-            self, scrape_interval=interval, scrape_timeout=self.scrape_timeout or min(timeout_ms, interval)
-        )
+    def resolved(self, defaults: ScrapeDefaults | None = None) -> ScrapeJob:
+        """Return the job with the global settings filled in; raise ValueError where its timeout passes the interval."""
+        defaults = defaults or ScrapeDefaults()
+        interval = self.scrape_interval or defaults.scrape_interval
+        if self.scrape_timeout > interval:
+            timeout, every = format_duration(self.scrape_timeout), format_duration(interval)
+            message = (
+                f'job "{self.job_name}": scrape_timeout {timeout} is longer than scrape_interval, which is {every}'
+            )
+            raise ValueError(message)
+        timeout_ms = self.scrape_timeout or min(defaults.scrape_timeout or DEFAULT_TIMEOUT_MS, interval)
+        inherited = {name: getattr(self, name) or getattr(defaults, name) for name in _INHERITED}
+        return dataclasses.replace(self, scrape_interval=interval, scrape_timeout=timeout_ms, **inherited)
 
     def credentials(self) -> Authorization | None:
         """Return authorization, whichever of its two spellings was used."""
@@ -230,3 +263,8 @@ class ScrapeJob:
 def job_defaults(**overrides: Any) -> ScrapeJob:
     """Return the job behind `--target HOST:PORT`: every default, resolved, with `overrides` laid on top."""
     return ScrapeJob(**{"job_name": "default", **overrides}).resolved()
+
+
+def _refuse_twice(protocols: tuple[ScrapeProtocol, ...]) -> None:
+    if len(set(protocols)) < len(protocols):
+        raise WrongValue("scrape_protocols", "a protocol is given twice")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent.collect import ScrapeJob
+from agent.collect import ScrapeDefaults, ScrapeJob
 from agent.model import Labels
 from agent.schema import Duration, Size, WrongValue, key
 
@@ -16,12 +16,10 @@ DEFAULT_LISTEN_ADDRESS = "127.0.0.1:9477"
 
 
 @dataclass(frozen=True, slots=True)
-class GlobalSection:
+class GlobalSection(ScrapeDefaults):
     """`global:` — what holds for all jobs and rules."""
 
     __title__ = "global"
-    scrape_interval: Duration = 15_000
-    scrape_timeout: Duration = 10_000
     evaluation_interval: Duration | None = None
     """Absent: a group without an interval of its own is evaluated once per scrape_interval."""
     external_labels: Labels = field(default_factory=Labels)

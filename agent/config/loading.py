@@ -84,7 +84,20 @@ def load_config(flags: Flags, environment: Mapping[str, str], working_directory:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise SchemaError([f'{path}:1:1: job_name "{name}" is given twice; give each job its own' for name in repeated])
+    _check_jobs(file, path)
     return _resolve(file, flags, path.resolve().parent, str(path))
+
+
+def _check_jobs(file: ConfigFile, path: Path) -> None:
+    """Raise SchemaError where a job does not fit to the global settings."""
+    problems = []
+    for job in file.scrape_configs:
+        try:
+            job.resolved(file.global_)
+        except ValueError as error:
+            problems.append(f"{path}:1:1: {error}")
+    if problems:
+        raise SchemaError(problems)
 
 
 def _beside(job: ScrapeJob, root: Path) -> ScrapeJob:

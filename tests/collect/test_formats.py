@@ -70,7 +70,6 @@ def test_another_type_is_refused_unless_there_is_a_fallback(content_type, messag
 @pytest.mark.parametrize(
     ("keys", "problem"),
     [
-        ("scrape_protocols: []", "no protocol is given"),
         ("scrape_protocols: [PrometheusText0.0.4, PrometheusText0.0.4]", "a protocol is given twice"),
         ("scrape_protocols: [PrometheusText0.0.5]", "PrometheusText0.0.4"),
         ("fallback_scrape_protocol: text", "OpenMetricsText1.0.0"),

@@ -8,6 +8,7 @@ from agent.collect import (
     Authorization,
     BasicAuth,
     RelabelConfig,
+    ScrapeDefaults,
     ScrapeJob,
     StaticConfig,
     TLSConfig,
@@ -79,10 +80,15 @@ def test_an_interval_may_be_relabeled_and_must_make_sense():
 
 def test_globals_fill_in_what_a_job_leaves_out():
     """Interval and timeout come from `global`; the timeout never passes the interval."""
-    assert ScrapeJob("j").resolved(30_000, 10_000).scrape_timeout == 10_000
-    assert ScrapeJob("j", scrape_interval=5000).resolved(30_000, 10_000).scrape_timeout == 5000
+    assert ScrapeJob("j").resolved(ScrapeDefaults(30_000)).scrape_timeout == 10_000
+    assert ScrapeJob("j", scrape_interval=5000).resolved(ScrapeDefaults(30_000)).scrape_timeout == 5000
     assert ScrapeJob("j", scrape_interval=5000, scrape_timeout=1000).resolved().scrape_timeout == 1000
     assert job_defaults().scrape_interval == 15_000
+    with pytest.raises(ValueError, match='job "j": scrape_timeout 12s is longer than scrape_interval, which is 10s'):
+        ScrapeJob("j", scrape_timeout=12_000).resolved(ScrapeDefaults(10_000))
+    limits = ScrapeDefaults(sample_limit=5, label_limit=6, scrape_protocols=("PrometheusText0.0.4",))
+    job = ScrapeJob("j", label_limit=7).resolved(limits)
+    assert (job.sample_limit, job.label_limit, job.scrape_protocols) == (5, 7, ("PrometheusText0.0.4",))
 
 
 @pytest.mark.parametrize(

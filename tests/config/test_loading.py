@@ -86,6 +86,13 @@ def test_a_target_beside_a_named_file_is_one_more_job(tmp_path):
         ("web: {listen_address: 'x:99999'}", '1:23: not a listen address: "x:99999"; write it like 127.0.0.1:9477'),
         ("web: {external_url: b.example.org}", "1:21: not a URL"),
         ("global: {scrape_interval: 5}", '1:27: not a valid duration: "5"; write it like 30s, 5m or 1h30m'),
+        ("global: {scrape_interval: 100ms, scrape_timeout: 1s}", "scrape_timeout is longer than scrape_interval"),
+        ("global: {scrape_interval: 0s}", "scrape_interval is 0; write it like 15s"),
+        (
+            "{global: {scrape_interval: 5s}, scrape_configs: [{job_name: a, scrape_timeout: 6s}]}",
+            'job "a": scrape_timeout 6s is longer than scrape_interval, which is 5s',
+        ),
+        ("storage: {exemplars: {max_exemplars: -1}}", "max_exemplars is below 0; 0 keeps none"),
         ("storage: {path: '${NOPE}'}", "1:17: environment variable NOPE is not set"),
         ("scrape_configs: [{job_name: a}, {job_name: a}]", 'job_name "a" is given twice'),
         ("notify: {alertmanager_compat: strikt}", "expected one of default, strict"),
