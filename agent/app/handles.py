@@ -6,7 +6,7 @@ import asyncio
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prometheus_client.exposition import choose_encoder
 
@@ -19,6 +19,7 @@ from agent.app.story import alert_detail
 from agent.config import runbook_folder
 from agent.errors import InvalidInput
 from agent.model import Exemplar, Labels, Matcher
+from agent.query import described, parse, pretty
 
 if TYPE_CHECKING:
     from agent.app.agent import Agent
@@ -47,6 +48,14 @@ class Handles:
     def parse_selector(self, text: str) -> Sequence[Matcher]:
         """Parse a series selector."""
         return selector_matchers(text)
+
+    def format_query(self, query: str) -> str:
+        """Return an expression on as many lines as it needs."""
+        return pretty(parse(query))
+
+    def parse_query(self, query: str) -> Mapping[str, Any]:
+        """Return an expression's nodes."""
+        return described(parse(query))
 
     async def instant(self, query: str, at_ms: int, options: web.QueryOptions) -> web.QueryAnswer:
         """Answer at one instant."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from agent.doors import lazy
 from agent.query import ast
 from agent.query.ast import Expr
+from agent.query.describe import described
 from agent.query.functions import SIGNATURES
 from agent.query.lexer import Kind, Token, tokens
 from agent.query.parser import parse
@@ -41,6 +42,7 @@ __all__ = [
     "Token",
     "Vector",
     "ast",
+    "described",
     "parse",
     "pretty",
     "tokens",

@@ -19,6 +19,8 @@ QUERY_ROUTES: Final[tuple[tuple[str, Handler], ...]] = (
     ("/api/v1/query", queries.query),
     ("/api/v1/query_range", queries.query_range),
     ("/api/v1/query_exemplars", queries.query_exemplars),
+    ("/api/v1/format_query", queries.format_query),
+    ("/api/v1/parse_query", queries.parse_query),
     ("/api/v1/labels", catalogue.labels),
     ("/api/v1/series", catalogue.series),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.errors import BurnlineError, InvalidInput, ParseError
 from agent.model import METRIC_NAME, Exemplar, Labels, Matcher, MatchOp, match_all
@@ -76,6 +76,20 @@ class FakeHandles:
         name, inside = found.groups()
         matchers = [Matcher(METRIC_NAME, MatchOp.EQUAL, name)] if name else []
         return matchers + [Matcher(label, MatchOp(op), value) for label, op, value in _CONDITION.findall(inside or "")]
+
+    def format_query(self, query: str) -> str:
+        """Take white space away; refuse an empty expression."""
+        return self._expression(query)
+
+    def parse_query(self, query: str) -> Mapping[str, Any]:
+        """Call every expression one node."""
+        return {"type": "parenExpr", "expr": self._expression(query)}
+
+    def _expression(self, query: str) -> str:
+        if not query.strip():
+            message = "no expression found in input"
+            raise ParseError(message, 1, 1)
+        return query.strip()
 
     async def instant(self, query: str, at_ms: int, options: QueryOptions) -> QueryAnswer:
         """Return or raise what `answers` has for `query`."""

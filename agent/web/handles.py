@@ -7,7 +7,7 @@ others return what is already in memory. Verbs raise the errors of agent.errors;
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from agent.model import Exemplar, Labels, Matcher
@@ -41,6 +41,14 @@ class Handles(Protocol):
 
     def parse_selector(self, text: str) -> Sequence[Matcher]:
         """Parse a PromQL series selector; raise ParseError."""
+        ...
+
+    def format_query(self, query: str) -> str:
+        """Return an expression as it is best read; raise ParseError."""
+        ...
+
+    def parse_query(self, query: str) -> Mapping[str, Any]:
+        """Return an expression's nodes as parse_query answers them; raise ParseError."""
         ...
 
     async def instant(self, query: str, at_ms: int, options: QueryOptions) -> QueryAnswer:

@@ -1,4 +1,4 @@
-"""Routes that evaluate PromQL: /api/v1/query, query_range and query_exemplars."""
+"""Routes about PromQL: /api/v1/query, query_range and query_exemplars evaluate it, format_query and parse_query read it."""
 
 from __future__ import annotations
 
@@ -42,6 +42,18 @@ async def query_range(request: web.Request) -> web.StreamResponse:
         parameters.first("query"), start, end, step, query_options(parameters, request)
     )
     return await _send(request, limited(answer, most))
+
+
+async def format_query(request: web.Request) -> web.Response:
+    """Answer an expression as it is best read."""
+    parameters = await read_parameters(request)
+    return success(handles_of(request).format_query(parameters.first("query")))
+
+
+async def parse_query(request: web.Request) -> web.Response:
+    """Answer an expression's nodes."""
+    parameters = await read_parameters(request)
+    return success(handles_of(request).parse_query(parameters.first("query")))
 
 
 async def query_exemplars(request: web.Request) -> web.StreamResponse:

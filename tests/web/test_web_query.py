@@ -122,6 +122,22 @@ async def test_form_and_query_string_are_one_and_the_form_wins(serve):
     assert handles.calls == [("instant", "1+1", 9_000, QueryOptions(timeout_ms=120_000))]
 
 
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize(
+    ("path", "data"), [("format_query", "up + 1"), ("parse_query", {"type": "parenExpr", "expr": "up + 1"})]
+)
+async def test_an_expression_is_formatted_and_described(serve, path, data, method):
+    """What the agent makes of the text is the envelope's data; a flaw is bad_data with its place."""
+    client = await serve(FakeHandles())
+    answer = await getattr(client, method)(f"/api/v1/{path}?query=%20up%20%2B%201")
+    assert await answer.json() == {"status": "success", "data": data}
+    refused = await client.get(f"/api/v1/{path}")
+    assert refused.status == 400
+    assert (await refused.json())[
+        "error"
+    ] == 'invalid parameter "query": 1:1: parse error: no expression found in input'
+
+
 async def test_a_range_query_hands_milliseconds_to_the_engine(serve):
     handles = FakeHandles(answers={"up": matrix()})
     form = {"query": "up", "start": "1435781430.781", "end": "1435781460.781", "step": "0.25", "timeout": "60"}
