@@ -64,3 +64,16 @@ def test_nothing_documented_is_gone(root):
     documented = set(re.findall(r"^\| `([a-z_.]+)` \|", (root / "docs" / "settings.md").read_text(), re.MULTILINE))
 
     assert documented <= set(settings())
+
+
+def test_docs_name_exactly_the_functions_that_there_are(root):
+    """docs/promql.md lists every function and aggregation, each once, and none that we do not have."""
+    from agent.query import SIGNATURES, Kind, tokens
+
+    text = (root / "docs" / "promql.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| [^|]+ \| ([^|]*) \|$", text, re.MULTILINE)
+    listed = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(listed) == sorted(SIGNATURES)
+    aggregations = re.findall(r"`(\w+)`", text.split("## Aggregations")[1].split("With `by`")[0])
+    assert all(tokens(name)[0].kind is Kind.AGGREGATOR for name in aggregations)
+    assert len(set(aggregations)) == 14
