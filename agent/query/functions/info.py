@@ -220,7 +220,8 @@ def _spread(base: Frame, layout: Layout) -> Frame:
     spread = base.columns(layout.columns, base.series)
     if any(mask is not None for mask in layout.masks):
         everywhere = np.ones(len(base.values), np.bool_)
-        spread = spread.where(np.stack([everywhere if mask is None else mask for mask in layout.masks], axis=1))
+        shown = np.stack([everywhere if mask is None else mask for mask in layout.masks], axis=1)
+        spread = spread.where(shown)
     return relabel(spread, layout.change)
 
 
