@@ -96,13 +96,17 @@ class Agent:
         self.built = built = await asyncio.to_thread(build, config, self.environment)
         self.journal = Journal.open(config.storage_path / "burnline.db")
         ends.push_async_callback(asyncio.to_thread, self.journal.close)
-        self.store = Store(
+        self.store = await asyncio.to_thread(
+            Store.open,
+            config.storage_path / "samples",
             retention_ms=config.file.storage.retention,
             max_memory_bytes=config.file.storage.max_memory,
+            retention_bytes=config.file.storage.retention_size,
             max_exemplars=config.file.storage.exemplars.max_exemplars,
-            on_exemplar_drop=lambda reason, count: self.telemetry.exemplars_dropped.labels(reason).inc(count),
             on_drop=lambda reason, count: self.telemetry.samples_dropped.labels(reason).inc(count),
+            on_exemplar_drop=lambda reason, count: self.telemetry.exemplars_dropped.labels(reason).inc(count),
         )
+        ends.push_async_callback(asyncio.to_thread, self.store.close)
         self.questions = Questions(self.store, config.file.query)
         ends.callback(self.questions.close)
         self._start_dispatcher(built, now_ms)
@@ -175,6 +179,7 @@ class Agent:
             self.config, self.built = config, built
             self.store.retention_ms = config.file.storage.retention
             self.store.max_memory_bytes = config.file.storage.max_memory
+            self.store.retention_bytes = config.file.storage.retention_size
             self.store.exemplars.resize(config.file.storage.exemplars.max_exemplars)
             self.questions.apply(config.file.query)
             self.rules_engine.limits = limits_of(config.file.query)

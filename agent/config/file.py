@@ -67,6 +67,7 @@ class StorageSection:
     __title__ = "storage"
     path: str = "data"
     retention: Duration = 15 * 86_400_000
+    retention_size: Size = 0
     max_memory: Size = 512 * 2**20
     exemplars: ExemplarsSection = key(factory=ExemplarsSection)
 

@@ -63,6 +63,7 @@ class RawChunk:
         present: NDArray[np.bool_],
         samples: int,
         nbytes: int,
+        width: int,
     ) -> None:
         self.timestamps = timestamps
         self.values = values
@@ -70,7 +71,7 @@ class RawChunk:
         self.present = present
         self.samples = samples
         self.nbytes = nbytes
-        self.rows, self.width = values.shape
+        self.rows, self.width = len(values), width
         self.first_ms = int(timestamps[0]) if self.rows else 0
         self.last_ms = int(timestamps[-1]) if self.rows else 0
 
@@ -88,13 +89,24 @@ class HotChunk:
     Rows below `current`'s count are never touched again; growing makes new arrays and leaves the old ones to their readers.
     """
 
-    __slots__ = ("_missing", "_present", "_rows", "_samples", "_timestamps", "_values", "capacity", "current", "nbytes")
+    __slots__ = (
+        "_missing",
+        "_present",
+        "_rows",
+        "_samples",
+        "_timestamps",
+        "_used",
+        "_values",
+        "capacity",
+        "current",
+        "nbytes",
+    )
 
     def __init__(self, width: int) -> None:
         self.capacity = rows_to_seal(width)
         rows = self.capacity if width >= _WIDE else min(_FIRST_ROWS, self.capacity)
         wide = with_slack(width)
-        self._rows = 0
+        self._rows = self._used = 0
         self._samples = 0
         self._timestamps = np.empty(rows, dtype=np.int64)
         self._values = np.empty((rows, wide), dtype=np.float64)
@@ -130,6 +142,7 @@ class HotChunk:
         self._present[:width] |= ~missing
         self._samples += width - int(np.count_nonzero(missing))
         self._rows = at + 1
+        self._used = max(self._used, width)
         self.current = self._view()
 
     def _shape_for(self, width: int) -> tuple[int, int]:
@@ -155,7 +168,13 @@ class HotChunk:
     def _view(self) -> RawChunk:
         used = self._rows
         return RawChunk(
-            self._timestamps[:used], self._values[:used], self._missing, self._present, self._samples, self.nbytes
+            self._timestamps[:used],
+            self._values[:used],
+            self._missing,
+            self._present,
+            self._samples,
+            self.nbytes,
+            self._used,
         )
 
     def _count_bytes(self) -> int:

@@ -84,6 +84,11 @@ class Index:
     def __len__(self) -> int:
         return len(self.entries)
 
+    def find(self, labels: Labels) -> Entry | None:
+        """Return the series, None where it is unknown."""
+        number = self._numbers.get(labels)
+        return None if number is None else self.entries[number]
+
     def add(self, labels: Labels, placement: Placement) -> None:
         """Say that the series has samples at `placement`; the caller holds the lock."""
         self.epoch += 1

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model import ABSENT_BITS
+from agent.model import ABSENT_BITS, absent_row
 from agent.store.chunks import Columns, RawChunk
 from agent.store.pages import PAGE_COLUMNS, decode, encode, pack, unpack
 
@@ -73,6 +73,20 @@ class SealedChunk:
         self.nbytes = source.nbytes + own + 400
 
     @property
+    def pages(self) -> int:
+        """How many pages the run has."""
+        return -(-self.width // PAGE_COLUMNS)
+
+    def whole_page(self, number: int) -> bytes:
+        """Return a page; in the place of a damaged one, a page of cells that were never written."""
+        page = self.source.page(number)
+        if page is not None:
+            return page
+        self._lose(number)
+        columns = min(PAGE_COLUMNS, self.width - number * PAGE_COLUMNS)
+        return encode(absent_row(self.rows * columns).reshape(self.rows, columns))
+
+    @property
     def timestamps(self) -> NDArray[np.int64]:
         """The rows' instants, unpacked anew each time; where they are damaged, the run has no rows."""
         packed = self.source.timestamps()
@@ -101,18 +115,24 @@ class SealedChunk:
         cells = out[:, first : first + len(places)] if run else np.empty((hi - lo, len(places)))
         page = self.source.page(number)
         if page is None:
-            self.missing = self.missing.copy()
-            self.missing[number * PAGE_COLUMNS : (number + 1) * PAGE_COLUMNS] = True
+            self._lose(number)
             cells.view(np.int64)[...] = ABSENT_BITS
         else:
             decode(page, wanted, lo, hi, cells)
         if not run:
             out[:, places] = cells
 
+    def _lose(self, number: int) -> None:
+        lost = slice(number * PAGE_COLUMNS, (number + 1) * PAGE_COLUMNS)
+        missing, present = self.missing.copy(), self.present.copy()
+        missing[lost], present[lost] = True, False
+        self.missing, self.present = missing, present
+
 
 def seal(raw: RawChunk) -> SealedChunk:
     """Make the compact form of a run that has ended: about 20 ns a cell, so call it outside the lock."""
-    pages = [encode(raw.values[:, at : at + PAGE_COLUMNS]) for at in range(0, raw.width, PAGE_COLUMNS)]
+    ends = [*range(PAGE_COLUMNS, raw.width, PAGE_COLUMNS), raw.width]
+    pages = [encode(raw.values[:, lo:hi]) for lo, hi in zip([0, *ends], ends, strict=False)]
     return SealedChunk(
         MemoryPages(pack(raw.timestamps), pages),
         first_ms=raw.first_ms,

@@ -1,4 +1,4 @@
-"""The store's verbs: append a row, select blocks, list labels, and keep within time and memory.
+"""The store's verbs: append a row, select blocks, list labels, keep within time and memory, and outlive the process.
 
 Threads: `append` and `enforce` change things under one lock, held for one row, or for the swap of a finished run. Readers
 take no lock for samples: a table's runs are one value that is replaced as a whole, rows below a run's count never change,
@@ -11,34 +11,41 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model import Block, Columns, Labels, Matcher, Row, Sample
-from agent.store.chunks import Chunk, missing_cells
+from agent.model import Block, Columns, Labels, Matcher, Row
+from agent.store.adoption import Binding, left_behind
+from agent.store.bounds import SERIES_BYTES, victims
+from agent.store.catalogue import FOREVER, Catalogue
+from agent.store.chunks import missing_cells
+from agent.store.disk import Disk
 from agent.store.exemplars import MAX_EXEMPLARS, ExemplarRing
-from agent.store.index import Index, Placement
-from agent.store.sealed import seal
 from agent.store.selection import Selection
+from agent.store.stamped import Stamped
 from agent.store.table import Table
 
-MAX_AHEAD_MS: Final = 600_000
-"""A sample with a timestamp of its own that is further ahead of its scrape is refused, as in Prometheus."""
 IDLE_MS: Final = 900_000
 """A run that got no row for this long is ended and sealed."""
 MAX_SELECTIONS: Final = 4096
 ROOM: Final = 0.95
 """How far below the bound the store goes when it must drop, so that it does not drop a run at every row."""
-_NEW_COLUMN_BYTES: Final = 1024
-_FOREVER: Final = (-(2**62), 2**62)
+FLUSH_SHARE: Final = 0.5
+"""The share of the memory from which on samples are written to the disk early, and forgotten."""
+_MEMORY_ONLY: Final = "samples are kept in memory only"
 
 
 @dataclass(frozen=True, slots=True)
 class StoreStats:
-    """How the store is. Samples are cells with a value; times in ms, 0 where there is nothing; `dropped` by reason."""
+    """How the store is. Samples are cells with a value; times in ms, 0 where there is nothing; `dropped` by reason.
+
+    bytes: in memory, index_bytes of them for the index; disk_bytes: block files; log_bytes: the log before them; damaged:
+    files that were set aside; durable: whether what is appended outlives the process, and the reason where not.
+    """
 
     series: int
     tables: int
@@ -51,24 +58,33 @@ class StoreStats:
     newest_ms: int
     appended: int
     dropped: dict[str, int] = field(default_factory=dict)
+    blocks: int = 0
+    disk_bytes: int = 0
+    log_bytes: int = 0
+    damaged: int = 0
+    durable: bool = False
+    reason: str = _MEMORY_ONLY
 
 
 @dataclass(frozen=True, slots=True)
 class Enforced:
-    """What keeping the bounds took: samples that had become too old, samples dropped early for memory, series that ended."""
+    """What keeping the bounds took: samples that had become too old, samples dropped early for memory, series that ended,
+    runs that were compressed, files that were written.
+    """
 
     expired: int = 0
     dropped_for_memory: int = 0
     series_ended: int = 0
     sealed: int = 0
+    written: int = 0
 
 
 class Store:
-    """Samples in memory. `on_drop(reason, samples)` hears of every sample that is refused or dropped early;
-    it is called under the store's lock, so it counts and returns, and never calls the store.
+    """Samples, in memory alone (`Store(...)`) or on the disk too (`Store.open`). `on_drop(reason, samples)` hears of every
+    sample that is refused or dropped early; it is called under the store's lock, so it counts and returns.
 
-    Reasons: duplicate_timestamp, out_of_order, too_old, too_far_ahead (refused), memory (dropped early, the oldest first),
-    memory_limit (refused because nothing older was left to drop).
+    Reasons: duplicate_timestamp, out_of_order, too_old, too_far_ahead (refused), memory (dropped early, see `bounds`),
+    memory_limit (refused: the producer itself is too large).
     """
 
     def __init__(
@@ -76,40 +92,87 @@ class Store:
         *,
         retention_ms: int,
         max_memory_bytes: int,
+        retention_bytes: int = 0,
         max_exemplars: int = MAX_EXEMPLARS,
         on_drop: Callable[[str, int], None] | None = None,
         on_exemplar_drop: Callable[[str, int], None] | None = None,
     ) -> None:
         self.retention_ms = retention_ms
         self.max_memory_bytes = max_memory_bytes
+        self.retention_bytes = retention_bytes
         self.exemplars = ExemplarRing(max_exemplars)
         self._on_drop = on_drop
         self._on_exemplar_drop = on_exemplar_drop
-        self._lock = Lock()
-        self._index = Index(self._lock)
-        self._tables: dict[Columns, Table] = {}
-        self._stamped: dict[Labels, Columns] = {}
+        self._catalogue = Catalogue(self._table_ended)
+        self._lock, self._index = self._catalogue.lock, self._catalogue.index
+        self._housekeeping = Lock()
+        self._bindings: dict[Columns, Binding] = {}
+        self._bound: dict[Table, Columns] = {}
+        self._stamped = Stamped(self._find_stamped, self._new_stamped, lambda reason: self._tell(reason, 1))
         self._selections: dict[tuple[Matcher, ...], Selection] = {}
-        self._table_bytes = 0
-        self._horizon_ms = _FOREVER[0]
-        self._number = 0
+        self._disk: Disk | None = None
+        self._horizon_ms = FOREVER[0]
+        self._newest_ms = 0
         self._appended = 0
         self._dropped: Counter[str] = Counter()
+        self._silent = False
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        retention_ms: int,
+        max_memory_bytes: int,
+        retention_bytes: int = 0,
+        max_exemplars: int = MAX_EXEMPLARS,
+        on_drop: Callable[[str, int], None] | None = None,
+        on_exemplar_drop: Callable[[str, int], None] | None = None,
+    ) -> Self:
+        """Return a store that keeps its samples in the folder `path` (made where absent), with what is there already.
+
+        Where the disk refuses, the store works in memory and says so in `stats`; nothing is raised. retention_bytes: how
+        large the block files may become together, 0 for no bound.
+        """
+        store = cls(
+            retention_ms=retention_ms,
+            max_memory_bytes=max_memory_bytes,
+            retention_bytes=retention_bytes,
+            max_exemplars=max_exemplars,
+            on_drop=on_drop,
+            on_exemplar_drop=on_exemplar_drop,
+        )
+        disk = Disk(path, store._catalogue)
+        store._silent = True
+        disk.load(store.append)
+        # Those who wrote these rows are gone; whoever writes the same series now continues their tables.
+        store._bindings.clear()
+        store._bound.clear()
+        store._silent = False
+        store._disk = disk
+        return store
+
+    def close(self) -> None:
+        """Write what is only in memory to the disk, where there is one; the store is not to be used afterwards."""
+        with self._housekeeping:
+            if self._disk is not None:
+                self._disk.close(self._newest_ms)
 
     def append(self, row: Row) -> None:
         """Keep a row and its stamped samples; what cannot be kept is counted by reason, nothing raises.
 
-        A row must be later than the rows before it of the same columns. A stamped sample that repeats the last one of its
-        series is no news and no loss.
+        A row must be later than the rows before it of the same columns; for stamped samples see `stamped`.
         """
         with self._lock:
-            if len(row.values):
-                self._append(row.columns, row.timestamp_ms, row.values)
-            for sample in row.stamped:
-                self._append_stamped(sample, row.timestamp_ms)
+            kept = len(row.values) > 0 and self._append(row.columns, row.timestamp_ms, row.values)
+            if row.stamped:
+                for each in self._stamped.rows(row.stamped, row.timestamp_ms):
+                    kept |= self._write(each.table, each.timestamp_ms, each.values)
+            if kept and self._disk is not None:
+                self._disk.log.append(row)
         if row.exemplars:
             late = self.exemplars.add(row.exemplars)
-            if late and self._on_exemplar_drop is not None:
+            if late and self._on_exemplar_drop is not None and not self._silent:
                 self._on_exemplar_drop("out_of_order", late)
 
     def select(self, matchers: Iterable[Matcher], start_ms: int, end_ms: int) -> list[Block]:
@@ -159,49 +222,52 @@ class Store:
         return sorted({labels.get(name) for labels in self.series(matchers, start_ms, end_ms)} - {""})
 
     def enforce(self, at_ms: int) -> Enforced:
-        """Drop what is older than the retention, then the oldest until memory fits; seal runs that have ended.
+        """Drop what is older than the retention, write to the disk what is due, then make memory fit.
 
-        Call it every few seconds, in a worker thread: sealing a wide run takes tens of milliseconds, outside the lock.
+        Call it every few seconds, in a worker thread: compressing and writing take their time, outside the lock.
         """
-        with self._lock:
-            self._horizon_ms = at_ms - self.retention_ms
-            for table in self._tables.values():
-                if table.last_ms < at_ms - IDLE_MS:
-                    table.freeze()
-            horizon = self._horizon_ms
-            expired, ended = self._drop_where(lambda chunk: chunk.last_ms < horizon)
-        sealed = self._seal()
-        with self._lock:
-            before = self._dropped["memory"]
-            ended += self._make_room(0)[1] if self._bytes > self.max_memory_bytes else 0
-            return Enforced(expired, self._dropped["memory"] - before, ended, sealed)
+        with self._housekeeping:
+            with self._lock:
+                self._horizon_ms = horizon = at_ms - self.retention_ms
+                self._catalogue.freeze(at_ms - IDLE_MS)
+                expired, ended = self._catalogue.drop(lambda chunk: chunk.last_ms < horizon)
+            sealed = self._catalogue.seal_ended()
+            written = self._keep_on_disk(at_ms)
+            with self._lock:
+                before = self._dropped["memory"]
+                ended += self._make_room(0)[1] if self._catalogue.nbytes > self.max_memory_bytes else 0
+                return Enforced(expired, self._dropped["memory"] - before, ended, sealed, written)
 
     def stats(self) -> StoreStats:
         """Return how the store is."""
+        disk = self._disk
+        log = disk.log.state if disk is not None else None
         with self._lock:
-            chunks = [chunk for table in self._tables.values() for chunk in table.chunks]
+            chunks = [chunk for table in self._catalogue.tables.values() for chunk in table.chunks]
             return StoreStats(
                 series=len(self._index),
-                tables=len(self._tables),
+                tables=len(self._catalogue.tables),
                 chunks=len(chunks),
                 samples=sum(chunk.samples for chunk in chunks),
-                bytes=self._bytes,
+                bytes=self._catalogue.nbytes,
                 index_bytes=self._index.nbytes,
                 epoch=self._index.epoch,
                 oldest_ms=min((chunk.first_ms for chunk in chunks), default=0),
                 newest_ms=max((chunk.last_ms for chunk in chunks), default=0),
                 appended=self._appended,
                 dropped=dict(+self._dropped),
+                blocks=len(disk.archive.files) if disk is not None else 0,
+                disk_bytes=disk.archive.nbytes if disk is not None else 0,
+                log_bytes=log.bytes if log is not None else 0,
+                damaged=disk.archive.damaged + log.damaged if disk is not None and log is not None else 0,
+                durable=disk is not None and not disk.reason,
+                reason=disk.reason if disk is not None else _MEMORY_ONLY,
             )
 
     @property
     def epoch(self) -> int:
         """A number that moves whenever the set of series does."""
         return self._index.epoch
-
-    @property
-    def _bytes(self) -> int:
-        return self._table_bytes + self._index.nbytes
 
     def _select(self, matchers: tuple[Matcher, ...]) -> Selection:
         known, epoch = self._selections.get(matchers), self._index.epoch
@@ -217,129 +283,107 @@ class Store:
             self._selections[matchers] = made
         return made
 
-    def _append(self, columns: Columns, timestamp_ms: int, values: NDArray[np.float64]) -> None:
-        table = self._tables.get(columns)
+    def _append(self, columns: Columns, timestamp_ms: int, values: NDArray[np.float64]) -> bool:
+        binding = self._bindings.get(columns)
+        if binding is None:
+            binding = Binding(columns, self._table_for(columns, timestamp_ms))
+        if not self._write(binding.table, timestamp_ms, values, binding):
+            return False
+        if binding.columns not in self._bindings:
+            self._bindings[columns], self._bound[binding.table] = binding, columns
+        return True
+
+    def _table_for(self, columns: Columns, at_ms: int) -> Table:
+        # The log holds rows of several runs, whose writers are gone all alike: the later continues what the earlier wrote.
+        if self._silent:
+            found = left_behind(columns.labels, self._index, lambda table: table.last_ms < at_ms, part=True)
+        else:
+            found = left_behind(columns.labels, self._index, lambda table: table not in self._bound, part=False)
+        return found or self._catalogue.new(columns.labels)
+
+    def _write(
+        self, table: Table, timestamp_ms: int, values: NDArray[np.float64], binding: Binding | None = None
+    ) -> bool:
+        """Write a row to a table, or count why not."""
         refusal = self._refusal(table, timestamp_ms)
+        if not refusal:
+            cells = values if binding is None else binding.cells(values)
+            refusal = "" if self._has_room(table, len(cells)) else "memory_limit"
         if refusal:
-            self._count(refusal, values)
-            return
-        if table is None:
-            self._number += 1
-            table = Table(columns, self._number)
-        allocation = table.allocation(len(values))
-        if allocation:
-            fresh_bytes = _NEW_COLUMN_BYTES * max(0, len(values) - len(table.indexed))
-            if not self._fits(allocation + fresh_bytes, table):
-                table.freeze()  # a smaller run may fit where the hot one may not grow
-                allocation = table.allocation(len(values))
-            if not self._fits(allocation + fresh_bytes, table):
-                self._count("memory_limit", values)
-                return
-        self._tables[columns] = table
-        before = table.nbytes
-        fresh = table.append(timestamp_ms, values)
-        self._table_bytes += table.nbytes - before
+            self._tell(refusal, len(values) - int(np.count_nonzero(missing_cells(values))))
+            return False
+        self._catalogue.append(table, timestamp_ms, cells)
         self._appended += 1
-        for column in fresh.tolist():
-            self._index.add(columns.labels[column], Placement(table, column))
-            table.indexed[column] = True
+        self._newest_ms = max(self._newest_ms, timestamp_ms)
+        return True
 
-    def _fits(self, needed: int, table: Table) -> bool:
-        return self._bytes + needed <= self.max_memory_bytes or self._make_room(needed, but=table)[0]
-
-    def _refusal(self, table: Table | None, timestamp_ms: int) -> str:
+    def _refusal(self, table: Table, timestamp_ms: int) -> str:
         if timestamp_ms < self._horizon_ms:
             return "too_old"
-        if table is None or timestamp_ms > table.last_ms:
+        if timestamp_ms > table.last_ms:
             return ""
         return "duplicate_timestamp" if timestamp_ms == table.last_ms else "out_of_order"
 
-    def _append_stamped(self, sample: Sample, scraped_ms: int) -> None:
-        value = np.array([sample.value])
-        if sample.timestamp_ms > scraped_ms + MAX_AHEAD_MS:
-            self._count("too_far_ahead", value)
-            return
-        columns = self._stamped.get(sample.labels)
-        table = self._tables.get(columns) if columns is not None else None
-        if columns is None:
-            columns = Columns([sample.labels])
-        if table is not None and table.last_ms == sample.timestamp_ms and _repeats(table, value):
-            return
-        self._append(columns, sample.timestamp_ms, value)
-        if columns in self._tables:
-            self._stamped[sample.labels] = columns
-        else:
-            self._stamped.pop(sample.labels, None)
+    def _has_room(self, table: Table, width: int) -> bool:
+        allocation = table.allocation(width)
+        if not allocation:
+            return True
+        fresh = SERIES_BYTES * max(0, width - len(table.indexed))
+        if self._fits(allocation + fresh, table):
+            return True
+        table.freeze()  # a smaller run may fit where the hot one may not grow
+        return self._fits(table.allocation(width) + fresh, table)
 
-    def _count(self, reason: str, values: NDArray[np.float64]) -> None:
-        self._tell(reason, len(values) - int(np.count_nonzero(missing_cells(values))))
+    def _fits(self, needed: int, table: Table) -> bool:
+        return self._catalogue.nbytes + needed <= self.max_memory_bytes or self._make_room(needed, table)[0]
+
+    def _make_room(self, needed: int, asking: Table | None = None) -> tuple[bool, int]:
+        """Drop runs until `needed` bytes fit; return (fits, series ended)."""
+        excess = self._catalogue.nbytes + needed - int(self.max_memory_bytes * ROOM)
+        runs = victims(self._catalogue.tables.values(), excess, needed, asking)
+        if runs is None:
+            return False, 0
+        doomed = {id(each) for each in runs}
+        dropped, ended = self._catalogue.drop(lambda chunk: id(chunk) in doomed)
+        self._tell("memory", dropped)
+        return self._catalogue.nbytes + needed <= self.max_memory_bytes, ended
+
+    def _keep_on_disk(self, at_ms: int) -> int:
+        disk = self._disk
+        if disk is None:
+            return 0
+        early = int(self.max_memory_bytes * FLUSH_SHARE)
+        written = disk.keep(at_ms, self._horizon_ms, early, self.retention_bytes)
+        while self._index.nbytes > self.max_memory_bytes * FLUSH_SHARE and len(disk.archive.files) > 1:
+            dropped, _ = disk.drop_oldest()  # the labels of what lies on the disk fill the memory
+            with self._lock:
+                self._tell("memory", dropped)
+        return written
 
     def _tell(self, reason: str, samples: int) -> None:
+        if self._silent or not samples:
+            return
         self._dropped[reason] += samples
-        if self._on_drop is not None and samples:
+        if self._on_drop is not None:
             self._on_drop(reason, samples)
 
-    def _make_room(self, needed: int, but: Table | None = None) -> tuple[bool, int]:
-        """Drop the oldest runs until `needed` bytes fit, sparing the hot run of `but`; return (fits, series ended)."""
-        spared = but.parts[1] if but is not None else None
-        if needed + (spared.nbytes if spared is not None else 0) > self.max_memory_bytes:
-            return False, 0  # dropping everything would not help
-        runs = sorted(
-            (chunk.last_ms, table.number, chunk)
-            for table in self._tables.values()
-            for chunk in table.chunks
-            if chunk is not spared
-        )
-        goal, doomed, freed = int(self.max_memory_bytes * ROOM) - needed, set(), 0
-        for _, _, chunk in runs:
-            if self._bytes - freed <= goal:
-                break
-            doomed.add(id(chunk))
-            freed += chunk.nbytes
-        dropped, ended = self._drop_where(lambda chunk: id(chunk) in doomed)
-        self._tell("memory", dropped)
-        return self._bytes + needed <= self.max_memory_bytes, ended
+    def _find_stamped(self, labels: Labels) -> tuple[Table, int] | None:
+        entry = self._index.find(labels)
+        places = [each for each in entry.placements if each.table.stamped] if entry is not None else []
+        return (places[-1].table, places[-1].column) if places else None
 
-    def _drop_where(self, doomed: Callable[[Chunk], bool]) -> tuple[int, int]:
-        """Drop runs, then series without samples, then tables without runs; return (samples, series) that went."""
-        samples = ended = 0
-        for columns, table in list(self._tables.items()):
-            before = table.nbytes
-            gone = table.drop(doomed)
-            if not gone:
-                continue
-            samples += sum(chunk.samples for chunk in gone)
-            self._table_bytes += table.nbytes - before
-            ended += self._forget_dead(table)
-            if not table.chunks:
-                del self._tables[columns]
-                if len(columns) == 1 and self._stamped.get(columns.labels[0]) is columns:
-                    del self._stamped[columns.labels[0]]
-        return samples, ended
+    def _new_stamped(self, labels: list[Labels]) -> Table:
+        return self._catalogue.new(labels, stamped=True)
 
-    def _forget_dead(self, table: Table) -> int:
-        dead = np.flatnonzero(table.indexed & ~table.present(*_FOREVER)).tolist()
-        table.indexed[dead] = False
-        return self._index.remove((table.columns.labels[column], Placement(table, column)) for column in dead)
-
-    def _seal(self) -> int:
-        with self._lock:
-            raw = [(table, chunk) for table in self._tables.values() for chunk in table.unsealed()]
-        for table, chunk in raw:
-            compact = seal(chunk)
-            with self._lock:
-                before = table.nbytes
-                table.replace(chunk, compact)
-                self._table_bytes += table.nbytes - before
-        return len(raw)
-
-
-def _repeats(table: Table, value: NDArray[np.float64]) -> bool:
-    last = table.chunks[-1]
-    cell = np.empty((1, 1))
-    last.read(last.rows - 1, last.rows, slice(0, 1), cell)
-    return bool(cell.view(np.int64)[0, 0] == value.view(np.int64)[0])
+    def _table_ended(self, table: Table) -> None:
+        columns = self._bound.pop(table, None)
+        if columns is not None:
+            del self._bindings[columns]
+            if self._disk is not None:
+                self._disk.log.forget(columns)
+        if table.stamped:
+            self._stamped.forget(table)
 
 
 def _range(start_ms: int | None, end_ms: int | None) -> tuple[int, int]:
-    return _FOREVER[0] if start_ms is None else start_ms, _FOREVER[1] if end_ms is None else end_ms
+    return FOREVER[0] if start_ms is None else start_ms, FOREVER[1] if end_ms is None else end_ms

@@ -6,24 +6,28 @@ One writer at a time (the store's lock sees to it); readers take `parts` once an
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model import Columns
+from agent.model import Labels
 from agent.store.chunks import Chunk, HotChunk, RawChunk, first_allocation, missing_cells
+from agent.store.sealed import SealedChunk
 
 
 class Table:
-    """The rows of one `Columns`, in time order.
+    """Rows of the same columns, in time order.
 
-    parts: (sealed runs, the hot run as it stands), replaced as one value; indexed[c]: column c is in the label index.
+    number: its identity, on the disk too, rising with its age; labels[c]: the series of column c, only ever appended to;
+    stamped: its samples carry timestamps of their own; parts: (sealed runs, the hot run as it stands), replaced as one value;
+    indexed[c]: column c is in the label index.
     """
 
-    def __init__(self, columns: Columns, number: int) -> None:
-        self.columns = columns
+    def __init__(self, number: int, labels: list[Labels], *, stamped: bool = False) -> None:
         self.number = number
+        self.labels = labels
+        self.stamped = stamped
         self.parts: tuple[tuple[Chunk, ...], RawChunk | None] = ((), None)
         self.indexed = np.zeros(0, dtype=np.bool_)
         self.last_ms = -(2**63)
@@ -61,18 +65,33 @@ class Table:
             self.indexed = np.concatenate([self.indexed, np.zeros(len(row) - len(self.indexed), dtype=np.bool_)])
         return np.flatnonzero(~(missing | self.indexed[: len(row)]))
 
+    def restore(self, runs: Sequence[SealedChunk]) -> NDArray[np.intp]:
+        """Take over runs from the disk, before the first row; return the columns that have a value."""
+        self.parts = (tuple(runs), None)
+        self.nbytes = sum(run.nbytes for run in runs)
+        self.last_ms = runs[-1].last_ms
+        self.indexed = np.zeros(max(run.width for run in runs), dtype=np.bool_)
+        self.indexed = self.present(runs[0].first_ms, self.last_ms)
+        return np.flatnonzero(self.indexed)
+
     def freeze(self) -> None:
         """End the hot run, so that it can be sealed; the next row starts another."""
         if self._hot is not None:
             self.parts = (self.chunks, None)
             self._hot = None
 
-    def replace(self, old: Chunk, new: Chunk) -> None:
-        """Put a sealed run in the place of the raw one it was made of; nothing happens where that one is gone."""
+    def replace(self, old: Sequence[Chunk], new: Sequence[Chunk]) -> bool:
+        """Put neighbouring runs in the place of others; nothing happens, and False is returned, where one of those is gone."""
         sealed, hot = self.parts
-        if any(each is old for each in sealed):
-            self.parts = (tuple(new if each is old else each for each in sealed), hot)
-            self.nbytes += new.nbytes - old.nbytes
+        gone = {id(each) for each in old}
+        places = [place for place, each in enumerate(sealed) if id(each) in gone]
+        if len(places) < len(old):
+            return False
+        kept = [each for each in sealed if id(each) not in gone]
+        kept[places[0] : places[0]] = new
+        self.parts = (tuple(kept), hot)
+        self.nbytes += sum(each.nbytes for each in new) - sum(each.nbytes for each in old)
+        return True
 
     def drop(self, doomed: Callable[[Chunk], bool]) -> list[Chunk]:
         """Take out the runs that `doomed` names, the hot one too, and return them."""
@@ -85,10 +104,6 @@ class Table:
         self.parts = (tuple(each for each in sealed if not any(each is other for other in gone)), hot)
         self.nbytes -= sum(each.nbytes for each in gone)
         return gone
-
-    def unsealed(self) -> list[RawChunk]:
-        """Return the runs that have ended and are not sealed yet."""
-        return [each for each in self.parts[0] if isinstance(each, RawChunk)]
 
     def present(self, start_ms: int, end_ms: int) -> NDArray[np.bool_]:
         """Mark the columns with a value in runs that touch [start, end]; by whole runs, so a little generous."""

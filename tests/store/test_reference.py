@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from agent.model import ABSENT_NAN, STALE_NAN, Columns, Labels, Row, Sample
+from agent.model import ABSENT_NAN, STALE_NAN, Columns, Labels, Row, Sample, is_absent
 from agent.store import Store
 
 CELLS = st.one_of(
@@ -116,13 +116,16 @@ def test_stamped_samples_read_as_a_list():
         stamped = []
         for number in random.integers(0, 5, size=3).tolist():
             labels = Labels({"__name__": "own", "n": str(number)})
-            at, value = scrape * 10 - int(random.integers(0, 40)), float(random.random())
-            stamped.append(Sample(labels, at, value))
-            if at > max(kept.get(labels, {}), default=-(10**9)):
-                kept.setdefault(labels, {})[at] = value
+            stamped.append(Sample(labels, scrape * 10 - int(random.integers(0, 40)), float(random.random())))
+        for each in sorted(stamped, key=lambda sample: sample.timestamp_ms):
+            if each.timestamp_ms > max(kept.get(each.labels, {}), default=-(10**9)):
+                kept.setdefault(each.labels, {})[each.timestamp_ms] = each.value
         store.append(Row(Columns(), scrape * 10, np.empty(0), stamped))
     found = {}
-    for block in store.select((), -100, 10**6):
-        (labels,) = block.labels
-        found[labels] = dict(zip(block.timestamps.tolist(), block.values[:, 0].tolist(), strict=True))
+    for block in store.select((), -1000, 10**6):
+        for column, labels in enumerate(block.labels):
+            assert labels not in found
+            cells = np.ascontiguousarray(block.values[:, column])
+            pairs = zip(block.timestamps.tolist(), cells.tolist(), is_absent(cells).tolist(), strict=True)
+            found[labels] = {at: value for at, value, absent in pairs if not absent}
     assert found == kept

@@ -1,0 +1,61 @@
+"""Who pays when memory is full: the tables that take most of it, their oldest runs first. Pure choices, nothing is dropped here.
+
+A target that explodes would otherwise shorten everyone's history; so a table whose share is small is spared until the great
+ones are down to its size.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from agent.store.archive import FilePages
+from agent.store.chunks import Chunk
+from agent.store.sealed import SealedChunk
+from agent.store.table import Table
+
+SERIES_BYTES = 1024
+"""What a new series is taken to cost before it is there: its place in the index and its labels."""
+
+
+def in_memory(chunk: Chunk) -> bool:
+    """Say whether the run's cells are nowhere but in memory."""
+    return not (isinstance(chunk, SealedChunk) and isinstance(chunk.source, FilePages))
+
+
+def victims(tables: Iterable[Table], excess: int, needed: int, asking: Table | None) -> list[Chunk] | None:
+    """Choose runs whose dropping frees `excess` bytes; None where the table that asks for `needed` bytes must be refused.
+
+    Of the great tables (at least half as large as the largest) the oldest run goes first; the asking table's hot run stays.
+    It is refused when it would be more than twice as large as any other that still has something to give.
+    """
+    spared = asking.parts[1] if asking is not None else None
+    waiting = {table: [each for each in table.chunks if each is not spared and in_memory(each)] for table in tables}
+    share = {table: _share(table) for table, runs in waiting.items() if runs}
+    sizes = [(-size, table.number, table) for table, size in share.items()]
+    heapq.heapify(sizes)
+    own = needed + (_share(asking) if asking is not None else 0)
+    doomed: list[Chunk] = []
+    great: list[tuple[int, int, Table]] = []
+    while excess > 0:
+        largest = max((share[table] for _, _, table in great), default=0)
+        while sizes and -sizes[0][0] * 2 >= max(largest, -sizes[0][0]):
+            _, _, table = heapq.heappop(sizes)
+            heapq.heappush(great, (waiting[table][0].last_ms, table.number, table))
+            largest = max(largest, share[table])
+        if not great or (asking is not None and own > 2 * largest):
+            return None if asking is not None else doomed
+        _, _, table = heapq.heappop(great)
+        run = waiting[table].pop(0)
+        doomed.append(run)
+        excess -= run.nbytes
+        share[table] -= run.nbytes
+        if table is asking:
+            own -= run.nbytes
+        if waiting[table]:
+            heapq.heappush(sizes, (-share[table], table.number, table))
+    return doomed
+
+
+def _share(table: Table) -> int:
+    return table.nbytes + SERIES_BYTES * int(table.indexed.sum())
