@@ -212,7 +212,7 @@ def _put(numbers: Ints, kind: int, out: Floats, where: NDArray[np.intp]) -> None
     cells = numbers.view(np.float64) if kind == _BITS else numbers.astype(np.float64)
     if kind != _BITS and _EXPONENTS[kind]:
         cells /= 10.0 ** _EXPONENTS[kind]
-    if len(where) == where[-1] - where[0] + 1:  # members of a tile rise, so this is a run
+    if (where[1:] - where[:-1] == 1).all():
         out[:, where[0] : where[-1] + 1] = cells
     else:
         out[:, where] = cells
