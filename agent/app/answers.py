@@ -16,7 +16,9 @@ def _value(value: query.Value) -> web.Vector | web.Matrix | web.Scalar | web.Tex
             return web.Scalar(timestamp_ms, number)
         case query.String(timestamp_ms, text):
             return web.Text(timestamp_ms, text)
-        case query.Vector(timestamp_ms, labels, values):
-            return web.Vector(labels, values, timestamp_ms)
+        case query.Vector(timestamp_ms, labels, values, histograms):
+            return web.Vector(labels, values, timestamp_ms, histograms)
         case _:
-            return web.Matrix([web.Series(each.labels, each.timestamps, each.values) for each in value])
+            return web.Matrix(
+                [web.Series(each.labels, each.timestamps, each.values, each.histograms) for each in value]
+            )

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model import Block, Matcher, is_absent, is_missing
+from agent.model import Block, Histogram, Matcher, is_absent, is_missing
 from agent.query import ast
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, Ints, Natives, SeriesSet, empty, side_by_side
@@ -58,6 +58,8 @@ def select_instant(evaluation: Evaluation, node: ast.VectorSelector, *, timestam
     else:
         values = [part.values for part in parts]
     natives = side_by_side(parts)
+    if natives is not None:
+        evaluation.query.allowance.count(weight(natives))
     if len(parts) == 1:
         return Frame(series, values[0], parts[0].present, natives)
     present = None
@@ -155,9 +157,19 @@ def select_range(evaluation: Evaluation, node: ast.MatrixSelector) -> Ranges:
     for block in blocks:
         made = windows_of(block, times, span)
         made.allowance = evaluation.query.allowance
-        made.allowance.count(made.values.size)
+        made.allowance.count(made.values.size if made.histograms is None else weight(made.histograms) + made.values.size)
         windows.append(made)
     return Ranges(evaluation.query.sets.of(blocks), windows)
+
+
+def weight(histograms: Natives) -> int:
+    """Return as how many samples these native histograms count: by their size in sixteen bytes, as in Prometheus."""
+    held: list[Histogram] = histograms[histograms.astype(np.bool_)].tolist()
+    numbers = sum(len(each.positive) + len(each.negative) + len(each.bounds) for each in held)
+    return _BARE_WEIGHT * len(held) + numbers // 2
+
+
+_BARE_WEIGHT: Final = 11
 
 
 def windows_of(block: Block, ends: Ints, span: int) -> Windows:

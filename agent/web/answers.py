@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from agent.model import format_float
+from agent.model import bucket_rows, format_float
 from agent.web.envelope import TRUNCATED, at_most_ten
 from agent.web.views import Matrix, QueryAnswer, Scalar, Series, Text, Vector
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agent.model import Labels
+    from agent.model import Histogram, Labels
 
 CHUNK_BYTES: Final = 1 << 20
 _SMALLEST_PLAIN: Final = 1e-5
@@ -52,8 +52,9 @@ def limited(answer: QueryAnswer, limit: int) -> QueryAnswer:
     """Return at most `limit` series (0: all), with Prometheus' warning where some are left out."""
     warnings = [*answer.warnings, TRUNCATED]
     match answer.result:
-        case Vector(labels, values, at_ms) if 0 < limit < len(labels):
-            return QueryAnswer(Vector(labels[:limit], values[:limit], at_ms), warnings, answer.infos)
+        case Vector(labels, values, at_ms, natives) if 0 < limit < len(labels):
+            natives = None if natives is None else natives[:limit]
+            return QueryAnswer(Vector(labels[:limit], values[:limit], at_ms, natives), warnings, answer.infos)
         case Matrix(series) if 0 < limit < len(series):
             return QueryAnswer(Matrix(series[:limit]), warnings, answer.infos)
         case _:
@@ -80,9 +81,9 @@ def _envelope(answer: QueryAnswer) -> Iterator[bytes]:
             yield b'matrix","result":['
             yield from _matrix(series)
             yield b"]}"
-        case Vector(labels, values, at_ms):
+        case Vector(labels, values, at_ms, natives):
             yield b'vector","result":['
-            yield from _vector(labels, values, at_ms)
+            yield from _vector(labels, values, at_ms, natives)
             yield b"]}"
         case Scalar(at_ms, value):
             yield f'scalar","result":[{format_timestamp(at_ms)},"{format_float(value)}"]}}'.encode()
@@ -98,8 +99,24 @@ def _matrix(series: Sequence[Series]) -> Iterator[bytes]:
     instants: dict[int, bytes] = {}
     between = b""
     for each in series:
-        yield between + b'{"metric":' + encode_labels(each.labels) + b',"values":[' + _points(each, instants) + b"]}"
+        head = between + b'{"metric":' + encode_labels(each.labels)
+        if each.histograms is None:
+            yield head + b',"values":[' + _points(each, instants) + b"]}"
+        else:
+            yield head + _mixed_points(each, each.histograms, instants) + b"}"
         between = b","
+
+
+def _mixed_points(series: Series, histograms: NDArray[np.object_], instants: dict[int, bytes]) -> bytes:
+    """Return `,"values":[…],"histograms":[…]` of a series with native histograms; what it has none of is left out."""
+    native = histograms.astype(np.bool_)
+    floats = _points(Series(series.labels, series.timestamps[~native], series.values[~native]), instants)
+    stamps, held = series.timestamps[native].tolist(), histograms[native].tolist()
+    points = [f"[{format_timestamp(at)},{encode_histogram(each)}]" for at, each in zip(stamps, held, strict=True)]
+    parts = [b',"values":[' + floats + b"]"] if floats else []
+    if points:
+        parts.append(f',"histograms":[{",".join(points)}]'.encode())
+    return b"".join(parts)
 
 
 def _points(series: Series, instants: dict[int, bytes]) -> bytes:
@@ -117,12 +134,29 @@ def _points(series: Series, instants: dict[int, bytes]) -> bytes:
     return b"".join(pieces) + b'"]'
 
 
-def _vector(labels: Sequence[Labels], values: NDArray[np.float64], at_ms: int) -> Iterator[bytes]:
+def _vector(
+    labels: Sequence[Labels], values: NDArray[np.float64], at_ms: int, histograms: NDArray[np.object_] | None
+) -> Iterator[bytes]:
     instant = f',"value":[{format_timestamp(at_ms)},"'.encode()
     between = b'{"metric":'
-    for each, value in zip(labels, format_values(values), strict=True):
-        yield between + encode_labels(each) + instant + value + b'"]}'
+    for place, (each, value) in enumerate(zip(labels, format_values(values), strict=True)):
+        native = None if histograms is None else histograms[place]
+        if native is None:
+            yield between + encode_labels(each) + instant + value + b'"]}'
+        else:
+            point = f',"histogram":[{format_timestamp(at_ms)},{encode_histogram(native)}]}}'
+            yield between + encode_labels(each) + point.encode()
         between = b',{"metric":'
+
+
+def encode_histogram(histogram: Histogram) -> str:
+    """Return a native histogram as a JSON object: count, sum, and the buckets that count something, as strings."""
+    fields = f'"count":"{format_float(histogram.count)}","sum":"{format_float(histogram.sum)}"'
+    rows = [
+        f'[{rule},"{format_float(lower)}","{format_float(upper)}","{format_float(count)}"]'
+        for rule, lower, upper, count in bucket_rows(histogram)
+    ]
+    return f'{{{fields},"buckets":[{",".join(rows)}]}}' if rows else f"{{{fields}}}"
 
 
 def encode_labels(labels: Labels) -> bytes:

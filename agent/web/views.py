@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 class Series:
     """One series of a matrix: `timestamps` int64 and `values` float64, both of shape (n,), rising, nothing missing.
 
-    Series that share their steps should share the `timestamps` array; nothing depends on it.
+    Series that share their steps should share the `timestamps` array; nothing depends on it. histograms: None where all are
+    floats, else object of shape (n,): a `Histogram` in the place of a value, or None.
     """
 
     labels: Labels
     timestamps: NDArray[np.int64]
     values: NDArray[np.float64]
+    histograms: NDArray[np.object_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,15 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """The result of an instant query: `labels[i]` has `values[i]` at `timestamp_ms`, in the order to show."""
+    """The result of an instant query: `labels[i]` has `values[i]` at `timestamp_ms`, in the order to show.
+
+    histograms as in `Series`.
+    """
 
     labels: Sequence[Labels]
     values: NDArray[np.float64]
     timestamp_ms: int
+    histograms: NDArray[np.object_] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,7 +227,7 @@ def variance(histogram: Histogram) -> float:
 
 def middles(low: Floats, high: Floats, *, linear: bool) -> Floats:
     """Return the middle of each interval: the arithmetic one, or the geometric one where no end is zero."""
-    even = low + (high - low) / 2
+    even = np.where(np.isinf(low) | np.isinf(high), low + high, low + (high - low) / 2)
     if linear:
         return even
     return np.where((low <= 0) & (high >= 0), even, np.copysign(np.sqrt(np.abs(low)) * np.sqrt(np.abs(high)), high))
