@@ -181,7 +181,7 @@ def _by_stretches(
         start += len(block.labels)
     frame = Frame(series, values, present)
     if any(block.histograms is not None for block in blocks):
-        return beside(Ranges(series, [windows_of(block, ends, span) for block in blocks]), frame)
+        return beside(Ranges(series, [windows_of(evaluation, block, ends, span) for block in blocks]), frame)
     return frame
 
 

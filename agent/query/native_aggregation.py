@@ -30,6 +30,7 @@ def aggregate_natives(evaluation: Evaluation, node: ast.AggregateExpr, frame: Fr
     order = np.argsort(groups.index, kind="stable")
     ends = np.append(groups.starts[1:], len(order))
     for step, group in np.argwhere(counted(native, groups) > 0).tolist():
+        evaluation.query.allowance.pulse()
         if floats[step, group]:
             evaluation.annotations.mixed_in_aggregation(node.expr.pos)
             draft.put(step, group, None)

@@ -27,6 +27,7 @@ def native_pairs(evaluation: Evaluation, node: ast.BinaryExpr, left: Frame, righ
     native = present & (left.native() | right.native())
     draft = Draft(_of_floats(evaluation, node, left, right, kept).where(present & ~native))
     for step, column in np.argwhere(native).tolist():
+        evaluation.query.allowance.pulse()
         pair = (left.sample(step, column), right.sample(step, column))
         draft.put(step, column, _computed(evaluation, node, *pair))
     return draft.frame()

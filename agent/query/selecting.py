@@ -142,6 +142,11 @@ class Ranges:
         """Whether there are native histograms among the samples."""
         return any(each.histograms is not None for each in self.windows)
 
+    def pulse(self) -> None:
+        """Raise QueryLimit where the query's time is up."""
+        for windows in self.windows[:1]:
+            windows.pulse()
+
 
 def select_range(evaluation: Evaluation, node: ast.MatrixSelector) -> Ranges:
     """Return the windows of a range selector at each step."""
@@ -153,12 +158,7 @@ def select_range(evaluation: Evaluation, node: ast.MatrixSelector) -> Ranges:
     span = evaluation.duration(node.range)
     times = evaluation.times(selector.at, selector.offset)
     blocks = select_blocks(evaluation, selector.matchers, int(times.min()) - span, int(times.max()))
-    windows = []
-    for block in blocks:
-        made = windows_of(block, times, span)
-        made.allowance = evaluation.query.allowance
-        made.allowance.count(made.values.size if made.histograms is None else weight(made.histograms) + made.values.size)
-        windows.append(made)
+    windows = [windows_of(evaluation, block, times, span) for block in blocks]
     return Ranges(evaluation.query.sets.of(blocks), windows)
 
 
@@ -172,13 +172,18 @@ def weight(histograms: Natives) -> int:
 _BARE_WEIGHT: Final = 11
 
 
-def windows_of(block: Block, ends: Ints, span: int) -> Windows:
+def windows_of(evaluation: Evaluation, block: Block, ends: Ints, span: int) -> Windows:
     """Return the windows of `span` milliseconds that end at `ends` over a block; stale markers are no samples."""
     valid = None
     if not block.dense:
         missing = is_missing(block.values)
         valid = ~missing if missing.any() else None
-    return Windows(block.timestamps, block.values, valid, ends, span, block.histograms)
+    made = Windows(block.timestamps, block.values, valid, ends, span, block.histograms)
+    made.allowance = evaluation.query.allowance
+    made.allowance.count(made.values.size)
+    if made.histograms is not None:
+        made.allowance.count(weight(made.histograms))
+    return made
 
 
 def subquery_steps(evaluation: Evaluation, node: ast.SubqueryExpr) -> tuple[Ints, Ints, int]:

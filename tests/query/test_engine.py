@@ -12,7 +12,7 @@ import pytest
 
 import agent.query
 from agent.errors import ExecutionError, ParseError, QueryLimit
-from agent.model import Block, Labels
+from agent.model import NO_BUCKETS, Block, Buckets, Histogram, Labels
 from agent.query import Engine, Matrix, MemoryQueryable, Ragged, Scalar, String, Vector, parse
 from agent.query.evaluate import implementation
 from agent.query.functions import SIGNATURES
@@ -364,6 +364,21 @@ def test_floats_cannot_be_cut(expression):
     result = Engine(store(x=[1, 2])).instant(expression, 10_000)
     assert not len(result.value)
     assert f"float {expression[2:4]} float" in result.infos[0]
+
+
+@pytest.mark.parametrize("expression", ["h", "rate(h[1m])", "rate(h[1m] anchored)", "h smoothed"])
+def test_a_histogram_counts_by_its_size(expression):
+    """Six histograms of 100 buckets are refused where 300 samples are the limit, six empty ones are not."""
+    buckets = Buckets(np.arange(100), np.ones(100))
+    for positive, refused in ((buckets, True), (NO_BUCKETS, False)):
+        memory = MemoryQueryable()
+        memory.add(Labels.of(name_="h"), range(0, 60_000, 10_000), [Histogram(count=100, positive=positive)] * 6)
+        engine = Engine(memory, max_samples=300)
+        if refused:
+            with pytest.raises(QueryLimit, match="too many samples"):
+                engine.range(expression, 0, 50_000, 10_000)
+        else:
+            engine.range(expression, 0, 50_000, 10_000)
 
 
 def test_numbers_cannot_be_cut():

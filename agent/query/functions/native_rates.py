@@ -1,6 +1,7 @@
 """rate, increase, delta, irate and idelta of native histograms: differences of whole histograms, all buckets by one factor.
 
-A reset in any bucket is a reset of the histogram, found once per series. Extrapolation stops where the count would reach
+A reset in any bucket is a reset of the histogram, found once per series. Where all histograms of a series share one layout
+(native_matrix) all steps are computed together, else window by window. Extrapolation stops where the count would reach
 zero; single buckets may be extrapolated below it.
 Source: Prometheus' histogramRate, extrapolatedRate and instantValue (promql/functions.go).
 """
@@ -10,12 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from agent.model import Histogram, ResetHint
 from agent.query import ast
 from agent.query.annotations import Annotations
 from agent.query.draft import Sample
 from agent.query.evaluation import Evaluation
-from agent.query.frame import Frame
+from agent.query.frame import Frame, Natives
+from agent.query.functions.native_matrix import Uniform, change, extended_to_edges, uniform
 from agent.query.functions.ranged import Beside
 from agent.query.functions.tracks import Track, over_tracks
 from agent.query.native.arithmetic import Sum, add, divide, scale, subtract
@@ -47,14 +52,29 @@ class Notes:
         if not counter and not (gauges[0] and gauges[-1]):
             self.annotations.not_gauge(self.metric, self.pos)
 
+    def check_gauges(self, held: Uniform, first: NDArray[np.intp], last: NDArray[np.intp], *, counter: bool) -> None:
+        """Do as `check_hints` for many windows, from their first to their last samples."""
+        if counter and (held.gauges.any() and np.any(np.diff(np.cumsum([0, *held.gauges])[[first, last + 1]], axis=0))):
+            self.annotations.not_counter(self.metric, self.pos)
+        if not counter and not (held.gauges[first] & held.gauges[last]).all():
+            self.annotations.not_gauge(self.metric, self.pos)
+
 
 Compute = Callable[[Track, int, Notes], Sample | None]
 
 
-def _function(compute: Compute) -> Beside:
+Together = Callable[[Track, Uniform, Notes], Natives]
+"""As `Compute`, at all steps of a series whose histograms share one layout."""
+
+
+def _function(compute: Compute, together: Together) -> Beside:
     def beside(evaluation: Evaluation, call: ast.Call, found: Ranges, frame: Frame) -> Frame:
         def of(track: Track) -> Callable[[int], Sample | None]:
             notes = Notes(evaluation.annotations, track.metric, call.args[0].pos)
+            held = uniform(track)
+            if held is not None:
+                made = together(track, held, notes)
+                return lambda step: made[step]
             return lambda step: compute(track, step, notes)
 
         return over_tracks(found, frame, of)
@@ -72,15 +92,35 @@ def extrapolating(*, counter: bool, per_second: bool) -> Beside:
             return None
         if size < 2:
             return None
-        change = _change(track, step, notes, counter=counter)
-        if change is None:
+        made = _change(track, step, notes, counter=counter)
+        if made is None:
             return None
-        factor = _factor(track, step, change, counter=counter)
-        if per_second:
-            factor /= (track.ends_ms[step] - track.starts_ms[step]) / 1000
-        return scale(change, float(factor))
+        first = np.array([track.histograms(step)[0].count])
+        here = np.array([step])
+        factor = float(extended_to_edges(track, here, first, np.array([made.count]), counter=counter)[0])
+        return scale(made, factor / _seconds(track, step) if per_second else factor)
 
-    return _function(compute)
+    def together(track: Track, held: Uniform, notes: Notes) -> Natives:
+        steps = np.flatnonzero(track.hi - track.lo >= 2)
+        first, last = track.lo[steps], track.hi[steps] - 1
+        notes.check_gauges(held, first, last, counter=counter)
+        made = change(held, first, last, counter=counter)
+        factor = extended_to_edges(track, steps, held.matrix[first, 0], made[:, 0], counter=counter)
+        if per_second:
+            factor /= _seconds(track, 0)
+        return _at(track, steps, held.histograms(made * factor[:, None]))
+
+    return _function(compute, together)
+
+
+def _seconds(track: Track, step: int) -> float:
+    return float(track.ends_ms[step] - track.starts_ms[step]) / 1000
+
+
+def _at(track: Track, steps: NDArray[np.intp], histograms: Natives) -> Natives:
+    found: Natives = np.full(len(track.lo), None)
+    found[steps] = histograms
+    return found
 
 
 def _change(track: Track, step: int, notes: Notes, *, counter: bool) -> Histogram | None:
@@ -95,27 +135,12 @@ def _change(track: Track, step: int, notes: Notes, *, counter: bool) -> Histogra
     if any(each.custom != first.custom for each in looked_at):
         notes.annotations.mixed_schemas(notes.metric, notes.pos)
         return None
-    change = notes.accept(subtract(last, first), "subtraction")
+    made = notes.accept(subtract(last, first), "subtraction")
     if counter:
         for place in range(lo + 2, hi):
-            if change is not None and track.resets[place]:
-                change = notes.accept(add(change, window[place - 1 - lo]), "addition")
-    return None if change is None else replace(change, hint=ResetHint.GAUGE)
-
-
-def _factor(track: Track, step: int, change: Histogram, *, counter: bool) -> float:
-    """Return by how much the change grows where the samples are extended to the edges, as for floats."""
-    times = track.times_ms[track.lo[step] : track.hi[step]]
-    sampled = float(times[-1] - times[0]) / 1000
-    to_start = float(times[0] - track.starts_ms[step]) / 1000
-    to_end = float(track.ends_ms[step] - times[-1]) / 1000
-    average = sampled / (len(times) - 1)
-    to_start = average / 2 if to_start >= 1.1 * average else to_start
-    to_end = average / 2 if to_end >= 1.1 * average else to_end
-    first = track.histograms(step)[0]
-    if counter and change.count > 0 and first.count >= 0:
-        to_start = min(to_start, sampled * (first.count / change.count))
-    return (sampled + to_start + to_end) / sampled
+            if made is not None and track.resets[place]:
+                made = notes.accept(add(made, window[place - 1 - lo]), "addition")
+    return None if made is None else replace(made, hint=ResetHint.GAUGE)
 
 
 def last_two(*, rate: bool) -> Beside:
@@ -129,17 +154,23 @@ def last_two(*, rate: bool) -> Beside:
         seconds = float(track.times_ms[last] - track.times_ms[last - 1]) / 1000
         if isinstance(before, Histogram) and isinstance(after, Histogram):
             notes.check_hints([before, after], counter=rate)
-            change = after
-            if not (rate and track.resets[last]):
-                accepted = notes.accept(subtract(after, before), "subtraction")
-                if accepted is None:
-                    return None
-                change = accepted
-            change = replace(change, hint=ResetHint.GAUGE)
-            return divide(change, seconds) if rate else change
+            made = after if rate and track.resets[last] else notes.accept(subtract(after, before), "subtraction")
+            if made is None:
+                return None
+            made = replace(made, hint=ResetHint.GAUGE)
+            return divide(made, seconds) if rate else made
         if isinstance(before, float) and isinstance(after, float):
             return (after if after < before else after - before) / seconds if rate else after - before
         notes.annotations.mixed_samples(notes.metric, notes.pos)
         return None
 
-    return _function(compute)
+    def together(track: Track, held: Uniform, notes: Notes) -> Natives:
+        steps = np.flatnonzero(track.hi - track.lo >= 2)
+        last = track.hi[steps] - 1
+        notes.check_gauges(held, last - 1, last, counter=rate)
+        made = change(held, last - 1, last, counter=rate)
+        if rate:
+            made /= ((track.times_ms[last] - track.times_ms[last - 1]) / 1000)[:, None]
+        return _at(track, steps, held.histograms(made))
+
+    return _function(compute, together)

@@ -96,6 +96,7 @@ def over_tracks(found: Ranges, frame: Frame, compute: Callable[[Track], Callable
     """
     draft = Draft(frame)
     for column, track in tracks(found):
+        found.pulse()
         of_step = compute(track)
         for step in range(len(track.lo)):
             if track.natives(step):
