@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import itertools
 import re
 import subprocess
 import sys
+import tracemalloc
 import zlib
 
 import pytest
@@ -23,7 +25,9 @@ from agent.collect import (
     StaticConfig,
     targets_of,
 )
+from agent.collect.fetch import gunzip
 from agent.collect.slots import next_slot, run_in_slots
+from agent.errors import ScrapeError
 from agent.model import Secret
 
 
@@ -174,6 +178,15 @@ async def answer_broken_gzip(request):
     return web.Response(body=b"no gzip at all", headers={"Content-Encoding": "gzip", "Content-Type": "text/plain"})
 
 
+async def answer_half_gzip(request):
+    body = gzip.compress(b"a 1\n" * 1000)
+    return web.Response(body=body[:-9], headers={"Content-Encoding": "gzip", "Content-Type": "text/plain"})
+
+
+async def answer_other_encoding(request):
+    return web.Response(body=b"a 1\n", headers={"Content-Encoding": "br", "Content-Type": "text/plain"})
+
+
 async def answer_latin_1(_):
     return web.Response(body=b'a{x="\xff"} 1\n', content_type="text/plain")
 
@@ -199,6 +212,8 @@ async def answer_and_hang_up(request):
         (answer_endlessly, "body_size_limit", "body is larger than body_size_limit (1000000 bytes)"),
         (answer_a_bomb, "body_size_limit", "body is larger than body_size_limit (1000000 bytes)"),
         (answer_broken_gzip, "body", "its compression is broken"),
+        (answer_half_gzip, "body", "its compression is broken"),
+        (answer_other_encoding, "body", 'server sent a body in the encoding "br"; gzip was asked for'),
         (answer_latin_1, "parse", "1:6: the page is not valid UTF-8, found byte 0xff"),
         (answer_wrong, "parse", '2:3: expected a number, found "two"'),
         (answer_and_hang_up, "connection", "isconnected"),
@@ -255,6 +270,26 @@ async def test_a_compressed_page_is_asked_for_and_read(serve, bench):
     assert seen["Accept-Encoding"] == "gzip"
     assert seen["X-Prometheus-Scrape-Timeout-Seconds"] == "5"
     assert re.fullmatch(r"burnline/\d+\.\d+\.\d+", seen["User-Agent"])
+
+
+def test_a_compressed_body_may_have_several_members():
+    """They are one page, and their bound is one; what follows the last one is an error."""
+    body = gzip.compress(b"a 1\n") + gzip.compress(b"b 2\n")
+    assert gunzip(body, 8) == b"a 1\nb 2\n"
+    with pytest.raises(ScrapeError, match=r"larger than body_size_limit \(7 bytes\)"):
+        gunzip(body, 7)
+    with pytest.raises(ScrapeError, match="compression is broken"):
+        gunzip(body + b"more", 100)
+
+
+def test_a_bomb_is_unpacked_no_further_than_its_bound():
+    """A hundred megabytes in a hundred kilobytes: memory stays near the bound."""
+    body = gzip.compress(bytes(100_000_000))
+    tracemalloc.start()
+    with pytest.raises(ScrapeError, match="larger than body_size_limit"):
+        gunzip(body, 1_000_000)
+    assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    tracemalloc.stop()
 
 
 async def answer_authorization(request):
@@ -395,6 +430,22 @@ async def test_run_scrapes_in_the_targets_slots_until_cancelled(serve, bench, te
         await target.scraper.run(now=clock.now, sleep=sleep)
     first = next_slot(1_000_000, 15_000, target.scraper.target.offset_ms())
     assert [row.timestamp_ms for row in target.rows] == [first, first + 15_000, first + 30_000]
+
+
+async def test_a_target_may_be_asked_every_tenth_of_a_second(serve, bench, text):
+    """Rows lie a hundred milliseconds apart, and the target is told how long we wait."""
+    target, clock = bench(await serve(text("a 1\n")), scrape_interval=100, scrape_timeout=100), HandMovedClock(1000.0)
+
+    async def sleep(seconds: float) -> None:
+        if len(target.rows) == 5:
+            raise asyncio.CancelledError
+        await clock.sleep(seconds)
+
+    with pytest.raises(asyncio.CancelledError):
+        await target.scraper.run(now=clock.now, sleep=sleep)
+    stamps = [row.timestamp_ms for row in target.rows]
+    assert [later - earlier for earlier, later in itertools.pairwise(stamps)] == [100] * 4
+    assert stamps[0] % 100 == target.scraper.target.offset_ms()
 
 
 def test_targets_are_spread_over_the_interval_and_stay_where_they_are():
