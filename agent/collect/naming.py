@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from operator import itemgetter
+from typing import Final
 
 from agent.collect.relabeling import relabel
 from agent.collect.spec import MAX_LABEL_NAME, MAX_LABEL_VALUE, MAX_LABELS, RelabelConfig, ScrapeJob
 from agent.errors import ScrapeError
 from agent.model import METRIC_NAME, Labels
+
+_SHARED_PAIRS: Final = 1024
+_VALUE: Final = itemgetter(1)
 
 
 class SeriesNaming:
@@ -20,6 +25,7 @@ class SeriesNaming:
         self._honor = job.honor_labels
         self._steps: Sequence[RelabelConfig] = job.metric_relabel_configs
         self._job = job
+        self._shared: dict[tuple[str, str], tuple[str, str]] = {}
 
     @property
     def relabels(self) -> bool:
@@ -33,18 +39,25 @@ class SeriesNaming:
         """
         if self._past_ceiling(pairs):
             return None, "label_too_long"
-        intern = sys.intern
-        merged = {intern(name): intern(value) for name, value in self._merge(dict(pairs)).items()}
-        labels = Labels(merged)
+        merged = self._merge(dict(pairs))
         if self._steps:
-            relabeled = relabel(labels, self._steps)
-            if relabeled is None or not relabeled.name:
-                return None, "relabeled"
-            labels = relabeled
-        elif not merged.get(METRIC_NAME):
+            relabeled = relabel(Labels(merged), self._steps)
+            merged = dict(relabeled.pairs) if relabeled is not None else {}
+        if not merged.get(METRIC_NAME):
             return None, "relabeled"
+        labels = Labels.from_sorted(tuple(map(self._shared_pair, sorted(filter(_VALUE, merged.items())))))
         self._check_limits(labels)
         return labels, ""
+
+    def _shared_pair(self, pair: tuple[str, str]) -> tuple[str, str]:
+        """Return the same object for the same pair: most pairs of a page stand at many series, and a tuple takes 72 bytes."""
+        known = self._shared.get(pair)
+        if known is None:
+            if len(self._shared) >= _SHARED_PAIRS:
+                self._shared.clear()  # what neighbours on a page share comes again soon
+            known = (sys.intern(pair[0]), sys.intern(pair[1]))
+            self._shared[known] = known
+        return known
 
     def report(self, name: str) -> Labels:
         """Return the labels of a series about the scrape itself, such as `up`."""
