@@ -30,6 +30,9 @@ def pinned(node: promql.Expr, at_ms: int) -> promql.Expr:
             return node if node.at is not None else replace(node, at=at_ms)
         case promql.BinaryExpr():
             return replace(node, lhs=pinned(node.lhs, at_ms), rhs=pinned(node.rhs, at_ms))
+        case promql.Call(name="info"):
+            # Its second argument is no selector of samples.
+            return replace(node, args=(pinned(node.args[0], at_ms), *node.args[1:]))
         case promql.Call():
             return replace(node, args=tuple(pinned(arg, at_ms) for arg in node.args))
         case promql.AggregateExpr():

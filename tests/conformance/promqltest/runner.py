@@ -1,7 +1,7 @@
 """Run commands against the engine, as Prometheus' own runner sets it up: lookback 5 m, names removed at the very end.
 
-An instant case is asked as written, as the middle step of a range query, and fixed in time at other times. A case is left
-out only for a feature that is named here as out of scope.
+An instant case is asked as written, and printed again with every selector fixed in time at other times; each time also as
+the middle step of a range query. A case is left out only for a feature that is named here as out of scope.
 """
 
 from __future__ import annotations
@@ -149,7 +149,11 @@ class _Runner:
         for kind, texts in (("warn", result.warnings), ("info", result.infos)):
             if flaw := annotations_flaw(command, kind, texts):
                 return flaw
-        return self.value_flaw(command, result) or self.flaw_in_range(command) or self.flaw_at_other_times(command)
+        return (
+            self.value_flaw(command, result)
+            or self.flaw_in_range(command, command.expr, command.start_ms)
+            or self.flaw_at_other_times(command)
+        )
 
     def value_flaw(self, command: Eval, result: Result) -> str | None:
         value = result.value
@@ -169,18 +173,19 @@ class _Runner:
             return f"expected a vector, got {value}"
         return vector_flaw(command.series, _samples(value), ordered=bool(command.expecting("ordered")))
 
-    def flaw_in_range(self, command: Eval) -> str | None:
-        """Ask an instant case again as the middle of a range query, where that must give the same."""
+    def flaw_in_range(self, command: Eval, expr: str, at_ms: int) -> str | None:
+        """Ask an instant case again as the middle of a range query, where that must give the same, ordered by labels."""
         if command.step_ms or command.matrix or command.string is not None or command.expecting("ordered"):
             return None
         if _QUERY_TIMES.search(command.expr):
             return None
-        at_ms = command.start_ms
         try:
-            value = self.engine.range(command.expr, at_ms - 60_000, at_ms + 60_000, 60_000).value
+            value = self.engine.range(expr, at_ms - 60_000, at_ms + 60_000, 60_000).value
         except BurnlineError as error:
             return f"failed as a range query: {error}"
         assert isinstance(value, Matrix)
+        if [series.labels.pairs for series in value] != sorted(series.labels.pairs for series in value):
+            return "a range query's series are not ordered by labels"
         middle = [(series.labels, point) for series in value for stamp, point in _points(series) if stamp == at_ms]
         if command.scalar is not None:
             same = isinstance(middle[0][1], float) and almost_equal(middle[0][1], command.scalar)
@@ -194,12 +199,13 @@ class _Runner:
         node = parse(command.expr)
         if command.step_ms or command.matrix or not is_safe(node):
             return None
-        fixed = pinned(node, command.start_ms)
+        fixed = str(pinned(node, command.start_ms))
         for at_ms in times(command.start_ms):
             try:
                 flaw = self.value_flaw(command, self.engine.instant(fixed, at_ms))
             except BurnlineError as error:
                 flaw = f"failed: {error}"
+            flaw = flaw or self.flaw_in_range(command, fixed, at_ms)
             if flaw is not None:
                 return f"as {fixed} at {at_ms}: {flaw}"
         return None
