@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 
+from agent.query import tokens
+
 GAUGES = (
     "temperature", 'temperature{room="hall"}', 'temperature{room=~"h.*|attic"}', 'temperature{floor!="1"}',
     'temperature{room!~"hall|yard"}', "trouble", 'trouble{kind=~"gaps|stale"}', 'trouble{kind!="inf"}', "limit", "workers",
@@ -275,3 +277,32 @@ def queries(family: str, count: int, seed: int = 11) -> list[str]:
         if len(found) == count:
             break
     return list(found)
+
+
+def readable() -> list[str]:
+    """Return queries of every family."""
+    return [query for family in FAMILIES for query in queries(family, 40)]
+
+
+JUNK = [
+    "(", ")", "[", "]", "{", "}", ",", "1", "a", "by", "on(a)", "+", "==", "bool", "sum", "rate", "group_left", "=~",
+    '"s"', ":", "and", "ignoring (b)", "!", "# c\n", "without", "*", "Inf", "'open", "\\",
+]  # fmt: skip
+
+
+def damaged(query: str, dice: random.Random) -> str:
+    """Return `query` with a token lost, added, changed, exchanged, or with an end too early."""
+    pieces = [token.text for token in tokens(query)[:-1]]
+    at = dice.randrange(len(pieces))
+    match dice.randrange(5):
+        case 0:
+            del pieces[at]
+        case 1:
+            pieces.insert(at, dice.choice(JUNK))
+        case 2:
+            pieces[at] = dice.choice(JUNK)
+        case 3:
+            pieces[at], pieces[-1 - at] = pieces[-1 - at], pieces[at]
+        case _:
+            pieces = pieces[:at]
+    return " ".join(pieces)

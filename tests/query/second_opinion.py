@@ -81,7 +81,10 @@ def main() -> None:
     for text in json.load(sys.stdin):
         try:
             print(json.dumps(shape(peer.parse(text))), flush=True)
-        except ValueError:
+        except BaseException as error:
+            # Its panics are no Exceptions.
+            if not isinstance(error, ValueError) and type(error).__name__ != "PanicException":
+                raise
             print("null", flush=True)
 
 
