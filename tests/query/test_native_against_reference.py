@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agent.model import Buckets, Histogram, Labels, ResetHint
 from agent.query import Engine, MemoryQueryable
-from agent.query.functions import native_rates
+from agent.query.functions import native_extended, native_rates
 
 NAME = Labels.of(name_="x_total")
 COUNTERS = ("increase", "rate", "irate")
@@ -124,6 +124,50 @@ def test_functions_of_histograms_do_what_their_definitions_say(function, one_by_
             assert end not in got
         else:
             assert got[end] == pytest.approx(wanted, rel=1e-9, abs=1e-9), f"{function} at {end} of {window}"
+
+
+def extended(
+    function: str, extension: str, samples: list[tuple[int, list[float]]], start: int, end: int
+) -> list[float] | None:
+    """Return the change from start to end, stretch by stretch; the lookback is longer than any series."""
+    before = [each for each in samples if each[0] <= start][-1:]
+    inside = [each for each in samples if start < each[0] < end + (extension == "anchored")]
+    after = [each for each in samples if each[0] >= end][:1] if extension == "smoothed" else []
+    if not inside and not (after and (before or after[0][0] == end)):
+        return None
+    window = before + inside + after
+    found = [0.0] * len(window[0][1])
+    for (began, earlier), (ended, later) in pairwise(window):
+        gain = later if function in COUNTERS and fell(earlier, later) else difference(later, earlier)
+        share = 1.0
+        if extension == "smoothed":
+            share = (min(ended, end) - max(began, start)) / (ended - began)
+        found = added([found, [share * each for each in gain]])
+    return [each / (end - start if function == "rate" else 1) for each in found]
+
+
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["all steps together", "window by window"])
+@pytest.mark.parametrize("extension", ["anchored", "smoothed"])
+@pytest.mark.parametrize("function", ["rate", "increase", "delta"])
+@given(samples=series(), span=st.integers(2, 20), step=st.integers(1, 7))
+@settings(max_examples=40)
+def test_extended_rates_add_up_stretches(function, extension, one_by_one, samples, span, step):
+    """Between the edges every stretch counts by what of it lies inside, and from zero where a counter was reset in it."""
+    memory = MemoryQueryable()
+    memory.add(NAME, [at * 1000 for at, _ in samples], [histogram(row) for _, row in samples])
+    with pytest.MonkeyPatch.context() as patch:
+        if one_by_one:
+            patch.setattr(native_extended, "uniform", lambda track: None)
+        result = Engine(memory).range(f"{function}(x_total[{span}s] {extension})", 1000, 40_000, step * 1000)
+    got = {}
+    for found in result.value:
+        got = {at // 1000: each for at, each in zip(found.timestamps.tolist(), found.histograms.tolist(), strict=True)}
+    for end in range(1, 41, step):
+        wanted = extended(function, extension, samples, end - span, end)
+        if wanted is None:
+            assert end not in got
+        else:
+            assert numbers(got[end], 3) == pytest.approx(wanted, rel=1e-9, abs=1e-9), f"at {end}"
 
 
 @pytest.mark.parametrize("at_once", [True, False])

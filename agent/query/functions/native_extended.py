@@ -18,9 +18,10 @@ from agent.model import Histogram, ResetHint
 from agent.query import ast
 from agent.query.draft import Sample
 from agent.query.evaluation import Evaluation
-from agent.query.frame import Floats, Frame, Ints
+from agent.query.frame import Floats, Frame, Ints, Natives
+from agent.query.functions.native_matrix import Uniform, change, placed, smoothed_change, uniform
 from agent.query.functions.native_over_time import changed, was_reset
-from agent.query.functions.native_rates import Notes
+from agent.query.functions.native_rates import Notes, Together, window_seconds
 from agent.query.functions.tracks import Track, over_tracks
 from agent.query.native.arithmetic import divide, scale, total
 from agent.query.selecting import Ranges
@@ -40,15 +41,27 @@ class Surroundings:
         """How far it looks ahead."""
         return self.lookback_ms if self.smoothed else 0
 
-    def over(self, found: Ranges, frame: Frame, compute: Compute, notes: Callable[[str], Notes]) -> Frame:
+    def over(
+        self,
+        found: Ranges,
+        frame: Frame,
+        compute: Compute,
+        together: Together | None,
+        notes: Callable[[str], Notes],
+    ) -> Frame:
         """Compute the windows that native histograms touch; `frame` has the result of all others.
 
-        The windows of `found` reach beyond the selector's own edges by what is looked at there.
+        The windows of `found` reach beyond the selector's own edges by what is looked at there. `together`, where it is given,
+        computes a series whose histograms share one layout.
         """
 
         def of(track: Track) -> Callable[[int], Sample | None]:
             self._narrow(track)
             here = notes(track.metric)
+            held = None if together is None else uniform(track)
+            if held is not None and together is not None:
+                made = together(track, held, here)
+                return lambda step: made[step]
             return lambda step: compute(track, step, here)
 
         return over_tracks(found, frame, of)
@@ -68,7 +81,7 @@ class Surroundings:
         track.hi = np.where(held, np.maximum(beyond + after, track.lo + 1), track.lo)
 
 
-def increasing(smoothed: bool, *, counter: bool, per_second: bool) -> Compute:
+def increasing(*, counter: bool, per_second: bool, smoothed: bool) -> Compute:
     """Return the computation of rate, increase or delta."""
 
     def compute(track: Track, step: int, notes: Notes) -> Histogram | None:
@@ -78,12 +91,27 @@ def increasing(smoothed: bool, *, counter: bool, per_second: bool) -> Compute:
             return None
         notes.check_hints(window, counter=counter)
         weights = _weights(track, step, counter=counter, smoothed=smoothed)
-        change = _weighted(window, weights, notes)
-        if change is None or not per_second:
-            return change
-        return divide(change, (track.ends_ms[step] - track.starts_ms[step]) / 1000)
+        made = _weighted(window, weights, notes)
+        if made is None or not per_second:
+            return made
+        return divide(made, window_seconds(track, step))
 
     return compute
+
+
+def _increasing_together(*, counter: bool, per_second: bool, smoothed: bool) -> Together:
+    """Do as `increasing`, for all steps of a series whose histograms share one layout."""
+
+    def together(track: Track, held: Uniform, notes: Notes) -> Natives:
+        steps = np.flatnonzero(track.hi > track.lo)
+        first, last = track.lo[steps], track.hi[steps] - 1
+        notes.check_gauges(held, first, last, counter=counter)
+        made = change(held, first, last, counter=counter)
+        if smoothed:
+            made = smoothed_change(held, track, steps, counter=counter)
+        return placed(track, steps, held.histograms(made / window_seconds(track, 0) if per_second else made))
+
+    return together
 
 
 def _weights(track: Track, step: int, *, counter: bool, smoothed: bool) -> Floats:
@@ -139,14 +167,7 @@ def on_the_line(track: Track, step: int, notes: Notes) -> Sample | None:
     return _weighted([before, after], np.array([0.0 if fell else 1.0 - share, share]), notes)
 
 
-COMPUTES: Final[dict[str, Callable[[bool], Compute]]] = {
-    "changes": lambda _: counting(changed),
-    "delta": partial(increasing, counter=False, per_second=False),
-    "increase": partial(increasing, counter=True, per_second=False),
-    "rate": partial(increasing, counter=True, per_second=True),
-    "resets": lambda _: counting(was_reset),
-}
-"""How each function that takes an extended selector is computed, told whether it is smoothed."""
+_EVENTS: Final = {"changes": changed, "resets": was_reset}
 
 
 def extended_histograms(
@@ -155,10 +176,20 @@ def extended_histograms(
     """Complete the result of a function over an extended range selector."""
     around = Surroundings(evaluation.query.lookback_ms, node.selector.extension == "smoothed")
     notes = partial(Notes, evaluation.annotations, pos=call.args[0].pos)
-    return around.over(found, frame, COMPUTES[call.name](around.smoothed), notes)
+    if call.name in _EVENTS:
+        return around.over(found, frame, counting(_EVENTS[call.name]), None, notes)
+    counter, per_second = call.name != "delta", call.name == "rate"
+    together = _increasing_together(counter=counter, per_second=per_second, smoothed=around.smoothed)
+    return around.over(
+        found,
+        frame,
+        increasing(counter=counter, per_second=per_second, smoothed=around.smoothed),
+        together,
+        notes,
+    )
 
 
 def smoothed_histograms(evaluation: Evaluation, node: ast.VectorSelector, found: Ranges, frame: Frame) -> Frame:
     """Complete the result of a smoothed instant selector."""
     around = Surroundings(evaluation.query.lookback_ms, smoothed=True)
-    return around.over(found, frame, on_the_line, partial(Notes, evaluation.annotations, pos=node.pos))
+    return around.over(found, frame, on_the_line, None, partial(Notes, evaluation.annotations, pos=node.pos))

@@ -75,18 +75,44 @@ Places = NDArray[np.intp]
 def change(held: Uniform, first: Places, last: Places, *, counter: bool) -> Floats:
     """Return what was added from each first to each last sample, shape (N, numbers), resets mended for a counter.
 
-    Where a reset follows the first sample, what that held does not matter.
+    Where a reset follows the first sample, what that held does not matter. From a sample to itself it is nothing.
     """
     matrix = held.matrix
     base = matrix[first]
     if not counter:
         return np.asarray(matrix[last] - base)
-    base[held.resets[first + 1]] = 0.0
+    second = np.minimum(first + 1, last)
+    base[(second > first) & held.resets[second]] = 0.0
     found: Floats = matrix[last] - base
     until = np.cumsum(held.resets)
-    for step in np.flatnonzero(until[last] > until[first + 1]).tolist():
+    for step in np.flatnonzero(until[last] > until[second]).tolist():
         fallen = np.flatnonzero(held.resets[first[step] + 2 : last[step] + 1]) + first[step] + 1
         found[step] += matrix[fallen].sum(axis=0)
+    return found
+
+
+def smoothed_change(held: Uniform, track: Track, steps: Places, *, counter: bool) -> Floats:
+    """Return what was added in each window, the stretches that its edges cut by the share that lies inside."""
+    first, last = track.lo[steps], track.hi[steps] - 1
+    second, before_last = np.minimum(first + 1, last), np.maximum(last - 1, first)
+    inner = change(held, second, np.maximum(before_last, second), counter=counter)
+    at_start = _share(track, steps, second)[:, None] * change(held, first, second, counter=counter)
+    at_end = _share(track, steps, last)[:, None] * change(held, before_last, last, counter=counter)
+    found = at_start + np.where((last > second)[:, None], inner + at_end, 0.0)
+    return np.where((last > first)[:, None], found, 0.0)
+
+
+def _share(track: Track, steps: Places, ends: Places) -> Floats:
+    """Return which share of the stretch up to each of these samples lies inside its window."""
+    before, after = track.times_ms[np.maximum(ends - 1, 0)], track.times_ms[ends]
+    inside = np.minimum(after, track.ends_ms[steps]) - np.maximum(before, track.starts_ms[steps])
+    return np.asarray(inside / (after - before))
+
+
+def placed(track: Track, steps: Places, histograms: Natives) -> Natives:
+    """Return the histograms of some steps as those of all, (N,): None at the others."""
+    found: Natives = np.full(len(track.lo), None)
+    found[steps] = histograms
     return found
 
 

@@ -20,7 +20,7 @@ from agent.query.annotations import Annotations
 from agent.query.draft import Sample
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Frame, Natives
-from agent.query.functions.native_matrix import Uniform, change, extended_to_edges, uniform
+from agent.query.functions.native_matrix import Uniform, change, extended_to_edges, placed, uniform
 from agent.query.functions.ranged import Beside
 from agent.query.functions.tracks import Track, over_tracks
 from agent.query.native.arithmetic import Sum, add, divide, scale, subtract
@@ -98,7 +98,7 @@ def extrapolating(*, counter: bool, per_second: bool) -> Beside:
         first = np.array([track.histograms(step)[0].count])
         here = np.array([step])
         factor = float(extended_to_edges(track, here, first, np.array([made.count]), counter=counter)[0])
-        return scale(made, factor / _seconds(track, step) if per_second else factor)
+        return scale(made, factor / window_seconds(track, step) if per_second else factor)
 
     def together(track: Track, held: Uniform, notes: Notes) -> Natives:
         steps = np.flatnonzero(track.hi - track.lo >= 2)
@@ -107,20 +107,15 @@ def extrapolating(*, counter: bool, per_second: bool) -> Beside:
         made = change(held, first, last, counter=counter)
         factor = extended_to_edges(track, steps, held.matrix[first, 0], made[:, 0], counter=counter)
         if per_second:
-            factor /= _seconds(track, 0)
-        return _at(track, steps, held.histograms(made * factor[:, None]))
+            factor /= window_seconds(track, 0)
+        return placed(track, steps, held.histograms(made * factor[:, None]))
 
     return _function(compute, together)
 
 
-def _seconds(track: Track, step: int) -> float:
+def window_seconds(track: Track, step: int) -> float:
+    """Return how long a window is."""
     return float(track.ends_ms[step] - track.starts_ms[step]) / 1000
-
-
-def _at(track: Track, steps: NDArray[np.intp], histograms: Natives) -> Natives:
-    found: Natives = np.full(len(track.lo), None)
-    found[steps] = histograms
-    return found
 
 
 def _change(track: Track, step: int, notes: Notes, *, counter: bool) -> Histogram | None:
@@ -171,6 +166,6 @@ def last_two(*, rate: bool) -> Beside:
         made = change(held, last - 1, last, counter=rate)
         if rate:
             made /= ((track.times_ms[last] - track.times_ms[last - 1]) / 1000)[:, None]
-        return _at(track, steps, held.histograms(made))
+        return placed(track, steps, held.histograms(made))
 
     return _function(compute, together)
