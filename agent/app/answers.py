@@ -10,6 +10,18 @@ def query_answer(result: query.Result) -> web.QueryAnswer:
     return web.QueryAnswer(_value(result.value), result.warnings, result.infos)
 
 
+def plan_answer(found: query.Explanation) -> web.PlanAnswer:
+    """Return what an evaluated query took as the web room answers it."""
+    return web.PlanAnswer(
+        _plan_node(found.root), found.steps, found.samples, found.peak_bytes, found.seconds, found.planned
+    )
+
+
+def _plan_node(node: query.Explained) -> web.PlanNode:
+    inputs = [_plan_node(each) for each in node.inputs]
+    return web.PlanNode(node.expr, node.does, node.series, node.samples, node.how, node.built, node.seconds, inputs)
+
+
 def _value(value: query.Value) -> web.Vector | web.Matrix | web.Scalar | web.Text:
     match value:
         case query.Scalar(timestamp_ms, number):

@@ -12,7 +12,7 @@ from prometheus_client.exposition import choose_encoder
 
 from agent import web
 from agent.app import views
-from agent.app.answers import query_answer
+from agent.app.answers import plan_answer, query_answer
 from agent.app.build import VERSION
 from agent.app.expressions import refuse_for_range, selector_matchers, selectors_of
 from agent.app.story import alert_detail
@@ -72,6 +72,22 @@ class Handles:
         refuse_for_range(query)
         return query_answer(
             await self._agent.questions.range(
+                query,
+                start_ms,
+                end_ms,
+                step_ms,
+                options.timeout_ms,
+                lookback_ms=options.lookback_ms,
+                gone=options.gone,
+            )
+        )
+
+    async def explain(
+        self, query: str, start_ms: int, end_ms: int, step_ms: int, options: web.QueryOptions
+    ) -> web.PlanAnswer:
+        """Answer what a query takes."""
+        return plan_answer(
+            await self._agent.questions.explain(
                 query,
                 start_ms,
                 end_ms,

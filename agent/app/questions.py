@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, TypeVar
 
 from agent.config import QuerySection
 from agent.errors import QueryLimit
-from agent.query import Engine, Limits, Queryable, Result, Scalar, Vector
+from agent.query import Engine, Explanation, Limits, Queryable, Result, Scalar, Vector
 
 T = TypeVar("T")
 
@@ -91,6 +92,22 @@ class Questions:
             lambda: self._engine.range(query, start_ms, end_ms, step_ms, expired=expired, lookback_ms=lookback_ms),
             expired,
         )
+
+    async def explain(
+        self,
+        query: str,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int,
+        timeout_ms: int | None = None,
+        *,
+        lookback_ms: int | None = None,
+        gone: Callable[[], bool] | None = None,
+    ) -> Explanation:
+        """Answer what a query takes, at an instant (step 0) or over a range; raise QueryError."""
+        expired = self._deadline(timeout_ms, gone)
+        ask = partial(self._engine.explain, query, start_ms, end_ms, step_ms, clock=time.perf_counter)
+        return await self._run(lambda: ask(expired=expired, lookback_ms=lookback_ms), expired)
 
     async def number(self, query: str, at_ms: int) -> float | None:
         """Return the first value of an instant query that is a number, or None."""

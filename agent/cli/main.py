@@ -88,13 +88,19 @@ def check(files: tuple[Path, ...]) -> None:
 @click.argument("expression")
 @click.option("--time", "at", default="", help="Unix seconds or RFC 3339; default: now.")
 @click.option("--range", "span", default="", metavar="DURATION", help="Show the last DURATION, such as 1h, as a line.")
+@click.option("--start", default="", metavar="TIME", help="Begin of a range, seconds since the epoch or RFC 3339.")
+@click.option("--end", default="", metavar="TIME", help="Its end.")
+@click.option("--step", default="", metavar="DURATION", help="Its step, such as 15s.")
+@click.option("--explain", is_flag=True, help="Say what the query does and what each part of it takes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
 @url_option
-def query(expression: str, at: str, span: str, as_json: bool, url: str) -> None:
+def query(
+    expression: str, at: str, span: str, start: str, end: str, step: str, explain: bool, as_json: bool, url: str
+) -> None:
     """Ask the running agent a PromQL question."""
-    from agent.cli.query import show_query
+    from agent.cli.query import When, show_query
 
-    show_query(url, expression, at, span, as_json=as_json)
+    show_query(url, expression, When(at, span, start, end, step), explain=explain, as_json=as_json)
 
 
 @burnline.command()

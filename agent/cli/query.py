@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -20,24 +21,50 @@ from agent.sparklines import sparkline
 _WIDTH = 60
 
 
-def show_query(url: str, expression: str, at: str, span: str, *, as_json: bool) -> None:
-    """Ask and print; `span` (a duration) asks for a range that ends at `at`."""
-    console = Console()
-    form = {"query": expression}
-    if span:
+@dataclass(frozen=True, slots=True)
+class When:
+    """When to ask for: at an instant, over a `span` (a duration) that ends there, or from `start` to `end` by `step`."""
+
+    at: str = ""
+    span: str = ""
+    start: str = ""
+    end: str = ""
+    step: str = ""
+
+    def form(self) -> dict[str, str]:
+        """Return the parameters that the API takes; raise InvalidInput where they do not go together."""
+        if self.span and self.start:
+            message = "give --range, or --start, --end and --step"
+            raise InvalidInput(message)
+        if self.start or self.end or self.step:
+            if not (self.start and self.end and self.step):
+                message = "--start, --end and --step go together"
+                raise InvalidInput(message)
+            return {"start": self.start, "end": self.end, "step": self.step}
+        if not self.span:
+            return {"time": self.at} if self.at else {}
         try:
-            length = parse_duration(span) / 1000
-            end = float(at) if at else time.time()
+            length = parse_duration(self.span) / 1000
+            end = float(self.at) if self.at else time.time()
         except ValueError as error:
             raise InvalidInput(str(error)) from error
-        form |= {"start": f"{end - length:.3f}", "end": f"{end:.3f}", "step": f"{max(length / _WIDTH, 0.001):.3f}"}
-        data = call(url, "/api/v1/query_range", form)
-    else:
-        data = call(url, "/api/v1/query", form | ({"time": at} if at else {}))
+        return {"start": f"{end - length:.3f}", "end": f"{end:.3f}", "step": f"{max(length / _WIDTH, 0.001):.3f}"}
+
+
+def show_query(url: str, expression: str, when: When, *, explain: bool = False, as_json: bool = False) -> None:
+    """Ask and print the answer, or with `explain` what the answer takes."""
+    console = Console()
+    form = when.form()
+    path = "/api/v1/explain" if explain else "/api/v1/query_range" if "start" in form else "/api/v1/query"
+    data = call(url, path, {"query": expression} | form)
     if as_json:
         console.print_json(json.dumps(data))
-        return
-    console.print(render(data))
+    elif explain:
+        from agent.cli.explain import explained
+
+        console.print(explained(data, console.width))
+    else:
+        console.print(render(data))
 
 
 def render(data: Mapping[str, Any]) -> Table | Text:

@@ -19,6 +19,7 @@ from agent.query.pretty import pretty
 
 if TYPE_CHECKING:
     from agent.query.engine import Engine
+    from agent.query.explain import Explained, Explanation
     from agent.query.limits import Limits
     from agent.query.memory import MemoryQueryable
     from agent.query.queryable import Queryable
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = [
     "SIGNATURES",
     "Engine",
+    "Explained",
+    "Explanation",
     "Expr",
     "Kind",
     "Limits",
@@ -52,6 +55,7 @@ __getattr__ = lazy(
     __name__,
     {
         "engine": ("Engine",),
+        "explain": ("Explained", "Explanation"),
         "limits": ("Limits",),
         "memory": ("MemoryQueryable",),
         "queryable": ("Queryable",),

@@ -24,6 +24,7 @@ from agent.query import ast
 from agent.query.evaluate import Value as Computed
 from agent.query.evaluate import evaluate, ranges
 from agent.query.evaluation import Evaluation, Query, SeriesSets
+from agent.query.explain import Explanation, Recorder, explanation
 from agent.query.frame import NO_LABELS, Frame, SeriesSet, remove_marked_names
 from agent.query.limits import Allowance, Limits
 from agent.query.parser import parse
@@ -95,6 +96,47 @@ class Engine:
         lookback_ms: int | None = None,
     ) -> Result:
         """Evaluate at start, start + step, … up to end; the value is a Matrix. Raises QueryError."""
+        node, evaluation = self._over(expr, start_ms, end_ms, step_ms, expired, lookback_ms)
+        with np.errstate(all="ignore"):
+            value = _over_range(evaluate(node, evaluation), evaluation)
+        noticed = evaluation.annotations
+        return Result(value, noticed.warnings, noticed.infos)
+
+    def explain(
+        self,
+        expr: str | ast.Expr,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int,
+        *,
+        clock: Callable[[], float],
+        expired: Callable[[], bool] | None = None,
+        lookback_ms: int | None = None,
+    ) -> Explanation:
+        """Evaluate at one instant (`step_ms` 0: at `start_ms`) or over a range, and say what that took on `clock` (seconds)."""
+        since, planned = clock(), isinstance(expr, str) and expr in self._plans
+        if step_ms:
+            _, evaluation = self._over(expr, start_ms, end_ms, step_ms, expired, lookback_ms)
+        else:
+            _, evaluation = self._prepared(expr, start_ms, start_ms, 0, expired, lookback_ms)
+        query = evaluation.query
+        recorder = query.watch = Recorder(clock, query.allowance)
+        with np.errstate(all="ignore"):
+            query.plan.root.run(evaluation)
+        root = explanation(query.plan, recorder)
+        samples, peak = query.allowance.samples, query.allowance.peak
+        return Explanation(root, len(evaluation.steps), samples, peak, clock() - since, planned)
+
+    def _over(
+        self,
+        expr: str | ast.Expr,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int,
+        expired: Callable[[], bool] | None,
+        lookback_ms: int | None,
+    ) -> tuple[ast.Expr, Evaluation]:
+        """Prepare a range query; raise where its steps or its type cannot be."""
         if step_ms <= 0:
             message = "zero or negative query resolution step widths are not accepted. Try a positive integer"
             raise ExecutionError(message)
@@ -109,10 +151,7 @@ class Engine:
         if node.type not in (ast.ValueType.VECTOR, ast.ValueType.SCALAR):
             message = f'invalid expression type "{node.type}" for range query, must be Scalar or instant Vector'
             raise ExecutionError(message)
-        with np.errstate(all="ignore"):
-            value = _over_range(evaluate(node, evaluation), evaluation)
-        noticed = evaluation.annotations
-        return Result(value, noticed.warnings, noticed.infos)
+        return node, evaluation
 
     def _prepared(
         self,

@@ -18,7 +18,7 @@ from agent.errors import ExecutionError
 from agent.model import Block, Labels
 from agent.query import ast
 from agent.query.annotations import Annotations
-from agent.query.frame import EMPTY, Ints, SeriesSet
+from agent.query.frame import EMPTY, Ints, SeriesSet, builds
 from agent.query.limits import Allowance, Limits
 from agent.query.parse_durations import evaluate_duration
 from agent.query.queryable import Queryable
@@ -53,6 +53,7 @@ class SeriesSets:
             if found is not None:
                 self._sets.move_to_end(key)
                 return found[1]
+        builds.count += 1
         made = SeriesSet(tuples[0] if len(tuples) == 1 else tuple(each for labels in tuples for each in labels))
         with self._lock:
             made = self._sets.setdefault(key, (tuples, made))[1]

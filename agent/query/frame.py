@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, local
 from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
@@ -30,6 +30,15 @@ SAME_LABELSET: Final = "vector cannot contain metrics with the same labelset"
 _DERIVED_KEPT: Final = 64
 
 Derived = TypeVar("Derived")
+
+
+class _Builds(local):
+    """How many times this thread made something of a series set that was not kept already."""
+
+    count = 0
+
+
+builds: Final = _Builds()
 
 
 class SeriesSet:
@@ -54,6 +63,7 @@ class SeriesSet:
         found: Derived | None = self._derived.get(key)
         if found is None:
             found = build()
+            builds.count += 1
             with self._lock:
                 while len(self._derived) >= _DERIVED_KEPT:
                     self._derived.pop(next(iter(self._derived)))

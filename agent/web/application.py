@@ -18,6 +18,7 @@ _FINGERPRINT: Final = "{fingerprint:[0-9a-f]{16}}"
 QUERY_ROUTES: Final[tuple[tuple[str, Handler], ...]] = (
     ("/api/v1/query", queries.query),
     ("/api/v1/query_range", queries.query_range),
+    ("/api/v1/explain", queries.explain),
     ("/api/v1/query_exemplars", queries.query_exemplars),
     ("/api/v1/format_query", queries.format_query),
     ("/api/v1/parse_query", queries.parse_query),

@@ -21,6 +21,8 @@ from agent.web.views import (
     BuildInfo,
     MetricMetadata,
     Overview,
+    PlanAnswer,
+    PlanNode,
     QueryAnswer,
     QueryOptions,
     RuleGroupView,
@@ -108,6 +110,11 @@ class FakeHandles:
             message = "no expression found in input"
             raise ParseError(message)
         return self.kept_exemplars
+
+    async def explain(self, query: str, start_ms: int, end_ms: int, step_ms: int, options: QueryOptions) -> PlanAnswer:
+        """Return one node that took nothing."""
+        self.calls.append(("explain", query, start_ms, end_ms, step_ms, options))
+        return PlanAnswer(PlanNode(query, "newest samples", 1, 1, "computed", 0, 0.0), 1, 1, 8, 0.0, planned=False)
 
     def _answer(self, query: str) -> QueryAnswer:
         found = self.answers.get(query)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         BuildInfo,
         MetricMetadata,
         Overview,
+        PlanAnswer,
         QueryAnswer,
         QueryOptions,
         RuleGroupView,
@@ -57,6 +58,10 @@ class Handles(Protocol):
 
     async def range(self, query: str, start_ms: int, end_ms: int, step_ms: int, options: QueryOptions) -> QueryAnswer:
         """Answer `query` at start, start + step, … ≤ end; raise ParseError, ExecutionError or QueryLimit."""
+        ...
+
+    async def explain(self, query: str, start_ms: int, end_ms: int, step_ms: int, options: QueryOptions) -> PlanAnswer:
+        """Evaluate `query` (at `start_ms` where the step is 0) and say what each part took; raise as `range`."""
         ...
 
     async def label_names(

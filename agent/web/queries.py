@@ -1,4 +1,4 @@
-"""Routes about PromQL: /api/v1/query, query_range and query_exemplars evaluate it, format_query and parse_query read it."""
+"""Routes about PromQL: query, query_range, explain and query_exemplars evaluate; format_query and parse_query read."""
 
 from __future__ import annotations
 
@@ -54,6 +54,19 @@ async def parse_query(request: web.Request) -> web.Response:
     """Answer an expression's nodes."""
     parameters = await read_parameters(request)
     return success(handles_of(request).parse_query(parameters.first("query")))
+
+
+async def explain(request: web.Request) -> web.StreamResponse:
+    """Evaluate like query, or like query_range where a `start` is given, and answer with the plan and what it took."""
+    parameters = await read_parameters(request)
+    handles = handles_of(request)
+    if parameters.first("start"):
+        start, end, step = range_steps(parameters)
+    else:
+        start = end = time_parameter(parameters, "time", handles.now_ms())
+        step = 0
+    options = query_options(parameters, request)
+    return success(await handles.explain(parameters.first("query"), start, end, step, options))
 
 
 async def query_exemplars(request: web.Request) -> web.StreamResponse:

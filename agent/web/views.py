@@ -88,6 +88,36 @@ class QueryOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanNode:
+    """One node of an evaluated query: its PromQL, what it does in words, and what it took by itself, without its inputs.
+
+    `how` is "computed", "computed once" (at one instant, for all steps), "shared" (computed where it stood before) or
+    "literal"; `built` counts indexes over the series that were not cached.
+    """
+
+    expr: str
+    does: str
+    series: int | None
+    samples: int
+    how: str
+    built: int
+    seconds: float
+    inputs: Sequence[PlanNode] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanAnswer:
+    """An evaluated query, node by node, with its totals; `planned` says whether it had been compiled before."""
+
+    root: PlanNode
+    steps: int
+    samples: int
+    peak_bytes: int
+    seconds: float
+    planned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MetricMetadata:
     """What targets say of a metric: its type (counter, gauge, …), its HELP and its UNIT."""
 

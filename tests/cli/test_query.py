@@ -9,9 +9,10 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from agent.cli.client import call
+from agent.cli.explain import explained
 from agent.cli.main import burnline
-from agent.cli.query import render
-from agent.errors import BurnlineError
+from agent.cli.query import When, render
+from agent.errors import BurnlineError, InvalidInput
 from agent.sparklines import sparkline
 from tests.peers.processes import free_port
 
@@ -55,6 +56,51 @@ def test_a_scalar_is_its_number():
 )
 def test_a_sparkline_has_one_bar_per_value(values, lowest, expected):
     assert expected == sparkline(values, lowest=lowest)
+
+
+def node(does, seconds, *inputs, expr="x", how="computed", built=0):
+    return {
+        "expr": expr, "does": does, "series": 1200, "samples": 4800, "how": how, "built": built, "seconds": seconds,
+        "inputs": list(inputs),
+    }  # fmt: skip
+
+
+def test_a_plan_is_a_tree_with_a_line_per_node_and_the_slowest_marked():
+    rate = node("per-second rate", 0.003, node("samples of the last 5m", 0.001, expr="x_total[5m]", built=1))
+    root = node("left / right", 0.0, node("sum per job", 0.001, rate), node("sum over all series", 0.0, how="shared"))
+    data = {"root": root, "steps": 1, "samples": 9600, "peak_bytes": 3 << 20, "seconds": 0.006, "planned": True}
+    console = Console(width=140, record=True, file=StringIO())
+    console.print(explained(data, 140))
+    lines = console.export_text().splitlines()
+
+    assert [line[:28].rstrip() for line in lines[1:6]] == [
+        "left / right", "├─ sum per job", "│  └─ per-second rate", "│     └─ samples of the last", "└─ sum over all series  x",
+    ]  # fmt: skip
+    assert [("slowest" in line) for line in lines[1:6]] == [False, False, True, False, False]
+    assert "x_total[5m]" in lines[4] and "index built" in lines[4] and "20%" in lines[4]
+    assert "same as above" in lines[5]
+    assert lines[-1].split("  ·  ") == [
+        "total  6.00 ms", "1 instant", "9,600 samples", "3.0 MB at most", "plan cached",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("when", "form"),
+    [
+        (When(), {}),
+        (When(at="5"), {"time": "5"}),
+        (When(at="120", span="1m"), {"start": "60.000", "end": "120.000", "step": "1.000"}),
+        (When(start="1", end="2", step="1s"), {"start": "1", "end": "2", "step": "1s"}),
+    ],
+)
+def test_when_becomes_the_parameters_of_the_api(when, form):
+    assert when.form() == form
+
+
+@pytest.mark.parametrize("when", [When(start="1"), When(end="1", step="1"), When(span="1h", start="1"), When(span="x")])
+def test_times_that_do_not_go_together_are_refused(when):
+    with pytest.raises(InvalidInput):
+        when.form()
 
 
 def test_an_agent_that_is_not_there_is_one_clear_line():

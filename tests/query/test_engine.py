@@ -50,8 +50,8 @@ def test_the_door_is_exact():
     """Every name of the door exists, and no other is offered."""
     assert agent.query.__all__ == [
         "SIGNATURES",
-        "Engine", "Expr", "Kind", "Limits", "Matrix", "MemoryQueryable", "Queryable", "Ragged", "Result", "Scalar",
-        "Series", "String", "Token", "Vector", "ast", "described", "parse", "pretty", "tokens",
+        "Engine", "Explained", "Explanation", "Expr", "Kind", "Limits", "Matrix", "MemoryQueryable", "Queryable", "Ragged",
+        "Result", "Scalar", "Series", "String", "Token", "Vector", "ast", "described", "parse", "pretty", "tokens",
     ]  # fmt: skip
     assert all(getattr(agent.query, name) is not None for name in agent.query.__all__)
     with pytest.raises(AttributeError):

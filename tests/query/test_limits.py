@@ -52,7 +52,7 @@ LONG = [
     "ts_of_max_over_time(x_bucket[8h])",
     "double_exponential_smoothing(x_bucket[8h], 0.5, 0.5)",
     "sum(quantile_over_time(0.5, x_bucket[4h:1s]))",
-    "topk(1, x_bucket)",
+    "topk(scalar(vector(time())), x_bucket)",
     'count_values("v", x_bucket)',
     "x_bucket" + " + x_bucket" * 300,
 ]

@@ -147,6 +147,21 @@ async def test_a_range_query_hands_milliseconds_to_the_engine(serve):
     assert handles.calls == [asked]
 
 
+@pytest.mark.parametrize(
+    ("form", "asked"),
+    [
+        ({"time": "5"}, (5000, 5000, 0)),
+        ({"start": "1", "end": "9", "step": "2s"}, (1000, 9000, 2000)),
+    ],
+)
+async def test_a_plan_is_asked_for_at_an_instant_or_over_a_range(serve, form, asked):
+    handles = FakeHandles()
+    answer = await (await serve(handles)).post("/api/v1/explain", data={"query": "up", **form})
+    data = (await answer.json())["data"]
+    assert handles.calls == [("explain", "up", *asked, QueryOptions())]
+    assert (data["root"]["expr"], data["root"]["inputs"], data["steps"], data["planned"]) == ("up", [], 1, False)
+
+
 MAXIMUM = "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"
 STEP = "zero or negative query resolution step widths are not accepted. Try a positive integer"
 BAD_RANGES = [
