@@ -9,7 +9,6 @@ import asyncio
 import base64
 import os
 import ssl
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +18,7 @@ import aiohttp
 
 from agent import __version__
 from agent.collect import certificate
+from agent.collect.compression import BROKEN, gunzip, too_large
 from agent.collect.formats import accept_header, media_type
 from agent.collect.spec import MAX_BODY_BYTES, ScrapeJob, TLSConfig
 from agent.collect.target import Target
@@ -27,9 +27,6 @@ from agent.model import format_duration
 
 _INFLATE_APART_BYTES: Final = 64 * 1024
 """Compressed pages from this size are unpacked in a worker thread."""
-
-
-_BROKEN: Final = "the body ended before its announced end; the page is cut off or its compression is broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +77,7 @@ class Fetcher:
             why = f"cannot connect: {_reason(error.os_error)}"
             raise ScrapeError(f"scrape {url}: {why}", reason="connection") from error
         except aiohttp.ClientPayloadError as error:
-            raise ScrapeError(f"scrape {url}: {_BROKEN}", reason="body") from error
+            raise ScrapeError(f"scrape {url}: {BROKEN}", reason="body") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ScrapeError(f"scrape {url}: {_reason(error)}", reason="connection") from error
 
@@ -172,32 +169,6 @@ class Fetcher:
             what = error.filename or "a file of tls_config"
             raise ScrapeError(f"cannot use {what} of tls_config: {_reason(error)}", reason="credentials") from error
         return self._tls
-
-
-def gunzip(body: bytes, limit: int) -> bytes:
-    """Unpack a gzip body of one or more members; raise ScrapeError where it is broken or becomes larger than `limit`."""
-    parts: list[bytes] = []
-    left = limit
-    while body:
-        unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-        try:
-            part = unpacker.decompress(body, left + 1)
-        except zlib.error as error:
-            raise ScrapeError(_BROKEN, reason="body") from error
-        left -= len(part)
-        if left < 0:
-            raise too_large(limit)
-        if not unpacker.eof:
-            raise ScrapeError(_BROKEN, reason="body")
-        parts.append(part)
-        body = unpacker.unused_data
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def too_large(limit: int) -> ScrapeError:
-    """Return the error of a page past its limit of bytes."""
-    why = f"body is larger than body_size_limit ({limit} bytes); it was cut off while reading"
-    return ScrapeError(why, reason="body_size_limit")
 
 
 def is_this_machine(url: str) -> bool:

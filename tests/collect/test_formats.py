@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.exposition import choose_encoder
 
 from agent.collect import ScrapeJob
+from agent.collect.fetch import is_this_machine
 from agent.collect.formats import OPENMETRICS, READERS, TEXT, accept_header, media_type
 from agent.collect.spec import DEFAULT_PROTOCOLS
 from agent.errors import SchemaError, ScrapeError
@@ -104,6 +105,23 @@ async def test_the_format_may_change_between_two_scrapes(serve, bench):
     assert (str(exemplar.labels), exemplar.value, exemplar.series.name) == ('{trace_id="abc"}', 2.0, "asked_total")
     assert target.rows[0].columns is target.rows[1].columns
     assert "stale" not in target.page.values()
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.1:8000/metrics", True),
+        ("http://127.1.2.3/", True),
+        ("http://localhost:1/", True),
+        ("http://[::1]:8000/", True),
+        ("http://10.0.0.1:8000/", False),
+        ("http://localhost.example.org/", False),
+        ("https://service:8000/", False),
+    ],
+)
+def test_this_machine_is_what_loops_back(url, here):
+    """A loopback address, or the name of one; another name is not looked up."""
+    assert is_this_machine(url) is here
 
 
 @pytest.mark.parametrize(("setting", "encoding"), [(None, "identity"), (True, "gzip"), (False, "identity")])

@@ -25,7 +25,7 @@ from agent.collect import (
     StaticConfig,
     targets_of,
 )
-from agent.collect.fetch import gunzip
+from agent.collect.compression import gunzip
 from agent.collect.slots import next_slot, run_in_slots
 from agent.errors import ScrapeError
 from agent.model import Secret
