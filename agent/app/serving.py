@@ -14,6 +14,7 @@ import structlog
 from agent.app.agent import Agent
 from agent.config import Flags, load_config
 from agent.errors import BurnlineError
+from agent.footprint import hand_back
 
 _log = structlog.get_logger()
 
@@ -49,10 +50,14 @@ async def _serve(agent: Agent) -> None:
 
 
 def _spare_what_stays() -> None:
-    """Let the collector look at what comes from now on, and never again at what the start has loaded: it stays."""
+    """Let the collector look at what comes from now on, and never again at what the start has loaded: it stays.
+
+    What the start needed in passing goes back to the system.
+    """
     gc.collect()
     gc.freeze()
     gc.enable()
+    hand_back()
 
 
 async def _reload(agent: Agent) -> None:

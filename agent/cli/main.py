@@ -64,6 +64,11 @@ def run(
     """Run the agent until SIGTERM or Ctrl-C; SIGHUP reloads its files."""
     gc.disable()  # what a start loads is no garbage: looking for it takes a tenth of the time until it is ready
 
+    from agent.footprint import share_one_heap, without
+
+    share_one_heap()
+    with without("rich"):  # structlog would load it for coloured traces, which our logs do not have
+        import structlog  # noqa: F401
     from agent.app import serve
     from agent.config import Flags
     from agent.telemetry import configure_logging

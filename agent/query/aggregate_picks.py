@@ -13,6 +13,7 @@ from agent.errors import ExecutionError
 from agent.model import format_float
 from agent.query import ast
 from agent.query.aggregation import Groups, groups_of
+from agent.query.distinct import distinct
 from agent.query.evaluate import scalar, vector
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, Ints, SeriesSet
@@ -129,7 +130,7 @@ def _ratio(evaluation: Evaluation, node: ast.AggregateExpr) -> Frame:
     if np.isnan(ratio).any():
         message = "Ratio value is NaN"
         raise ExecutionError(message)
-    for outside in np.unique(ratio[np.abs(ratio) > 1]).tolist():
+    for outside in distinct(ratio[np.abs(ratio) > 1]).tolist():
         evaluation.annotations.invalid_ratio(outside, 1.0 if outside > 0 else -1.0, node.param.pos)
     frame = vector(node.expr, evaluation)
     places = frame.series.derived("hash places", lambda: _places(frame.series))

@@ -11,6 +11,7 @@ from agent.errors import ExecutionError
 from agent.model import format_float
 from agent.query import ast
 from agent.query.aggregation import Groups, groups_of
+from agent.query.distinct import distinct
 from agent.query.evaluate import scalar, string, vector
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, SeriesSet, empty, relabel, relabelling
@@ -69,7 +70,7 @@ def quantile(evaluation: Evaluation, node: ast.AggregateExpr) -> Frame:
     """Return the quantile of each group's values."""
     assert node.param is not None
     wanted = scalar(node.param, evaluation)
-    for outside in np.unique(wanted[~((wanted >= 0) & (wanted <= 1))]).tolist():
+    for outside in distinct(wanted[~((wanted >= 0) & (wanted <= 1))]).tolist():
         evaluation.annotations.invalid_quantile(outside, node.param.pos)
     frame = vector(node.expr, evaluation)
     if not len(frame.series):

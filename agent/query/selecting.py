@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from agent.model import Block, Histogram, Matcher, is_absent, is_missing
 from agent.query import ast
+from agent.query.distinct import distinct
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, Ints, Natives, SeriesSet, empty, side_by_side
 from agent.query.limits import CELL
@@ -106,7 +107,7 @@ def _newest_gappy(block: Block, newest: Newest, lo: Ints, rows: Ints) -> Newest:
         held = ~is_absent(block.values[at, columns])
         _take(block, newest, stamped, (steps[held], columns[held]), at[held])
         steps, columns, at = steps[~held], columns[~held], at[~held]
-    for stretch in column_stretches(len(found := np.unique(columns)), len(block.values)):
+    for stretch in column_stretches(len(found := distinct(columns)), len(block.values)):
         _look_far_back(block, newest, stamped, found[stretch], lo, rows)
     present = ~is_missing(values)
     if newest.present is not None:

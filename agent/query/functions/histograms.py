@@ -19,6 +19,7 @@ from agent.errors import ExecutionError
 from agent.model import Labels, format_float
 from agent.query import ast
 from agent.query.buckets import fractions, monotonic, quantiles
+from agent.query.distinct import distinct
 from agent.query.evaluate import Function, scalar, string, vector
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, SeriesSet, drop_names, empty, relabel, relabelling
@@ -161,7 +162,7 @@ def _quantile(evaluation: Evaluation, call: ast.Call) -> Frame:
 
 
 def _check_quantile(evaluation: Evaluation, quantile: Floats, pos: ast.Position) -> None:
-    for outside in np.unique(quantile[~((quantile >= 0) & (quantile <= 1))]).tolist():
+    for outside in distinct(quantile[~((quantile >= 0) & (quantile <= 1))]).tolist():
         evaluation.annotations.invalid_quantile(outside, pos)
 
 
@@ -213,7 +214,7 @@ def _labelled(parts: list[tuple[Floats, Frame]], name: str) -> Frame:
     labels: list[Labels] = []
     values, present = [], []
     for quantile, frame in parts:
-        for number in np.unique(quantile).tolist():
+        for number in distinct(quantile).tolist():
             here = (quantile == number) | (np.isnan(quantile) & np.isnan(number))
             labels.extend(each.merged({name: _open_metrics_float(number)}) for each in frame.series.labels)
             values.append(frame.values)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from agent.model import Histogram
 from agent.query import ast
+from agent.query.distinct import distinct
 from agent.query.evaluate import Function, vector
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, drop_names, empty, stacked
@@ -63,7 +64,7 @@ def native_fractions(evaluation: Evaluation, frame: Frame, pos: ast.Position, lo
 
 
 def _note(frame: Frame, columns: NDArray[np.intp], marked: Bools, note: Callable[[str], None]) -> None:
-    for column in np.unique(columns[marked]).tolist():
+    for column in distinct(columns[marked]).tolist():
         note(frame.series.labels[column].name)
 
 

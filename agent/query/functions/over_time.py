@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from agent.query import ast
+from agent.query.distinct import distinct
 from agent.query.evaluate import Function, ranges, scalar
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Bools, Floats, Frame, drop_names
@@ -212,7 +213,7 @@ def _deviation_of(part: Windows) -> Floats:
 
 def _quantile(evaluation: Evaluation, call: ast.Call) -> Frame:
     quantile = scalar(call.args[0], evaluation)
-    for outside in np.unique(quantile[~((quantile >= 0) & (quantile <= 1))]).tolist():
+    for outside in distinct(quantile[~((quantile >= 0) & (quantile <= 1))]).tolist():
         evaluation.annotations.invalid_quantile(outside, call.args[0].pos)
 
     def kernel(windows: Windows) -> _Kernelled:

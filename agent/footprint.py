@@ -1,0 +1,54 @@
+"""What a process that runs for months does to stay small. It knows no room, and does nothing where the platform has no such knob.
+
+It refuses to be clever about memory in use: it only keeps out what would never be used, and hands back what is free.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+_M_ARENA_MAX: Final = -8
+"""mallopt(3)'s number of the bound on arenas, in glibc's malloc.h."""
+
+
+def share_one_heap() -> None:
+    """Let all threads allocate from one heap: each heap of its own keeps megabytes that the others cannot use.
+
+    Call it before the first thread starts. The interpreter's lock serialises most allocations anyway.
+    """
+    libc = _libc("mallopt")
+    if libc is not None:
+        libc.mallopt(_M_ARENA_MAX, 1)
+
+
+def hand_back() -> None:
+    """Return freed memory to the system; takes milliseconds, so call it after a start or a reload, not in a loop."""
+    libc = _libc("malloc_trim")
+    if libc is not None:
+        libc.malloc_trim(0)
+
+
+@contextmanager
+def without(module: str) -> Iterator[None]:
+    """Make optional imports of `module` fail inside the block, so that what would only decorate is not loaded."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]  # documented: import then raises ModuleNotFoundError
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
+def _libc(function: str) -> Any:
+    """Return the C library where it has the function, else None."""
+    try:
+        libc = ctypes.CDLL(None)
+    except (OSError, TypeError):
+        return None
+    return libc if hasattr(libc, function) else None
