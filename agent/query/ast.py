@@ -104,9 +104,10 @@ Duration = int | DurationExpr
 
 @dataclass(frozen=True, slots=True)
 class NumberLiteral(Expr):
-    """A number, or a duration as seconds."""
+    """A number, or a duration as seconds; `duration` says that it was written as one."""
 
     value: float
+    duration: bool = field(default=False, compare=False)
 
     __str__ = Node.__str__
 

@@ -29,7 +29,7 @@ def format_node(node: ast.Node) -> str:
     """Return `node` as PromQL."""
     match node:
         case ast.NumberLiteral():
-            return format_float(node.value)
+            return format_duration(round(node.value * 1000)) if node.duration else format_float(node.value)
         case ast.StringLiteral():
             return quote(node.value)
         case ast.VectorSelector():

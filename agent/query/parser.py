@@ -128,7 +128,7 @@ class _Parser:
             inner = self.expression(_POWER)
             if isinstance(inner, ast.NumberLiteral):
                 value = -inner.value if token.text == "-" else inner.value
-                return self.kept(ast.NumberLiteral(value, pos=stream.pos(token.start)))
+                return self.kept(ast.NumberLiteral(value, inner.duration, pos=stream.pos(token.start)))
             signed = ast.UnaryExpr(token.text, inner, pos=stream.pos(token.start))
             return self.kept(self.checked(check_unary, signed))
         made: ast.Expr
@@ -150,7 +150,8 @@ class _Parser:
         stream, token = self.stream, self.stream.here
         opens = stream.following.text == "("
         if token.kind in (Kind.NUMBER, Kind.DURATION):
-            return self.kept(ast.NumberLiteral(number(stream, stream.take()), pos=stream.pos(token.start)))
+            value = number(stream, stream.take())
+            return self.kept(ast.NumberLiteral(value, token.kind is Kind.DURATION, pos=stream.pos(token.start)))
         if token.kind is Kind.STRING:
             return self.kept(ast.StringLiteral(string(stream, stream.take()), pos=stream.pos(token.start)))
         if token.kind is Kind.IDENTIFIER and opens:

@@ -286,6 +286,10 @@ def test_a_sign_binds_looser_than_a_power():
         ('{"odd name",x="y"}', '{"odd name",x="y"}'),
         ("x @ 1.5", "x @ 1.500"),
         ("rate(x[step()*2])", "rate(x[(step()) * (2)])"),
+        ("predict_linear(x[1h], 4h) > -5m", "predict_linear(x[1h], 4h) > -5m"),
+        ("x > 3600", "x > 3600"),
+        ("a+fill(0)b", "a + fill (0) b"),
+        ("+Inf > bool -inf", "+Inf > bool -Inf"),
     ],
 )
 def test_prints_canonically(text, canonical):
