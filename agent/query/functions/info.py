@@ -74,8 +74,8 @@ def _info(evaluation: Evaluation, call: ast.Call) -> Frame:
         message = f"this should be an info metric, with float samples: {odd}"
         raise ExecutionError(message)
     spoken: Bools = np.asarray(base.mask().any(axis=1))
-    choices, owners = _chosen(found, spoken)
-    return _joined(base, found.series, choices, owners, wanted)
+    speakers = found.series.derived("info speakers", lambda: _speakers(found.series))
+    return _joined(base, found.series, _chosen(found, speakers, spoken), speakers.owners, wanted)
 
 
 def _looked_at(node: ast.Expr, evaluation: Evaluation) -> Ints:
@@ -93,26 +93,44 @@ def _identity(labels: Labels) -> tuple[str, ...]:
     return tuple(labels.get(name) for name in _IDENTIFYING)
 
 
-def _chosen(found: Frame, spoken: Bools) -> tuple[Choices, list[tuple[str, ...]]]:
-    """Return the column of the info series that holds at each step (-1: none), shape (steps, G), and whose each of G is.
+@dataclass(frozen=True, slots=True)
+class Speakers:
+    """The columns of each info metric's name and identity: `alone` where it is one (else -1), `several` where more."""
 
-    A group is an info metric's name and the identifying labels. Steps that are not `spoken` have no conflicts.
-    """
+    owners: tuple[tuple[str, ...], ...]
+    alone: Choices
+    several: tuple[tuple[int, Choices], ...]
+
+
+def _speakers(infos: SeriesSet) -> Speakers:
     members: dict[tuple[str, tuple[str, ...]], list[int]] = {}
-    for column, labels in enumerate(found.series.labels):
+    for column, labels in enumerate(infos.labels):
         members.setdefault((labels.name, _identity(labels)), []).append(column)
-    choices = np.full((len(spoken), len(members)), -1, np.intp)
+    alone = np.array([columns[0] if len(columns) == 1 else -1 for columns in members.values()], np.intp)
+    rest = enumerate(members.values())
+    several = tuple((group, np.array(columns, np.intp)) for group, columns in rest if len(columns) > 1)
+    return Speakers(tuple(identity for _, identity in members), alone, several)
+
+
+def _chosen(found: Frame, speakers: Speakers, spoken: Bools) -> Choices:
+    """Return the column of the info series that holds at each step (-1: none) for each owner, shape (steps, G).
+
+    Steps that are not `spoken` have no conflicts.
+    """
     shown = found.mask()
-    for group, columns in enumerate(members.values()):
-        picked = np.array(columns, np.intp)
-        stamps = np.where(shown[:, picked], found.values[:, picked], -np.inf)
-        newest = stamps.argmax(axis=1)
-        there = shown[:, picked].any(axis=1)
-        choices[:, group] = np.where(there, picked[newest], -1)
+    choices = (
+        np.where(shown[:, speakers.alone], speakers.alone, -1)
+        if len(speakers.alone)
+        else np.empty(shown.shape, np.intp)
+    )
+    for group, columns in speakers.several:
+        stamps = np.where(shown[:, columns], found.values[:, columns], -np.inf)
+        there = shown[:, columns].any(axis=1)
+        choices[:, group] = np.where(there, columns[stamps.argmax(axis=1)], -1)
         ties = there & spoken & ((stamps == stamps.max(axis=1)[:, None]).sum(axis=1) > 1)
         if ties.any():
-            raise _conflict(found, picked, stamps, int(ties.argmax()))
-    return choices, [identity for _, identity in members]
+            raise _conflict(found, columns, stamps, int(ties.argmax()))
+    return choices
 
 
 def _conflict(found: Frame, columns: Choices, stamps: NDArray[np.float64], step: int) -> ExecutionError:
