@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.errors import ExecutionError
 from agent.model import Labels
+
+if TYPE_CHECKING:
+    from agent.model import Histogram
 
 
 class VectorLike(Protocol):
@@ -50,3 +53,11 @@ def pairs_of(answer: Any) -> list[tuple[Labels, float]]:
         return [(Labels(), float(value))]
     message = "rule result is not a vector or scalar"
     raise ExecutionError(message)
+
+
+def histograms_of(answer: Any, samples: Iterable[Labels]) -> list[tuple[Labels, Histogram]]:
+    """Return the native histograms of a vector under the labels that its series, in the same order, are recorded by."""
+    natives = getattr(answer, "histograms", None)
+    if natives is None:
+        return []
+    return [(labels, each) for labels, each in zip(samples, natives, strict=True) if each is not None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,9 +16,9 @@ import structlog
 
 from agent.errors import BurnlineError
 from agent.journal import Write
-from agent.model import Alert, Labels, Row
+from agent.model import Alert, Histogram, Labels, Row
 from agent.rules import schedule
-from agent.rules.answers import Query, pairs_of
+from agent.rules.answers import Query, histograms_of, pairs_of
 from agent.rules.keeping import Keeper, Writer
 from agent.rules.outputs import Leaving, Output, alert_series, recorded
 from agent.rules.records import RuleKey
@@ -182,7 +182,7 @@ class Evaluator:
             self._sink(row)
             return
         samples = recorded(rule.spec.name, rule.labels, pairs_of(answer), limit)
-        self._write_row(rule.output, samples, written_at_ms)
+        self._write_row(rule.output, samples, written_at_ms, histograms_of(answer, samples))
         rule.output.remember(answer, samples, limit)
 
     def _alerting(self, group: RunningGroup, rule: RunningRule, at_ms: int, transitions: list[Transition]) -> None:
@@ -244,8 +244,14 @@ class Evaluator:
         rule.active.update((alert.labels, alert) for alert in sent)
         self._keeper.put(rule.key, sent)
 
-    def _write_row(self, output: Output, samples: Mapping[Labels, float], at_ms: int) -> None:
-        row = output.row(samples, at_ms)
+    def _write_row(
+        self,
+        output: Output,
+        samples: Mapping[Labels, float],
+        at_ms: int,
+        histograms: Sequence[tuple[Labels, Histogram]] = (),
+    ) -> None:
+        row = output.row(samples, at_ms, histograms)
         if row is not None:
             self._sink(row)
 

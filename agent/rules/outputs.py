@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ExecutionError
-from agent.model import METRIC_NAME, STALE_NAN, Columns, Labels, Row, absent_row
+from agent.model import HISTOGRAM_NAN, METRIC_NAME, STALE_NAN, Columns, Histogram, Labels, Row, absent_row
 from agent.rules.states import ActiveAlert, State
 
 ALERTS: Final = "ALERTS"
@@ -64,10 +64,13 @@ class Output:
         cells = np.fromiter(map(self.columns.column, samples), np.intp, len(samples))
         self._repeat = _Repeat(labels, limit, cells)
 
-    def row(self, samples: Mapping[Labels, float], at_ms: int) -> Row | None:
+    def row(
+        self, samples: Mapping[Labels, float], at_ms: int, histograms: Sequence[tuple[Labels, Histogram]] = ()
+    ) -> Row | None:
         """Return the row of an evaluation, None where there is nothing to write.
 
-        A series of the row before that `samples` lacks gets a staleness marker.
+        A series of the row before that `samples` lacks gets a staleness marker. `histograms` are those of the samples that
+        are one, whatever float stands for them.
         """
         vanished = self.live - samples.keys()
         self.live = frozenset(samples)
@@ -77,7 +80,8 @@ class Output:
             self.columns = Columns()
         cells = {self.columns.column(labels): value for labels, value in samples.items()}
         cells.update((self.columns.column(labels), STALE_NAN) for labels in vanished)
-        return _row(self.columns, cells, at_ms)
+        cells.update((self.columns.column(labels), HISTOGRAM_NAN) for labels, _ in histograms)
+        return _row(self.columns, cells, at_ms, histograms)
 
     def stale_row(self, series: Iterable[Labels], at_ms: int) -> Row | None:
         """Return the row that ends `series`, as when their rule was removed."""
@@ -116,11 +120,13 @@ class Leaving:
         return [row for row in rows if row is not None]
 
 
-def _row(columns: Columns, cells: Mapping[int, float], at_ms: int) -> Row:
+def _row(
+    columns: Columns, cells: Mapping[int, float], at_ms: int, histograms: Sequence[tuple[Labels, Histogram]] = ()
+) -> Row:
     values = absent_row(len(columns))
     for column, value in cells.items():
         values[column] = value
-    return Row(columns, at_ms, values)
+    return Row(columns, at_ms, values, histograms=histograms)
 
 
 def recorded(
