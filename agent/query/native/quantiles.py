@@ -62,19 +62,24 @@ class _Group:
 
 
 def _groups(histograms: Sequence[Histogram]) -> Iterator[_Group]:
-    found = [bucket_intervals(each) for each in histograms]
-    places: dict[int, list[int]] = {}
-    for place, each in enumerate(found):
-        places.setdefault(id(each.lower), []).append(place)
+    places: dict[tuple[object, ...], list[int]] = {}
+    for place, each in enumerate(histograms):
+        above, below = each.positive.index.tobytes(), each.negative.index.tobytes()
+        places.setdefault((each.schema, each.zero_threshold, each.bounds, above, below), []).append(place)
     for members in places.values():
-        layout, first = found[members[0]], histograms[members[0]]
+        several = [histograms[place] for place in members]
+        layout, first = bucket_intervals(several[0]), several[0]
+        sides = [np.array([each.negative.counts for each in several])[:, ::-1]]
+        if layout.zero >= 0:
+            sides.append(np.array([each.zero_count for each in several])[:, None])
+        sides.append(np.array([each.positive.counts for each in several]))
         yield _Group(
             np.array(members),
             layout.lower,
             layout.upper,
-            np.array([found[place].counts for place in members]).reshape(len(members), -1),
-            np.array([histograms[place].count for place in members]),
-            np.array([histograms[place].sum for place in members]),
+            np.hstack(sides),
+            np.array([each.count for each in several]),
+            np.array([each.sum for each in several]),
             first.custom,
             int(len(first.positive) > 0) - int(len(first.negative) > 0),
         )
