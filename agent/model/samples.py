@@ -114,7 +114,7 @@ class Row:
 
     `values` is float64 of shape (n,), n ≤ len(columns) at the time of appending; a column beyond n is absent. `stamped`
     holds the samples that carry timestamps of their own; their series are not among the columns. `histograms` holds the native
-    histograms scraped at this instant, by series; `exemplars` those that came with the page.
+    histograms of this instant, by series, whose cells hold HISTOGRAM_BITS; `exemplars` those that came with the page.
     """
 
     columns: Columns

@@ -71,10 +71,19 @@ def part_labels(series: Labels, part: Part) -> Labels:
     return Labels.from_sorted(((PART, ";".join(words)), *series.pairs))
 
 
+def is_part(labels: Labels) -> bool:
+    """Say whether the labels are those of a part's column."""
+    return bool(labels.pairs) and labels.pairs[0][0] == PART
+
+
+def series_of(labels: Labels) -> Labels:
+    """Return the series that a part's column is of."""
+    return Labels.from_sorted(labels.pairs[1:])
+
+
 def split_labels(labels: Labels) -> tuple[Labels, Part]:
     """Return the series and the part that a part's column is of."""
-    (_, text), *pairs = labels.pairs
-    return Labels.from_sorted(tuple(pairs)), _part(text)
+    return series_of(labels), _part(labels.pairs[0][1])
 
 
 @lru_cache(maxsize=65536)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.model import Labels, Matcher, MatchOp
+from agent.store.histograms import is_part, series_of
 from agent.store.table import Table
 
 Ids = NDArray[np.int32]
@@ -76,6 +77,9 @@ class Index:
         self.epoch = 0
         self.entries: dict[int, Entry] = {}
         self.nbytes = 0
+        self.parts: dict[Labels, list[Placement]] = {}
+        """By series, the columns that hold parts of its native histograms; they are no series themselves. An empty list says
+        that all parts are gone, so that the cells that speak of them are known to be empty."""
         self._lock = lock
         self._numbers: dict[Labels, int] = {}
         self._postings: dict[str, dict[str, _Posting]] = {}
@@ -92,6 +96,10 @@ class Index:
     def add(self, labels: Labels, placement: Placement) -> None:
         """Say that the series has samples at `placement`; the caller holds the lock."""
         self.epoch += 1
+        if is_part(labels):
+            self.parts.setdefault(series_of(labels), []).append(placement)
+            self.nbytes += _ENTRY_BYTES + _PAIR_BYTES
+            return
         number = self._numbers.get(labels)
         if number is not None:
             entry = self.entries[number]
@@ -114,6 +122,9 @@ class Index:
         """Take placements out, and the series that have none left; return how many series ended. Holds the lock: caller."""
         ended: dict[int, Labels] = {}
         for labels, gone in placements:
+            if is_part(labels):
+                self._remove_part(series_of(labels), gone)
+                continue
             number = self._numbers[labels]
             entry = self.entries[number]
             entry.placements = tuple(each for each in entry.placements if each != gone)
@@ -123,12 +134,23 @@ class Index:
         touched: dict[tuple[str, str], list[int]] = {}
         for number, labels in ended.items():
             del self._numbers[labels], self.entries[number]
+            if not self.parts.get(labels, True):
+                del self.parts[labels]
             self.nbytes -= _ENTRY_BYTES + _PAIR_BYTES * len(labels)
             for pair in labels.pairs:
                 touched.setdefault(pair, []).append(number)
         for (name, value), numbers in touched.items():
             self._take_out(name, value, np.array(sorted(numbers), dtype=np.int32))
         return len(ended)
+
+    def _remove_part(self, series: Labels, gone: Placement) -> None:
+        self.epoch += 1
+        self.nbytes -= _ENTRY_BYTES + _PAIR_BYTES
+        left = [each for each in self.parts[series] if each != gone]
+        if left or series in self._numbers:
+            self.parts[series] = left
+        else:
+            del self.parts[series]
 
     def _take_out(self, name: str, value: str, numbers: Ids) -> None:
         values = self._postings[name]

@@ -6,70 +6,17 @@ labels tuple, so that readers may cache by its identity.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.model import ABSENT_BITS, Block, Labels, is_absent, is_missing, is_stale
-from agent.store.chunks import Chunk
 from agent.store.index import Entry, Placement
+from agent.store.natives import Natives, natives_of
+from agent.store.picked import Picked
 from agent.store.table import Table
-
-
-class Picked:
-    """Columns of one table, in the order of a group's labels."""
-
-    __slots__ = ("array", "columns", "highest", "table")
-
-    def __init__(self, table: Table, columns: Sequence[int]) -> None:
-        self.table = table
-        self.array = np.array(columns, dtype=np.intp)
-        self.highest = int(self.array.max())
-        first = int(self.array[0])
-        run = np.array_equal(self.array, np.arange(first, first + len(self.array)))
-        self.columns: slice | NDArray[np.intp] = slice(first, first + len(self.array)) if run else self.array
-
-    def read(self, start_ms: int, end_ms: int) -> tuple[NDArray[np.int64], NDArray[np.float64], bool] | None:
-        """Return timestamps (T,), values (T, S) and whether all cells have values; None without rows in [start, end]."""
-        pieces, kept = [], []
-        for chunk in self.table.overlapping(start_ms, end_ms):
-            stamps = chunk.timestamps
-            lo = int(np.searchsorted(stamps, start_ms, "left"))
-            hi = int(np.searchsorted(stamps, end_ms, "right"))
-            if lo < hi:
-                pieces.append((chunk, lo, hi))
-                kept.append(stamps[lo:hi])
-        if not pieces:
-            return None
-        timestamps = np.concatenate(kept)
-        values = np.empty((len(timestamps), len(self.array)), dtype=np.float64)
-        at, dense = 0, True
-        for chunk, lo, hi in pieces:
-            dense &= self._fill(chunk, lo, hi, values[at : at + hi - lo])
-            at += hi - lo
-        return timestamps, values, dense
-
-    def cells(self, start_ms: int, end_ms: int) -> int:
-        """Return how many cells `read` would fill."""
-        rows = 0
-        for chunk in self.table.overlapping(start_ms, end_ms):
-            stamps = chunk.timestamps
-            rows += int(np.searchsorted(stamps, end_ms, "right")) - int(np.searchsorted(stamps, start_ms, "left"))
-        return max(rows, 0) * len(self.array)
-
-    def _fill(self, chunk: Chunk, lo: int, hi: int, out: NDArray[np.float64]) -> bool:
-        if self.highest < chunk.width:
-            chunk.read(lo, hi, self.columns, out)
-            return not chunk.missing[self.columns].any()
-        out.view(np.int64)[...] = ABSENT_BITS
-        inside = np.flatnonzero(self.array < chunk.width)
-        if len(inside):
-            cells = np.empty((hi - lo, len(inside)), dtype=np.float64)
-            chunk.read(lo, hi, self.array[inside], cells)
-            out[:, inside] = cells
-        return False
 
 
 class Group(NamedTuple):
@@ -77,34 +24,46 @@ class Group(NamedTuple):
 
     labels: tuple[Labels, ...]
     picked: tuple[Picked, ...]
+    natives: Natives | None = None
+    """Where the native histograms of the group lie; None where it has none."""
 
     def read(self, start_ms: int, end_ms: int) -> Block | None:
         """Return the block of [start, end], None where no table has a row there."""
         found = [part for part in (each.read(start_ms, end_ms) for each in self.picked) if part is not None]
         if not found:
             return None
-        if len(found) > 1:
-            return _merge(self.labels, found)
         timestamps, values, dense = found[0]
-        return Block(self.labels, timestamps, values, dense)
+        block = Block(self.labels, timestamps, values, dense) if len(found) == 1 else _merge(self.labels, found)
+        return block if self.natives is None else self.natives.fill(block, start_ms, end_ms)
 
     def cells(self, start_ms: int, end_ms: int) -> int:
         """Return how many cells `read` would fill, counting each table."""
-        return sum(each.cells(start_ms, end_ms) for each in self.picked)
+        natives = self.natives.cells(start_ms, end_ms) if self.natives is not None else 0
+        return natives + sum(each.cells(start_ms, end_ms) for each in self.picked)
 
 
 class Selection:
     """The groups that a tuple of matchers selects."""
 
-    __slots__ = ("epoch", "groups", "placements")
+    __slots__ = ("epoch", "groups", "parts", "placements")
 
-    def __init__(self, epoch: int, entries: Sequence[Entry], before: Selection | None) -> None:
+    def __init__(
+        self,
+        epoch: int,
+        entries: Sequence[Entry],
+        before: Selection | None,
+        parts: Mapping[Labels, Sequence[Placement]],
+    ) -> None:
         self.epoch = epoch
         self.placements = [(entry.labels, entry.placements) for entry in entries]
-        if before is not None and before.placements == self.placements:
+        self.parts = (
+            {each.labels: tuple(parts[each.labels]) for each in entries if each.labels in parts} if parts else {}
+        )
+        if before is not None and before.placements == self.placements and before.parts == self.parts:
             self.groups: tuple[Group, ...] = before.groups
             return
-        self.groups = _groups(self.placements, before)
+        groups = _groups(self.placements, before)
+        self.groups = tuple(each._replace(natives=natives_of(each.labels, self.parts)) for each in groups)
 
 
 def _groups(placements: Sequence[tuple[Labels, tuple[Placement, ...]]], before: Selection | None) -> tuple[Group, ...]:

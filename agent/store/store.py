@@ -25,6 +25,7 @@ from agent.store.catalogue import FOREVER, Catalogue
 from agent.store.chunks import missing_cells
 from agent.store.disk import Disk
 from agent.store.exemplars import MAX_EXEMPLARS, ExemplarRing
+from agent.store.natives import NativeRows
 from agent.store.selection import Selection
 from agent.store.stamped import Stamped
 from agent.store.table import Table
@@ -109,6 +110,7 @@ class Store:
         self._bindings: dict[Columns, Binding] = {}
         self._bound: dict[Table, Columns] = {}
         self._stamped = Stamped(self._find_stamped, self._new_stamped, lambda reason: self._tell(reason, 1))
+        self._natives = NativeRows(self._find_natives, self._catalogue.new)
         self._selections: dict[tuple[Matcher, ...], Selection] = {}
         self._disk: Disk | None = None
         self._horizon_ms = FOREVER[0]
@@ -148,6 +150,7 @@ class Store:
         # Those who wrote these rows are gone; whoever writes the same series now continues their tables.
         store._bindings.clear()
         store._bound.clear()
+        store._natives.clear()
         store._silent = False
         store._disk = disk
         return store
@@ -165,6 +168,9 @@ class Store:
         """
         with self._lock:
             kept = len(row.values) > 0 and self._append(row.columns, row.timestamp_ms, row.values)
+            if kept and row.histograms:
+                table, cells = self._natives.row(row)
+                self._write(table, row.timestamp_ms, cells)
             if row.stamped:
                 for each in self._stamped.rows(row.stamped, row.timestamp_ms):
                     kept |= self._write(each.table, each.timestamp_ms, each.values)
@@ -276,7 +282,7 @@ class Store:
         entries = self._index.entries
         numbers = self._index.match(matchers).tolist()
         found = [entry for entry in map(entries.get, numbers) if entry is not None]
-        made = Selection(epoch, found, known)
+        made = Selection(epoch, found, known, self._index.parts)
         with self._lock:
             if len(self._selections) >= MAX_SELECTIONS and matchers not in self._selections:
                 del self._selections[next(iter(self._selections))]
@@ -372,6 +378,11 @@ class Store:
         places = [each for each in entry.placements if each.table.stamped] if entry is not None else []
         return (places[-1].table, places[-1].column) if places else None
 
+    def _find_natives(self, series: Labels) -> Table | None:
+        """Return the newest table that holds histograms of the series and that nobody writes to."""
+        tables = {each.table for each in self._index.parts.get(series, ()) if not self._natives.writes_to(each.table)}
+        return max(tables, key=lambda table: table.number, default=None)
+
     def _new_stamped(self, labels: list[Labels]) -> Table:
         return self._catalogue.new(labels, stamped=True)
 
@@ -383,6 +394,7 @@ class Store:
                 self._disk.log.forget(columns)
         if table.stamped:
             self._stamped.forget(table)
+        self._natives.forget(table)
 
 
 def _range(start_ms: int | None, end_ms: int | None) -> tuple[int, int]:

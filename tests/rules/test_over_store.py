@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agent.model import STALE_NAN, Columns, Row
+from agent.model import HISTOGRAM_NAN, STALE_NAN, Buckets, Columns, Histogram, Row
 from agent.query import Engine
 from agent.rules import Evaluator, Settings
 from agent.store import Store
@@ -96,3 +96,26 @@ def test_recorded_series_follow_the_vector_when_its_series_stay_go_and_come_back
     world.scrape(5, a=1, b=1, c=1)
     world.evaluate(5)
     assert world.ask(5, "doubled") == {a: 2, b: 2, 'doubled{n="c"}': 2}
+
+
+def test_a_native_histogram_is_recorded_as_one_and_ends_as_any_series():
+    world = Stored("""
+groups:
+- name: g
+  rules:
+  - {record: latency, expr: sum by (n) (x)}
+  - {record: latency:p50, expr: 'histogram_quantile(0.5, latency)'}
+""")
+    labels = series('x{n="a"}')
+    for minute, count in enumerate((4.0, 8.0)):
+        found = Histogram(count=count, sum=3.0, positive=Buckets(np.array([1]), np.array([count])))
+        values = np.full(world.columns.column(labels) + 1, HISTOGRAM_NAN)
+        world.store.append(Row(world.columns, START + minute * MINUTE, values, histograms=[(labels, found)]))
+        assert [each.failures for each in world.evaluate(minute)] == [()]
+    world.scrape(2, a=STALE_NAN)
+    world.evaluate(2)
+
+    assert world.ask(0, "histogram_count(latency)") == {'{n="a"}': 4}
+    assert world.ask(1, "histogram_count(latency)") == {'{n="a"}': 8}
+    assert world.ask(1, "latency:p50") == {'latency:p50{n="a"}': 2**0.5}
+    assert world.ask(2, "latency") == world.ask(2, "latency:p50") == {}
