@@ -77,8 +77,8 @@ PAGES = st.lists(st.dictionaries(st.sampled_from(NATIVE), st.none() | histograms
 
 
 @settings(max_examples=40, deadline=None)
-@given(PAGES, st.sets(st.integers(0, 7)), st.sets(st.integers(0, 7)))
-def test_what_was_appended_is_selected_after_seals_and_restarts(pages, seals, restarts):
+@given(PAGES, st.sets(st.integers(0, 7)), st.dictionaries(st.integers(0, 7), st.booleans()))
+def test_what_was_appended_is_selected_after_seals_restarts_and_crashes(pages, seals, restarts):
     with tempfile.TemporaryDirectory() as folder:
         options = {"retention_ms": DAY, "max_memory_bytes": 2**26}
         store, columns = Store.open(Path(folder), **options), Columns()
@@ -94,7 +94,7 @@ def test_what_was_appended_is_selected_after_seals_and_restarts(pages, seals, re
             if number in seals:
                 store.enforce(at_ms + IDLE_MS + 1)
             if number in restarts:
-                store.close()
+                (store.close if restarts[number] else store._disk.log.close)()
                 store, columns = Store.open(Path(folder), **options), Columns()
                 begun.clear()
 
