@@ -38,6 +38,18 @@ class Telemetry:
         )
         self.store_series = Gauge("burnline_store_series", "Series that have samples in memory.", registry=made)
         self.store_bytes = Gauge("burnline_store_bytes", "Bytes that the samples and labels take.", registry=made)
+        self.store_durable = Gauge(
+            "burnline_store_durable", "1 while new samples reach the disk and none is missing there.", registry=made
+        )
+        self.store_disk_bytes = Gauge(
+            "burnline_store_disk_bytes",
+            "Bytes on the disk: block files, and the log before them.",
+            ["kind"],
+            registry=made,
+        )
+        self.store_damaged = Gauge(
+            "burnline_store_damaged_files", "Damaged files set aside since the start.", registry=made
+        )
         self.rule_evaluations = Counter(
             "prometheus_rule_evaluations_total", "Rule evaluations.", ["rule_group"], registry=made
         )

@@ -9,7 +9,7 @@ import sys
 
 from benchmarks.table import run_all
 
-NAMES = ("ingest", "rules", "range", "memory", "disk", "growth", "parse")
+NAMES = ("ingest", "rules", "range", "memory", "disk", "growth", "ready", "parse")
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ QUICK = {
     "ingest": ["--seconds", "20", "--warm-up", "5"],
     "rules": ["--interval", "5", "--seconds", "20", "--without", "10", "--warm-up", "15"],
     "range": ["--hours", "1"],
+    "ready": ["--hours", "2", "--starts", "2"],
     "memory": ["--seconds", "20", "--idle", "20"],
 }
 HEAD = """# Measurements

@@ -71,6 +71,7 @@ class Agent:
         self._reloading = asyncio.Lock()
         self._due = asyncio.Event()
         self.reload_error = ""
+        self.storage_trouble = ""
 
     @property
     def url(self) -> str:
@@ -201,9 +202,10 @@ class Agent:
         return Labels([pair for pair in labels.pairs if external.get(pair[0]) != pair[1]])
 
     def notices(self) -> list[str]:
-        """Return sentences that deserve attention: warnings about the files, a reload that failed."""
-        said = [str(each) for each in self.dispatcher.view(self.clock()).warnings]
-        return [*([f"The last reload failed: {self.reload_error}"] if self.reload_error else []), *said]
+        """Return sentences that deserve attention: a reload that failed, a disk that refuses, warnings about the files."""
+        said = [f"The last reload failed: {self.reload_error}"] if self.reload_error else []
+        said += [f"Samples are not safe on the disk: {self.storage_trouble}"] if self.storage_trouble else []
+        return said + [str(each) for each in self.dispatcher.view(self.clock()).warnings]
 
     def woken(self) -> None:
         """Let the notification loop look again: something changed."""
@@ -259,6 +261,11 @@ class Agent:
                 advice="raise storage.max_memory, or shorten storage.retention",
             )
         stats = await asyncio.to_thread(self.store.stats)
+        self.storage_trouble = stats.reason
+        self.telemetry.store_durable.set(stats.durable)
+        self.telemetry.store_disk_bytes.labels("blocks").set(stats.disk_bytes)
+        self.telemetry.store_disk_bytes.labels("log").set(stats.log_bytes)
+        self.telemetry.store_damaged.set(stats.damaged)
         self.telemetry.store_series.set(stats.series)
         self.telemetry.store_bytes.set(stats.bytes)
         self.telemetry.store_oldest.set(stats.oldest_ms / 1000)

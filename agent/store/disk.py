@@ -27,7 +27,7 @@ FLUSH_MS: Final = 2 * 3_600_000
 """Samples that are this old are written as a block file."""
 FLUSH_LOG_BYTES: Final = 32 * 2**20
 """So are all, when the log before them has become this long: reading it again takes time."""
-RETRY_MS: Final = 30_000
+RETRY_MS: Final = 10_000
 """How long to wait before a disk that refused is asked again."""
 MERGE_SPANS_MS: Final = (2 * 3_600_000, 8 * 3_600_000, 48 * 3_600_000)
 """Files that lie within one such stretch become one when the stretch is over, or when they are MERGE_MANY."""

@@ -13,9 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from agent.model import Row
 from agent.store.wal_records import UNREADABLE, RowDecoder
 from agent.store.wal_segments import HEADER_BYTES, SegmentName, SegmentReader
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ def replay(folder: Path, names: list[SegmentName], damages: list[Damage]) -> Ite
         try:
             reader = SegmentReader(path.read_bytes())
         except OSError as error:
-            damages.append(Damage(path, _size(path), f"it cannot be read: {error.strerror}"))
+            _tell(damages, Damage(path, _size(path), f"it cannot be read: {error.strerror}"))
             continue
         yield from _rows(reader, decoder)
         if reader.fault:
@@ -64,7 +68,7 @@ def _mend(path: Path, reader: SegmentReader, damages: list[Damage], *, last: boo
     lost = _size(path) - reader.intact
     if not (last and reader.torn):
         kept = _set_aside(path)
-        damages.append(Damage(kept, lost, reader.fault))
+        _tell(damages, Damage(kept, lost, reader.fault))
         if kept == path:
             return  # the next start reads the same rows and finds the same fault
     with suppress(OSError):
@@ -72,6 +76,16 @@ def _mend(path: Path, reader: SegmentReader, damages: list[Damage], *, last: boo
             os.truncate(path, reader.intact)
         else:
             path.unlink()
+
+
+def _tell(damages: list[Damage], damage: Damage) -> None:
+    damages.append(damage)
+    _log.warning(
+        "a segment of the samples' log is damaged: what is intact of it is served",
+        why=damage.reason,
+        lost_bytes=damage.lost_bytes,
+        kept_as=str(damage.path),
+    )
 
 
 def _set_aside(path: Path) -> Path:
