@@ -40,7 +40,7 @@ def measure(asked: Namespace) -> list[Measurement]:
     history = History(sizes, round(asked.hours * 240), end_ms)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        into_blocks(history, folder / "peer" / "data")
+        into_blocks(history.pages(), history.times(), folder / "peer" / "data")
         theirs = _starts(lambda: prometheus(folder / "peer", "{}"), asked.starts)
         for side, ending in (("killed", "kill"), ("stopped", "stop")):
             _write(history, folder / side / SAMPLES_FOLDER, ending)
@@ -96,7 +96,7 @@ def _fill(folder: Path, ending: str) -> None:
     history = History(tuple(map(tuple, wanted["sizes"])), wanted["steps"], wanted["end_ms"])
     folder.mkdir(parents=True, exist_ok=True)
     store = Store.open(folder, retention_ms=RETENTION_MS, max_memory_bytes=2**30)
-    into_store(history, store)
+    into_store(history.pages(), history.times(), store)
     if ending == "stop":
         store.close()
         return
