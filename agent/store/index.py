@@ -84,6 +84,7 @@ class Index:
         self._numbers: dict[Labels, int] = {}
         self._postings: dict[str, dict[str, _Posting]] = {}
         self._next = 0
+        self._moved = np.zeros(64, dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -98,16 +99,20 @@ class Index:
         self.epoch += 1
         if is_part(labels):
             self.parts.setdefault(series_of(labels), []).append(placement)
+            self._touch(series_of(labels))
             self.nbytes += _ENTRY_BYTES + _PAIR_BYTES
             return
         number = self._numbers.get(labels)
         if number is not None:
+            self._moved[number] = self.epoch
             entry = self.entries[number]
             entry.placements = tuple(sorted((*entry.placements, placement), key=lambda each: each.table.number))
             return
         number = self._next
         self._next += 1
         self._numbers[labels] = number
+        if number == len(self._moved):
+            self._moved = np.concatenate([self._moved, np.zeros(number, dtype=np.int64)])
         self.entries[number] = Entry(labels, placement)
         self.nbytes += _ENTRY_BYTES + _PAIR_BYTES * len(labels)
         for name, value in labels.pairs:
@@ -129,6 +134,7 @@ class Index:
             entry = self.entries[number]
             entry.placements = tuple(each for each in entry.placements if each != gone)
             self.epoch += 1
+            self._moved[number] = self.epoch
             if not entry.placements:
                 ended[number] = labels
         touched: dict[tuple[str, str], list[int]] = {}
@@ -143,8 +149,14 @@ class Index:
             self._take_out(name, value, np.array(sorted(numbers), dtype=np.int32))
         return len(ended)
 
+    def _touch(self, series: Labels) -> None:
+        number = self._numbers.get(series)
+        if number is not None:
+            self._moved[number] = self.epoch
+
     def _remove_part(self, series: Labels, gone: Placement) -> None:
         self.epoch += 1
+        self._touch(series)
         self.nbytes -= _ENTRY_BYTES + _PAIR_BYTES
         left = [each for each in self.parts[series] if each != gone]
         if left or series in self._numbers:
@@ -189,6 +201,10 @@ class Index:
         for other in unwanted:
             found = without(found, other)
         return found
+
+    def stayed(self, numbers: Ids, epoch: int) -> bool:
+        """Say whether none of these series got or lost a placement since `epoch`."""
+        return not len(numbers) or int(self._moved[numbers].max()) <= epoch
 
     def _values_where(self, matcher: Matcher, *, matches: bool) -> list[str]:
         """Return the values that do (or do not) fulfil the matcher, by look-up where the matcher names them."""

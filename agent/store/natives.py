@@ -18,6 +18,7 @@ from agent.model import ABSENT_BITS, HISTOGRAM_BITS, Block, Columns, Histogram, 
 from agent.store.histograms import Bundle, Part, bundles, cells_of, histograms_of, part_labels, parts_of, split_labels
 from agent.store.index import Placement
 from agent.store.picked import Picked
+from agent.store.reading import ReadCache
 from agent.store.table import Table
 
 _WIDE: Final = 1024
@@ -129,7 +130,7 @@ class Natives:
         """Return how many cells `fill` would read."""
         return sum(picked.cells(start_ms, end_ms) for picked, _ in self._tables)
 
-    def fill(self, block: Block, start_ms: int, end_ms: int) -> Block:
+    def fill(self, block: Block, start_ms: int, end_ms: int, cache: ReadCache) -> Block:
         """Return the block with its histograms, where it has any."""
         marked = np.ascontiguousarray(block.values).view(np.int64) == HISTOGRAM_BITS
         if not marked.any():
@@ -137,7 +138,7 @@ class Natives:
         histograms = np.full(block.values.shape, None, dtype=object)
         filled = np.zeros(block.values.shape, np.bool_)
         for picked, series in self._tables:
-            found = picked.read(start_ms, end_ms)
+            found = picked.read(start_ms, end_ms, cache)
             if found is None:
                 continue
             timestamps, cells, _ = found

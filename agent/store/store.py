@@ -26,6 +26,7 @@ from agent.store.chunks import missing_cells
 from agent.store.disk import Disk
 from agent.store.exemplars import MAX_EXEMPLARS, ExemplarRing
 from agent.store.natives import NativeRows
+from agent.store.reading import ReadCache
 from agent.store.selection import Selection
 from agent.store.stamped import Stamped
 from agent.store.table import Table
@@ -37,6 +38,8 @@ ROOM: Final = 0.95
 """How far below the bound the store goes when it must drop, so that it does not drop a run at every row."""
 FLUSH_SHARE: Final = 0.5
 """The share of the memory from which on samples are written to the disk early, and forgotten."""
+CACHE_SHARE: Final = 0.25
+"""The share of the memory that unpacked samples may take, as long as it is not needed otherwise."""
 _MEMORY_ONLY: Final = "samples are kept in memory only"
 
 
@@ -112,6 +115,7 @@ class Store:
         self._stamped = Stamped(self._find_stamped, self._new_stamped, lambda reason: self._tell(reason, 1))
         self._natives = NativeRows(self._find_natives, self._catalogue.new)
         self._selections: dict[tuple[Matcher, ...], Selection] = {}
+        self._cache = ReadCache(int(max_memory_bytes * CACHE_SHARE))
         self._disk: Disk | None = None
         self._horizon_ms = FOREVER[0]
         self._newest_ms = 0
@@ -187,7 +191,8 @@ class Store:
         Blocks without rows are left out; a series of a block may have no value in the range.
         """
         groups = self._select(tuple(matchers)).groups
-        return [block for block in (group.read(start_ms, end_ms) for group in groups) if block is not None]
+        blocks = (group.read(start_ms, end_ms, self._cache) for group in groups)
+        return [block for block in blocks if block is not None]
 
     def cells(self, matchers: Iterable[Matcher], start_ms: int, end_ms: int) -> int:
         """Return how many cells `select` would read, without reading them."""
@@ -237,11 +242,13 @@ class Store:
                 self._horizon_ms = horizon = at_ms - self.retention_ms
                 self._catalogue.freeze(at_ms - IDLE_MS)
                 expired, ended = self._catalogue.drop(lambda chunk: chunk.last_ms < horizon)
+            self._cache.limit_bytes = int(self.max_memory_bytes * CACHE_SHARE)
+            self._cache.turn()
             sealed = self._catalogue.seal_ended()
             written = self._keep_on_disk(at_ms)
             with self._lock:
                 before = self._dropped["memory"]
-                ended += self._make_room(0)[1] if self._catalogue.nbytes > self.max_memory_bytes else 0
+                ended += self._make_room(0)[1] if self._nbytes > self.max_memory_bytes else 0
                 return Enforced(expired, self._dropped["memory"] - before, ended, sealed, written)
 
     def stats(self) -> StoreStats:
@@ -255,7 +262,7 @@ class Store:
                 tables=len(self._catalogue.tables),
                 chunks=len(chunks),
                 samples=sum(chunk.samples for chunk in chunks),
-                bytes=self._catalogue.nbytes,
+                bytes=self._nbytes,
                 index_bytes=self._index.nbytes,
                 epoch=self._index.epoch,
                 oldest_ms=min((chunk.first_ms for chunk in chunks), default=0),
@@ -275,14 +282,21 @@ class Store:
         """A number that moves whenever the set of series does."""
         return self._index.epoch
 
+    @property
+    def _nbytes(self) -> int:
+        return self._catalogue.nbytes + self._cache.nbytes
+
     def _select(self, matchers: tuple[Matcher, ...]) -> Selection:
         known, epoch = self._selections.get(matchers), self._index.epoch
         if known is not None and known.epoch == epoch:
             return known
         entries = self._index.entries
-        numbers = self._index.match(matchers).tolist()
-        found = [entry for entry in map(entries.get, numbers) if entry is not None]
-        made = Selection(epoch, found, known, self._index.parts)
+        numbers = self._index.match(matchers)
+        if known is not None and np.array_equal(known.numbers, numbers) and self._index.stayed(numbers, known.epoch):
+            known.epoch = epoch
+            return known
+        found = [entry for entry in map(entries.get, numbers.tolist()) if entry is not None]
+        made = Selection(epoch, numbers, found, known, self._index.parts)
         with self._lock:
             if len(self._selections) >= MAX_SELECTIONS and matchers not in self._selections:
                 del self._selections[next(iter(self._selections))]
@@ -341,14 +355,17 @@ class Store:
         return self._fits(table.allocation(width) + fresh, table)
 
     def _fits(self, needed: int, table: Table) -> bool:
-        return self._catalogue.nbytes + needed <= self.max_memory_bytes or self._make_room(needed, table)[0]
+        return self._nbytes + needed <= self.max_memory_bytes or self._make_room(needed, table)[0]
 
     def _make_room(self, needed: int, asking: Table | None = None) -> tuple[bool, int]:
         """Drop runs until `needed` bytes fit; return (fits, series ended)."""
+        self._cache.shrink(max(0, self.max_memory_bytes - self._catalogue.nbytes - needed))
         excess = self._catalogue.nbytes + needed - int(self.max_memory_bytes * ROOM)
         runs = victims(self._catalogue.tables.values(), excess, needed, asking)
         if runs is None:
             return False, 0
+        if not runs:
+            return self._catalogue.nbytes + needed <= self.max_memory_bytes, 0
         doomed = {id(each) for each in runs}
         dropped, ended = self._catalogue.drop(lambda chunk: id(chunk) in doomed)
         self._tell("memory", dropped)
