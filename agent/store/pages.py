@@ -74,8 +74,8 @@ def encode(values: Floats) -> bytes:
     return _HEAD.pack(rows, columns, len(parts)) + lengths + b"".join(parts)
 
 
-def decode(page: bytes, wanted: NDArray[np.intp] | None, lo: int, hi: int, out: Floats) -> None:
-    """Write rows lo:hi of the page's columns `wanted` (None: all of them) into `out` of shape (hi - lo, columns).
+def decode(page: bytes, wanted: NDArray[np.intp] | None, lo: int, hi: int) -> Floats:
+    """Return rows lo:hi of the page's columns `wanted` (None: all of them), float64 of shape (hi - lo, columns).
 
     The page must be whole (its checksum is the caller's business): what comes of other bytes is not defined.
     """
@@ -87,22 +87,31 @@ def decode(page: bytes, wanted: NDArray[np.intp] | None, lo: int, hi: int, out: 
     constants, firsts = unpack(next(parts)), unpack(next(parts))
     places, oddities = unpack(next(parts)), unpack(next(parts))
     where = _destinations(columns, wanted)
-    target = out.view(np.int64)
-    alike = np.flatnonzero(kinds == _CONSTANT)
-    shown = where[alike] >= 0
-    target[:, where[alike[shown]]] = constants[shown]
-    start = 0
+    places_of = np.concatenate([np.flatnonzero(kinds == _CONSTANT), order])
+    gathered = np.empty((hi - lo, int((where >= 0).sum())), dtype=np.float64)
+    alike = len(constants)
+    shown = where[places_of[:alike]] >= 0
+    at = int(shown.sum())
+    gathered.view(np.int64)[:, :at] = constants[shown]
+    start = alike
     for width, tile in zip(widths, parts, strict=True):
-        members = order[start : start + width]
-        shown = where[members] >= 0
-        if shown.any():
-            cells = _tile(tile, rows, firsts[start : start + width], shown)
-            _put(cells[lo:hi], int(kinds[members[0]]), out, where[members[shown]])
+        members = places_of[start : start + width]
+        seen = where[members] >= 0
+        count = int(seen.sum())
+        if count:
+            numbers = _tile(tile, rows, firsts[start - alike : start - alike + width], seen)
+            _put(numbers[lo:hi], int(kinds[members[0]]), gathered[:, at : at + count])
+        at += count
         start += width
+    target = where[places_of]
+    source = np.empty(at, dtype=np.intp)
+    source[target[target >= 0]] = np.arange(at)
+    out: Floats = gathered.take(source, axis=1, mode="clip")
     if len(places):
         column, row = np.divmod(places, rows)
         inside = (row >= lo) & (row < hi) & (where[column] >= 0)
-        target[row[inside] - lo, where[column[inside]]] = oddities[inside]
+        out.view(np.int64)[row[inside] - lo, where[column[inside]]] = oddities[inside]
+    return out
 
 
 def pack(numbers: Ints) -> bytes:
@@ -208,11 +217,11 @@ def _tile(tile: bytes, rows: int, firsts: Ints, shown: NDArray[np.bool_]) -> Int
     return np.cumsum(numbers, axis=0, out=numbers)
 
 
-def _put(numbers: Ints, kind: int, out: Floats, where: NDArray[np.intp]) -> None:
-    cells = numbers.view(np.float64) if kind == _BITS else numbers.astype(np.float64)
-    if kind != _BITS and _EXPONENTS[kind]:
-        cells /= 10.0 ** _EXPONENTS[kind]
-    if (where[1:] - where[:-1] == 1).all():
-        out[:, where[0] : where[-1] + 1] = cells
+def _put(numbers: Ints, kind: int, out: Floats) -> None:
+    """Turn integers back into what they stand for."""
+    if kind == _BITS:
+        out.view(np.int64)[...] = numbers
+    elif _EXPONENTS[kind]:
+        np.divide(numbers, 10.0 ** _EXPONENTS[kind], out=out)
     else:
-        out[:, where] = cells
+        out[...] = numbers

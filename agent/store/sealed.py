@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model import ABSENT_BITS, absent_row
+from agent.model import absent_row
 from agent.store.chunks import Columns, RawChunk
 from agent.store.pages import PAGE_COLUMNS, decode, encode, pack, unpack
 
@@ -110,16 +110,16 @@ class SealedChunk:
         places: NDArray[np.intp],
         out: NDArray[np.float64],
     ) -> None:
-        first = int(places[0])
-        run = int(places[-1]) - first + 1 == len(places)  # `order` is stable, so places rise
-        cells = out[:, first : first + len(places)] if run else np.empty((hi - lo, len(places)))
         page = self.source.page(number)
         if page is None:
             self._lose(number)
-            cells.view(np.int64)[...] = ABSENT_BITS
+            cells = absent_row((hi - lo) * len(places)).reshape(hi - lo, len(places))
         else:
-            decode(page, wanted, lo, hi, cells)
-        if not run:
+            cells = decode(page, wanted, lo, hi)
+        first, last = int(places[0]), int(places[-1])
+        if last - first + 1 == len(places):  # places rise, since the sort is stable
+            out[:, first : last + 1] = cells
+        else:
             out[:, places] = cells
 
     def _lose(self, number: int) -> None:
