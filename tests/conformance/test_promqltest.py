@@ -8,17 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.promqltest import run_file, run_text
+from agent.query import MemoryQueryable
+from tests.conformance.promqltest import TOGETHER, Stored, run_file, run_text
 
 FLOOR = int(Path(__file__).with_name("floor.txt").read_text())
 """The most cases that ever passed. Raise it with what you add; never lower it."""
 LOAD = 'load 1m\n  x_total{a="b"} 0+60x10\n  y 1 2 3 4 5\n\n'
 
 
-@pytest.mark.parametrize("together", [False, True], ids=["by timestamps", "one gappy block"])
-def test_as_many_cases_pass_as_ever(shared, together):
+@pytest.mark.parametrize(
+    "storage", [MemoryQueryable, TOGETHER, Stored], ids=["by timestamps", "one gappy block", "stored"]
+)
+def test_as_many_cases_pass_as_ever(shared, storage):
     """The number of passed cases is at or above the committed floor, and nothing fails."""
-    reports = [run_file(path, together=together) for path in sorted((shared / "promqltest").glob("*.test"))]
+    reports = [run_file(path, storage) for path in sorted((shared / "promqltest").glob("*.test"))]
     flaws = [f"{report.name}:{each.line}: {each.expr}: {each.flaw}" for report in reports for each in report.failures]
     assert flaws == []
     assert sum(report.passed for report in reports) >= FLOOR

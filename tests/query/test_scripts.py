@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.promqltest import run_file
+from agent.query import MemoryQueryable
+from tests.conformance.promqltest import TOGETHER, Stored, run_file
 
 SCRIPTS = sorted(Path(__file__).with_name("scripts").glob("*.test"))
 
@@ -16,11 +17,13 @@ def test_there_are_scripts():
     assert len(SCRIPTS) >= 8
 
 
-@pytest.mark.parametrize("together", [False, True], ids=["by timestamps", "one gappy block"])
+@pytest.mark.parametrize(
+    "storage", [MemoryQueryable, TOGETHER, Stored], ids=["by timestamps", "one gappy block", "stored"]
+)
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_script(path, together):
+def test_script(path, storage):
     """Every case passes; none is left out."""
-    report = run_file(path, together=together)
+    report = run_file(path, storage)
     assert [f"{path.name}:{each.line}: {each.expr}: {each.flaw}" for each in report.failures] == []
     assert report.passed > 0
     assert not report.skipped

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.promqltest.runner import Outcome, Report, run_file, run_text
+from tests.conformance.promqltest.runner import TOGETHER, Outcome, Report, Storage, run_file, run_text
+from tests.conformance.promqltest.stored import Stored
 
-__all__ = ["Outcome", "Report", "run_file", "run_text"]
+__all__ = ["TOGETHER", "Outcome", "Report", "Storage", "Stored", "run_file", "run_text"]

@@ -1,7 +1,7 @@
 """`python -m tests.conformance.promqltest FILE…`: run promqltest files, print a line per file and the totals last.
 
-`-v` also prints every failed case; the features that cases were left out for are listed before the totals. Exit 1 where
-a case failed.
+`-v` also prints every failed case; `--together` keeps all series in one block with gaps, `--stored` in the real store. The
+features that cases were left out for are listed before the totals. Exit 1 where a case failed.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.conformance.promqltest import run_file
+from agent.query import MemoryQueryable
+from tests.conformance.promqltest import TOGETHER, Storage, Stored, run_file
+
+STORAGES: dict[str, Storage] = {"--together": TOGETHER, "--stored": Stored}
 
 
 def main(arguments: list[str]) -> int:
     """Run the files named in `arguments`; return the exit code."""
     verbose = "-v" in arguments
-    together = "--together" in arguments
+    storage = next((STORAGES[each] for each in arguments if each in STORAGES), MemoryQueryable)
     files = [Path(each) for each in arguments if not each.startswith("-")]
     if not files:
         print(__doc__)
@@ -24,7 +27,7 @@ def main(arguments: list[str]) -> int:
     passed = failed = 0
     skipped: Counter[str] = Counter()
     for path in files:
-        report = run_file(path, together=together)
+        report = run_file(path, storage)
         print(report, flush=True)
         if verbose:
             for outcome in report.failures:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from tests.conformance.promqltest.compare import almost_equal, annotations_flaw,
 from tests.conformance.promqltest.grammar import BadScript, Clear, Command, Eval, Load, Value, parse_script
 from tests.conformance.promqltest.nhcb import converted
 from tests.conformance.promqltest.pinned import is_safe, pinned, times
+from tests.conformance.promqltest.stored import Stored
 
 STARTED = "start timestamps"
 _QUERY_TIMES = re.compile(r"\b(start|end|range|step)\s*\(", re.IGNORECASE)
@@ -61,15 +63,21 @@ class Report:
         return f"{self.name}: {self.passed} passed, {len(self.failures)} failed, {sum(self.skipped.values())} skipped"
 
 
-def run_file(path: Path, *, together: bool = False) -> Report:
-    """Run a file; `together` keeps all series in one block with gaps (the engine's other path)."""
-    return run_text(path.name, path.read_text(encoding="utf-8"), together=together)
+Storage = Callable[[], MemoryQueryable | Stored]
+"""Makes what keeps the loaded series: in memory, series apart by their timestamps (`MemoryQueryable`) or all together with
+gaps (`TOGETHER`), or the real store (`Stored`)."""
+TOGETHER: Storage = partial(MemoryQueryable, together=True)
 
 
-def run_text(name: str, text: str, *, together: bool = False) -> Report:
+def run_file(path: Path, storage: Storage = MemoryQueryable) -> Report:
+    """Run a file over what `storage` makes."""
+    return run_text(path.name, path.read_text(encoding="utf-8"), storage)
+
+
+def run_text(name: str, text: str, storage: Storage = MemoryQueryable) -> Report:
     """Run a script; a line that is no command is one failed case, and what follows it runs."""
     report = Report(name)
-    runner = _Runner(together=together)
+    runner = _Runner(storage)
     try:
         for command in parse_script(text):
             outcome = runner.run(command)
@@ -81,12 +89,12 @@ def run_text(name: str, text: str, *, together: bool = False) -> Report:
 
 
 class _Runner:
-    def __init__(self, *, together: bool) -> None:
-        self.together = together
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
         self.clear()
 
     def clear(self) -> None:
-        self.store = MemoryQueryable(together=self.together)
+        self.store = self.storage()
         self.engine = Engine(self.store, delayed_name_removal=True)
         self.shadows: dict[Labels, str] = {}
 
