@@ -23,6 +23,8 @@ from agent.query.strings import quote
 _NUMBERS: Final = frozenset({"inf", "nan"})
 _NO_METRICS: Final = _NUMBERS | {"atan2", "bool", "group_left", "group_right", "ignoring", "on"}
 """Words that, outside braces, mean something else than a name."""
+_NO_LABELS: Final = _NUMBERS | {"without"}
+"""Words that may not stand bare in a list of labels."""
 
 
 def format_node(node: ast.Node) -> str:
@@ -83,7 +85,7 @@ def label(name: str) -> str:
 
 
 def _labels(names: tuple[str, ...]) -> str:
-    return "(" + ", ".join(quote(name) if name.lower() in _NUMBERS else label(name) for name in names) + ")"
+    return "(" + ", ".join(quote(name) if name.lower() in _NO_LABELS else label(name) for name in names) + ")"
 
 
 def subquery_tail(node: ast.SubqueryExpr) -> str:

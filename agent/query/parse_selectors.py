@@ -39,9 +39,6 @@ def selector(stream: TokenStream) -> ast.VectorSelector:
         name = name or quoted
     pos = stream.pos(start)
     if outside:
-        for matcher in matchers:
-            if matcher.name == METRIC_NAME:
-                raise stream.fail(f"metric name must not be set twice: {quote(name)} or {quote(matcher.value)}", pos)
         matchers.append(Matcher(METRIC_NAME, MatchOp.EQUAL, name))
     return ast.VectorSelector(name, tuple(matchers), pos=pos)
 
@@ -117,7 +114,8 @@ def label_list(stream: TokenStream) -> tuple[str, ...]:
     names: list[str] = []
     while not stream.took(")"):
         token = stream.here
-        if token.kind in (Kind.NUMBER, Kind.DURATION, Kind.PUNCTUATION, Kind.END) or token.text[0] in "<>=!+-*/%^":
+        no_word = token.kind in (Kind.NUMBER, Kind.DURATION, Kind.PUNCTUATION, Kind.END)
+        if no_word or stream.sees("without") or token.text[0] in "<>=!+-*/%^":
             raise stream.unexpected("grouping opts", "label")
         stream.take()
         name = string(stream, token) if token.kind is Kind.STRING else token.text

@@ -25,6 +25,7 @@ from agent.query.typing_rules import (
     check_aggregate,
     check_binary,
     check_call,
+    check_count,
     check_selector,
     check_subquery,
     check_unary,
@@ -163,7 +164,8 @@ class _Parser:
         words = (Kind.IDENTIFIER, Kind.METRIC_IDENTIFIER, Kind.KEYWORD, Kind.AGGREGATOR)
         named = token.kind in words or token.word in ("and", "or", "unless")
         if stream.sees("{") or (named and token.word not in _NEVER_METRICS):
-            return self.kept(self.checked(check_selector, selector(stream)))
+            check = partial(check_selector, named=not stream.sees("{"))
+            return self.kept(self.checked(check, selector(stream)))
         raise stream.unexpected()
 
     def arguments(self, context: str) -> list[ast.Expr]:
@@ -198,10 +200,16 @@ class _Parser:
         stream, token = self.stream, self.stream.take()
         name = token.word if token.kind is Kind.KEYWORD else token.text
         signature = SIGNATURES.get(name)
+        before = self.flaw
         args = tuple(self.arguments("info" if name == "info" else ""))
         if signature is None:
             raise stream.fail(f'unknown function with name "{name}"', stream.pos(token.start, token.end))
         made = ast.Call(name, args, signature.returns, pos=stream.pos(token.start))
+        try:
+            check_count(made, signature)
+        except Mistyped as flaw:
+            self.flaw = before or flaw  # Prometheus counts arguments before it looks at any
+            return self.kept(made)
         return self.kept(self.checked(partial(check_call, signature=signature), made))
 
     def aggregate(self) -> ast.Expr:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from agent.model import METRIC_NAME
 from agent.query import ast
 from agent.query.ast import ValueType
 from agent.query.functions import Signature
+from agent.query.strings import quote
 
 SCALAR_PARAMETER: Final = frozenset({"topk", "bottomk", "quantile", "limitk", "limit_ratio"})
 STRING_PARAMETER: Final = frozenset({"count_values"})
@@ -40,7 +42,8 @@ def check_unary(node: ast.UnaryExpr) -> None:
 def check_subquery(node: ast.SubqueryExpr) -> None:
     """Allow subqueries over instant vectors."""
     if node.expr.type is not ValueType.VECTOR:
-        raise Mistyped(node.pos, f"subquery is only allowed on instant vector, got {node.expr.type} instead")
+        kind = node.expr.type.name.lower()  # Prometheus' short name for the type, here alone
+        raise Mistyped(node.pos, f"subquery is only allowed on instant vector, got {kind} instead")
 
 
 def check_aggregate(node: ast.AggregateExpr) -> None:
@@ -52,9 +55,9 @@ def check_aggregate(node: ast.AggregateExpr) -> None:
         expect(node.param, ValueType.STRING, "aggregation parameter")
 
 
-def check_call(node: ast.Call, signature: Signature) -> None:
-    """Check the number and the types of the arguments."""
-    fixed, given, kinds = len(signature.args), len(node.args), signature.args
+def check_count(node: ast.Call, signature: Signature) -> None:
+    """Check how many arguments there are."""
+    fixed, given = len(signature.args), len(node.args)
     if signature.optional == 0 and given != fixed:
         raise Mistyped(node.pos, f'expected {fixed} argument(s) in call to "{node.name}", got {given}')
     if signature.optional != 0:
@@ -64,6 +67,11 @@ def check_call(node: ast.Call, signature: Signature) -> None:
         if 0 < signature.optional < given - least:
             most = least + signature.optional
             raise Mistyped(node.pos, f'expected at most {most} argument(s) in call to "{node.name}", got {given}')
+
+
+def check_call(node: ast.Call, signature: Signature) -> None:
+    """Check the types of the arguments."""
+    fixed, given, kinds = len(signature.args), len(node.args), signature.args
     for index, arg in enumerate(node.args):
         expect(arg, kinds[min(index, fixed - 1)], f'call to function "{node.name}"')
     if node.name == "info" and given == 2:
@@ -74,8 +82,12 @@ def check_call(node: ast.Call, signature: Signature) -> None:
             raise Mistyped(node.args[1].pos, "expected label selectors only, got vector selector instead")
 
 
-def check_selector(node: ast.VectorSelector) -> None:
-    """Refuse a selector that every series would fulfil."""
+def check_selector(node: ast.VectorSelector, *, named: bool) -> None:
+    """Refuse a second name beside one before the braces (`named`), and a selector that every series would fulfil."""
+    for matcher in node.matchers[:-1] if named else ():
+        if matcher.name == METRIC_NAME:
+            text = f"metric name must not be set twice: {quote(node.name)} or {quote(matcher.value)}"
+            raise Mistyped(node.pos, text)
     if not node.name and all(matcher.matches("") for matcher in node.matchers):
         raise Mistyped(node.pos, "vector selector must contain at least one non-empty matcher")
 

@@ -41,6 +41,8 @@ NEWER = [
     ("@ had no name in messages", r"<Item \d+>"),
     ("regular expressions let . match a newline", r"error parsing regexp: .*\^\(\?:"),
     ("numbers are printed without an exponent", r"\de[+-]\d"),
+    ("2.42 prints no ignoring () before group_left, and so another expression", r"^\w+ [-+*/%^<>] \w+$"),
+    ("inside brackets 2.42 takes a word for a colon", r"\[\w+:\]"),
     ("an offset of nothing is none", r"duration must be greater than 0"),
     ("functions and modifiers are new", r"unknown function with name|trailing commas not allowed"),
 ]

@@ -19,7 +19,9 @@ names = st.one_of(
     ),
     st.text(min_size=1, max_size=6).filter(str.isprintable),
 )
-label_names = st.sampled_from(["job", "le", "by", "on", "bool", "nan", "sum", "odd label", "ü", "a:b", "1st"])
+label_names = st.sampled_from(
+    ["job", "le", "by", "on", "without", "bool", "nan", "sum", "odd label", "ü", "a:b", "1st"]
+)
 texts = st.one_of(st.text(max_size=8), st.sampled_from(["\udcff", 'a"b\\c\n', "$1", "`", "'"])).filter(
     lambda text: all(not "\ud800" <= char <= "\udfff" or char >= "\udc80" for char in text)
 )
