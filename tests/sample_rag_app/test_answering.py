@@ -40,6 +40,7 @@ EXPECTED = {
     "A rule cannot be evaluated": "rule-failing",
     "Slack messages do not arrive": "delivery-failing",
     "Which samples are dropped, and why?": "samples-dropped",
+    "Why do samples not reach the disk?": "storage-not-durable",
     "What does the watchdog alert prove?": "watchdog",
     "A channel has no credentials": "channel-disabled",
     "What does burn rate mean?": "error-budget",

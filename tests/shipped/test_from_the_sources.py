@@ -148,6 +148,8 @@ def _each_fault_of_the_agent() -> dict[str, Callable[[Telemetry], object]]:
         "SamplesDropped": lambda own: own.samples_dropped.labels("memory").inc(50),
         "ChannelDisabled": lambda own: own.channel_disabled.labels("sms").set(1),
         "ReloadFailed": lambda own: own.reload_successful.set(0),
+        "StorageNotDurable": lambda own: own.store_durable.set(0),
+        "StoredSamplesDamaged": lambda own: own.store_damaged.set(1),
     }
 
 
@@ -155,6 +157,7 @@ def _each_fault_of_the_agent() -> dict[str, Callable[[Telemetry], object]]:
 def test_the_agents_own_metrics_make_its_alerts_fire(watch, alert):
     agent, own = watch("burnline"), Telemetry()
     own.reload_successful.set(1)
+    own.store_durable.set(1)
     agent.round("burnline", RegistryCollector(own.registry).read(agent.at_ms))
     assert agent.firing() == {"Watchdog"}
     for _ in range(12):

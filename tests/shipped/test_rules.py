@@ -28,6 +28,8 @@ SELF_WATCHING = {
     "SamplesDropped",
     "ChannelDisabled",
     "ReloadFailed",
+    "StorageNotDurable",
+    "StoredSamplesDamaged",
 }
 
 
@@ -60,7 +62,7 @@ def test_an_alert_has_the_condition_severity_and_channels_asked_for(alerts, name
 
 
 def test_what_is_only_logged_is_info_and_names_no_channels(alerts):
-    for name in ("DeploymentCompleted", "ScalingEvent", "MaintenanceActive", "ChannelDisabled"):
+    for name in ("DeploymentCompleted", "ScalingEvent", "MaintenanceActive", "ChannelDisabled", "StoredSamplesDamaged"):
         assert alerts[name]["labels"] == {"severity": "info"}
 
 
@@ -143,6 +145,7 @@ def test_an_alert_with_a_limit_tells_its_value_in_words(alerts):
         "ChannelDisabled",
         "ReloadFailed",
         "MaintenanceActive",
+        "StorageNotDurable",
     }
     assert silent == {name for name, rule in alerts.items() if "value" not in rule["annotations"]}
 
