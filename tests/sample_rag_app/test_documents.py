@@ -19,7 +19,8 @@ PARTS = ["What it means", "Who is affected", "Check first", "Mend", "Afterwards"
 NEEDED = {
     "high-error-rate", "service-down", "dependency-down", "disk-full", "certificate-expiry", "slow-responses",
     "high-memory", "high-cpu", "backup-failed", "cache-hit-collapse", "deployment", "scaling", "maintenance",
-    "target-missing", "rule-failing", "delivery-failing", "samples-dropped", "storage-not-durable", "watchdog", "channel-disabled",
+    "target-missing", "rule-failing", "delivery-failing", "samples-dropped", "storage-not-durable", "watchdog",
+    "channel-disabled",
 }  # fmt: skip
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(DOCUMENTS.glob("*.md"))}
 
