@@ -16,7 +16,7 @@ from agent.store import Store
 from benchmarks.history import Pages, into_blocks, into_store
 from benchmarks.measurement import Measurement
 from benchmarks.models import Model
-from benchmarks.programs import ROOT, fetch, free_port, peer, started
+from benchmarks.programs import ROOT, bytes_in, fetch, free_port, peer, started
 
 LOOKS = 12
 """Real pages that a model is made from."""
@@ -52,7 +52,7 @@ def _compared(folder: Path, jobs: tuple[str, ...], looks: dict[str, list[str]], 
     into_blocks(pages(), times, folder / "peer", block=f"{math.ceil(asked.hours)}h")
     into_blocks(pages(), times, folder / "short")
     theirs, short = bytes_in(folder / "peer"), bytes_in(folder / "short")
-    ours, log = _ours(pages(), times)
+    ours, log = _ours(pages(), times, folder / "ours")
     samples = series * steps
     return Measurement(
         name="disk bytes per sample" + ("" if len(jobs) > 1 else f", {jobs[0]} alone"),
@@ -61,6 +61,7 @@ def _compared(folder: Path, jobs: tuple[str, ...], looks: dict[str, list[str]], 
         unit="bytes per sample",
         ours=ours / samples,
         theirs=theirs / samples,
+        ours_how="all files in the folder",
         theirs_how=f"one block of {math.ceil(asked.hours)} h, index included; in blocks of 2 h {short / samples:.3f}",
         floor=0.8 if len(jobs) > 1 else None,
         aim=0.4 if len(jobs) > 1 else None,
@@ -71,19 +72,19 @@ def _compared(folder: Path, jobs: tuple[str, ...], looks: dict[str, list[str]], 
     )
 
 
-def _ours(pages: Pages, times: range) -> tuple[int, float]:
-    """Return the bytes of our sealed blocks, and what a sample takes in the log."""
-    store = Store(retention_ms=10**12, max_memory_bytes=10**11)
-    into_store(pages, times, store)
-    store.enforce(times[-1] + 86_400_000)  # a day later the last run is sealed too
-    stats = store.stats()
-    return stats.bytes - stats.index_bytes, math.nan
+def _ours(pages: Pages, times: range, folder: Path) -> tuple[int, float]:
+    """Return the bytes of our block files, and what a sample takes in the log.
 
-
-def bytes_in(folder: Path, only: str = "") -> int:
-    """Return the bytes of the files below a folder, or of those below the folders called `only`."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return sum(path.stat().st_size for path in files if not only or only in path.parts)
+    The store runs as an agent's does and is closed, which puts all into files; the log is read once, after its first hour.
+    """
+    store = Store.open(folder, retention_ms=10**12, max_memory_bytes=10**11)
+    first = times[: 3_600_000 // STEP_MS]
+    into_store(pages, first, store)
+    logged, samples = store.stats().log_bytes, len(first) * sum(len(page.series) for _, page in pages)
+    into_store(pages, times[len(first) :], store)
+    store.enforce(times[-1])
+    store.close()
+    return bytes_in(folder), logged / samples
 
 
 def observed(folder: Path, apart: float) -> dict[str, list[str]]:

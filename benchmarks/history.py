@@ -83,6 +83,14 @@ def into_store(pages: Pages, times: Iterable[int], store: Store) -> None:
     store.enforce(at_ms)
 
 
+def into_folder(pages: Pages, times: Iterable[int], folder: Path) -> Store:
+    """Write everything into a store on disk, as an agent's is; close it."""
+    store = Store.open(folder, retention_ms=15 * 86_400_000, max_memory_bytes=2**33)
+    into_store(pages, times, store)
+    store.close()
+    return store
+
+
 def into_blocks(pages: Pages, times: Iterable[int], folder: Path, *, block: str = "") -> None:
     """Write everything as OpenMetrics text and let promtool make Prometheus' blocks of it in `folder`.
 

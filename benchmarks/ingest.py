@@ -41,6 +41,8 @@ def measure(asked: Namespace) -> list[Measurement]:
             floor=0.8,
             aim=0.5,
             details={
+                "we wrote to files, bytes per sample": ours["written"] / ours["samples"],
+                "Prometheus wrote to files, bytes per sample": theirs["written"] / theirs["samples"],
                 "our RSS at the end, MB": ours["rss"] / 1e6,
                 "Prometheus' RSS at the end, MB": theirs["rss"] / 1e6,
             },
@@ -57,9 +59,11 @@ def scraped(start: Start, configuration: Callable[..., str], asked: Namespace) -
             settings = scraping(port, asked.targets, "1s")
             with start(folder / "peer", configuration(settings)) as program:
                 time.sleep(asked.warm_up)
-                cpu, samples = program.cpu_seconds(), program.metric(APPENDED[program.name])
+                cpu, written = program.cpu_seconds(), program.written_bytes()
+                samples = program.metric(APPENDED[program.name])
                 time.sleep(asked.seconds)
                 return {
+                    "written": program.written_bytes() - written,
                     "cpu": program.cpu_seconds() - cpu,
                     "samples": program.metric(APPENDED[program.name]) - samples,
                     "rss": program.rss(),

@@ -42,6 +42,10 @@ class Program:
         """Return the resident bytes."""
         return int(self._process.memory_info().rss)
 
+    def written_bytes(self) -> int:
+        """Return the bytes that it gave to write(2): its log and its blocks, for the most part."""
+        return int(self._process.io_counters().write_chars)
+
     def get(self, path: str, *, timeout: float = 120, **parameters: Any) -> bytes:
         """Return the body of an answer; raise RuntimeError where it is not 200."""
         return fetch(self.port, path, timeout=timeout, **parameters)
@@ -131,21 +135,21 @@ def _wait(process: subprocess.Popen[bytes], port: int, ready: str, log: Path) ->
 
 
 @contextmanager
-def agent(folder: Path, config: str, *, module: str = "agent", extra: tuple[str, ...] = ()) -> Iterator[Program]:
-    """Run our agent on a configuration; `module` may be one that prepares its store first."""
+def agent(folder: Path, config: str) -> Iterator[Program]:
+    """Run our agent on a configuration; its samples are in data/samples of the folder."""
     file, port = _written(folder, "burnline.yml", config), free_port()
-    command = [sys.executable, "-m", module, "run", "--config.file", str(file), "--storage.path", str(folder / "data")]
-    command += ["--web.listen-address", f"127.0.0.1:{port}", "--log.level", "warning", *extra]
+    command = [sys.executable, "-m", "agent", "run", "--config.file", str(file), "--storage.path", str(folder / "data")]
+    command += ["--web.listen-address", f"127.0.0.1:{port}", "--log.level", "warning"]
     with started("ours", command, port, "/-/ready", folder / "agent.log") as program:
         yield program
 
 
 @contextmanager
-def prometheus(folder: Path, config: str, *, extra: tuple[str, ...] = ()) -> Iterator[Program]:
+def prometheus(folder: Path, config: str) -> Iterator[Program]:
     """Run Prometheus with its defaults on a configuration."""
     file, port = _written(folder, "prometheus.yml", config), free_port()
     command = [peer("prometheus"), "--config.file", str(file), "--storage.tsdb.path", str(folder / "data")]
-    command += ["--web.listen-address", f"127.0.0.1:{port}", "--log.level", "warn", *extra]
+    command += ["--web.listen-address", f"127.0.0.1:{port}", "--log.level", "warn"]
     with started("Prometheus", command, port, "/-/ready", folder / "prometheus.log") as program:
         yield program
 
@@ -167,6 +171,12 @@ def page_server(*arguments: str, folder: Path) -> Iterator[int]:
     command = [sys.executable, "-m", "benchmarks.server", "--port", str(port), *arguments]
     with started("pages", command, port, "/-/ready", folder / "pages.log"):
         yield port
+
+
+def bytes_in(folder: Path, only: str = "") -> int:
+    """Return the bytes of the files below a folder, or of those below the folders called `only`."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return sum(path.stat().st_size for path in files if not only or only in path.parts)
 
 
 def version(program: str) -> str:

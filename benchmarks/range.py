@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import statistics
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.configurations import for_ours
-from benchmarks.history import History, into_blocks
+from benchmarks.history import History, into_blocks, into_folder
 from benchmarks.measurement import Measurement
 from benchmarks.pages import BOUNDS, ROUTES_PER_SERVICE, UNIT
-from benchmarks.preloaded import VARIABLE
 from benchmarks.programs import Program, agent, prometheus
 
 BUCKETS = "http_request_duration_seconds_bucket"
@@ -59,8 +56,8 @@ def measure(asked: Namespace) -> list[Measurement]:
         into_blocks(history.pages(), history.times(), folder / "peer" / "data")
         with prometheus(folder / "peer", "{}") as program:
             theirs = _asked(program, history, asked.step)
-        os.environ[VARIABLE] = json.dumps(asdict(history))
-        with agent(folder / "ours", for_ours({}), module="benchmarks.preloaded") as program:
+        into_folder(history.pages(), history.times(), folder / "ours" / "data" / "samples")
+        with agent(folder / "ours", for_ours({})) as program:
             ours = _asked(program, history, asked.step)
     return [_measurement(job, ours[job], theirs[job], asked) for job, _ in reversed(SERVICES)]
 

@@ -14,12 +14,12 @@ from agent.query import Engine
 from agent.store import Store
 from benchmarks import __main__ as frame
 from benchmarks import memory, parse
-from benchmarks.disk import bytes_in
 from benchmarks.growth import COSTS, _grown, at_size
 from benchmarks.history import History, into_blocks, into_store, rows
 from benchmarks.measurement import Measurement
 from benchmarks.models import Model, steps_of
 from benchmarks.pages import UNIT, Page
+from benchmarks.programs import bytes_in
 from benchmarks.range import QUERIES, difference
 from benchmarks.rulefile import wide_rules
 from benchmarks.table import QUICK, document
