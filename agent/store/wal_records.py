@@ -16,9 +16,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.errors import InvalidInput
 from agent.model import Buckets, Columns, Exemplar, Histogram, Labels, ResetHint, Row, Sample
+from agent.store.label_lists import Pair, decode_labels, encode_labels
 
-UNREADABLE: Final = (ValueError, KeyError, IndexError, struct.error, zlib.error, UnicodeError, OverflowError)
+UNREADABLE: Final = (InvalidInput, ValueError, KeyError, IndexError, struct.error, zlib.error, OverflowError)
 """What decoding a record raises when the record says what it cannot mean."""
 
 _COLUMNS: Final = struct.Struct("<II")
@@ -69,34 +71,6 @@ def expand(data: memoryview, count: int) -> tuple[Words, memoryview]:
     return words, data[rest:]
 
 
-def encode_labels(labels: Sequence[Labels]) -> bytes:
-    """Write label sets, each different pair once; compressed, since metric names and values repeat."""
-    numbers: dict[tuple[str, str], int] = {}
-    places = [numbers.setdefault(pair, len(numbers)) for each in labels for pair in each.pairs]
-    texts = [text.encode("utf-8", "surrogatepass") for pair in numbers for text in pair]
-    counts = (len(labels), len(numbers), *(len(each.pairs) for each in labels), *map(len, texts), *places)
-    return zlib.compress(np.array(counts, dtype="<u4").tobytes() + b"".join(texts), 1)
-
-
-def decode_labels(data: bytes | memoryview, texts: dict[str, str]) -> list[Labels]:
-    """Read what `encode_labels` wrote; `texts` keeps each text once over many calls."""
-    plain = zlib.decompress(data)
-    series, pairs = np.frombuffer(plain, dtype="<u4", count=2).tolist()
-    lengths = np.frombuffer(plain, dtype="<u4", count=series + 2 * pairs, offset=8)
-    widths, sizes = lengths[:series].tolist(), lengths[series:].tolist()
-    offset = 8 + lengths.nbytes
-    places = np.frombuffer(plain, dtype="<u4", count=sum(widths), offset=offset)
-    offset += places.nbytes
-    found = []
-    for size in sizes:
-        text = plain[offset : offset + size].decode("utf-8", "surrogatepass")
-        found.append(texts.setdefault(text, text))
-        offset += size
-    known = list(zip(found[0::2], found[1::2], strict=True))
-    each = iter([known[place] for place in places.tolist()])
-    return [Labels.from_sorted(tuple(next(each) for _ in range(width))) for width in widths]
-
-
 class RowEncoder:
     """Turn rows into records. `begin` starts a segment; a table keeps its number until a whole segment has no row of it."""
 
@@ -113,12 +87,6 @@ class RowEncoder:
         self._above = {}
         self._series: dict[Labels, int] = {}
         self._last = _NOTHING
-
-    def forget(self, columns: Columns) -> None:
-        """Let go of a table that will get no more rows; were it to get one, it would be a table anew."""
-        number = self._numbers.pop(columns, 0)
-        self._introduced.pop(number, None)
-        self._above.pop(number, None)
 
     def records(self, row: Row) -> Iterator[tuple[Kind, bytes]]:
         """Yield the records of one row, ROW last; the next row may be encoded when all of them are taken."""
@@ -185,7 +153,7 @@ class RowDecoder:
     """Turn records back into rows. A table is the same `Columns` in all segments of one run of the writer."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, str] = {}
+        self._pairs: dict[Pair, Pair] = {}
         self._columns: dict[int, Columns] = {}
         self._run = 0
         self._stamped: memoryview | None = None
@@ -213,7 +181,7 @@ class RowDecoder:
         elif kind == Kind.SERIES:
             (first,) = _COUNT.unpack_from(payload)
             del self._series[first:]
-            self._series += decode_labels(payload[_COUNT.size :], self._texts)
+            self._series += decode_labels(payload[_COUNT.size :], self._pairs)
             self._last = _fitted(self._last, len(self._series))
         elif kind == Kind.STAMPED:
             self._stamped = payload
@@ -229,7 +197,7 @@ class RowDecoder:
     def _widen(self, payload: memoryview) -> None:
         number, first = _COLUMNS.unpack_from(payload)
         columns = self._columns.setdefault(number, Columns())
-        labels = decode_labels(payload[_COLUMNS.size :], self._texts)
+        labels = decode_labels(payload[_COLUMNS.size :], self._pairs)
         for column, each in enumerate(labels, first):
             if columns.column(each) != column:
                 message = f"column {column} of table {number} is another one than before"
@@ -283,7 +251,7 @@ class RowDecoder:
         numbers = np.frombuffer(payload, dtype="<u4", count=count, offset=at).tolist()
         times = np.frombuffer(payload, dtype="<i8", count=count, offset=at + 4 * count).tolist()
         values = np.frombuffer(payload, dtype="<f8", count=count, offset=at + 12 * count).tolist()
-        labels = decode_labels(payload[at + 20 * count :], self._texts)
+        labels = decode_labels(payload[at + 20 * count :], self._pairs)
         cells = zip(numbers, labels, values, times, strict=True)
         return [Exemplar(self._series[number], each, value, at_ms) for number, each, value, at_ms in cells]
 

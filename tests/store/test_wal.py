@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.model import Columns, Labels, Row
+from agent.store import Store
 from agent.store.wal import WriteAheadLog
 from agent.store.wal_records import expand, squeeze
 from agent.store.wal_segments import FRAME_BYTES, HEADER_BYTES, SegmentReader, frame, header
@@ -210,15 +211,30 @@ def test_dropping_before_a_cut_keeps_what_came_after_it(tmp_path):
     again.close()
 
 
-def test_a_forgotten_table_may_come_back(tmp_path):
-    """A table that was forgotten and gets a row all the same is written as a new one."""
-    rows, log = counters(3), WriteAheadLog.open(tmp_path)
-    log.append(rows[0])
-    log.forget(rows[0].columns)
-    log.append(rows[1])
-    log.append(rows[2])
+def test_a_table_that_was_silent_for_a_segment_may_come_back(tmp_path):
+    """The log lets go of a table without rows in a whole segment; when it gets one after all, nothing is lost of it."""
+    quiet, busy = counters(2), counters(3, width=1)
+    log = WriteAheadLog.open(tmp_path)
+    for row in (quiet[0], *busy, quiet[1]):
+        log.append(row)
+        log.cut()
     log.close()
-    assert read(tmp_path)[0] == [essence(row) for row in rows]
+    assert read(tmp_path)[0] == [essence(row) for row in (quiet[0], *busy, quiet[1])]
+
+
+def test_half_a_surrogate_pair_in_a_label_is_kept(tmp_path):
+    """Text that UTF-8 cannot say, as YAML can write it, costs neither the log nor a block file anything."""
+    row = Row(Columns([Labels({"__name__": "m", "odd": "\ud800"})]), 1000, np.array([1.0]))
+    write(tmp_path / "log", [row])
+    assert read(tmp_path / "log")[0] == [essence(row)]
+    settings = {"retention_ms": 10**9, "max_memory_bytes": 2**26}
+    store = Store.open(tmp_path / "store", **settings)
+    store.append(row)
+    store.close()
+    again = Store.open(tmp_path / "store", **settings)
+    assert again.series(()) == row.columns.labels
+    assert again.stats().blocks == 1
+    again.close()
 
 
 def test_runs_of_the_writer_do_not_mistake_each_others_tables(tmp_path):
