@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition, Event, Thread
 
-from agent.model import Row
+from agent.model import Columns, Row
 from agent.store.wal_replay import Damage, replay
 from agent.store.wal_segments import PlainSegment, SegmentFile
 from agent.store.wal_writer import LogLimits, LogState, SegmentWriter
@@ -34,12 +34,17 @@ class _Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class _Forget:
+    columns: Columns
+
+
+@dataclass(frozen=True, slots=True)
 class _Barrier:
     passed: Event
     last: bool = False
 
 
-_Work = Row | _Cut | _Drop | _Barrier
+_Work = Row | _Cut | _Drop | _Forget | _Barrier
 
 
 class WriteAheadLog:
@@ -116,6 +121,11 @@ class WriteAheadLog:
         with self._changed:
             self._put(_Drop(number))
 
+    def forget(self, columns: Columns) -> None:
+        """Let go of a table that ended."""
+        with self._changed:
+            self._put(_Forget(columns))
+
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until what was appended so far is on the disk, or could not be; return whether the log is durable."""
         passed = Event()
@@ -185,6 +195,8 @@ class WriteAheadLog:
                 writer.cut(epoch, now_s)
             case _Drop(before):
                 writer.drop_before(before)
+            case _Forget(columns):
+                writer.forget(columns)
             case _Barrier(passed, last):
                 writer.sync(now_s)
                 self._tell()

@@ -88,6 +88,12 @@ class RowEncoder:
         self._series: dict[Labels, int] = {}
         self._last = _NOTHING
 
+    def forget(self, columns: Columns) -> None:
+        """Let go of a table that will get no more rows; were it to get one, it would be a table anew."""
+        number = self._numbers.pop(columns, 0)
+        self._introduced.pop(number, None)
+        self._above.pop(number, None)
+
     def records(self, row: Row) -> Iterator[tuple[Kind, bytes]]:
         """Yield the records of one row, ROW last; the next row may be encoded when all of them are taken."""
         number = self._number(row.columns)

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from agent.model import Row
+from agent.model import Columns, Row
 from agent.store.wal_records import RowEncoder
 from agent.store.wal_segments import HEADER_BYTES, SegmentFile, SegmentName, frame, header, segments, sync_folder
 
@@ -139,6 +139,10 @@ class SegmentWriter:
         with self._losses:
             if self._lost_in is not None and self._lost_in < epoch:
                 self._lost_in = None
+
+    def forget(self, columns: Columns) -> None:
+        """Let go of a table."""
+        self._encoder.forget(columns)
 
     def tick(self, now_s: float) -> None:
         """Do what time asks for: sync, or try a disk that refused."""

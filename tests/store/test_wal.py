@@ -211,6 +211,17 @@ def test_dropping_before_a_cut_keeps_what_came_after_it(tmp_path):
     again.close()
 
 
+def test_a_forgotten_table_may_come_back(tmp_path):
+    """A table that was forgotten and gets a row all the same is written as a new one."""
+    rows, log = counters(3), WriteAheadLog.open(tmp_path)
+    log.append(rows[0])
+    log.forget(rows[0].columns)
+    log.append(rows[1])
+    log.append(rows[2])
+    log.close()
+    assert read(tmp_path)[0] == [essence(row) for row in rows]
+
+
 def test_a_table_that_was_silent_for_a_segment_may_come_back(tmp_path):
     """The log lets go of a table without rows in a whole segment; when it gets one after all, nothing is lost of it."""
     quiet, busy = counters(2), counters(3, width=1)
