@@ -147,7 +147,7 @@ class Agent:
         def hand_over(alerts: list[Alert], at_ms: int) -> None:
             loop.call_soon_threadsafe(self.dispatcher.put, alerts, at_ms)
 
-        self.rules_engine = Engine(self.store, limits_of(self.config.file.query))
+        self.rules_engine = Engine(self.store, limits_of(self.config.file.query), rolling=True)
         self.evaluator = Evaluator(
             built.rules,
             query=answering(self.rules_engine),

@@ -30,6 +30,7 @@ from agent.query.limits import Allowance, Limits
 from agent.query.parser import parse
 from agent.query.plan import Plan, compile_plan
 from agent.query.queryable import Queryable
+from agent.query.rolling import Rolling
 from agent.query.values import (
     Matrix,
     Ragged,
@@ -48,8 +49,9 @@ _PLANS_KEPT: Final = 2048
 class Engine:
     """Evaluates PromQL over `queryable`, each query within `limits`.
 
-    delayed_name_removal: keep metric names until the very end, as Prometheus does behind a flag. The other keywords change
-    one of the limits.
+    delayed_name_removal: keep metric names until the very end, as Prometheus does behind a flag; rolling: for rules, which ask
+    the same again and again as time goes on: keep the ends of long windows of counters. It needs a queryable whose samples come
+    in the order of time. The other keywords change one of the limits.
     """
 
     def __init__(
@@ -58,11 +60,13 @@ class Engine:
         limits: Limits | None = None,
         *,
         delayed_name_removal: bool = False,
+        rolling: bool = False,
         **changed: int,
     ) -> None:
         self._queryable = queryable
         self.limits = replace(limits or Limits(), **changed)
         self._delayed = delayed_name_removal
+        self._rolling = Rolling() if rolling else None
         self._sets = SeriesSets()
         self._lock = Lock()
         self._plans: OrderedDict[str, Plan] = OrderedDict()
@@ -174,6 +178,7 @@ class Engine:
             self._delayed,
             plan,
             Allowance(limits, expired),
+            self._rolling,
         )
         return plan.expr, Evaluation(query, np.arange(start_ms, end_ms + 1, step_ms or 1, dtype=np.int64))
 

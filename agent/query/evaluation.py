@@ -26,6 +26,7 @@ from agent.query.queryable import Queryable
 if TYPE_CHECKING:
     from agent.query.evaluate import Value
     from agent.query.plan import Plan, Step
+    from agent.query.rolling import Rolling
     from agent.query.selecting import Ranges
 
 
@@ -91,6 +92,7 @@ class Query:
     delayed: bool
     plan: Plan
     allowance: Allowance
+    rolling: Rolling | None = None
     watch: Watch | None = None
     held: dict[Step, Value | Ranges] = field(default_factory=dict)
     """Values, by step, that hold at every instant."""

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model import Block, Histogram, Matcher, is_absent, is_missing
+from agent.model import Block, Histogram, Labels, Matcher, is_absent, is_missing
 from agent.query import ast
 from agent.query.distinct import distinct
 from agent.query.evaluation import Evaluation
@@ -133,10 +133,14 @@ def _look_far_back(block: Block, into: Newest, stamped: Ints, columns: Ints, lo:
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """What a range selector or a subquery gives: the series, and windows over stretches of their columns."""
+    """What a range selector or a subquery gives: the series, and windows over stretches of their columns.
+
+    blocks: the label tuples of the blocks that the windows are over, where they are over blocks.
+    """
 
     series: SeriesSet
     windows: list[Windows]
+    blocks: tuple[tuple[Labels, ...], ...] = ()
 
     @property
     def native(self) -> bool:
@@ -160,7 +164,7 @@ def select_range(evaluation: Evaluation, node: ast.MatrixSelector) -> Ranges:
     times = evaluation.times(selector.at, selector.offset)
     blocks = select_blocks(evaluation, selector.matchers, int(times.min()) - span, int(times.max()))
     windows = [windows_of(evaluation, block, times, span) for block in blocks]
-    return Ranges(evaluation.query.sets.of(blocks), windows)
+    return Ranges(evaluation.query.sets.of(blocks), windows, tuple(block.labels for block in blocks))
 
 
 def weight(histograms: Natives) -> int:

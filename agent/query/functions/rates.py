@@ -5,6 +5,7 @@ Source: Prometheus' extrapolatedRate and instantValue (promql/functions.go), who
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -13,9 +14,11 @@ import numpy as np
 from agent.query import ast
 from agent.query.evaluate import Function, ranges
 from agent.query.evaluation import Evaluation
-from agent.query.frame import Bools, Floats, Frame, drop_names
+from agent.query.frame import Bools, Floats, Frame, Ints, drop_names
 from agent.query.functions.native_rates import extrapolating, last_two
 from agent.query.functions.ranged import completed, ranged
+from agent.query.rolling import LONG_MS
+from agent.query.selecting import select_blocks
 from agent.query.windows import Windows
 
 _COUNTER_ENDINGS: Final = ("_total", "_sum", "_count", "_bucket")
@@ -31,27 +34,41 @@ def extrapolated(windows: Windows, *, counter: bool, per_second: bool) -> tuple[
     """
     first_row, last_row = windows.first, windows.last
     first = windows.pick(windows.values, first_row)
-    result = windows.pick(windows.values, last_row) - first
+    change = windows.pick(windows.values, last_row) - first
     if counter:
-        result = mended(windows, result)
-    first_ms, last_ms = windows.times(first_row), windows.times(last_row)
-    ends = windows.ends_ms[:, None]
-    to_start = (first_ms - (ends - windows.range_ms)) / 1000
-    to_end = (ends - last_ms) / 1000
-    sampled = (last_ms - first_ms) / 1000
-    average = sampled / np.maximum(windows.count - 1, 1)
+        change = mended(windows, change)
+    times = Times(windows.times(first_row), windows.times(last_row), windows.count, windows.ends_ms[:, None])
+    factor = _stretch(times, windows.range_ms, first, change if counter else None)
+    if per_second:
+        factor /= windows.range_ms / 1000
+    return change * factor, windows.having(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When the samples of windows are, in milliseconds, and how many: broadcastable to (N, C)."""
+
+    first: Ints
+    last: Ints
+    count: Ints
+    ends: Ints
+
+
+def _stretch(times: Times, range_ms: int, first: Floats, risen: Floats | None) -> Floats:
+    """Return by how much more a window changes than its samples say; `risen` is a counter's change from `first`."""
+    to_start = (times.first - (times.ends - range_ms)) / 1000
+    to_end = (times.ends - times.last) / 1000
+    sampled = (times.last - times.first) / 1000
+    average = sampled / np.maximum(times.count - 1, 1)
     threshold = average * 1.1
     to_start = np.where(to_start >= threshold, average / 2, to_start)
     to_end = np.where(to_end >= threshold, average / 2, to_end)
-    if counter:
+    if risen is not None:
         # A counter that would reach zero before the window's start is extrapolated only to there.
-        to_zero = np.divide(first, result, out=np.full(result.shape, np.inf), where=(result > 0) & (first >= 0))
+        to_zero = np.divide(first, risen, out=np.full(risen.shape, np.inf), where=(risen > 0) & (first >= 0))
         to_zero *= sampled
         to_start = np.fmin(to_zero, to_start, out=to_zero)
-    factor = (sampled + to_start + to_end) / sampled
-    if per_second:
-        factor /= windows.range_ms / 1000
-    return result * factor, windows.having(2)
+    return np.asarray((sampled + to_start + to_end) / sampled, np.float64)
 
 
 def mended(windows: Windows, change: Floats) -> Floats:
@@ -109,11 +126,35 @@ def _last_two(windows: Windows, *, rate: bool) -> tuple[Floats, Bools | None]:
 
 def _counted(evaluation: Evaluation, call: ast.Call, *, per_second: bool) -> Frame:
     """Evaluate rate or increase, and note metrics that do not look like counters."""
-    found = ranges(call.args[0], evaluation)
-    kernel = partial(extrapolated, counter=True, per_second=per_second)
-    frame = completed(evaluation, call, found, kernel, extrapolating(counter=True, per_second=per_second))
+    frame = _rolled(evaluation, call, per_second=per_second)
+    if frame is None:
+        found = ranges(call.args[0], evaluation)
+        kernel = partial(extrapolated, counter=True, per_second=per_second)
+        frame = completed(evaluation, call, found, kernel, extrapolating(counter=True, per_second=per_second))
     note_non_counters(frame, evaluation, call)
     return drop_names(frame, delayed=evaluation.delayed)
+
+
+def _rolled(evaluation: Evaluation, call: ast.Call, *, per_second: bool) -> Frame | None:
+    """Evaluate a long window at an instant from what is kept of it, where the engine keeps windows; None for others."""
+    rolling, node = evaluation.query.rolling, ast.unwrapped(call.args[0])
+    if rolling is None or len(evaluation.steps) != 1 or not isinstance(node, ast.MatrixSelector):
+        return None
+    selector, span = node.selector, evaluation.duration(node.range)
+    if span < LONG_MS or selector.extension:
+        return None
+    at_ms = int(evaluation.times(selector.at, selector.offset)[0])
+    held = rolling.moved(selector, span, at_ms, partial(select_blocks, evaluation, selector.matchers))
+    if held is None:
+        rolling.keep(selector, span, at_ms, ranges(node, evaluation))
+        return None
+    change = held.last - held.first + held.lost
+    times = Times(held.first_ms, held.last_ms, held.count, np.array([[at_ms]]))
+    factor = _stretch(times, span, held.first, change)
+    if per_second:
+        factor /= span / 1000
+    enough = held.count >= 2
+    return Frame(held.series, change * factor, None if enough.all() else enough)
 
 
 def note_non_counters(frame: Frame, evaluation: Evaluation, call: ast.Call) -> None:
