@@ -26,7 +26,7 @@ def exponential(draw) -> Histogram:
     """A histogram of a standard schema; its buckets lie outside the zero bucket, its count is their sum."""
     schema = draw(st.integers(-1, 3))
     threshold = draw(THRESHOLDS)
-    first = -6 if threshold == 0 else int(np.floor(np.log2(threshold) * 2.0**schema)) + 1
+    first = -6 if threshold == 0 else int(np.ceil(np.log2(threshold) * 2.0**schema)) + 1
     positive, negative = draw(sides(first, first + 12)), draw(sides(first, first + 12))
     zero = draw(COUNTS)
     count = zero + positive.counts.sum() + negative.counts.sum()
