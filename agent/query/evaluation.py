@@ -6,8 +6,8 @@ evaluates the same query at other steps).
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import OrderedDict, deque
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Protocol
@@ -30,21 +30,31 @@ if TYPE_CHECKING:
     from agent.query.selecting import Ranges
 
 
-class SeriesSets:
-    """Series sets by the identity of the label tuples they stand for; bounded, the least recently used goes first.
+_Key = tuple[int, ...]
+_GENERATIONS: Final = 4
+"""Sets that are kept for one selector: a short range may leave out tables that a long one shows."""
 
-    It holds the tuples themselves, so an identity cannot be reused while it is a key. Threads may share it.
+
+class SeriesSets:
+    """Series sets by the identity of the label tuples they stand for.
+
+    It holds the tuples themselves, so an identity cannot be reused while it is a key. A set goes when its selector has since
+    selected several others, or, the least recently used first, when there are too many sets or too many series in them.
+    Threads may share it.
     """
 
-    __slots__ = ("_kept", "_lock", "_sets")
+    __slots__ = ("_kept", "_kept_series", "_lock", "_of_selector", "_series", "_sets")
 
-    def __init__(self, kept: int = 256) -> None:
+    def __init__(self, kept: int = 8192, kept_series: int = 2_000_000) -> None:
         self._kept = kept
+        self._kept_series = kept_series
         self._lock = Lock()
-        self._sets: OrderedDict[tuple[int, ...], tuple[tuple[tuple[Labels, ...], ...], SeriesSet]] = OrderedDict()
+        self._sets: OrderedDict[_Key, tuple[tuple[tuple[Labels, ...], ...], SeriesSet]] = OrderedDict()
+        self._of_selector: OrderedDict[Hashable, deque[_Key]] = OrderedDict()
+        self._series = 0
 
-    def of(self, blocks: Sequence[Block]) -> SeriesSet:
-        """Return the set of all series of `blocks`, in order."""
+    def of(self, blocks: Sequence[Block], selector: Hashable = None) -> SeriesSet:
+        """Return the set of all series of `blocks`, in order; `selector` is what selected them."""
         if not blocks:
             return EMPTY
         tuples = tuple(block.labels for block in blocks)
@@ -57,10 +67,29 @@ class SeriesSets:
         builds.count += 1
         made = SeriesSet(tuples[0] if len(tuples) == 1 else tuple(each for labels in tuples for each in labels))
         with self._lock:
-            made = self._sets.setdefault(key, (tuples, made))[1]
-            if len(self._sets) > self._kept:
-                self._sets.popitem(last=False)
-        return made
+            return self._keep(key, tuples, made, selector)
+
+    def _keep(
+        self, key: _Key, tuples: tuple[tuple[Labels, ...], ...], made: SeriesSet, selector: Hashable
+    ) -> SeriesSet:
+        if selector is not None:
+            recent = self._of_selector.setdefault(selector, deque())
+            if key not in recent:
+                recent.append(key)
+            if len(recent) > _GENERATIONS:
+                self._forget(recent.popleft())
+            if len(self._of_selector) > self._kept:
+                self._of_selector.popitem(last=False)
+        if key not in self._sets:
+            self._sets[key] = (tuples, made)
+            self._series += len(made)
+        while len(self._sets) > self._kept or (self._series > self._kept_series and len(self._sets) > 1):
+            self._forget(next(iter(self._sets)))
+        return self._sets[key][1]
+
+    def _forget(self, key: _Key) -> None:
+        gone = self._sets.pop(key, None)
+        self._series -= 0 if gone is None else len(gone[1])
 
 
 _FARTHEST_MS: Final = 1 << 61

@@ -127,7 +127,8 @@ class Window:
         """Move on to `at_ms`; say whether that was possible. Where it was not, the window is spoilt."""
         parts = self._parts.values()
         self.moves += 1
-        if at_ms < self.at_ms or not parts or self.moves % _AGAIN == 0:
+        far = at_ms - self.at_ms > self._span // 8
+        if at_ms < self.at_ms or far or not parts or self.moves % _AGAIN == 0:
             return False
         for block in read(min(part.newest_ms for part in parts), at_ms):
             part = self._parts.get(id(block.labels))

@@ -49,7 +49,7 @@ def select_instant(evaluation: Evaluation, node: ast.VectorSelector, *, timestam
     times = evaluation.times(node.at, node.offset)
     first, last = int(times.min()) - lookback, int(times.max())
     blocks = select_blocks(evaluation, node.matchers, first, last)
-    series = evaluation.query.sets.of(blocks)
+    series = evaluation.query.sets.of(blocks, node.matchers)
     evaluation.query.touch(len(times) * len(series))
     if not blocks:
         return empty(len(times))
@@ -164,7 +164,7 @@ def select_range(evaluation: Evaluation, node: ast.MatrixSelector) -> Ranges:
     times = evaluation.times(selector.at, selector.offset)
     blocks = select_blocks(evaluation, selector.matchers, int(times.min()) - span, int(times.max()))
     windows = [windows_of(evaluation, block, times, span) for block in blocks]
-    return Ranges(evaluation.query.sets.of(blocks), windows, tuple(block.labels for block in blocks))
+    return Ranges(evaluation.query.sets.of(blocks, selector.matchers), windows, tuple(block.labels for block in blocks))
 
 
 def weight(histograms: Natives) -> int:
