@@ -6,6 +6,8 @@ as fast for neighbouring columns (a page's series of one name are neighbours), a
 
 from __future__ import annotations
 
+import mmap
+from contextlib import suppress
 from typing import Final, Protocol
 
 import numpy as np
@@ -19,6 +21,8 @@ SEAL_ROWS: Final = (60, 1024)
 _FIRST_ROWS: Final = 16
 _WIDE: Final = 4096
 """From this width on all rows are reserved at once: the pages are touched one row at a time, and nothing is copied."""
+
+_OWN_PAGES: Final = 2**22
 
 Columns = slice | NDArray[np.intp]
 
@@ -109,7 +113,7 @@ class HotChunk:
         self._rows = self._used = 0
         self._samples = 0
         self._timestamps = np.empty(rows, dtype=np.int64)
-        self._values = np.empty((rows, wide), dtype=np.float64)
+        self._values = _cells(rows, wide)
         self._missing = np.zeros(wide, dtype=np.bool_)
         self._present = np.zeros(wide, dtype=np.bool_)
         self.nbytes = self._count_bytes()
@@ -155,7 +159,7 @@ class HotChunk:
         used, before = self._rows, self._values.shape[1]
         timestamps = np.empty(rows, dtype=np.int64)
         timestamps[:used] = self._timestamps[:used]
-        values = np.empty((rows, wide), dtype=np.float64)
+        values = _cells(rows, wide)
         values[:used, :before] = self._values[:used]
         values[:used, before:].view(np.int64)[...] = ABSENT_BITS
         missing = np.full(wide, used > 0, dtype=np.bool_)
@@ -180,6 +184,20 @@ class HotChunk:
     def _count_bytes(self) -> int:
         arrays = (self._timestamps, self._values, self._missing, self._present)
         return sum(array.nbytes for array in arrays)
+
+
+def _cells(rows: int, wide: int) -> NDArray[np.float64]:
+    """Return an array that is not filled. A large one is pages of its own, which the system gets back when it is let go of:
+    from the heap it would come back only where nothing lives above it.
+    """
+    size = rows * wide * 8
+    if size < _OWN_PAGES:
+        return np.empty((rows, wide), dtype=np.float64)
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):
+            pages.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(pages, dtype=np.float64).reshape(rows, wide)
 
 
 def rows_to_seal(width: int) -> int:
