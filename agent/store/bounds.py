@@ -7,7 +7,7 @@ ones are down to its size.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from agent.store.archive import FilePages
 from agent.store.chunks import Chunk
@@ -48,7 +48,8 @@ def victims(tables: Iterable[Table], excess: int, needed: int, asking: Table | N
         _, _, table = heapq.heappop(great)
         run = waiting[table].pop(0)
         doomed.append(run)
-        excess -= run.nbytes
+        last = len(table.chunks) == sum(1 for each in table.chunks if any(each is other for other in doomed))
+        excess -= run.nbytes + (table.index_bytes if last else 0)
         share[table] -= run.nbytes
         if table is asking:
             own -= run.nbytes
@@ -57,5 +58,11 @@ def victims(tables: Iterable[Table], excess: int, needed: int, asking: Table | N
     return doomed
 
 
+def among(runs: Iterable[Chunk]) -> Callable[[Chunk], bool]:
+    """Return what says whether a run is one of these."""
+    doomed = {id(each) for each in runs}
+    return lambda chunk: id(chunk) in doomed
+
+
 def _share(table: Table) -> int:
-    return table.nbytes + SERIES_BYTES * int(table.indexed.sum())
+    return table.nbytes + table.index_bytes

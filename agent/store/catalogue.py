@@ -46,8 +46,10 @@ class Catalogue:
         """Take over a table as it is on the disk."""
         self._number = max(self._number, number)
         table = self.tables[number] = Table(number, labels, stamped=stamped)
+        before = self.index.nbytes
         for column in table.restore(runs).tolist():
             self.index.add(labels[column], Placement(table, column))
+        table.index_bytes = self.index.nbytes - before
         self._bytes += table.nbytes
         return table
 
@@ -57,9 +59,12 @@ class Catalogue:
         before = table.nbytes
         fresh = table.append(timestamp_ms, values)
         self._bytes += table.nbytes - before
-        for column in fresh.tolist():
-            self.index.add(table.labels[column], Placement(table, column))
-            table.indexed[column] = True
+        if len(fresh):
+            before = self.index.nbytes
+            for column in fresh.tolist():
+                self.index.add(table.labels[column], Placement(table, column))
+                table.indexed[column] = True
+            table.index_bytes += self.index.nbytes - before
 
     def replace(self, table: Table, old: Sequence[Chunk], new: Sequence[Chunk]) -> bool:
         """Put runs in the place of others, where all of those are still there."""
@@ -108,4 +113,9 @@ class Catalogue:
     def _forget_dead(self, table: Table) -> int:
         dead = np.flatnonzero(table.indexed & ~table.present(*FOREVER)).tolist()
         table.indexed[dead] = False
-        return self.index.remove((table.labels[column], Placement(table, column)) for column in dead)
+        if not table.chunks:
+            table.indexed = table.indexed[:0]
+        before = self.index.nbytes
+        ended = self.index.remove((table.labels[column], Placement(table, column)) for column in dead)
+        table.index_bytes += self.index.nbytes - before
+        return ended

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from agent.model import Block, Columns, Labels, Matcher, Row
 from agent.store.adoption import Binding, left_behind
-from agent.store.bounds import SERIES_BYTES, victims
+from agent.store.bounds import SERIES_BYTES, among, victims
 from agent.store.catalogue import FOREVER, Catalogue
 from agent.store.chunks import missing_cells
 from agent.store.disk import Disk
@@ -345,30 +345,37 @@ class Store:
         return "duplicate_timestamp" if timestamp_ms == table.last_ms else "out_of_order"
 
     def _has_room(self, table: Table, width: int) -> bool:
-        allocation = table.allocation(width)
-        if not allocation:
-            return True
-        fresh = SERIES_BYTES * max(0, width - len(table.indexed))
-        if self._fits(allocation + fresh, table):
+        if self._fits(table, width):
             return True
         table.freeze()  # a smaller run may fit where the hot one may not grow
-        return self._fits(table.allocation(width) + fresh, table)
+        return self._fits(table, width)
 
-    def _fits(self, needed: int, table: Table) -> bool:
-        return self._nbytes + needed <= self.max_memory_bytes or self._make_room(needed, table)[0]
+    def _needs(self, table: Table, width: int) -> int:
+        """Return the bytes that a row of `width` cells would take, 0 in the usual case."""
+        allocation, fresh = table.allocation(width), table.labels[len(table.indexed) : width]
+        needed = allocation + SERIES_BYTES * len(fresh)
+        if fresh and needed < self.max_memory_bytes:  # else the text is not worth counting
+            needed += sum(len(value) for labels in fresh for _, value in labels.pairs)
+        return needed
+
+    def _fits(self, table: Table, width: int) -> bool:
+        needed = self._needs(table, width)
+        if not needed or self._nbytes + needed <= self.max_memory_bytes:
+            return True
+        # What is dropped may be the table's own: then its series are new again, and need their place anew.
+        return self._make_room(needed, table)[0] and self._nbytes + self._needs(table, width) <= self.max_memory_bytes
 
     def _make_room(self, needed: int, asking: Table | None = None) -> tuple[bool, int]:
         """Drop runs until `needed` bytes fit; return (fits, series ended)."""
         self._cache.shrink(max(0, self.max_memory_bytes - self._catalogue.nbytes - needed))
-        excess = self._catalogue.nbytes + needed - int(self.max_memory_bytes * ROOM)
-        runs = victims(self._catalogue.tables.values(), excess, needed, asking)
-        if runs is None:
-            return False, 0
-        if not runs:
-            return self._catalogue.nbytes + needed <= self.max_memory_bytes, 0
-        doomed = {id(each) for each in runs}
-        dropped, ended = self._catalogue.drop(lambda chunk: id(chunk) in doomed)
-        self._tell("memory", dropped)
+        goal, ended = int(self.max_memory_bytes * ROOM) - needed, 0
+        while self._catalogue.nbytes > goal:
+            runs = victims(self._catalogue.tables.values(), self._catalogue.nbytes - goal, needed, asking)
+            if not runs:
+                break
+            dropped, gone = self._catalogue.drop(among(runs))
+            self._tell("memory", dropped)
+            ended += gone
         return self._catalogue.nbytes + needed <= self.max_memory_bytes, ended
 
     def _keep_on_disk(self, at_ms: int) -> int:

@@ -21,7 +21,7 @@ class Table:
 
     number: its identity, on the disk too, rising with its age; labels[c]: the series of column c, only ever appended to;
     stamped: its samples carry timestamps of their own; parts: (sealed runs, the hot run as it stands), replaced as one value;
-    indexed[c]: column c is in the label index.
+    indexed[c]: column c is in the label index; nbytes: of its runs in memory; index_bytes: of what its series cost the index.
     """
 
     def __init__(self, number: int, labels: list[Labels], *, stamped: bool = False) -> None:
@@ -32,6 +32,7 @@ class Table:
         self.indexed = np.zeros(0, dtype=np.bool_)
         self.last_ms = -(2**63)
         self.nbytes = 0
+        self.index_bytes = 0
         self._hot: HotChunk | None = None
 
     @property
