@@ -27,8 +27,12 @@ FLUSH_MS: Final = 2 * 3_600_000
 """Samples that are this old are written as a block file."""
 FLUSH_LOG_BYTES: Final = 32 * 2**20
 """So are all, when the log before them has become this long: reading it again takes time."""
+FLUSH_SHARE: Final = 0.5
+FLUSH_GAIN: Final = 1 / 16
+"""So are all, when memory is full to the first share, and a flush frees at least the second."""
 RETRY_MS: Final = 10_000
 """How long to wait before a disk that refused is asked again."""
+_WIDE_BYTES: Final = 2**20
 MERGE_SPANS_MS: Final = (2 * 3_600_000, 8 * 3_600_000, 48 * 3_600_000)
 """Files that lie within one such stretch become one when the stretch is over, or when they are MERGE_MANY."""
 MERGE_MANY: Final = 8
@@ -59,12 +63,11 @@ class Disk:
         state = self.log.state
         return self.trouble or ("" if state.durable else state.reason)
 
-    def keep(self, at_ms: int, horizon_ms: int, memory: int, retention_bytes: int) -> int:
-        """Do what is due at this instant; return the files that were written. `memory`: bytes that call for a flush."""
+    def keep(self, at_ms: int, horizon_ms: int, memory_bytes: int, retention_bytes: int) -> int:
+        """Do what is due at this instant; return the files that were written. `memory_bytes`: the bound of the memory."""
         if at_ms < self._retry_at_ms:
             return 0
-        before = self._catalogue.nbytes
-        return self._try(at_ms, lambda: self._keep(at_ms, horizon_ms, before > memory, retention_bytes))
+        return self._try(at_ms, lambda: self._keep(at_ms, horizon_ms, memory_bytes, retention_bytes))
 
     def flush(self) -> None:
         """Write all that is only in memory as a block file. Raises OSError."""
@@ -107,7 +110,7 @@ class Disk:
         self._loaded = True
         return 0
 
-    def _keep(self, at_ms: int, horizon_ms: int, memory_is_short: bool, retention_bytes: int) -> int:
+    def _keep(self, at_ms: int, horizon_ms: int, memory_bytes: int, retention_bytes: int) -> int:
         if not self._loaded:
             self._load()
         for file in [each for each in self.archive.files if each.last_ms < horizon_ms]:
@@ -117,7 +120,7 @@ class Disk:
         for file in [each for each in self.archive.files if each.damage]:
             self._mend(file)
         written = 0
-        if self._holds_news() and (memory_is_short or self._is_due(at_ms)):
+        if self._holds_news() and (self._relieves(memory_bytes) or self._is_due(at_ms)):
             self.flush()
             written += 1
         files = to_merge(self.archive.files, at_ms)
@@ -140,6 +143,14 @@ class Disk:
             _log.info("samples are safe on the disk again", folder=str(self.archive.folder))
         self.trouble = ""
         return done
+
+    def _relieves(self, memory_bytes: int) -> bool:
+        """Say whether memory is filling up, and a flush would give back enough of it to be worth a file."""
+        if self._catalogue.nbytes < memory_bytes * FLUSH_SHARE:
+            return False
+        with self._catalogue.lock:
+            runs = [each for table in self._catalogue.tables.values() for each in _only_in_memory(table)]
+        return sum(map(_used, runs)) >= memory_bytes * FLUSH_GAIN
 
     def _is_due(self, at_ms: int) -> bool:
         state = self.log.state
@@ -224,6 +235,11 @@ def _stored(table: Table) -> StoredTable:
 
 def _only_in_memory(table: Table) -> list[Chunk]:
     return [each for each in table.chunks if in_memory(each)]
+
+
+def _used(run: Chunk) -> int:
+    """Return the bytes that a run has use for: a wide hot one has reserved more than it has filled."""
+    return run.nbytes if run.nbytes < _WIDE_BYTES else min(run.nbytes, 8 * run.rows * run.width)
 
 
 def _sealed_in_memory(table: Table) -> list[SealedChunk]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from array import array
 from collections.abc import Iterable, Sequence
 from threading import Lock
 from typing import Final, NamedTuple
@@ -26,7 +27,7 @@ _ENTRY_BYTES: Final = 264
 """A series' share of the dictionaries, its Entry, its Labels and its number (measured on CPython 3.11 to 3.13)."""
 _PAIR_BYTES: Final = 80
 """A label pair of a series: the tuple, its place in `pairs`, its number in the posting."""
-_POSTING_BYTES: Final = 280
+_POSTING_BYTES: Final = 160
 
 
 class Placement(NamedTuple):
@@ -37,37 +38,14 @@ class Placement(NamedTuple):
 
 
 class Entry:
-    """One series: its labels and its placements, oldest table first."""
+    """One series: its number, its labels and its placements, oldest table first."""
 
-    __slots__ = ("labels", "placements")
+    __slots__ = ("labels", "number", "placements")
 
-    def __init__(self, labels: Labels, placement: Placement) -> None:
+    def __init__(self, number: int, labels: Labels, placement: Placement) -> None:
+        self.number = number
         self.labels = labels
         self.placements: tuple[Placement, ...] = (placement,)
-
-
-class _Posting:
-    """The numbers of the series that carry one label pair, rising."""
-
-    __slots__ = ("_fresh", "_ids")
-
-    def __init__(self) -> None:
-        self._ids = _NONE
-        self._fresh: list[int] = []
-
-    def add(self, number: int) -> None:
-        self._fresh.append(number)
-
-    def ids(self) -> Ids:
-        if self._fresh:
-            self._ids = np.concatenate([self._ids, np.array(self._fresh, dtype=np.int32)])
-            self._fresh = []
-        return self._ids
-
-    def remove(self, numbers: Ids) -> bool:
-        """Take numbers out; say whether nothing is left."""
-        self._ids = without(self.ids(), numbers)
-        return len(self._ids) == 0
 
 
 class Index:
@@ -75,24 +53,23 @@ class Index:
 
     def __init__(self, lock: Lock) -> None:
         self.epoch = 0
-        self.entries: dict[int, Entry] = {}
+        self.entries: list[Entry | None] = []
+        """By number; None where the series has ended."""
         self.nbytes = 0
         self.parts: dict[Labels, list[Placement]] = {}
         """By series, the columns that hold parts of its native histograms; they are no series themselves. An empty list says
         that all parts are gone, so that the cells that speak of them are known to be empty."""
         self._lock = lock
-        self._numbers: dict[Labels, int] = {}
-        self._postings: dict[str, dict[str, _Posting]] = {}
-        self._next = 0
+        self._entries: dict[Labels, Entry] = {}
+        self._postings: dict[str, dict[str, array[int]]] = {}
         self._moved = np.zeros(64, dtype=np.int64)
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self._entries)
 
     def find(self, labels: Labels) -> Entry | None:
         """Return the series, None where it is unknown."""
-        number = self._numbers.get(labels)
-        return None if number is None else self.entries[number]
+        return self._entries.get(labels)
 
     def add(self, labels: Labels, placement: Placement) -> None:
         """Say that the series has samples at `placement`; the caller holds the lock."""
@@ -102,73 +79,76 @@ class Index:
             self._touch(series_of(labels))
             self.nbytes += _ENTRY_BYTES + _PAIR_BYTES
             return
-        number = self._numbers.get(labels)
-        if number is not None:
-            self._moved[number] = self.epoch
-            entry = self.entries[number]
+        entry = self._entries.get(labels)
+        if entry is not None:
+            self._moved[entry.number] = self.epoch
             entry.placements = tuple(sorted((*entry.placements, placement), key=lambda each: each.table.number))
             return
-        number = self._next
-        self._next += 1
-        self._numbers[labels] = number
+        number = len(self.entries)
         if number == len(self._moved):
             self._moved = np.concatenate([self._moved, np.zeros(number, dtype=np.int64)])
-        self.entries[number] = Entry(labels, placement)
-        self.nbytes += _ENTRY_BYTES + _PAIR_BYTES * len(labels)
+        entry = self._entries[labels] = Entry(number, labels, placement)
+        self.entries.append(entry)
+        self.nbytes += _ENTRY_BYTES + _PAIR_BYTES * len(labels.pairs)
         for name, value in labels.pairs:
             values = self._postings.setdefault(name, {})
             posting = values.get(value)
             if posting is None:
-                posting = values[value] = _Posting()
+                values[value] = array("i", (number,))
                 self.nbytes += _POSTING_BYTES + sys.getsizeof(value)
-            posting.add(number)
+            else:
+                posting.append(number)
 
     def remove(self, placements: Iterable[tuple[Labels, Placement]]) -> int:
         """Take placements out, and the series that have none left; return how many series ended. Holds the lock: caller."""
-        ended: dict[int, Labels] = {}
+        ended: list[Entry] = []
         for labels, gone in placements:
             if is_part(labels):
                 self._remove_part(series_of(labels), gone)
                 continue
-            number = self._numbers[labels]
-            entry = self.entries[number]
+            entry = self._entries[labels]
             entry.placements = tuple(each for each in entry.placements if each != gone)
             self.epoch += 1
-            self._moved[number] = self.epoch
+            self._moved[entry.number] = self.epoch
             if not entry.placements:
-                ended[number] = labels
+                ended.append(entry)
         touched: dict[tuple[str, str], list[int]] = {}
-        for number, labels in ended.items():
-            del self._numbers[labels], self.entries[number]
+        for entry in ended:
+            labels = entry.labels
+            del self._entries[labels]
+            self.entries[entry.number] = None
             if not self.parts.get(labels, True):
                 del self.parts[labels]
-            self.nbytes -= _ENTRY_BYTES + _PAIR_BYTES * len(labels)
+            self.nbytes -= _ENTRY_BYTES + _PAIR_BYTES * len(labels.pairs)
             for pair in labels.pairs:
-                touched.setdefault(pair, []).append(number)
+                touched.setdefault(pair, []).append(entry.number)
         for (name, value), numbers in touched.items():
-            self._take_out(name, value, np.array(sorted(numbers), dtype=np.int32))
+            self._take_out(name, value, numbers)
         return len(ended)
 
     def _touch(self, series: Labels) -> None:
-        number = self._numbers.get(series)
-        if number is not None:
-            self._moved[number] = self.epoch
+        entry = self._entries.get(series)
+        if entry is not None:
+            self._moved[entry.number] = self.epoch
 
     def _remove_part(self, series: Labels, gone: Placement) -> None:
         self.epoch += 1
         self._touch(series)
         self.nbytes -= _ENTRY_BYTES + _PAIR_BYTES
         left = [each for each in self.parts[series] if each != gone]
-        if left or series in self._numbers:
+        if left or series in self._entries:
             self.parts[series] = left
         else:
             del self.parts[series]
 
-    def _take_out(self, name: str, value: str, numbers: Ids) -> None:
+    def _take_out(self, name: str, value: str, numbers: list[int]) -> None:
         values = self._postings[name]
-        if values[value].remove(numbers):
-            del values[value]
-            self.nbytes -= _POSTING_BYTES + sys.getsizeof(value)
+        if len(numbers) < len(values[value]):
+            left = without(_ids(values[value]), np.array(sorted(numbers), dtype=np.int32))
+            values[value] = array("i", left.tobytes())
+            return
+        del values[value]
+        self.nbytes -= _POSTING_BYTES + sys.getsizeof(value)
         if not values:
             del self._postings[name]
 
@@ -197,7 +177,7 @@ class Index:
                 found = found[member(found, other)]
         else:
             with self._lock:
-                found = np.fromiter(self.entries, np.int32, len(self.entries))
+                found = np.fromiter((each.number for each in self._entries.values()), np.int32, len(self._entries))
         for other in unwanted:
             found = without(found, other)
         return found
@@ -216,10 +196,15 @@ class Index:
     def _union(self, name: str, values: Sequence[str]) -> Ids:
         with self._lock:
             postings = self._postings.get(name, {})
-            parts = [postings[value].ids() for value in values if value in postings]
+            parts = [_ids(postings[value]) for value in values if value in postings]
         if len(parts) <= 1:
             return parts[0] if parts else _NONE
         return np.sort(np.concatenate(parts))
+
+
+def _ids(posting: array[int]) -> Ids:
+    """Return a copy: an array that is being looked at cannot grow."""
+    return np.frombuffer(posting, dtype=np.int32).copy()
 
 
 def member(ids: Ids, of: Ids) -> NDArray[np.bool_]:

@@ -36,8 +36,8 @@ IDLE_MS: Final = 900_000
 MAX_SELECTIONS: Final = 4096
 ROOM: Final = 0.95
 """How far below the bound the store goes when it must drop, so that it does not drop a run at every row."""
-FLUSH_SHARE: Final = 0.5
-"""The share of the memory from which on samples are written to the disk early, and forgotten."""
+INDEX_SHARE: Final = 0.5
+"""The share of the memory that the series of samples on the disk may take: then the oldest go."""
 CACHE_SHARE: Final = 0.25
 """The share of the memory that unpacked samples may take, as long as it is not needed otherwise."""
 _MEMORY_ONLY: Final = "samples are kept in memory only"
@@ -295,7 +295,7 @@ class Store:
         if known is not None and np.array_equal(known.numbers, numbers) and self._index.stayed(numbers, known.epoch):
             known.epoch = epoch
             return known
-        found = [entry for entry in map(entries.get, numbers.tolist()) if entry is not None]
+        found = [entry for entry in map(entries.__getitem__, numbers.tolist()) if entry is not None]
         made = Selection(epoch, numbers, found, known, self._index.parts)
         with self._lock:
             if len(self._selections) >= MAX_SELECTIONS and matchers not in self._selections:
@@ -382,9 +382,8 @@ class Store:
         disk = self._disk
         if disk is None:
             return 0
-        early = int(self.max_memory_bytes * FLUSH_SHARE)
-        written = disk.keep(at_ms, self._horizon_ms, early, self.retention_bytes)
-        while self._index.nbytes > self.max_memory_bytes * FLUSH_SHARE and len(disk.archive.files) > 1:
+        written = disk.keep(at_ms, self._horizon_ms, self.max_memory_bytes, self.retention_bytes)
+        while self._index.nbytes > self.max_memory_bytes * INDEX_SHARE and len(disk.archive.files) > 1:
             dropped, _ = disk.drop_oldest()  # the labels of what lies on the disk fill the memory
             with self._lock:
                 self._tell("memory", dropped)
