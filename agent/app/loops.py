@@ -28,12 +28,6 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def sleep_until(at_ms: int, clock: Clock) -> None:
-    """Sleep until the clock says `at_ms`; return at once where that is past."""
-    while (left_ms := at_ms - clock()) > 0:  # noqa: ASYNC110  # it waits for the clock, not for an event
-        await asyncio.sleep(min(left_ms / 1000, _NAP_SECONDS))
-
-
 async def at_slots(
     name: str,
     next_slot: Callable[[int], int],
@@ -43,18 +37,29 @@ async def at_slots(
 ) -> None:
     """Call `verb(slot_ms)` at each slot for ever; slots that pass while the verb runs are skipped and told to `missed`.
 
-    `next_slot(at_ms)` returns the first slot after `at_ms`.
+    `next_slot(at_ms)` returns the first slot after `at_ms`; slots are equally far apart. A clock that is set back by more
+    than a slot is followed: the slots go on from where it stands.
     """
     slot = next_slot(clock())
     while True:
-        await sleep_until(slot, clock)
+        slot = await _slept_to(slot, next_slot, clock)
         await attempt(name, verb, slot)
-        following, now, skipped = next_slot(slot), clock(), 0
-        while following <= now and next_slot(following) <= now:
-            following, skipped = next_slot(following), skipped + 1
+        following = next_slot(slot)
+        interval = next_slot(following) - following
+        skipped = max(0, (clock() - following) // interval)
         if skipped:
             missed(skipped)
-        slot = following
+        slot = following + skipped * interval
+
+
+async def _slept_to(slot: int, next_slot: Callable[[int], int], clock: Clock) -> int:
+    """Sleep until the slot, or an earlier one where the clock is set back meanwhile; return which it was."""
+    while (now := clock()) < slot:
+        sooner = next_slot(now)
+        if next_slot(sooner) < slot:
+            slot = sooner
+        await asyncio.sleep(min((slot - now) / 1000, _NAP_SECONDS))
+    return slot
 
 
 async def when_due(

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from agent.app.loops import at_slots, sleep_until, when_due
+from agent.app.loops import at_slots, when_due
 
 
 class Over(BaseException):
@@ -95,10 +95,80 @@ async def test_a_round_that_fails_does_not_end_the_loop_and_is_logged_with_its_n
 
 async def test_a_long_sleep_is_cut_into_naps_so_that_a_clock_that_was_set_is_noticed(quick_sleep):
     clock, slept = quick_sleep
-    await sleep_until(200_000, clock)
+
+    async def verb(_: int) -> None:
+        raise Over
+
+    with pytest.raises(Over):
+        await at_slots("test", lambda at_ms: at_ms - at_ms % 200_000 + 200_000, verb, clock)
     assert slept == [60.0, 60.0, 60.0, 20.0]
-    await sleep_until(100_000, clock)
-    assert len(slept) == 4
+
+
+async def test_a_clock_that_is_set_back_is_followed_while_a_round_runs_and_while_the_loop_sleeps(
+    quick_sleep, monkeypatch
+):
+    """Waiting until the clock has come to the old place again would mean hours without rules."""
+    clock, slept = quick_sleep
+    seen: list[int] = []
+    clock.now_ms = 5_000_001
+    real = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        await real(seconds)
+        if len(seen) == 3 and clock.now_ms > 4_000:
+            clock.now_ms = 905  # set back while it sleeps
+
+    async def verb(slot_ms: int) -> None:
+        seen.append(slot_ms)
+        if len(seen) == 2:
+            clock.now_ms = 4_003  # set back while it works
+        if len(seen) == 6:
+            raise Over
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(Over):
+        await at_slots("test", tens, verb, clock)
+    assert seen == [5_000_010, 5_000_020, 4_010, 910, 920, 930]
+    assert sum(slept) < 1
+
+
+async def test_a_clock_that_trembles_gives_no_slot_twice(quick_sleep):
+    clock = quick_sleep[0]
+    seen: list[int] = []
+
+    async def verb(slot_ms: int) -> None:
+        seen.append(slot_ms)
+        clock.now_ms -= 7
+        if len(seen) == 4:
+            raise Over
+
+    with pytest.raises(Over):
+        await at_slots("test", tens, verb, clock)
+    assert seen == [10, 20, 30, 40]
+
+
+async def test_after_a_year_asleep_the_slots_that_passed_are_counted_at_once(quick_sleep):
+    clock, year = quick_sleep[0], 365 * 86_400_000
+    asked = 0
+
+    def counted_tens(at_ms: int) -> int:
+        nonlocal asked
+        asked += 1
+        return tens(at_ms)
+
+    seen: list[int] = []
+    skipped: list[int] = []
+
+    async def verb(slot_ms: int) -> None:
+        seen.append(slot_ms)
+        clock.now_ms += year
+        if len(seen) == 2:
+            raise Over
+
+    with pytest.raises(Over):
+        await at_slots("test", counted_tens, verb, clock, skipped.append)
+    assert (seen, skipped) == ([10, 10 + year], [year // 10 - 1])
+    assert asked < 20
 
 
 async def until(condition) -> None:

@@ -417,6 +417,30 @@ async def test_slots_lie_evenly_and_late_ones_are_skipped(took, slots, missed):
     assert (called, skipped) == (slots, missed)
 
 
+@pytest.mark.parametrize("asleep", [False, True])
+async def test_a_clock_that_is_set_back_is_followed(asleep):
+    """Scraping goes on at once, also where the clock is set while the loop sleeps; a smaller step repeats no slot."""
+    clock, called = HandMovedClock(100_005.0), []
+
+    async def verb(slot: int) -> None:
+        called.append(slot)
+        if len(called) == 2 and not asleep:
+            clock.seconds = 2_000.0
+        if len(called) == 4:
+            clock.seconds -= 9
+        if len(called) == 6:
+            raise asyncio.CancelledError
+
+    async def sleep(seconds: float) -> None:
+        clock.seconds += seconds
+        if asleep and len(called) == 2 and clock.seconds > 2_010:
+            clock.seconds = 2_000.0
+
+    with pytest.raises(asyncio.CancelledError):
+        await run_in_slots(verb, 10_000, 2000, called.append, now=clock.now, sleep=sleep)
+    assert called == [100_012_000, 100_022_000, 2_002_000, 2_012_000, 2_022_000, 2_032_000]
+
+
 async def test_run_scrapes_in_the_targets_slots_until_cancelled(serve, bench, text):
     """The loop is thin: rows come at the slots of the target's offset, an interval apart."""
     target, clock = bench(await serve(text("a 1\n"))), HandMovedClock(1000.0)
