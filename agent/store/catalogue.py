@@ -63,7 +63,7 @@ class Catalogue:
             before = self.index.nbytes
             for column in fresh.tolist():
                 self.index.add(table.labels[column], Placement(table, column))
-                table.indexed[column] = True
+            table.mark(fresh.tolist(), indexed=True)
             table.index_bytes += self.index.nbytes - before
 
     def replace(self, table: Table, old: Sequence[Chunk], new: Sequence[Chunk]) -> bool:
@@ -112,9 +112,7 @@ class Catalogue:
 
     def _forget_dead(self, table: Table) -> int:
         dead = np.flatnonzero(table.indexed & ~table.present(*FOREVER)).tolist()
-        table.indexed[dead] = False
-        if not table.chunks:
-            table.indexed = table.indexed[:0]
+        table.mark(dead, indexed=False)
         before = self.index.nbytes
         ended = self.index.remove((table.labels[column], Placement(table, column)) for column in dead)
         table.index_bytes += self.index.nbytes - before

@@ -131,23 +131,36 @@ class HotChunk:
             return 0
         return max(0, rows * wide * 8 - self._values.nbytes)
 
-    def append(self, timestamp_ms: int, row: NDArray[np.float64], missing: NDArray[np.bool_]) -> None:
-        """Write one row; `missing` marks its stale and absent cells."""
-        width = len(row)
-        rows, wide = self._shape_for(width)
-        if (rows, wide) != self._values.shape:
-            self._grow(rows, wide)
-        at = self._rows
+    def append(self, timestamp_ms: int, row: NDArray[np.float64], missing: NDArray[np.bool_] | None) -> None:
+        """Write one row; `missing` marks its stale and absent cells, None says that there are none."""
+        at, width = self._rows, len(row)
+        shape = self._shape_for(width)
+        if shape != self._values.shape:
+            self._grow(*shape)
+        if width != self._used:
+            self._fit(at, width)
         self._timestamps[at] = timestamp_ms
         self._values[at, :width] = row
-        self._values[at, width:].view(np.int64)[...] = ABSENT_BITS
-        self._missing[:width] |= missing
-        self._missing[width:] = True
-        self._present[:width] |= ~missing
-        self._samples += width - int(np.count_nonzero(missing))
+        if missing is None:
+            self._present[:width] = True
+            self._samples += width
+        else:
+            self._missing[:width] |= missing
+            self._present[:width] |= ~missing
+            self._samples += width - int(np.count_nonzero(missing))
         self._rows = at + 1
-        self._used = max(self._used, width)
         self.current = self._view()
+
+    def _fit(self, at: int, width: int) -> None:
+        """Mark what a wider row leaves absent before it, or a narrower one beside it."""
+        used = self._used
+        if width > used:
+            self._values[:at, used:width].view(np.int64)[...] = ABSENT_BITS
+            self._missing[used:width] = at > 0
+            self._used = width
+        else:
+            self._values[at, width:used].view(np.int64)[...] = ABSENT_BITS
+            self._missing[width:used] = True
 
     def _shape_for(self, width: int) -> tuple[int, int]:
         rows, wide = self._values.shape
@@ -161,8 +174,7 @@ class HotChunk:
         timestamps[:used] = self._timestamps[:used]
         values = _cells(rows, wide)
         values[:used, :before] = self._values[:used]
-        values[:used, before:].view(np.int64)[...] = ABSENT_BITS
-        missing = np.full(wide, used > 0, dtype=np.bool_)
+        missing = np.zeros(wide, dtype=np.bool_)
         missing[:before] = self._missing
         present = np.zeros(wide, dtype=np.bool_)
         present[:before] = self._present

@@ -23,7 +23,7 @@ from agent.store.sealed import SealedChunk
 from agent.store.table import Table
 from agent.store.wal import WriteAheadLog
 
-FLUSH_MS: Final = 2 * 3_600_000
+FLUSH_MS: Final = 3_600_000
 """Samples that are this old are written as a block file."""
 FLUSH_LOG_BYTES: Final = 32 * 2**20
 """So are all, when the log before them has become this long: reading it again takes time."""
@@ -123,7 +123,7 @@ class Disk:
         if self._holds_news() and (self._relieves(memory_bytes) or self._is_due(at_ms)):
             self.flush()
             written += 1
-        files = to_merge(self.archive.files, at_ms)
+        files = to_merge(self.archive.files, at_ms, at_ms - horizon_ms)
         if files:
             self._rewrite(files, merged)
             written += 1
@@ -200,10 +200,13 @@ class Disk:
                 self.archive.drop(file)
 
 
-def to_merge(files: Sequence[BlockFile], at_ms: int) -> list[BlockFile]:
-    """Choose files that should become one: neighbours within one stretch of time that is over, or many of them."""
+def to_merge(files: Sequence[BlockFile], at_ms: int, retention_ms: int) -> list[BlockFile]:
+    """Choose files that should become one: neighbours within one stretch of time that is over, or many of them.
+
+    A stretch is at most a quarter of the retention, since a file is deleted as a whole.
+    """
     ordered = sorted(files, key=lambda file: file.first_ms)
-    for span in MERGE_SPANS_MS:
+    for span in (each for each in MERGE_SPANS_MS if 4 * each <= retention_ms):
         groups: dict[int, list[BlockFile]] = {}
         for file in ordered:
             if file.first_ms // span == file.last_ms // span:

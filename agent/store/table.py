@@ -15,6 +15,8 @@ from agent.model import Labels
 from agent.store.chunks import Chunk, HotChunk, RawChunk, first_allocation, missing_cells
 from agent.store.sealed import SealedChunk
 
+_NO_COLUMNS = np.empty(0, dtype=np.intp)
+
 
 class Table:
     """Rows of the same columns, in time order.
@@ -34,6 +36,7 @@ class Table:
         self.nbytes = 0
         self.index_bytes = 0
         self._hot: HotChunk | None = None
+        self._indexed_to = 0  # the columns before this one are all in the index
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
@@ -57,14 +60,25 @@ class Table:
             self._hot = HotChunk(len(row))
             self.nbytes += self._hot.nbytes
         before = self._hot.nbytes
-        missing = missing_cells(row)
+        marks = missing_cells(row)
+        missing = marks if marks.any() else None
         self._hot.append(timestamp_ms, row, missing)
         self.nbytes += self._hot.nbytes - before
         self.parts = (sealed, self._hot.current)
         self.last_ms = timestamp_ms
+        if missing is None and self._indexed_to >= len(row):
+            return _NO_COLUMNS
         if len(row) > len(self.indexed):
             self.indexed = np.concatenate([self.indexed, np.zeros(len(row) - len(self.indexed), dtype=np.bool_)])
-        return np.flatnonzero(~(missing | self.indexed[: len(row)]))
+        return np.flatnonzero(~(marks | self.indexed[: len(row)]))
+
+    def mark(self, columns: Sequence[int], *, indexed: bool) -> None:
+        """Take note that columns came into the label index, or went."""
+        self.indexed[columns] = indexed
+        if not self.chunks:
+            self.indexed = self.indexed[:0]
+        gaps = np.flatnonzero(~self.indexed)
+        self._indexed_to = int(gaps[0]) if len(gaps) else len(self.indexed)
 
     def restore(self, runs: Sequence[SealedChunk]) -> NDArray[np.intp]:
         """Take over runs from the disk, before the first row; return the columns that have a value."""
@@ -73,7 +87,9 @@ class Table:
         self.last_ms = runs[-1].last_ms
         self.indexed = np.zeros(max(run.width for run in runs), dtype=np.bool_)
         self.indexed = self.present(runs[0].first_ms, self.last_ms)
-        return np.flatnonzero(self.indexed)
+        found = np.flatnonzero(self.indexed)
+        self.mark(found.tolist(), indexed=True)
+        return found
 
     def freeze(self) -> None:
         """End the hot run, so that it can be sealed; the next row starts another."""

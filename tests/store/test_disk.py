@@ -17,6 +17,7 @@ from agent.store.archive import Archive
 from agent.store.disk import MERGE_BYTES, MERGE_MANY, MERGE_SPANS_MS, RETRY_MS, to_merge
 
 HOUR_MS = 3_600_000
+LONG_MS = 10**12
 
 
 def opened(path: Path, **options) -> Store:
@@ -42,9 +43,9 @@ def test_retention_by_time_deletes_whole_files(tmp_path):
     store = opened(tmp_path, retention_ms=6 * HOUR_MS)
     run(store, range(30))
     stats = store.stats()
-    assert 30 * HOUR_MS - 12 * HOUR_MS < stats.oldest_ms
+    assert 30 * HOUR_MS - 9 * HOUR_MS < stats.oldest_ms
     assert stats.disk_bytes == bytes_on_disk(tmp_path)
-    assert len(list((tmp_path / "blocks").iterdir())) == stats.blocks <= 6
+    assert len(list((tmp_path / "blocks").iterdir())) == stats.blocks <= 9
     store.enforce(60 * HOUR_MS)
     assert (store.stats().series, store.stats().blocks, bytes_on_disk(tmp_path)) == (0, 0, 0)
     store.close()
@@ -137,12 +138,13 @@ class File:
 def test_files_of_a_stretch_that_is_over_become_one():
     """Two files of the same two hours are merged when those are over, not before; files of different stretches are not."""
     early, late, other = File(0, 100), File(200, 300), File(2 * HOUR_MS, 2 * HOUR_MS + 5)
-    assert to_merge([other, late, early], 2 * HOUR_MS) == [early, late]
-    assert to_merge([early, late], 2 * HOUR_MS - 1) == []
-    assert to_merge([early, other], 4 * HOUR_MS) == []
-    assert to_merge([early, other], 8 * HOUR_MS) == [early, other]
-    assert len(to_merge([File(n, n) for n in range(MERGE_MANY)], 5)) == MERGE_MANY
-    assert to_merge([File(0, 1, MERGE_BYTES), File(2, 3)], 2 * HOUR_MS) == []
+    assert to_merge([other, late, early], 2 * HOUR_MS, LONG_MS) == [early, late]
+    assert to_merge([early, late], 2 * HOUR_MS - 1, LONG_MS) == []
+    assert to_merge([early, other], 4 * HOUR_MS, LONG_MS) == []
+    assert to_merge([early, other], 8 * HOUR_MS, LONG_MS) == [early, other]
+    assert to_merge([early, other], 8 * HOUR_MS, 31 * HOUR_MS) == [], "a file is deleted as a whole"
+    assert len(to_merge([File(n, n) for n in range(MERGE_MANY)], 5, LONG_MS)) == MERGE_MANY
+    assert to_merge([File(0, 1, MERGE_BYTES), File(2, 3)], 2 * HOUR_MS, LONG_MS) == []
 
 
 @given(
@@ -156,7 +158,7 @@ def test_merging_ends_and_bounds_the_files(spans, more_hours):
         files.append(File(at, at + minutes * 60_000, size))
         at += minutes * 60_000 + 1
     for _ in range(len(spans)):
-        chosen = to_merge(files, at + more_hours * HOUR_MS)
+        chosen = to_merge(files, at + more_hours * HOUR_MS, LONG_MS)
         if not chosen:
             break
         assert sum(each.size for each in chosen) <= MERGE_BYTES
@@ -165,4 +167,4 @@ def test_merging_ends_and_bounds_the_files(spans, more_hours):
         files = [each for each in files if each not in chosen]
         files.append(File(chosen[0].first_ms, chosen[-1].last_ms, sum(each.size for each in chosen)))
         assert files[-1].last_ms - files[-1].first_ms < MERGE_SPANS_MS[-1]
-    assert to_merge(files, at + more_hours * HOUR_MS) == []
+    assert to_merge(files, at + more_hours * HOUR_MS, LONG_MS) == []
