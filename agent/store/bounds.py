@@ -16,6 +16,8 @@ from agent.store.table import Table
 
 SERIES_BYTES = 1024
 """What a new series is taken to cost before it is there: its place in the index and its labels."""
+_OVERDUE = 3
+"""A table whose next row has not come for so many times its pace is taken to have ended."""
 
 
 def in_memory(chunk: Chunk) -> bool:
@@ -56,6 +58,44 @@ def victims(tables: Iterable[Table], excess: int, needed: int, asking: Table | N
         if waiting[table]:
             heapq.heappush(sizes, (-share[table], table.number, table))
     return doomed
+
+
+def costly(tables: Iterable[Table], excess: int) -> list[SealedChunk]:
+    """Choose runs in files for the sake of their labels, which are in memory: dropping them frees about `excess` bytes of it.
+
+    Of the tables that give much (at least half as much as any), those go whole that have been without a row for longest. A
+    table that goes on as it was gives nothing, and keeps its history.
+    """
+    stored = {
+        table: [each for each in table.chunks if isinstance(each, SealedChunk) and not in_memory(each)]
+        for table in tables
+    }
+    newest_ms = max((table.last_ms for table in stored), default=0)
+    gain = {table: _ended_labels(table, newest_ms) for table, runs in stored.items() if runs}
+    least = max(gain.values(), default=0) / 2
+    chosen: list[SealedChunk] = []
+    for table in sorted(gain, key=lambda each: (each.last_ms, each.number)):
+        if excess > 0 and gain[table] >= max(least, 1):
+            chosen += stored[table]
+            excess -= gain[table]
+    return chosen
+
+
+def _ended_labels(table: Table, newest_ms: int) -> int:
+    """Return the bytes that the index takes for series of the table which have no sample in memory, and get none any more.
+
+    A table goes on when its next row is not overdue; its last run says of which series.
+    """
+    last = table.chunks[-1]
+    pace = (last.last_ms - last.first_ms) / max(1, last.rows - 1)
+    living = [each for each in table.chunks if in_memory(each)]
+    if newest_ms - table.last_ms <= _OVERDUE * pace:
+        living.append(last)
+    gone = table.indexed.copy()
+    for run in living:
+        width = min(len(gone), len(run.present))
+        gone[:width] &= ~run.present[:width]
+    return table.index_bytes * int(gone.sum()) // max(1, int(table.indexed.sum()))
 
 
 def among(runs: Iterable[Chunk]) -> Callable[[Chunk], bool]:

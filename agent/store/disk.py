@@ -15,7 +15,7 @@ import structlog
 
 from agent.model import Row
 from agent.store.archive import Archive, BlockFile, FilePages, StoredTable
-from agent.store.bounds import in_memory
+from agent.store.bounds import among, in_memory
 from agent.store.catalogue import Catalogue
 from agent.store.chunks import Chunk
 from agent.store.merging import merged
@@ -96,6 +96,16 @@ class Disk:
     def drop_oldest(self) -> tuple[int, int]:
         """Delete the oldest file; return (samples, series) that went."""
         return self._drop(min(self.archive.files, key=lambda file: file.last_ms))
+
+    def let_go(self, at_ms: int, choose: Callable[[Iterable[Table]], Sequence[SealedChunk]]) -> tuple[int, int]:
+        """Drop the runs in files that `choose` names, from the files too; return (samples, series) that went."""
+        with self._catalogue.lock:
+            runs = choose(self._catalogue.tables.values())
+            gone = self._catalogue.drop(among(runs))
+        held = {each.source.file for each in runs if isinstance(each.source, FilePages)}
+        for file in sorted(held, key=lambda each: each.first_ms):
+            self._try(at_ms, lambda file=file: self._rewrite([file], list))  # type: ignore[misc]
+        return gone
 
     def _load(self) -> int:
         stored = self.archive.load()

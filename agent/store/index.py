@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock
 from typing import Final, NamedTuple
 
@@ -27,6 +27,8 @@ _ENTRY_BYTES: Final = 264
 """A series' share of the dictionaries, its Entry, its Labels and its number (measured on CPython 3.11 to 3.13)."""
 _PAIR_BYTES: Final = 80
 """A label pair of a series: the tuple, its place in `pairs`, its number in the posting."""
+SPARE_NUMBERS: Final = 2**18
+"""The numbers of series that have ended which are never worth giving out anew."""
 _POSTING_BYTES: Final = 160
 
 
@@ -49,10 +51,12 @@ class Entry:
 
 
 class Index:
-    """The label index of a store. `epoch` moves whenever a series or a placement comes or goes."""
+    """The label index of a store. `epoch` moves whenever a series or a placement comes or goes, `numbering` when series get
+    other numbers.
+    """
 
     def __init__(self, lock: Lock) -> None:
-        self.epoch = 0
+        self.epoch = self.numbering = 0
         self.entries: list[Entry | None] = []
         """By number; None where the series has ended."""
         self.nbytes = 0
@@ -124,7 +128,30 @@ class Index:
                 touched.setdefault(pair, []).append(entry.number)
         for (name, value), numbers in touched.items():
             self._take_out(name, value, numbers)
+        if len(self.entries) > SPARE_NUMBERS + 4 * len(self._entries):
+            self._renumber()
         return len(ended)
+
+    def _renumber(self) -> None:
+        """Close the gaps that series left behind: a page whose labels change at every scrape takes millions of numbers."""
+        alive = np.array([entry is not None for entry in self.entries])
+        ranks = np.cumsum(alive, dtype=np.int32) - np.int32(1)
+        self.numbering += 1
+        self.entries = [entry for entry in self.entries if entry is not None]
+        for number, entry in enumerate(self._living()):
+            entry.number = number
+        moved = self._moved[: len(alive)][alive]
+        self._moved = np.concatenate([moved, np.zeros(len(moved) + 64, dtype=np.int64)])
+        for values in self._postings.values():
+            for posting in values.values():
+                if len(posting) == 1:
+                    posting[0] = int(ranks[posting[0]])
+                else:
+                    numbers = np.frombuffer(posting, dtype=np.int32)
+                    numbers[:] = ranks[numbers]
+
+    def _living(self) -> Iterator[Entry]:
+        return (entry for entry in self.entries if entry is not None)
 
     def _touch(self, series: Labels) -> None:
         entry = self._entries.get(series)
@@ -182,9 +209,10 @@ class Index:
             found = without(found, other)
         return found
 
-    def stayed(self, numbers: Ids, epoch: int) -> bool:
-        """Say whether none of these series got or lost a placement since `epoch`."""
-        return not len(numbers) or int(self._moved[numbers].max()) <= epoch
+    def stayed(self, numbers: Ids, numbering: int, epoch: int) -> bool:
+        """Say whether none of these series got or lost a placement, or another number, since `epoch`."""
+        with self._lock:
+            return numbering == self.numbering and (not len(numbers) or int(self._moved[numbers].max()) <= epoch)
 
     def _values_where(self, matcher: Matcher, *, matches: bool) -> list[str]:
         """Return the values that do (or do not) fulfil the matcher, by look-up where the matcher names them."""

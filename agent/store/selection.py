@@ -44,19 +44,21 @@ class Group(NamedTuple):
 
 
 class Selection:
-    """The groups that a tuple of matchers selects: series `numbers`, as they were placed at `epoch`."""
+    """The groups that a tuple of matchers selects: series `numbers` (of `numbering`), as they were placed at `epoch`."""
 
-    __slots__ = ("epoch", "groups", "numbers", "placements")
+    __slots__ = ("epoch", "groups", "numbering", "numbers", "placements")
 
     def __init__(
         self,
         epoch: int,
+        numbering: int,
         numbers: Ids,
         entries: Sequence[Entry],
         before: Selection | None,
         parts: Mapping[Labels, Sequence[Placement]],
     ) -> None:
         self.epoch = epoch
+        self.numbering = numbering
         self.numbers = numbers
         self.placements = [(entry.labels, entry.placements) for entry in entries]
         groups = _groups(self.placements, before)

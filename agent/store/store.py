@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from agent.model import Block, Columns, Labels, Matcher, Row
 from agent.store.adoption import Binding, left_behind
-from agent.store.bounds import SERIES_BYTES, among, victims
+from agent.store.bounds import SERIES_BYTES, among, costly, victims
 from agent.store.catalogue import FOREVER, Catalogue
 from agent.store.chunks import missing_cells
 from agent.store.disk import Disk
@@ -37,7 +37,7 @@ MAX_SELECTIONS: Final = 4096
 ROOM: Final = 0.95
 """How far below the bound the store goes when it must drop, so that it does not drop a run at every row."""
 INDEX_SHARE: Final = 0.5
-"""The share of the memory that the series of samples on the disk may take: then the oldest go."""
+"""The share of the memory that series may take: then those go that are nowhere but on the disk, see `costly`."""
 CACHE_SHARE: Final = 0.25
 """The share of the memory that unpacked samples may take, as long as it is not needed otherwise."""
 _MEMORY_ONLY: Final = "samples are kept in memory only"
@@ -287,16 +287,19 @@ class Store:
         return self._catalogue.nbytes + self._cache.nbytes
 
     def _select(self, matchers: tuple[Matcher, ...]) -> Selection:
-        known, epoch = self._selections.get(matchers), self._index.epoch
+        index = self._index
+        known, epoch, numbering = self._selections.get(matchers), index.epoch, index.numbering
         if known is not None and known.epoch == epoch:
             return known
-        entries = self._index.entries
-        numbers = self._index.match(matchers)
-        if known is not None and np.array_equal(known.numbers, numbers) and self._index.stayed(numbers, known.epoch):
+        entries, numbers = index.entries, index.match(matchers)
+        same = known is not None and known.numbering == numbering and np.array_equal(known.numbers, numbers)
+        if known is not None and same and index.stayed(numbers, numbering, known.epoch):
             known.epoch = epoch
             return known
+        if index.numbering != numbering:
+            return self._select(matchers)
         found = [entry for entry in map(entries.__getitem__, numbers.tolist()) if entry is not None]
-        made = Selection(epoch, numbers, found, known, self._index.parts)
+        made = Selection(epoch, numbering, numbers, found, known, index.parts)
         with self._lock:
             if len(self._selections) >= MAX_SELECTIONS and matchers not in self._selections:
                 del self._selections[next(iter(self._selections))]
@@ -383,8 +386,9 @@ class Store:
         if disk is None:
             return 0
         written = disk.keep(at_ms, self._horizon_ms, self.max_memory_bytes, self.retention_bytes)
-        while self._index.nbytes > self.max_memory_bytes * INDEX_SHARE and len(disk.archive.files) > 1:
-            dropped, _ = disk.drop_oldest()  # the labels of what lies on the disk fill the memory
+        bound = int(self.max_memory_bytes * INDEX_SHARE)
+        if self._index.nbytes > bound:
+            dropped, _ = disk.let_go(at_ms, lambda tables: costly(tables, self._index.nbytes - int(bound * ROOM)))
             with self._lock:
                 self._tell("memory", dropped)
         return written
