@@ -20,6 +20,8 @@ KINDS = {
     "http_queue_depth": "gauge",
     "http_limit": "gauge",
 }
+ERRORS = 0.0005
+"""How many requests fail: half of what an objective of 99.9 % lets pass, so that nobody is called."""
 Series = tuple[str, tuple[tuple[str, str], ...]]
 """A name and its labels."""
 ROUTES_PER_SERVICE = 100
@@ -41,7 +43,7 @@ class Page:
         rates[self._dice.random(self.units) < IDLE] = 0.0
         shares = self._dice.dirichlet(np.linspace(3, 0.6, len(BOUNDS)), self.units)
         self._rates = rates[:, None] * shares
-        self._errors = 0.02 * rates
+        self._errors = ERRORS * rates
         self._middle = np.array([*map(float, BOUNDS[:-1]), 5.0]) * 0.7
         self._each = self._dice.poisson(self._rates * 1000)
         self._sum = self._each @ self._middle
