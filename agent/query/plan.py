@@ -65,8 +65,8 @@ class Step:
         return value
 
     def _held(self, evaluation: Evaluation) -> dict[Step, Value | Ranges]:
-        """Where the value of a shared step waits for the others that need it."""
-        return evaluation.query.held if self.constant else evaluation.held
+        """Where the value of a shared step waits for the others that need it; windows at many instants are for these only."""
+        return evaluation.query.held if self.constant and len(evaluation.steps) == 1 else evaluation.held
 
     def _computed(self, evaluation: Evaluation, *before: Value | Ranges) -> Value | Ranges:
         query, allowance = evaluation.query, evaluation.query.allowance

@@ -62,6 +62,11 @@ def test_equal_subexpressions_are_computed_once(store, text, times):
         "max_over_time(x_total[2s:1s]) - x_total + max_over_time(x_total[2s:1s] @ 2)",
         "-x_total + 60 * 60 / -x_total",
         "y * on (n) group_left () x_total > y or y",
+        "predict_linear(x_total[2s] @ 3, 60) + rate(x_total[2s] @ 3)",
+        "rate(x_total[2s] @ 3) + predict_linear(x_total[2s] @ 3, 60)",
+        "quantile_over_time(time() / 9, x_total[2s] @ 3) + rate(x_total[2s] @ 3)",
+        "sum_over_time(quantile_over_time(time() / 9, x_total[2s] @ 3)[9s:1s]) + rate(x_total[2s] @ 3)",
+        "predict_linear(x_total[2s:1s] @ 3, 60) + rate(x_total[2s:1s] @ 3)",
     ],
 )
 def test_sharing_changes_no_result(store, text):

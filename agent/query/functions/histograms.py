@@ -7,6 +7,7 @@ Native histograms, where there are any, are computed in native_histograms and st
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,10 +27,9 @@ from agent.query.frame import Bools, Floats, Frame, SeriesSet, drop_names, empty
 from agent.query.functions.native_histograms import beside_classic, native_fractions, native_quantiles
 from agent.query.strings import is_utf8, quote
 
-_NUMBER: Final = re.compile(
-    r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|infinity|nan)|[+-]?0x[\da-f.]+(?:p[+-]?\d+)?",
-    re.IGNORECASE,
-)
+_DECIMAL: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_HEXADECIMAL: Final = re.compile(r"[+-]?0x(?:[\da-f]+\.?[\da-f]*|\.[\da-f]+)p[+-]?\d+", re.ASCII | re.IGNORECASE)
+_WORD: Final = re.compile(r"[+-]?(?:inf|infinity)|nan", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,18 @@ class Histograms:
 
 
 def _bound(text: str) -> float | None:
-    try:
-        return float(text) if _NUMBER.fullmatch(text) and "_" not in text else None
-    except ValueError:
-        return float.fromhex(text) if "0x" in text.lower() else None
+    """Return the bound that a `le` label gives, as Go reads numbers; None where it is none, or too large for a float."""
+    if _WORD.fullmatch(text):
+        return float(text)
+    if _DECIMAL.fullmatch(text):
+        found = float(text)
+        return None if math.isinf(found) else found
+    if _HEXADECIMAL.fullmatch(text):
+        try:
+            return float.fromhex(text)
+        except OverflowError:
+            return None
+    return None
 
 
 def histograms_of(series: SeriesSet) -> Histograms:

@@ -16,6 +16,8 @@ from agent.query.evaluation import Evaluation
 from agent.query.frame import Frame, Relabelling, relabel, relabelling
 from agent.query.strings import is_utf8, quote
 
+_LONGEST_NUMBER: Final = 8
+"""Digits of a group's number; Go reads no longer one."""
 _TEMPLATE: Final = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
 
 
@@ -26,8 +28,11 @@ def expand(template: str, match: Any) -> str:
         if found.group(1):
             return "$"
         word = found.group(2) or found.group(3)
+        number = word.isascii() and word.isdigit()
+        if number and len(word) > _LONGEST_NUMBER:
+            return ""
         try:
-            return match.group(int(word) if word.isdigit() else word) or ""
+            return match.group(int(word) if number else word) or ""
         except (IndexError, KeyError):
             return ""
 

@@ -14,7 +14,7 @@ from agent.query.evaluate import Function, string, vector
 from agent.query.evaluation import Evaluation
 from agent.query.frame import Frame, SeriesSet
 
-_CHUNKS: Final = re.compile(r"\d+|\D+")
+_CHUNKS: Final = re.compile(r"[0-9]+|[^0-9]+")
 
 
 def reordered(frame: Frame, order: list[int]) -> Frame:
@@ -24,9 +24,14 @@ def reordered(frame: Frame, order: list[int]) -> Frame:
     return frame.columns(picked, SeriesSet(tuple(frame.series.labels[column] for column in order), drops))
 
 
-def natural_key(text: str) -> list[tuple[int, int, str]]:
-    """Return a key that orders digits by value: `4m5` before `4m600`."""
-    return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in _CHUNKS.findall(text)]
+def natural_key(text: str) -> list[tuple[int, int, str, str]]:
+    """Return a key that orders digits by value, however many there are: `4m5` before `4m600`."""
+    return [_chunk_key(part) for part in _CHUNKS.findall(text)]
+
+
+def _chunk_key(part: str) -> tuple[int, int, str, str]:
+    digits = part.lstrip("0")
+    return (0, len(digits), digits, part) if part[0] in "0123456789" else (1, 0, "", part)
 
 
 def _sort(evaluation: Evaluation, call: ast.Call, *, falling: bool) -> Frame:
