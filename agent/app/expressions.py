@@ -26,9 +26,8 @@ def selectors_of(query: str) -> list[Sequence[Matcher]]:
     return [node.matchers for node in ast.walk(parse(query)) if isinstance(node, ast.VectorSelector)]
 
 
-def refuse_for_range(query: str) -> None:
+def refuse_for_range(kind: ast.ValueType) -> None:
     """Raise InvalidInput, worded as Prometheus does, where a range query cannot ask for an expression of this type."""
-    kind = parse(query).type
     if kind not in (ast.ValueType.VECTOR, ast.ValueType.SCALAR):
         wrong = f'invalid expression type "{kind}" for range query, must be Scalar or instant Vector'
         raise InvalidInput(f'invalid parameter "query": {wrong}')

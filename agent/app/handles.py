@@ -14,7 +14,7 @@ from agent import web
 from agent.app import views
 from agent.app.answers import plan_answer, query_answer
 from agent.app.build import VERSION
-from agent.app.expressions import refuse_for_range, selector_matchers, selectors_of
+from agent.app.expressions import selector_matchers, selectors_of
 from agent.app.story import alert_detail
 from agent.config import runbook_folder
 from agent.errors import InvalidInput
@@ -49,13 +49,13 @@ class Handles:
         """Parse a series selector."""
         return selector_matchers(text)
 
-    def format_query(self, query: str) -> str:
+    async def format_query(self, query: str) -> str:
         """Return an expression on as many lines as it needs."""
-        return pretty(parse(query))
+        return await self._agent.questions.work(lambda: pretty(parse(query)))
 
-    def parse_query(self, query: str) -> Mapping[str, Any]:
+    async def parse_query(self, query: str) -> Mapping[str, Any]:
         """Return an expression's nodes."""
-        return described(parse(query))
+        return await self._agent.questions.work(lambda: described(parse(query)))
 
     async def instant(self, query: str, at_ms: int, options: web.QueryOptions) -> web.QueryAnswer:
         """Answer at one instant."""
@@ -69,7 +69,6 @@ class Handles:
         self, query: str, start_ms: int, end_ms: int, step_ms: int, options: web.QueryOptions
     ) -> web.QueryAnswer:
         """Answer over a range."""
-        refuse_for_range(query)
         return query_answer(
             await self._agent.questions.range(
                 query,
@@ -117,8 +116,8 @@ class Handles:
 
     async def exemplars(self, query: str, start_ms: int | None, end_ms: int | None) -> Sequence[Exemplar]:
         """Return the exemplars of the series that an expression reads."""
-        selectors, ring = selectors_of(query), self._agent.store.exemplars
-        return await self._agent.questions.work(lambda: ring.select(selectors, start_ms, end_ms))
+        ring = self._agent.store.exemplars
+        return await self._agent.questions.work(lambda: ring.select(selectors_of(query), start_ms, end_ms))
 
     def metadata(self) -> Mapping[str, Sequence[web.MetricMetadata]]:
         """Return what targets say of their metrics."""

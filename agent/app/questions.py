@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final, TypeVar
 
+from agent.app.expressions import refuse_for_range
 from agent.config import QuerySection
 from agent.errors import QueryLimit
 from agent.query import Engine, Explanation, Limits, Queryable, Result, Scalar, Vector
@@ -86,12 +87,14 @@ class Questions:
         lookback_ms: int | None = None,
         gone: Callable[[], bool] | None = None,
     ) -> Result:
-        """Answer over a range; raise QueryError."""
+        """Answer over a range; raise QueryError, or InvalidInput where the expression is of a type without ranges."""
         expired = self._deadline(timeout_ms, gone)
-        return await self._run(
-            lambda: self._engine.range(query, start_ms, end_ms, step_ms, expired=expired, lookback_ms=lookback_ms),
-            expired,
-        )
+
+        def work() -> Result:
+            refuse_for_range(self._engine.kind(query))
+            return self._engine.range(query, start_ms, end_ms, step_ms, expired=expired, lookback_ms=lookback_ms)
+
+        return await self._run(work, expired)
 
     async def explain(
         self,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from agent.errors import ParseError
 from agent.model import Matcher
 
 
@@ -342,6 +343,21 @@ def children(node: Expr) -> tuple[Expr, ...]:
         case MatrixSelector():
             return (node.selector,)
     return ()
+
+
+SHOWN_LEVELS: Final = 500
+"""How deep an expression may be that is described or printed on several lines; rows of operators may be deeper."""
+
+
+def refuse_deeper(node: Expr, levels: int = SHOWN_LEVELS) -> None:
+    """Raise ParseError where more than `levels` expressions stand one below the other, as in a long row of operators."""
+    level: list[Expr] = [node]
+    for _ in range(levels):
+        level = [child for each in level for child in children(each)]
+        if not level:
+            return
+    message = f"expression has more than {levels} levels"
+    raise ParseError(message, node.pos.line, node.pos.column)
 
 
 def walk(node: Expr) -> Iterator[Expr]:

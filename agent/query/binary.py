@@ -24,7 +24,8 @@ from agent.query.frame import (
     remove_marked_names,
     stacked,
 )
-from agent.query.matching import Join, join, met, result_labels
+from agent.query.limits import LABELS
+from agent.query.matching import Join, Signatures, join, met, result_labels, signatures
 from agent.query.operators import COMPARISON, computed
 
 
@@ -81,10 +82,12 @@ def _vectors(evaluation: Evaluation, node: ast.BinaryExpr, left: Frame, right: F
     fills = (matching.fill_left, matching.fill_right)  # not flipped with the sides: Prometheus' own reading
     if fills == (None, None) and not (len(many.series) and len(one.series)):
         return empty(len(evaluation.steps))
-    joined = join(many.series, one.series, node, delayed=evaluation.delayed)
-    evaluation.query.touch(len(evaluation.steps) * len(joined.change.series))
-    if not joined.single:
-        _refuse_ambiguity(joined, node, many, one, fills)
+    numbers = signatures(many.series, one.series, matching)
+    if not numbers.certain(matching.card):
+        _refuse_ambiguity(numbers, node, many, one, fills)
+    evaluation.query.touch(len(evaluation.steps) * numbers.pairs)
+    evaluation.query.allowance.reserve(LABELS * numbers.pairs)
+    joined = join(many.series, numbers, node, delayed=evaluation.delayed)
     a, b = _side(many, joined.many), _side(one, joined.one)
     made = _paired(evaluation, node, a, b, flipped=flipped)
     if fills == (None, None):
@@ -128,12 +131,11 @@ def _merged(made: Frame, joined: Join, matching: ast.VectorMatching) -> Frame:
 
 
 def _refuse_ambiguity(
-    joined: Join, node: ast.BinaryExpr, many: Frame, one: Frame, fills: tuple[float | None, float | None]
+    numbers: Signatures, node: ast.BinaryExpr, many: Frame, one: Frame, fills: tuple[float | None, float | None]
 ) -> None:
     """Raise where, at some step, two series of the one side share a signature, or two meet one in one-to-one."""
     matching = node.matching
     assert matching is not None
-    numbers = joined.numbers
     ones = met(one.mask(), numbers.right, numbers.size)
     manys = met(many.mask(), numbers.left, numbers.size)
     occupied = manys.any(axis=1) if fills == (None, None) else np.ones(len(manys), np.bool_)

@@ -25,15 +25,20 @@ _TYPES: Final[Mapping[ValueType, str]] = {
 
 
 def described(node: ast.Expr) -> Described:
-    """Return `node` and all below it, ready to be serialised."""
+    """Return `node` and all below it, ready to be serialised; raise ParseError where that would be too deep."""
+    ast.refuse_deeper(node)
+    return _described(node)
+
+
+def _described(node: ast.Expr) -> Described:
     found: Described
     match node:
         case ast.AggregateExpr():
             found = {
                 "type": "aggregation",
                 "op": node.op,
-                "expr": described(node.expr),
-                "param": None if node.param is None else described(node.param),
+                "expr": _described(node.expr),
+                "param": None if node.param is None else _described(node.param),
                 "grouping": list(node.grouping),
                 "without": node.without,
             }
@@ -41,20 +46,20 @@ def described(node: ast.Expr) -> Described:
             found = {
                 "type": "binaryExpr",
                 "op": node.op,
-                "lhs": described(node.lhs),
-                "rhs": described(node.rhs),
+                "lhs": _described(node.lhs),
+                "rhs": _described(node.rhs),
                 "matching": None if node.matching is None else _matching(node.matching),
                 "bool": node.return_bool,
             }
         case ast.Call():
-            found = {"type": "call", "func": _function(node.name), "args": [described(arg) for arg in node.args]}
+            found = {"type": "call", "func": _function(node.name), "args": [_described(arg) for arg in node.args]}
         case ast.MatrixSelector():
             span = _duration("range", node.range)
             found = {**_selector(node.selector), "type": "matrixSelector", **span}
         case ast.SubqueryExpr():
             found = {
                 "type": "subquery",
-                "expr": described(node.expr),
+                "expr": _described(node.expr),
                 **_duration("range", node.range),
                 **_duration("step", 0 if node.step is None else node.step),
                 **_when(node),
@@ -66,9 +71,9 @@ def described(node: ast.Expr) -> Described:
         case ast.StringLiteral():
             found = {"type": "stringLiteral", "val": node.value}
         case ast.ParenExpr():
-            found = {"type": "parenExpr", "expr": described(node.expr)}
+            found = {"type": "parenExpr", "expr": _described(node.expr)}
         case ast.UnaryExpr():
-            found = {"type": "unaryExpr", "op": node.op, "expr": described(node.expr)}
+            found = {"type": "unaryExpr", "op": node.op, "expr": _described(node.expr)}
         case _:
             message = f"no such node: {type(node).__name__}"
             raise TypeError(message)

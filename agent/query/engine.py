@@ -44,6 +44,8 @@ from agent.query.values import (
 )
 
 _PLANS_KEPT: Final = 2048
+_NODES_KEPT: Final = 1 << 17
+"""Nodes of all plans that are kept: some 60 MB at the worst, where expressions are as long as they may be."""
 
 
 class Engine:
@@ -70,6 +72,7 @@ class Engine:
         self._sets = SeriesSets()
         self._lock = Lock()
         self._plans: OrderedDict[str, Plan] = OrderedDict()
+        self._planned = 0
 
     def instant(
         self,
@@ -105,6 +108,10 @@ class Engine:
             value = _over_range(evaluate(node, evaluation), evaluation)
         noticed = evaluation.annotations
         return Result(value, noticed.warnings, noticed.infos)
+
+    def kind(self, expr: str) -> ast.ValueType:
+        """Return the type of what an expression gives; raise ParseError."""
+        return self._plan(expr).expr.type
 
     def explain(
         self,
@@ -192,10 +199,17 @@ class Engine:
                 return found
         plan = compile_plan(parse(expr))
         with self._lock:
-            self._plans[expr] = plan
-            if len(self._plans) > _PLANS_KEPT:
-                self._plans.popitem(last=False)
+            if expr not in self._plans:
+                self._plans[expr] = plan
+                self._planned += _weight(expr, plan)
+            while len(self._plans) > _PLANS_KEPT or self._planned > _NODES_KEPT:
+                self._planned -= _weight(*self._plans.popitem(last=False))
         return plan
+
+
+def _weight(expr: str, plan: Plan) -> int:
+    """Return what a kept plan takes, in nodes: about 500 bytes each; long texts count like nodes."""
+    return 1 + len(plan.steps) + len(expr) // 64
 
 
 def _at_instant(value: Computed, at_ms: int) -> Value:

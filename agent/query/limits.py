@@ -14,6 +14,8 @@ from agent.errors import QueryLimit
 
 CELL: Final = 8
 """Bytes of a float64."""
+LABELS: Final = 300
+"""Bytes that a label set takes, as measured: those that a query makes are memory too."""
 
 
 @dataclass(frozen=True, slots=True)

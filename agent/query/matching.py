@@ -23,13 +23,22 @@ def signature(labels: Labels, matching: ast.VectorMatching) -> Labels:
 
 @dataclass(frozen=True, slots=True)
 class Signatures:
-    """The signatures of two series sets: each column's number (left, right), and how many there are."""
+    """The signatures of two series sets: each column's number (left, right), and how many there are.
+
+    unique_left, unique_right: no signature has two columns on that side; pairs: how many pairs of columns have equal ones.
+    """
 
     other: SeriesSet
     left: Columns
     right: Columns
     size: int
-    labels: tuple[Labels, ...]
+    unique_left: bool
+    unique_right: bool
+    pairs: int
+
+    def certain(self, card: ast.Card) -> bool:
+        """Say whether these pairs can fail at no step, `left` being the side that may have many."""
+        return self.unique_right and (card is not ast.Card.ONE_TO_ONE or self.unique_left)
 
 
 def signatures(left: SeriesSet, right: SeriesSet, matching: ast.VectorMatching) -> Signatures:
@@ -45,7 +54,9 @@ def signatures(left: SeriesSet, right: SeriesSet, matching: ast.VectorMatching) 
             )
             for side in (left, right)
         ]
-        return Signatures(right, sides[0], sides[1], len(numbers), tuple(numbers))
+        tallies = [np.bincount(side, minlength=len(numbers)) for side in sides]
+        alone = [bool(tally.max(initial=0) <= 1) for tally in tallies]
+        return Signatures(right, sides[0], sides[1], len(numbers), alone[0], alone[1], int(tallies[0] @ tallies[1]))
 
     return left.derived(("signatures", id(right), matching.on, matching.labels), build)
 
@@ -54,41 +65,40 @@ def signatures(left: SeriesSet, right: SeriesSet, matching: ast.VectorMatching) 
 class Join:
     """The pairs of columns that meet, and what the results are called.
 
-    one, many (P,): columns; None where they are all columns in order. change: the results' labels. single: no signature
-    has two columns on the one side, nor, one-to-one, on the many side: then no step can fail.
+    one, many (P,): columns; None where they are all columns in order. change: the results' labels. `numbers` keeps the
+    identity of the one side its own.
     """
 
     numbers: Signatures
     many: Columns | None
     one: Columns | None
     change: Relabelling
-    single: bool
 
 
-def join(many: SeriesSet, one: SeriesSet, node: ast.BinaryExpr, *, delayed: bool) -> Join:
-    """Return the join of the side that may have many columns per signature with the one that may not."""
+def join(many: SeriesSet, numbers: Signatures, node: ast.BinaryExpr, *, delayed: bool) -> Join:
+    """Return the join of the side that may have many columns per signature with the one that may not.
+
+    It makes labels for every pair: whoever asks has counted them.
+    """
     matching = node.matching
     assert matching is not None
-    key = ("join", id(one), node.op in ast.NAME_KEEPING, node.return_bool, matching)
-    return many.derived(key, lambda: _join(many, one, node, matching, delayed=delayed))
+    key = ("join", id(numbers.other), node.op in ast.NAME_KEEPING, node.return_bool, matching)
+    return many.derived(key, lambda: _join(many, numbers, node, matching, delayed=delayed))
 
 
 def _join(
-    many: SeriesSet, one: SeriesSet, node: ast.BinaryExpr, matching: ast.VectorMatching, *, delayed: bool
+    many: SeriesSet, numbers: Signatures, node: ast.BinaryExpr, matching: ast.VectorMatching, *, delayed: bool
 ) -> Join:
-    numbers = signatures(many, one, matching)
+    one = numbers.other
     left, right = pairs(numbers)
     drops_name = node.op not in ast.NAME_KEEPING or (node.return_bool and not delayed)
     lefts = [many.labels[column] for column in left.tolist()]
     rights = [one.labels[column] for column in right.tolist()]
     labels = [result_labels(a, b, matching, drops_name=drops_name) for a, b in zip(lefts, rights, strict=True)]
     drops = _drops(many.drops, left, always=delayed and node.return_bool)
-    single = _unique(numbers.right, numbers.size)
-    if matching.card is ast.Card.ONE_TO_ONE:
-        single = single and _unique(numbers.left, numbers.size)
     whole_left = None if _whole(left, len(many)) else left
     whole_right = None if _whole(right, len(one)) else right
-    return Join(numbers, whole_left, whole_right, relabelling(labels, drops), single)
+    return Join(numbers, whole_left, whole_right, relabelling(labels, drops))
 
 
 def _drops(drops: Bools | None, columns: Columns, *, always: bool) -> Bools | None:
@@ -99,10 +109,6 @@ def _drops(drops: Bools | None, columns: Columns, *, always: bool) -> Bools | No
 
 def _whole(columns: Columns, width: int) -> bool:
     return len(columns) == width and bool((columns == np.arange(width)).all())
-
-
-def _unique(numbers: Columns, size: int) -> bool:
-    return bool(np.bincount(numbers, minlength=size).max(initial=0) <= 1)
 
 
 def pairs(numbers: Signatures) -> tuple[Columns, Columns]:

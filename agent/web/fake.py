@@ -79,11 +79,11 @@ class FakeHandles:
         matchers = [Matcher(METRIC_NAME, MatchOp.EQUAL, name)] if name else []
         return matchers + [Matcher(label, MatchOp(op), value) for label, op, value in _CONDITION.findall(inside or "")]
 
-    def format_query(self, query: str) -> str:
+    async def format_query(self, query: str) -> str:
         """Take white space away; refuse an empty expression."""
         return self._expression(query)
 
-    def parse_query(self, query: str) -> Mapping[str, Any]:
+    async def parse_query(self, query: str) -> Mapping[str, Any]:
         """Call every expression one node."""
         return {"type": "parenExpr", "expr": self._expression(query)}
 

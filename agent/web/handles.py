@@ -44,11 +44,11 @@ class Handles(Protocol):
         """Parse a PromQL series selector; raise ParseError."""
         ...
 
-    def format_query(self, query: str) -> str:
+    async def format_query(self, query: str) -> str:
         """Return an expression as it is best read; raise ParseError."""
         ...
 
-    def parse_query(self, query: str) -> Mapping[str, Any]:
+    async def parse_query(self, query: str) -> Mapping[str, Any]:
         """Return an expression's nodes as parse_query answers them; raise ParseError."""
         ...
 

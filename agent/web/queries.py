@@ -47,13 +47,13 @@ async def query_range(request: web.Request) -> web.StreamResponse:
 async def format_query(request: web.Request) -> web.Response:
     """Answer an expression as it is best read."""
     parameters = await read_parameters(request)
-    return success(handles_of(request).format_query(parameters.first("query")))
+    return success(await handles_of(request).format_query(parameters.first("query")))
 
 
 async def parse_query(request: web.Request) -> web.Response:
     """Answer an expression's nodes."""
     parameters = await read_parameters(request)
-    return success(handles_of(request).parse_query(parameters.first("query")))
+    return success(await handles_of(request).parse_query(parameters.first("query")))
 
 
 async def explain(request: web.Request) -> web.StreamResponse:

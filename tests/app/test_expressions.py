@@ -6,6 +6,7 @@ import pytest
 
 from agent.app.expressions import condition_of, refuse_for_range, selector_matchers, selectors_of
 from agent.errors import InvalidInput, ParseError
+from agent.query import parse
 
 
 @pytest.mark.parametrize(
@@ -15,12 +16,12 @@ def test_a_range_query_cannot_ask_for_a_range_or_a_string(query, kind):
     with pytest.raises(
         InvalidInput, match=f'invalid parameter "query": invalid expression type "{kind}" for range query'
     ):
-        refuse_for_range(query)
+        refuse_for_range(parse(query).type)
 
 
 @pytest.mark.parametrize("query", ["up", "1", "rate(up[5m])", "sum(up) > 1"])
 def test_a_range_query_can_ask_for_vectors_and_scalars(query):
-    refuse_for_range(query)
+    refuse_for_range(parse(query).type)
 
 
 @pytest.mark.parametrize(

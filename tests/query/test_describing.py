@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from agent.errors import ParseError
 from agent.query import described, parse, pretty
 from tests.query.expressions import NEWER, VALID
 
@@ -76,3 +77,18 @@ def test_a_long_expression_is_split_where_it_branches():
         ">\n"
         "  0.05"
     )
+
+
+@pytest.mark.parametrize("show", [described, pretty])
+def test_a_row_too_long_to_be_shown_is_refused(show):
+    """Five hundred levels are shown; sixty thousand would take all the stack, or all day, and are refused at once."""
+    assert show(parse("+".join(["1"] * 500)))
+    with pytest.raises(ParseError, match="expression has more than 500 levels"):
+        show(parse("+".join(["1"] * 60_000)))
+
+
+def test_long_lists_of_long_arguments_are_split_in_linear_time():
+    """Each node is printed on a line at most as often as a line has characters, so thousands of them are no matter."""
+    text = pretty(parse("(" + " or ".join(f'up{{instance="{number}"}}' for number in range(400)) + ")"))
+    assert text.count("\n") > 700
+    assert parse(text) == parse(text.replace("\n", " "))

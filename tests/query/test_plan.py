@@ -136,3 +136,20 @@ def test_every_node_has_a_step():
     plan = compile_plan(node)
     assert {id(each) for each in ast.walk(node)} == set(plan.steps)
     assert len({id(each) for each in plan.steps.values()}) == 5
+
+
+def test_plans_are_kept_by_what_they_take(store):
+    """Thousands of short expressions stay planned; of the longest ones only a few, the latest."""
+    engine = Engine(store)
+
+    def planned(text):
+        return engine.explain(text, 1000, 1000, 0, clock=lambda: 0.0).planned
+
+    short = [f"x_total + {number}" for number in range(1000)]
+    for text in short:
+        engine.instant(text, 1000)
+    assert all(planned(text) for text in short)
+    long = ["+".join(["1"] * 20_000) + f"+{number}" for number in range(4)]
+    for text in long:
+        engine.instant(text, 1000)
+    assert [planned(text) for text in long[3:] + long[:1]] == [True, False]
