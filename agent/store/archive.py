@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ import structlog
 
 from agent.errors import InvalidInput
 from agent.model import Labels
-from agent.store.block_file import Contents, LabelsAt, RunAt, Writer, contents, marks_of
+from agent.store.block_file import VERSION, Contents, LabelsAt, RunAt, Writer, contents, marks_of, version_of
 from agent.store.label_lists import Pair, decode_labels
 from agent.store.sealed import SealedChunk
 
@@ -115,9 +116,11 @@ class Archive:
     def load(self) -> list[StoredTable]:
         """Open all files and return their tables. Raises OSError where the folder can be neither read nor made."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in self.folder.glob("*.part"):
-            path.unlink()
-        opened = [each for path in sorted(self.folder.glob("*.block")) for each in self._open(path)]
+        paths = sorted(self.folder.iterdir())  # glob would take a folder that cannot be read for an empty one
+        for path in paths:
+            if path.suffix == ".part":
+                path.unlink()
+        opened = [each for path in paths for each in self._open(path)]
         replaced = {name for _, holds in opened for name in holds.sources}
         kept = []
         for file, holds in opened:
@@ -184,6 +187,13 @@ class Archive:
         self._next = max(self._next, int(match[1]) + 1)
         try:
             file = BlockFile(path)
+            version = version_of(file)
+            if version not in (None, VERSION):
+                self.damaged += 1
+                _log.warning(
+                    "a block file is of another version of Burnline, and left alone", file=str(path), its=version
+                )
+                return []
             holds = contents(file)
         except OSError as error:
             self.damaged += 1
@@ -193,6 +203,9 @@ class Archive:
             file.damage.append("no footer")
         _describe(file, holds)
         return [(file, holds)]
+
+
+Place = tuple[BlockFile, RunAt]
 
 
 def _describe(file: BlockFile, holds: Contents) -> None:
@@ -209,36 +222,69 @@ def _delete(file: BlockFile) -> None:
 
 def _tables(files: list[tuple[BlockFile, Contents]]) -> list[StoredTable]:
     lists: dict[int, list[tuple[BlockFile, LabelsAt]]] = {}
-    runs: dict[int, list[tuple[BlockFile, RunAt]]] = {}
+    runs: dict[int, list[Place]] = {}
     for file, holds in files:
         for each in holds.labels:
             lists.setdefault(each.head.table, []).append((file, each))
         for at in holds.runs:
             runs.setdefault(at.head.table, []).append((file, at))
     known: dict[Pair, Pair] = {}
-    found = []
+    fresh = count(max(runs, default=0) + 1)
+    found: list[StoredTable] = []
     for number, places in sorted(runs.items()):
-        table = _labelled(number, lists.get(number, []), known)
-        table.runs = list(_in_order(places, len(table.labels)))
-        if table.runs:
-            found.append(table)
+        for table, own in _shared_out(places, _labelled(lists.get(number, []), known)):
+            table.runs = list(_in_order(own, len(table.labels)))
+            if table.runs:
+                table.number = next(fresh) if found and found[-1].number == number else number
+                found.append(table)
     return found
 
 
-def _labelled(number: int, lists: list[tuple[BlockFile, LabelsAt]], known: dict[Pair, Pair]) -> StoredTable:
-    """Read the longest list of a table's labels: a table's columns only grow, so the others begin it."""
+Labelled = list[tuple[StoredTable, set[BlockFile]]]
+
+
+def _labelled(lists: list[tuple[BlockFile, LabelsAt]], known: dict[Pair, Pair]) -> Labelled:
+    """Return the tables that files hold by one number, each with the files that name its labels.
+
+    A table's columns only grow, so of its lists the shorter ones begin the longest. A list that does not is another table's,
+    from a file that was put there or that could not be read for a while; its samples must not get these labels.
+    """
+    found: Labelled = []
+    read: dict[tuple[int, int, int], set[BlockFile]] = {}
     for file, at in sorted(lists, key=lambda each: -each[1].head.count):
-        body = file.checked(at.offset, at.length, at.crc, "the labels of a table")
-        if body is None:
-            continue
-        try:
-            return StoredTable(number, at.head.stamped, decode_labels(body, known))
-        except InvalidInput as error:
-            file.damage.append(str(error))
-    return StoredTable(number, False, [])
+        key = at.head.count, at.length, at.crc
+        if key not in read:
+            labels = _labels(file, at, known)
+            if labels is None:
+                continue
+            same = [files for table, files in found if table.labels[: len(labels)] == labels]
+            if not same:
+                same = [set()]
+                found.append((StoredTable(at.head.table, at.head.stamped, labels), same[0]))
+            read[key] = same[0]
+        read[key].add(file)
+    return found
 
 
-def _in_order(places: list[tuple[BlockFile, RunAt]], labels: int) -> Iterator[SealedChunk]:
+def _labels(file: BlockFile, at: LabelsAt, known: dict[Pair, Pair]) -> list[Labels] | None:
+    body = file.checked(at.offset, at.length, at.crc, "the labels of a table")
+    try:
+        return None if body is None else decode_labels(body, known)
+    except InvalidInput as error:
+        file.damage.append(str(error))
+        return None
+
+
+def _shared_out(places: list[Place], labelled: Labelled) -> Iterator[tuple[StoredTable, list[Place]]]:
+    """Yield each table with its runs. Those of files whose lists are lost are the only table's, or nobody's."""
+    lost = [each for each in places if not any(each[0] in files for _, files in labelled)]
+    if len(labelled) != 1:
+        labelled = [*labelled, (StoredTable(0, False, []), set())]
+    for table, files in labelled:
+        yield table, [each for each in places if each[0] in files] + (lost if table is labelled[-1][0] else [])
+
+
+def _in_order(places: list[Place], labels: int) -> Iterator[SealedChunk]:
     """Yield a table's runs in time order; one that has no labels, or overlaps the one before it, is damage."""
     last_ms = -(2**63)
     for file, at in sorted(places, key=lambda each: (each[1].head.first_ms, -each[1].head.last_ms)):

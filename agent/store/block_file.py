@@ -12,6 +12,7 @@ and the next one is found by its magic.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -26,7 +27,9 @@ from agent.model import Labels
 from agent.store.label_lists import encode_labels
 from agent.store.sealed import SealedChunk
 
-MAGIC: Final = b"burnline samples 1\n"
+VERSION: Final = 1
+MAGIC: Final = b"burnline samples %d\n" % VERSION
+_ANY_MAGIC: Final = re.compile(rb"burnline samples (\d{1,9})\n")
 _RECORD: Final = b"\xb1REC"
 _END: Final = b"\xb1END"
 _FRAME: Final = struct.Struct("<4sBIQI")
@@ -179,8 +182,16 @@ class Reader(Protocol):
         """Return the bytes there, fewer at the end of the file; raise OSError."""
 
 
+def version_of(file: Reader) -> int | None:
+    """Return the version of the form that the file begins with, None where it says none. Raises OSError."""
+    found = _ANY_MAGIC.match(file.read(0, len(MAGIC) + 8))
+    return int(found[1]) if found else None
+
+
 def contents(file: Reader) -> Contents:
     """Return what the file holds, from its footer, or else from what is left of it. Raises OSError, nothing for damage."""
+    if version_of(file) is None:
+        return recover(file)
     tail = file.read(max(0, file.size - _TRAILER.size), _TRAILER.size)
     if len(tail) == _TRAILER.size:
         at, crc, end = _TRAILER.unpack(tail)

@@ -90,7 +90,7 @@ class Disk:
     def close(self, at_ms: int) -> None:
         """Write what is in memory, and end the log."""
         if self._holds_news():
-            self._try(at_ms, self.flush)
+            self._try(at_ms, self._flush_at_last)
         self.log.close()
 
     def drop_oldest(self) -> tuple[int, int]:
@@ -106,6 +106,11 @@ class Disk:
         for file in sorted(held, key=lambda each: each.first_ms):
             self._try(at_ms, lambda file=file: self._rewrite([file], list))  # type: ignore[misc]
         return gone
+
+    def _flush_at_last(self) -> None:
+        if not self._loaded:
+            self._load()  # else a file would be written over one that could not be seen
+        self.flush()
 
     def _load(self) -> int:
         stored = self.archive.load()

@@ -138,3 +138,50 @@ def test_an_unfinished_file_is_removed(tmp_path, original):
     assert cells(store) == expected
     assert not list((target / "blocks").glob("*.part"))
     store.close()
+
+
+def test_a_file_of_another_folder_never_lends_its_labels(tmp_path):
+    """Both folders number their tables from one; put together, each sample keeps the labels that it was written with."""
+    expected = {}
+    for place, (name, at) in enumerate((("here", 0), ("there", 5 * HOUR_MS))):
+        store = opened(tmp_path / name)
+        columns = Columns(Labels({"__name__": name, "n": str(number)}) for number in range(3 + place))
+        for row in range(5):
+            store.append(Row(columns, at + row, np.arange(3.0 + place) + row))
+        expected |= cells(store)
+        store.close()
+    shutil.copy(*(tmp_path / each for each in ("there/blocks/00000001.block", "here/blocks/00000002.block")))
+    for _ in range(3):
+        store = opened(tmp_path / "here")
+        assert cells(store) == expected
+        store.enforce(20 * HOUR_MS)  # the files become one
+        assert cells(store) == expected
+        assert store.stats().damaged == 0
+        store.close()
+
+
+def test_a_file_of_another_version_is_left_alone_and_told_of(tmp_path, original):
+    data = original[1]
+    target, expected = with_file(tmp_path, original, data.replace(b"samples 1\n", b"samples 2\n", 1))
+    for _ in range(2):
+        store = opened(target)
+        store.append(Row(Columns([Labels({"__name__": "new"})]), ROWS * 1000, np.ones(1)))
+        assert (store.stats().damaged, len(cells(store))) == (1, 1)
+        store.close()
+    (target / "blocks" / original[2]).write_bytes(data)
+    assert expected.items() <= cells(opened(target)).items()
+
+
+def test_a_folder_that_is_there_again_when_the_store_closes_is_not_written_over(tmp_path, original):
+    target, expected = with_file(tmp_path, original, original[1])
+    (target / "blocks").rename(tmp_path / "away")
+    (target / "blocks").write_text("not a folder")
+    store = opened(target)
+    store.append(Row(Columns([Labels({"__name__": "new"})]), ROWS * 1000, np.ones(1)))
+    assert not store.stats().durable
+    (target / "blocks").unlink()
+    (tmp_path / "away").rename(target / "blocks")
+    store.close()
+    again = cells(opened(target))
+    assert expected.items() <= again.items()
+    assert len(again) == len(expected) + 1
