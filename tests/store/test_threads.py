@@ -73,3 +73,42 @@ def test_a_block_that_was_read_does_not_change():
     store.enforce(10_000)
     np.testing.assert_array_equal(block.timestamps, timestamps)
     np.testing.assert_array_equal(block.values, values)
+
+
+def test_readers_beside_flushes_and_merges_see_whole_rows(tmp_path):
+    """While runs move to files, files are merged and deleted, each read is a gapless stretch up to the newest row."""
+    store = Store.open(tmp_path, retention_ms=10**9, max_memory_bytes=2**26)
+    columns = Columns(Labels({"__name__": "m", "n": str(number)}) for number in range(300))
+    done, faults, reads = threading.Event(), [], [0]
+
+    def read(matcher: Matcher, back: int) -> None:
+        while not done.is_set():
+            newest = store.stats().newest_ms // 1000
+            for block in store.select((matcher,), max(1, newest - back) * 1000, 10**9):
+                reads[0] += 1
+                rows = block.timestamps // 1000
+                whole = np.array_equal(rows, np.arange(rows[0], rows[-1] + 1)) and rows[-1] >= newest
+                same = np.array_equal(block.values, np.broadcast_to(rows[:, None], block.values.shape))
+                if not (whole and same and block.dense and rows[0] == max(1, newest - back)):
+                    faults.append((newest, rows[0], rows[-1], same, block.dense))
+
+    threads = [
+        threading.Thread(target=read, args=(Matcher("n", "=~", pattern), back))
+        for pattern, back in (("1.", 10**6), ("2.*", 100), (".*", 700))
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(1, ROWS + 1):
+            store.append(Row(columns, number * 1000, np.full(300, float(number))))
+            if number % 60 == 0:
+                store._disk.flush()
+                store.enforce(number * 1000)
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert not faults
+    assert reads[0] > 0
+    assert 1 < store.stats().blocks < ROWS // 60
+    store.close()
