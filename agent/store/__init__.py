@@ -1,4 +1,4 @@
-"""Samples in memory as tables: one scrape is one row. It knows no queries, no asyncio and no targets.
+"""Samples as tables, in memory and on the disk: one scrape is one row. It knows no queries, no asyncio and no targets.
 
 Names load on first use, so that what never touches samples imports no numpy.
 """
@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 from agent.doors import lazy
 
 if TYPE_CHECKING:
-    from agent.store.store import Enforced, Store, StoreStats
+    from agent.store.figures import Enforced, StoreStats
+    from agent.store.store import Store
 
 __all__ = ["Enforced", "Store", "StoreStats"]
 
 __getattr__ = lazy(
     __name__,
     {
-        "store": (
+        "figures": (
             "Enforced",
-            "Store",
             "StoreStats",
         ),
+        "store": ("Store",),
     },
 )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import Final, Self
@@ -25,6 +24,7 @@ from agent.store.catalogue import FOREVER, Catalogue
 from agent.store.chunks import missing_cells
 from agent.store.disk import Disk
 from agent.store.exemplars import MAX_EXEMPLARS, ExemplarRing
+from agent.store.figures import Enforced, StoreStats, counted, with_disk
 from agent.store.natives import NativeRows
 from agent.store.reading import ReadCache
 from agent.store.selection import Selection
@@ -40,47 +40,6 @@ INDEX_SHARE: Final = 0.5
 """The share of the memory that series may take: then those go that are nowhere but on the disk, see `costly`."""
 CACHE_SHARE: Final = 0.25
 """The share of the memory that unpacked samples may take, as long as it is not needed otherwise."""
-_MEMORY_ONLY: Final = "samples are kept in memory only"
-
-
-@dataclass(frozen=True, slots=True)
-class StoreStats:
-    """How the store is. Samples are cells with a value; times in ms, 0 where there is nothing; `dropped` by reason.
-
-    bytes: in memory, index_bytes of them for the index; disk_bytes: block files; log_bytes: the log before them; damaged:
-    files that were set aside; durable: whether what is appended outlives the process, and the reason where not.
-    """
-
-    series: int
-    tables: int
-    chunks: int
-    samples: int
-    bytes: int
-    index_bytes: int
-    epoch: int
-    oldest_ms: int
-    newest_ms: int
-    appended: int
-    dropped: dict[str, int] = field(default_factory=dict)
-    blocks: int = 0
-    disk_bytes: int = 0
-    log_bytes: int = 0
-    damaged: int = 0
-    durable: bool = False
-    reason: str = _MEMORY_ONLY
-
-
-@dataclass(frozen=True, slots=True)
-class Enforced:
-    """What keeping the bounds took: samples that had become too old, samples dropped early for memory, series that ended,
-    runs that were compressed, files that were written.
-    """
-
-    expired: int = 0
-    dropped_for_memory: int = 0
-    series_ended: int = 0
-    sealed: int = 0
-    written: int = 0
 
 
 class Store:
@@ -253,29 +212,9 @@ class Store:
 
     def stats(self) -> StoreStats:
         """Return how the store is."""
-        disk = self._disk
-        log = disk.log.state if disk is not None else None
         with self._lock:
-            chunks = [chunk for table in self._catalogue.tables.values() for chunk in table.chunks]
-            return StoreStats(
-                series=len(self._index),
-                tables=len(self._catalogue.tables),
-                chunks=len(chunks),
-                samples=sum(chunk.samples for chunk in chunks),
-                bytes=self._nbytes,
-                index_bytes=self._index.nbytes,
-                epoch=self._index.epoch,
-                oldest_ms=min((chunk.first_ms for chunk in chunks), default=0),
-                newest_ms=max((chunk.last_ms for chunk in chunks), default=0),
-                appended=self._appended,
-                dropped=dict(+self._dropped),
-                blocks=len(disk.archive.files) if disk is not None else 0,
-                disk_bytes=disk.archive.nbytes if disk is not None else 0,
-                log_bytes=log.bytes if log is not None else 0,
-                damaged=disk.archive.damaged + log.damaged if disk is not None and log is not None else 0,
-                durable=disk is not None and not disk.reason,
-                reason=disk.reason if disk is not None else _MEMORY_ONLY,
-            )
+            found = counted(self._catalogue, appended=self._appended, dropped=self._dropped, cached=self._cache.nbytes)
+        return found if self._disk is None else with_disk(found, self._disk)
 
     @property
     def epoch(self) -> int:
