@@ -44,7 +44,7 @@ def write_forever(folder, first):
         for columns in tables:
             stamped = [Sample(Labels.of(name_="own", t=columns.labels[0]["t"]), number * STEP_MS - 7, float(number))]
             store.append(Row(columns, number * STEP_MS, np.full(WIDTH, float(number)), stamped))
-        time.sleep(0.02)  # the interval of the scrapes
+        time.sleep(0.1)  # the shortest interval of scrapes; a sync of the log may take a good part of it
         print(number, flush=True)
         number += 1
 
@@ -57,7 +57,7 @@ def run_and_kill(folder, first, chance):
         cwd=Path(__file__).parents[2],
     )
     with writer, writer.stdout:
-        lines = [writer.stdout.readline() for _ in range(chance.randrange(1, 40))]
+        lines = [writer.stdout.readline() for _ in range(chance.randrange(1, 20))]
         time.sleep(chance.uniform(0, 0.1))
         writer.kill()
         lines += writer.stdout.readlines()
