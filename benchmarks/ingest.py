@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
@@ -11,10 +12,14 @@ from pathlib import Path
 
 from benchmarks.configurations import for_ours, for_peer, scraping
 from benchmarks.measurement import Measurement
-from benchmarks.programs import Program, agent, page_server, prometheus
+from benchmarks.programs import Program, agent, page_server, prometheus, victoria
 
 Start = Callable[[Path, str], AbstractContextManager[Program]]
-APPENDED = {"ours": "burnline_samples_ingested_total", "Prometheus": "prometheus_tsdb_head_samples_appended_total"}
+APPENDED = {
+    "ours": "burnline_samples_ingested_total",
+    "Prometheus": "prometheus_tsdb_head_samples_appended_total",
+    "victoria-metrics": "vm_promscrape_scraped_samples_sum",
+}
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -29,6 +34,16 @@ def measure(asked: Namespace) -> list[Measurement]:
     """Scrape the same pages each second with one side after the other."""
     theirs = scraped(prometheus, for_peer, asked)
     ours = scraped(agent, for_ours, asked)
+    details = {
+        "our RSS at the end, MB": ours["rss"] / 1e6,
+        "Prometheus' RSS at the end, MB": theirs["rss"] / 1e6,
+        "we wrote to files, bytes per sample": ours["written"] / ours["samples"],
+        "Prometheus wrote to files, bytes per sample": theirs["written"] / theirs["samples"],
+    }
+    if shutil.which("victoria-metrics"):
+        other = scraped(victoria, for_peer, asked)
+        details["victoria-metrics, CPU µs per sample"] = other["cpu"] / other["samples"] * 1e6
+        details["victoria-metrics' RSS at the end, MB"] = other["rss"] / 1e6
     return [
         Measurement(
             name="ingest CPU per sample",
@@ -40,12 +55,7 @@ def measure(asked: Namespace) -> list[Measurement]:
             theirs_how=f"{theirs['cpu']:.1f} s for {theirs['samples']:,.0f} samples",
             floor=0.8,
             aim=0.5,
-            details={
-                "we wrote to files, bytes per sample": ours["written"] / ours["samples"],
-                "Prometheus wrote to files, bytes per sample": theirs["written"] / theirs["samples"],
-                "our RSS at the end, MB": ours["rss"] / 1e6,
-                "Prometheus' RSS at the end, MB": theirs["rss"] / 1e6,
-            },
+            details=details,
         )
     ]
 

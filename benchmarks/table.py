@@ -34,7 +34,12 @@ ours / theirs: lower is better. One of them alone: `python -m benchmarks NAME` (
 gives everything); its last line is the ratio of its first measurement.
 
 """
-PEERS = {"Prometheus": "prometheus", "promtool": "promtool", "node_exporter": "prometheus-node-exporter"}
+PEERS = {
+    "Prometheus": "prometheus",
+    "promtool": "promtool",
+    "node_exporter": "prometheus-node-exporter",
+    "vm": "victoria-metrics",
+}
 
 
 def run_all(names: Sequence[str], date: str, *, quick: bool) -> None:
@@ -67,7 +72,7 @@ def machine() -> str:
     """Return the machine's size and the versions of what ran."""
     memory = psutil.virtual_memory().total / 2**30
     size = f"{os.cpu_count()} processors ({_processor()}), {memory:.0f} GB, Linux {platform.release()}"
-    peers = [version(program) for program in PEERS.values() if shutil.which(program)]
+    peers = [version(program) or program for program in PEERS.values() if shutil.which(program)]
     return f"{size}; Burnline {__version__}, Python {platform.python_version()}, numpy {np.__version__}; {', '.join(peers)}."
 
 
