@@ -243,9 +243,10 @@ class Agent:
             url = f"{url.removesuffix('0')}{port}"
         self.config = dataclasses.replace(self.config, port=port, external_url=url)
 
-    def _keep(self, row: Row) -> None:
-        self.store.append(row)
-        self.telemetry.samples_ingested.inc(len(row.values) + len(row.stamped))
+    def _keep(self, row: Row) -> int:
+        kept = self.store.append(row)
+        self.telemetry.samples_ingested.inc(kept)
+        return kept
 
     async def _tell_people(self, at_ms: int) -> None:
         self.dispatcher.tick(at_ms)

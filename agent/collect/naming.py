@@ -55,7 +55,10 @@ class SeriesNaming:
         if known is None:
             if len(self._shared) >= _SHARED_PAIRS:
                 self._shared.clear()  # what neighbours on a page share comes again soon
-            known = (sys.intern(pair[0]), pair[1])  # values may be without number, and CPython 3.12 never frees a string so kept
+            known = (
+                sys.intern(pair[0]),
+                pair[1],
+            )  # values may be without number, and CPython 3.12 never frees a string so kept
             self._shared[known] = known
         return known
 

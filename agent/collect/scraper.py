@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from agent.telemetry import Telemetry
 
-Sink = Callable[[Row], None]
+Sink = Callable[[Row], int | None]
+"""Takes a row; says how many of its samples were kept, where it knows."""
 
 REPORTS: Final = (
     "up",
@@ -133,9 +134,7 @@ class Scraper:
             duration = self._clock() - started
             await self._read_certificate(at_ms, body, error)
             outcome = self._outcome(at_ms, duration, page, error)
-            if not self._retired:
-                self._hand_over(outcome, page, error)
-            return outcome
+            return outcome if self._retired else self._hand_over(outcome, page, error)
 
     async def run(
         self, *, now: Callable[[], float] = time.time, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -203,14 +202,21 @@ class Scraper:
         dropped = sum(page.dropped.values())
         return ScrapeOutcome(at_ms, duration, "", page.scraped, page.kept, page.added, dropped)
 
-    def _hand_over(self, outcome: ScrapeOutcome, page: Page | None, error: ScrapeError | None) -> None:
+    def _hand_over(self, outcome: ScrapeOutcome, page: Page | None, error: ScrapeError | None) -> ScrapeOutcome:
+        """Pass on what the scrape gave, and say how it went in the end: a page that the sink refuses is a failed scrape."""
         o = outcome
         reports = [float(o.up), o.duration_seconds, float(o.scraped), float(o.kept), float(o.added)]
+        row = self._row(o.at_ms, page, [*reports, self._expiry] if self._https else reports)
+        if self._sink(row) == 0 and page is not None:
+            why = f"none of its {o.kept} samples was stored (burnline_samples_dropped_total says why)"
+            error = ScrapeError(f"scrape {self.target.scrape_url}: {why}", reason="refused")
+            outcome = replace(o, error=str(error))
+            self._sink(_down(row, len(self._writer.reports)))
         self.last = outcome
         self._count(page, error)
-        self._sink(self._row(o.at_ms, page, [*reports, self._expiry] if self._https else reports))
         if self._landed:
             self._landed(outcome)
+        return outcome
 
     def _row(self, at_ms: int, page: Page | None, reports: Sequence[float | None]) -> Row:
         if page is None:
@@ -234,3 +240,10 @@ class Scraper:
     def _missed(self, slots: int) -> None:
         if self._telemetry is not None:
             self._telemetry.scrapes_missed.inc(slots)
+
+
+def _down(row: Row, reports: int) -> Row:
+    """Return a row of the reports alone, with `up` 0: a page too large for the store must not take them along."""
+    values = row.values[:reports].copy()
+    values[0] = 0.0
+    return Row(row.columns, row.timestamp_ms, values)

@@ -51,7 +51,7 @@ class Disk:
         self._retry_at_ms = 0
         self._loaded = False
 
-    def load(self, replay: Callable[[Row], None]) -> None:
+    def load(self, replay: Callable[[Row], object]) -> None:
         """Bring back what the files and the log hold."""
         self._try(0, self._load)
         for row in self.log.replay():

@@ -124,25 +124,28 @@ class Store:
             if self._disk is not None:
                 self._disk.close(self._newest_ms)
 
-    def append(self, row: Row) -> None:
-        """Keep a row and its stamped samples; what cannot be kept is counted by reason, nothing raises.
+    def append(self, row: Row) -> int:
+        """Keep a row and its stamped samples, return how many; what cannot be kept is counted by reason, nothing raises.
 
         A row must be later than the rows before it of the same columns; for stamped samples see `stamped`.
         """
         with self._lock:
             kept = len(row.values) > 0 and self._append(row.columns, row.timestamp_ms, row.values)
+            samples = _samples(row.values) if kept else 0
             if kept and row.histograms:
                 table, cells = self._natives.row(row)
                 self._write(table, row.timestamp_ms, cells)
             if row.stamped:
                 for each in self._stamped.rows(row.stamped, row.timestamp_ms):
-                    kept |= self._write(each.table, each.timestamp_ms, each.values)
+                    if self._write(each.table, each.timestamp_ms, each.values):
+                        kept, samples = True, samples + _samples(each.values)
             if kept and self._disk is not None:
                 self._disk.log.append(row)
         if row.exemplars:
             late = self.exemplars.add(row.exemplars)
             if late and self._on_exemplar_drop is not None and not self._silent:
                 self._on_exemplar_drop("out_of_order", late)
+        return samples
 
     def select(self, matchers: Iterable[Matcher], start_ms: int, end_ms: int) -> list[Block]:
         """Return the samples with start ≤ timestamp ≤ end of the matching series, each series in one block.
@@ -272,7 +275,7 @@ class Store:
             cells = values if binding is None else binding.cells(values)
             refusal = "" if self._has_room(table, len(cells)) else "memory_limit"
         if refusal:
-            self._tell(refusal, len(values) - int(np.count_nonzero(missing_cells(values))))
+            self._tell(refusal, _samples(values))
             return False
         self._catalogue.append(table, timestamp_ms, cells)
         self._appended += 1
@@ -361,6 +364,10 @@ class Store:
         if table.stamped:
             self._stamped.forget(table)
         self._natives.forget(table)
+
+
+def _samples(values: NDArray[np.float64]) -> int:
+    return len(values) - int(np.count_nonzero(missing_cells(values)))
 
 
 def _range(start_ms: int | None, end_ms: int | None) -> tuple[int, int]:

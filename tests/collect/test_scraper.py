@@ -379,6 +379,18 @@ async def test_landed_is_told_after_the_row(serve, session, text):
     assert events == ["row", 77]
 
 
+async def test_a_page_that_the_store_refuses_is_a_failed_scrape(serve, bench, text):
+    """As in Prometheus `up` is 0 then, and the reports are kept: the page alone was too large."""
+    target = bench(await serve(text("a 1\nb 2\n")))
+    target.scraper._sink = lambda row: target.rows.append(row) or (0 if len(row.values) > 5 else len(row.values))
+    outcome = await target.scraper.scrape(1000)
+    assert not outcome.up
+    assert "none of its 2 samples was stored" in target.scraper.status.last_error
+    assert [len(row.values) for row in target.rows] == [7, 5]
+    assert (target.last["up"], target.last["scrape_samples_scraped"], "a" in target.last) == (0.0, 2.0, False)
+    assert target.counted("burnline_scrapes_failed_total", reason="refused") == 1
+
+
 class HandMovedClock:
     """Unix seconds that move when somebody sleeps, and by what a verb takes."""
 

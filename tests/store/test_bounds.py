@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agent.model import Columns, Labels, Row
+from agent.model import STALE_NAN, Columns, Labels, Row
 from agent.store import Store
 
 BOUND = 6_000_000
@@ -63,10 +63,11 @@ def test_a_million_series_in_one_page_cost_nobody_anything():
     before = store.stats().bytes
     huge = Columns()
     huge.labels = [Labels.of(name_="m")] * 1_000_000
-    store.append(Row(huge, 2, np.ones(1_000_000)))
+    assert store.append(Row(huge, 2, np.ones(1_000_000))) == 0
     assert store.stats().dropped == {"memory_limit": 1_000_000}
     assert store.stats().bytes == before
-    store.append(Row(calm, 3, np.ones(50)))
+    assert store.append(Row(huge, 2, np.ones(5))) == 5  # the first of its columns, `up` and its kin, have room
+    assert store.append(Row(calm, 3, np.append(np.ones(49), STALE_NAN))) == 49
     assert rows_of(store, "calm") == 2
 
 
