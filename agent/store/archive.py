@@ -141,6 +141,7 @@ class Archive:
         path = self.folder / f"{self._next:08d}.block"
         part = path.with_suffix(".part")
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as out:
                 writer = Writer(out)
                 for table, runs in tables:
@@ -163,6 +164,12 @@ class Archive:
             runs_of.setdefault(at.head.table, []).append(_chunk(made, at))
         return runs_of
 
+    def look(self) -> None:
+        """Take note of the files that somebody deleted: as long as they are open here, they can be written anew."""
+        for file in self.files:
+            if not file.damage and not file.path.exists():
+                file.damage.append("it was deleted")
+
     def drop(self, file: BlockFile) -> None:
         """Delete a file; readers that still hold runs of it may go on reading them."""
         self.files.remove(file)
@@ -171,11 +178,12 @@ class Archive:
     def set_aside(self, file: BlockFile) -> None:
         """Move a damaged file to `damaged/`, where nothing reads it. Raises OSError."""
         aside = self.folder.parent / "damaged"
-        aside.mkdir(exist_ok=True)
+        aside.mkdir(parents=True, exist_ok=True)
         target = aside / file.path.name
         while target.exists():
             target = target.with_name(target.name + "~")
-        file.path.rename(target)
+        with suppress(FileNotFoundError):
+            file.path.rename(target)
         self.files.remove(file)
         self.damaged += 1
         _log.warning("damaged block file set aside, its intact part is kept", file=str(target), damage=file.damage[:3])

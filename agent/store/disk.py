@@ -132,6 +132,7 @@ class Disk:
             self._drop(file)
         while retention_bytes and len(self.archive.files) > 1 and self.archive.nbytes > retention_bytes:
             self.drop_oldest()
+        self.archive.look()
         for file in [each for each in self.archive.files if each.damage]:
             self._mend(file)
         written = 0

@@ -115,6 +115,7 @@ class SegmentWriter:
             return
         try:
             self._file.sync()
+            (self._folder / str(self._name)).stat()  # a file that was deleted takes all that is written to it
         except OSError as error:
             self._fail(error, now_s)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,6 +121,27 @@ def test_a_folder_that_cannot_be_made_leaves_a_store_in_memory(tmp_path):
     assert (stats.durable, stats.samples, stats.blocks) == (False, 1800, 0)
     assert stats.reason
     store.close()
+
+
+def test_a_folder_that_is_deleted_under_a_running_store_is_made_anew_with_all_that_was_in_it(tmp_path):
+    """Files that are open can still be read, and what was in the log is in memory."""
+    path = tmp_path / "samples"
+    store = Store.open(path, retention_ms=10**12, max_memory_bytes=2**28)
+    columns = Columns(Labels({"__name__": "m", "n": str(number)}) for number in range(3))
+    for row in range(20):
+        store.append(Row(columns, row * HOUR_MS, np.full(3, float(row))))
+        store.enforce(row * HOUR_MS)
+    assert store.stats().blocks
+    shutil.rmtree(path)
+    for row in range(20, 24):
+        store.append(Row(columns, row * HOUR_MS, np.full(3, float(row))))
+        store._disk.log.flush()
+        store.enforce(row * HOUR_MS)
+    store._disk.log.flush()
+    again = Store.open(path, retention_ms=10**12, max_memory_bytes=2**28)  # as after kill -9
+    (block,) = again.select((), 0, 2**60)
+    assert block.values[:, 0].tolist() == list(range(24))
+    assert store.stats().damaged > 0
 
 
 def test_a_store_in_memory_says_that_it_is_not_durable():
