@@ -1,7 +1,7 @@
 """The write-ahead log of the samples: a row is appended in memory and written by one thread of its own, in order.
 
 `append` and `cut` never wait for the disk and never raise for it. What was written with write(2) outlives a killed process;
-the thread syncs every few seconds, so a machine that loses power loses as much. When the disk refuses, the log says so in
+another thread syncs every few seconds, so a machine that loses power loses as much. When the disk refuses, the log says so in
 `state`, lets rows pass, and tries again with a new segment; the rows it missed are covered when the store has written what
 it holds as a block: `number = cut()`, write the block, `drop_before(number)`.
 """
@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Condition, Event, Thread
 
 from agent.model import Columns, Row
@@ -47,16 +48,51 @@ class _Barrier:
 _Work = Row | _Cut | _Drop | _Forget | _Barrier
 
 
+class _Syncing:
+    """A thread that waits for the disk, so that rows need not: it runs what it is given, one piece after the other."""
+
+    def __init__(self) -> None:
+        self._pieces: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread: Thread | None = None
+
+    def put(self, piece: Callable[[], None]) -> None:
+        """Run a piece when those before it are done; it does not raise."""
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="sync of the log", daemon=True)
+            self._thread.start()
+        self._pieces.put(piece)
+
+    def wait(self, *, last: bool) -> None:
+        """Wait until what was given is done; `last` ends the thread."""
+        done = Event()
+        self.put(done.set)
+        done.wait()
+        if last:
+            self._pieces.put(None)
+
+    def _run(self) -> None:
+        while (piece := self._pieces.get()) is not None:
+            piece()
+
+
 class WriteAheadLog:
     """A log in a folder of its own; make one with `open`. `replay` first, once; then any thread may call anything.
 
     damages: what `replay` set aside.
     """
 
-    def __init__(self, folder: Path, writer: SegmentWriter, queue_bytes: int, on_trouble: _OnTrouble | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        writer: SegmentWriter,
+        syncing: _Syncing,
+        queue_bytes: int,
+        on_trouble: _OnTrouble | None,
+    ) -> None:
         self.damages: list[Damage] = []
         self._folder = folder
         self._writer = writer
+        self._syncing = syncing
         self._queue_bytes = queue_bytes
         self._on_trouble = on_trouble
         self._told = (True, False)
@@ -86,7 +122,9 @@ class WriteAheadLog:
         changes; `opener` makes the files that are written.
         """
         limits = LogLimits(segment_bytes, sync_s, retry_s)
-        return cls(folder, SegmentWriter(folder, limits, opener, after), queue_bytes, on_trouble)
+        syncing = _Syncing()
+        writer = SegmentWriter(folder, limits, opener, after, syncing.put)
+        return cls(folder, writer, syncing, queue_bytes, on_trouble)
 
     def replay(self) -> Iterator[Row]:
         """Yield the rows of the log in the order they were appended; nothing is raised for damage, see `damages`.
@@ -199,10 +237,12 @@ class WriteAheadLog:
                 writer.forget(columns)
             case _Barrier(passed, last):
                 writer.sync(now_s)
-                self._tell()
-                passed.set()
                 if last:
                     writer.close(now_s)
+                self._syncing.wait(last=last)
+                writer.write(now_s)  # it sees what the sync came to
+                self._tell()
+                passed.set()
                 return last
             case None:
                 writer.write(now_s)

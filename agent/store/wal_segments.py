@@ -63,11 +63,7 @@ class PlainSegment:
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-        try:
-            sync_folder(path.parent)
-        except OSError:
-            self.close()
-            raise
+        self._unnamed_in: Path | None = path.parent
 
     def write(self, data: bytes) -> None:
         """Append all of `data`; a disk that takes a part of it takes the rest or raises."""
@@ -78,6 +74,9 @@ class PlainSegment:
     def sync(self) -> None:
         """Wait until what was written is on the disk."""
         os.fdatasync(self._descriptor)
+        if self._unnamed_in is not None:
+            sync_folder(self._unnamed_in)
+            self._unnamed_in = None
 
     def truncate(self, size: int) -> None:
         """Cut the file at `size` bytes, and go on writing there."""

@@ -1,7 +1,9 @@
 """The log's pen: rows into segments, one caller at a time, each verb at an instant. It never raises for the disk.
 
-When the disk refuses, the segment is cut back to its last whole record and left; rows are counted and let pass until a new
-segment can be begun. After a failed sync nothing is synced again: the kernel may have let go of what it could not write.
+Writing and syncing are two things: a written row outlives the process at once, a sync may take as long as the disk likes and
+runs where no row waits for it. When the disk refuses, the segment is cut back to its last whole record and left; rows are
+counted and let pass until a new segment can be begun. After a failed sync nothing is synced again: the kernel may have let go
+of what it could not write.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from agent.store.wal_segments import HEADER_BYTES, SegmentFile, SegmentName, fra
 PROBE_BYTES: Final = 2**18
 """A disk that refused a write is trusted again when it takes this much at once."""
 _BATCH_BYTES: Final = 2**20
+
+Later = Callable[[Callable[[], None]], object]
+"""How work that may wait for the disk is run: one piece after the other, in the order it was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,15 @@ class LogState:
 
 
 @dataclass(frozen=True, slots=True)
+class _Unsynced:
+    """A sync that failed: which file's, and the epoch that it was of."""
+
+    file: SegmentFile
+    epoch: int
+    error: OSError
+
+
+@dataclass(frozen=True, slots=True)
 class LogLimits:
     """When a segment ends, how often to sync, and when to try a refusing disk again."""
 
@@ -51,7 +65,12 @@ class LogLimits:
 class SegmentWriter:
     """Write rows into the segments of `folder`. `now_s` is a clock that only rises; `after` is an epoch to stay above."""
 
-    def __init__(self, folder: Path, limits: LogLimits, opener: Callable[[Path], SegmentFile], after: int) -> None:
+    def __init__(
+        self, folder: Path, limits: LogLimits, opener: Callable[[Path], SegmentFile], after: int, later: Later
+    ) -> None:
+        self._later = later
+        self._syncing = False
+        self._unsynced: _Unsynced | None = None
         self._folder, self._limits, self._opener = folder, limits, opener
         self._encoder = RowEncoder()
         self._file: SegmentFile | None = None
@@ -93,6 +112,7 @@ class SegmentWriter:
 
     def write(self, now_s: float) -> None:
         """Write what was taken, and end the segment when it is full."""
+        self._see_failed_sync(now_s)
         if self._file is None or not self._batch:
             return
         try:
@@ -109,17 +129,34 @@ class SegmentWriter:
             self._end(now_s)
 
     def sync(self, now_s: float) -> None:
-        """Write what was taken, and wait until it is on the disk."""
+        """Write what was taken, and have it brought to the disk."""
         self.write(now_s)
-        if self._file is None or self._dirty_since is None:
+        file, path, epoch = self._file, self._folder / str(self._name), self.epoch
+        if file is None or self._dirty_since is None:
             return
+        self._dirty_since, self._syncing = None, True
+        self._later(lambda: self._sync(file, path, epoch))
+        self._see_failed_sync(now_s)
+
+    def _sync(self, file: SegmentFile, path: Path, epoch: int) -> None:
         try:
-            self._file.sync()
-            (self._folder / str(self._name)).stat()  # a file that was deleted takes all that is written to it
+            file.sync()
+            path.stat()  # a file that was deleted takes all that is written to it
         except OSError as error:
-            self._fail(error, now_s)
+            self._unsynced = _Unsynced(file, epoch, error)
+        self._syncing = False
+
+    def _see_failed_sync(self, now_s: float) -> None:
+        failed, self._unsynced = self._unsynced, None
+        if failed is None:
             return
-        self._dirty_since = None
+        if failed.file is self._file:
+            self._fail(failed.error, now_s)
+        elif isinstance(failed.error, FileNotFoundError):
+            return  # it has ended, and a block that covers it may have been quicker
+        else:
+            self._refuse(failed.error, now_s)
+        self.lose(0, failed.epoch, self._refusal)
 
     def cut(self, epoch: int, now_s: float) -> None:
         """End the segment; the next row begins one of this epoch."""
@@ -135,8 +172,7 @@ class SegmentWriter:
             with suppress(OSError):
                 (self._folder / str(name)).unlink(missing_ok=True)
                 del self.files[name]
-        with suppress(OSError):
-            sync_folder(self._folder)
+        self._later(self._sync_folder)
         with self._losses:
             if self._lost_in is not None and self._lost_in < epoch:
                 self._lost_in = None
@@ -147,8 +183,12 @@ class SegmentWriter:
 
     def tick(self, now_s: float) -> None:
         """Do what time asks for: sync, or try a disk that refused."""
+        self._see_failed_sync(now_s)
         if self._dirty_since is not None and now_s >= self._dirty_since + self._limits.sync_s:
-            self.sync(now_s)
+            if self._syncing:
+                self._dirty_since = now_s  # the disk is slow; look again in a while
+            else:
+                self.sync(now_s)
         if self._refusal and now_s >= self._retry_at:
             self._begin(now_s)
 
@@ -211,10 +251,9 @@ class SegmentWriter:
 
     def _end(self, now_s: float) -> None:
         self.sync(now_s)
-        if self._file is not None:
-            with suppress(OSError):
-                self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            self._later(lambda: _close(file))
 
     def _fail(self, error: Exception, now_s: float) -> None:
         file, self._file = self._file, None
@@ -234,14 +273,22 @@ class SegmentWriter:
             else:
                 (self._folder / str(self._name)).unlink()
                 self.files.pop(self._name, None)
-        with suppress(OSError):
-            file.close()
+        self._later(lambda: _close(file))
 
     def _refuse(self, error: Exception, now_s: float) -> None:
         why = (error.strerror if isinstance(error, OSError) else None) or f"{type(error).__name__}: {error}"
         self._refusal = f"cannot write the log of the samples in {self._folder}: {why}; they are kept in memory alone"
         self._retry_at = now_s + self._limits.retry_s
 
+    def _sync_folder(self) -> None:
+        with suppress(OSError):
+            sync_folder(self._folder)
+
     def _clear(self) -> None:
         self._batch = []
         self._batch_bytes = self._batch_rows = 0
+
+
+def _close(file: SegmentFile) -> None:
+    with suppress(OSError):
+        file.close()

@@ -44,7 +44,7 @@ def write_forever(folder, first):
         for columns in tables:
             stamped = [Sample(Labels.of(name_="own", t=columns.labels[0]["t"]), number * STEP_MS - 7, float(number))]
             store.append(Row(columns, number * STEP_MS, np.full(WIDTH, float(number)), stamped))
-        time.sleep(0.1)  # the shortest interval of scrapes; a sync of the log may take a good part of it
+        time.sleep(0.02)
         print(number, flush=True)
         number += 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 
 import pytest
 
@@ -12,6 +13,12 @@ from agent.store.wal import WriteAheadLog
 from agent.store.wal_segments import PlainSegment
 from agent.store.wal_writer import LogLimits, SegmentWriter
 from tests.store.wal_rows import counters, essence
+
+
+def at_once(work):
+    """Run what may wait for the disk where it is asked for."""
+    work()
+
 
 LIMITS = LogLimits(segment_bytes=2**20, sync_s=2.0, retry_s=5.0)
 
@@ -72,7 +79,7 @@ def essences(rows):
 def test_a_full_disk_is_said_and_left_alone_until_it_is_time_to_try_again(tmp_path):
     """Rows that do not fit are counted, the segment stays whole, and a new one begins when there is space again."""
     disk, rows = Disk(room=400), counters(20)
-    writer = SegmentWriter(tmp_path, LIMITS, disk.open, after=0)
+    writer = SegmentWriter(tmp_path, LIMITS, disk.open, after=0, later=at_once)
     written = 0
     for row in rows[:10]:
         writer.add(row, 0.0)
@@ -108,7 +115,7 @@ def test_a_full_disk_is_said_and_left_alone_until_it_is_time_to_try_again(tmp_pa
 def test_a_disk_with_a_little_room_is_not_trusted(tmp_path):
     """While there is space for a header and no more, the log stays in trouble instead of going up and down."""
     disk = Disk(room=50)
-    writer = SegmentWriter(tmp_path, LIMITS, disk.open, after=0)
+    writer = SegmentWriter(tmp_path, LIMITS, disk.open, after=0, later=at_once)
     for second in range(0, 60, 5):
         writer.add(counters(1)[0], float(second))
         writer.write(float(second))
@@ -126,7 +133,7 @@ def test_a_disk_with_a_little_room_is_not_trusted(tmp_path):
 def test_a_disk_that_refuses_from_the_start_is_tried_again(tmp_path, fails, why):
     """No permission and broken media are said in words, and rows are written from the first moment that it works."""
     disk, rows = Disk(fails=fails), counters(3)
-    writer = SegmentWriter(tmp_path, LIMITS, disk.open, after=0)
+    writer = SegmentWriter(tmp_path, LIMITS, disk.open, after=0, later=at_once)
     writer.add(rows[0], 0.0)
     assert why in writer.state(0).reason
     disk.fails = ""
@@ -139,7 +146,7 @@ def test_a_disk_that_refuses_from_the_start_is_tried_again(tmp_path, fails, why)
 def test_a_failed_sync_ends_the_segment_and_leaves_a_gap(tmp_path):
     """What could not be synced is not synced again: the rows since then count as missing until a block covers them."""
     disk = Disk(fails="sync")
-    writer = SegmentWriter(tmp_path, LIMITS, disk.open, after=0)
+    writer = SegmentWriter(tmp_path, LIMITS, disk.open, after=0, later=at_once)
     writer.add(counters(1)[0], 0.0)
     writer.write(0.0)
     assert writer.next_tick_s() == 2.0
@@ -156,7 +163,7 @@ def test_a_failed_sync_ends_the_segment_and_leaves_a_gap(tmp_path):
 
 def test_a_gap_is_covered_only_by_a_cut_after_it(tmp_path):
     """Dropping what came before the loss does not cover it."""
-    writer = SegmentWriter(tmp_path, LIMITS, PlainSegment, after=0)
+    writer = SegmentWriter(tmp_path, LIMITS, PlainSegment, after=0, later=at_once)
     writer.cut(5, 0.0)
     writer.lose(3, 5, "too slow")
     writer.drop_before(5)
@@ -181,6 +188,47 @@ def test_a_folder_that_cannot_be_made_is_trouble_and_no_exception(tmp_path):
     log.drop_before(log.cut())
     assert log.flush()
     log.close()
+
+
+def test_rows_are_written_while_a_sync_takes_its_time(tmp_path):
+    """A sync that hangs keeps no row from the file: a kill during it loses none of those that came meanwhile."""
+    rows, begun, gate = counters(6), threading.Event(), threading.Event()
+
+    class Slow(PlainSegment):
+        def sync(self):
+            begun.set()
+            gate.wait(10)
+            super().sync()
+
+    log = WriteAheadLog.open(tmp_path, opener=Slow, sync_s=0.0)
+    log.append(rows[0])
+    assert begun.wait(10)
+    for row in rows[1:]:
+        log.append(row)
+    deadline = time.monotonic() + 10
+    while replayed(tmp_path) != essences(rows) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert replayed(tmp_path) == essences(rows)
+    gate.set()
+    log.close()
+    assert log.state.durable
+
+
+def test_a_sync_that_fails_behind_a_row_is_seen_by_the_next(tmp_path):
+    """Rows were written meanwhile; none of them counts as safe, and a block has to cover them."""
+    disk, later = Disk(fails="sync"), []
+    writer = SegmentWriter(tmp_path, LIMITS, disk.open, after=0, later=later.append)
+    writer.add(counters(1)[0], 0.0)
+    writer.write(0.0)
+    writer.tick(2.0)
+    writer.add(counters(1)[0], 2.5)
+    writer.write(2.5)
+    assert writer.state(0).durable
+    for work in later:
+        work()
+    writer.add(counters(1)[0], 3.0)
+    writer.write(3.0)
+    assert (writer.state(0).durable, writer.state(0).gap) == (False, True)
 
 
 def test_a_disk_that_hangs_makes_nobody_wait_and_bounds_the_queue(tmp_path):
