@@ -22,6 +22,7 @@ from agent.store.merging import merged
 from agent.store.sealed import SealedChunk
 from agent.store.table import Table
 from agent.store.wal import WriteAheadLog
+from agent.store.wal_writer import LogState
 
 FLUSH_MS: Final = 3_600_000
 """Samples that are this old are written as a block file."""
@@ -45,7 +46,7 @@ class Disk:
 
     def __init__(self, path: Path, catalogue: Catalogue) -> None:
         self.archive = Archive(path / "blocks")
-        self.log = WriteAheadLog.open(path / "log")
+        self.log = WriteAheadLog.open(path / "log", on_trouble=_tell)
         self.trouble = ""
         self._catalogue = catalogue
         self._retry_at_ms = 0
@@ -214,6 +215,14 @@ class Disk:
                 self.archive.set_aside(file)
             else:
                 self.archive.drop(file)
+
+
+def _tell(state: LogState) -> None:
+    """Say once that rows do not reach the log, and once that they do again."""
+    if state.durable and not state.gap:
+        _log.info("samples are in the log on the disk again")
+    elif state.reason:
+        _log.warning("samples are not safe on the disk", why=state.reason, advice="free space or mend permissions")
 
 
 def to_merge(files: Sequence[BlockFile], at_ms: int, retention_ms: int) -> list[BlockFile]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from agent.model import Columns, Labels, Row
 from agent.store import Store
@@ -133,11 +134,13 @@ def test_a_folder_that_is_deleted_under_a_running_store_is_made_anew_with_all_th
         store.enforce(row * HOUR_MS)
     assert store.stats().blocks
     shutil.rmtree(path)
-    for row in range(20, 24):
-        store.append(Row(columns, row * HOUR_MS, np.full(3, float(row))))
+    with capture_logs() as said:
+        for row in range(20, 24):
+            store.append(Row(columns, row * HOUR_MS, np.full(3, float(row))))
+            store._disk.log.flush()
+            store.enforce(row * HOUR_MS)
         store._disk.log.flush()
-        store.enforce(row * HOUR_MS)
-    store._disk.log.flush()
+    assert "samples are not safe on the disk" in {each["event"] for each in said}
     again = Store.open(path, retention_ms=10**12, max_memory_bytes=2**28)  # as after kill -9
     (block,) = again.select((), 0, 2**60)
     assert block.values[:, 0].tolist() == list(range(24))
