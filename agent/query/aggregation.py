@@ -17,7 +17,8 @@ from agent.model import METRIC_NAME, Labels
 from agent.query import ast
 from agent.query.evaluate import vector
 from agent.query.evaluation import Evaluation
-from agent.query.frame import Bools, Floats, Frame, Ints, SeriesSet, empty
+from agent.query.frame import Bools, Floats, Frame, Ints, SeriesSet, derived_so_far, empty
+from agent.query.limits import LABELS
 from agent.query.sums import Compensated, CompensatedMean, doubtful
 
 
@@ -56,6 +57,7 @@ def _group(series: SeriesSet, grouping: tuple[str, ...], *, without: bool) -> Gr
     else:
         keys = (labels.only(*grouping) for labels in series.labels)
     index = np.fromiter((found.setdefault(key, len(found)) for key in keys), np.intp, len(series))
+    derived_so_far.size += LABELS * len(found)
     order = np.argsort(index, kind="stable")
     counts = np.bincount(index, minlength=len(found))
     starts = np.concatenate(([0], np.cumsum(counts)[:-1])).astype(np.intp)
@@ -135,7 +137,8 @@ def _summed(frame: Frame, groups: Groups, count: Floats, *, mean: bool) -> Float
     result = total / np.maximum(count, 1) if mean else total
     if cells.size and float(cells.min()) >= 0 and np.isfinite(total).all():
         return result
-    marked = doubtful(total, added(np.abs(cells), groups), added((~np.isfinite(cells)).astype(np.float64), groups))
+    size = np.abs(cells)
+    marked = doubtful(total, added(size, groups), added(np.where(np.isfinite(size), size, 0.0), groups))
     steps = np.flatnonzero(marked.any(axis=1))
     if not len(steps):
         return result

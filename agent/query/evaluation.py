@@ -18,7 +18,7 @@ from agent.errors import ExecutionError
 from agent.model import Block, Labels
 from agent.query import ast
 from agent.query.annotations import Annotations
-from agent.query.frame import EMPTY, Ints, SeriesSet, builds
+from agent.query.frame import EMPTY, Ints, SeriesSet, builds, derived_so_far
 from agent.query.limits import Allowance, Limits
 from agent.query.parse_durations import evaluate_duration
 from agent.query.queryable import Queryable
@@ -40,13 +40,17 @@ class SeriesSets:
 
     It holds the tuples themselves, so an identity cannot be reused while it is a key. A set goes when its selector has since
     selected several others, or, the least recently used first, when there are too many sets or too many series in them.
-    Threads may share it.
+    When more than `kept_bytes` have been derived from sets, all are let go of and made again as they are needed: that is
+    rare, for what is asked again and again is derived once; only new expressions and new series derive more. Threads may
+    share it.
     """
 
-    __slots__ = ("_kept", "_kept_series", "_lock", "_of_selector", "_series", "_sets")
+    __slots__ = ("_kept", "_kept_bytes", "_kept_series", "_lock", "_of_selector", "_series", "_sets", "_since")
 
-    def __init__(self, kept: int = 8192, kept_series: int = 2_000_000) -> None:
+    def __init__(self, kept: int = 8192, kept_series: int = 2_000_000, kept_bytes: int = 256 * 2**20) -> None:
         self._kept = kept
+        self._kept_bytes = kept_bytes
+        self._since = derived_so_far.size
         self._kept_series = kept_series
         self._lock = Lock()
         self._sets: OrderedDict[_Key, tuple[tuple[tuple[Labels, ...], ...], SeriesSet]] = OrderedDict()
@@ -60,6 +64,8 @@ class SeriesSets:
         tuples = tuple(block.labels for block in blocks)
         key = tuple(map(id, tuples))
         with self._lock:
+            if derived_so_far.size - self._since > self._kept_bytes:
+                self._let_go()
             found = self._sets.get(key)
             if found is not None:
                 self._sets.move_to_end(key)
@@ -68,6 +74,12 @@ class SeriesSets:
         made = SeriesSet(tuples[0] if len(tuples) == 1 else tuple(each for labels in tuples for each in labels))
         with self._lock:
             return self._keep(key, tuples, made, selector)
+
+    def _let_go(self) -> None:
+        self._sets.clear()
+        self._of_selector.clear()
+        self._series = 0
+        self._since = derived_so_far.size
 
     def _keep(
         self, key: _Key, tuples: tuple[tuple[Labels, ...], ...], made: SeriesSet, selector: Hashable

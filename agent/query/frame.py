@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from agent.errors import ExecutionError
 from agent.model import METRIC_NAME, Histogram, Labels
+from agent.query.limits import LABELS
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -39,6 +40,17 @@ class _Builds(local):
 
 
 builds: Final = _Builds()
+
+
+class _Derived:
+    """About how many bytes have been made of series sets, in this process, ever."""
+
+    size = 0
+
+
+derived_so_far: Final = _Derived()
+_PER_COLUMN: Final = 20
+"""Bytes that an index over a set takes for each of its series."""
 
 
 class SeriesSet:
@@ -64,6 +76,7 @@ class SeriesSet:
         if found is None:
             found = build()
             builds.count += 1
+            derived_so_far.size += _PER_COLUMN * len(self.labels)
             with self._lock:
                 while len(self._derived) >= _DERIVED_KEPT:
                     self._derived.pop(next(iter(self._derived)))
@@ -185,6 +198,7 @@ def relabelling(labels: Sequence[Labels], drops: Bools | None = None) -> Relabel
     """Build the relabelling of columns that are to carry `labels`."""
     index: dict[Labels, int] = {}
     target = np.fromiter((index.setdefault(each, len(index)) for each in labels), np.intp, len(labels))
+    derived_so_far.size += LABELS * len(index)
     if len(index) == len(labels):
         return Relabelling(SeriesSet(tuple(labels), drops), None)
     if drops is not None:

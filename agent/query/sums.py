@@ -17,17 +17,14 @@ CANCELLED: Final = 1e-3
 """A sum below this share of the sum of magnitudes is added again with compensation."""
 
 
-def doubtful(total: Floats, magnitude: Floats, count: Floats | None = None) -> Bools:
-    """Mark sums that cancelled, or that overflowed although no term was infinite (`magnitude` is NaN or inf by overflow).
+def doubtful(total: Floats, magnitude: Floats, finite: Floats | None = None) -> Bools:
+    """Mark sums that cancelled, or whose finite terms may overflow on the way: then their order matters.
 
-    Terms that are NaN or infinite give NaN and infinities by any method; they are told by `count`, the number of
-    non-finite terms, where it is given.
+    Terms that are NaN or infinite give NaN and infinities in any order, if the others do not overflow; `finite` is the
+    magnitude of those others, where there may be such terms.
     """
     marked = np.abs(total) < CANCELLED * magnitude
-    beyond = ~np.isfinite(magnitude)
-    if count is not None:
-        beyond &= count == 0
-    return np.asarray(marked | beyond)
+    return np.asarray(marked | ~np.isfinite(magnitude if finite is None else finite))
 
 
 def neumaier(term: Floats, total: Floats, lost: Floats) -> tuple[Floats, Floats]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from agent.model import Labels
+from agent.errors import ExecutionError, QueryLimit
+from agent.model import Block, Labels
 from agent.query import Engine, MemoryQueryable
+from agent.query.evaluation import SeriesSets
+from agent.query.frame import relabelling
 
 
 def engine(*series):
@@ -76,3 +81,41 @@ def test_a_bound_may_be_nan():
     """A histogram without an infinite last bound has no quantiles."""
     (sample,) = engine({"le": "NaN"}, {"le": "1"}).instant("histogram_quantile(0.5, x)", 0).value
     assert math.isnan(sample.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "function"),
+    [
+        ('label_replace({}, "l", "$1$1", "l", "(.*)")', "label_replace"),
+        ('label_join({}, "l", "", "l", "l")', "label_join"),
+    ],
+)
+def test_a_label_cannot_grow_without_bound(call, function):
+    """Calls within calls that double a label each time are refused long before it fills the memory."""
+    expression = 'label_replace(x, "l", "0123456789abcdef", "", "")'
+    for _ in range(100):
+        expression = call.format(expression)
+    with pytest.raises(ExecutionError, match=rf"{function}\(\) would make a label value of"):
+        engine({}).instant(expression, 0)
+
+
+def test_labels_that_a_query_makes_count_as_memory():
+    """Long values, each allowed, are refused together."""
+    asked = engine(*({"n": str(number)} for number in range(100)))
+    asked.limits = replace(asked.limits, max_bytes=10_000_000)
+    with pytest.raises(QueryLimit, match="too many samples into memory"):
+        asked.instant(f'label_replace(x, "l", "{"y" * 120_000}", "", "")', 0)
+
+
+def test_what_is_derived_from_series_is_forgotten_when_it_has_become_much():
+    """Many expressions over the same series cannot fill the memory; the labels they made are let go of."""
+    sets = SeriesSets(kept_bytes=100_000)
+    block = Block(
+        tuple(Labels.of(n=str(number)) for number in range(100)), np.zeros(1, np.int64), np.zeros((1, 100)), True
+    )
+    first = sets.of([block])
+    first.derived("once", lambda: relabelling(first.labels))
+    assert sets.of([block]) is first
+    for number in range(5):
+        first.derived(number, lambda: relabelling(first.labels))
+    assert sets.of([block]) is not first

@@ -23,8 +23,9 @@ from agent.query.buckets import fractions, monotonic, quantiles
 from agent.query.distinct import distinct
 from agent.query.evaluate import Function, scalar, string, vector
 from agent.query.evaluation import Evaluation
-from agent.query.frame import Bools, Floats, Frame, SeriesSet, drop_names, empty, relabel, relabelling
+from agent.query.frame import Bools, Floats, Frame, SeriesSet, derived_so_far, drop_names, empty, relabel, relabelling
 from agent.query.functions.native_histograms import beside_classic, native_fractions, native_quantiles
+from agent.query.limits import LABELS
 from agent.query.strings import is_utf8, quote
 
 _DECIMAL: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -84,6 +85,7 @@ def histograms_of(series: SeriesSet) -> Histograms:
         rest = labels.without("le")
         groups.setdefault(rest, []).append((bound, column))
         drops[rest] = series.drops is not None and bool(series.drops[column])
+    derived_so_far.size += LABELS * len(groups)
     ladders = _ladders([_rungs(buckets) for buckets in groups.values()])
     marks = None if series.drops is None else np.array(list(drops.values()), np.bool_)
     return Histograms(SeriesSet(tuple(groups), marks), tuple(ladders), tuple(flawed))

@@ -13,11 +13,14 @@ from agent.model import METRIC_NAME, Labels, compile_regex
 from agent.query import ast
 from agent.query.evaluate import Function, string, vector
 from agent.query.evaluation import Evaluation
-from agent.query.frame import Frame, Relabelling, relabel, relabelling
+from agent.query.frame import Frame, Relabelling, derived_so_far, relabel, relabelling
+from agent.query.limits import LABELS
 from agent.query.strings import is_utf8, quote
 
 _LONGEST_NUMBER: Final = 8
 """Digits of a group's number; Go reads no longer one."""
+_LONGEST_VALUE: Final = 1 << 18
+"""Characters of a label value: calls within calls could double it again and again."""
 _TEMPLATE: Final = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
 
 
@@ -49,11 +52,17 @@ def _label_replace(evaluation: Evaluation, call: ast.Call) -> Frame:
         raise ExecutionError(message) from error
     _check_name(target, "label_replace")
 
-    def replace(labels: Labels) -> Labels | None:
-        match = regex.fullmatch(labels.get(source))
-        return None if match is None else labels.merged({target: expand(replacement, match)})
+    groups = replacement.count("$")
 
-    return _rewritten(frame, ("replace", target, replacement, source, pattern), target, replace)
+    def replace(labels: Labels) -> str | None:
+        value = labels.get(source)
+        match = regex.fullmatch(value)
+        if match is None:
+            return None
+        _check_length(len(replacement) + groups * len(value), "label_replace")
+        return expand(replacement, match)
+
+    return _rewritten(evaluation, frame, ("replace", target, replacement, source, pattern), target, replace)
 
 
 def _label_join(evaluation: Evaluation, call: ast.Call) -> Frame:
@@ -65,10 +74,12 @@ def _label_join(evaluation: Evaluation, call: ast.Call) -> Frame:
             message = f"invalid source label name in label_join(): {source}"
             raise ExecutionError(message)
 
-    def join(labels: Labels) -> Labels:
-        return labels.merged({target: separator.join(labels.get(source) for source in sources)})
+    def join(labels: Labels) -> str:
+        values = [labels.get(source) for source in sources]
+        _check_length(sum(map(len, values)) + len(separator) * len(values), "label_join")
+        return separator.join(values)
 
-    return _rewritten(frame, ("join", target, separator, *sources), target, join)
+    return _rewritten(evaluation, frame, ("join", target, separator, *sources), target, join)
 
 
 def _check_name(name: str, function: str) -> None:
@@ -77,12 +88,30 @@ def _check_name(name: str, function: str) -> None:
         raise ExecutionError(message)
 
 
-def _rewritten(frame: Frame, key: tuple[str, ...], target: str, change: Callable[[Labels], Labels | None]) -> Frame:
-    """Give each series the labels that `change` makes; None leaves a series as it is."""
-    series = frame.series
+def _check_length(length: int, function: str) -> None:
+    if length > _LONGEST_VALUE:
+        message = (
+            f"{function}() would make a label value of {length:,} characters, at most {_LONGEST_VALUE:,} are allowed"
+        )
+        raise ExecutionError(message)
+
+
+def _rewritten(
+    evaluation: Evaluation, frame: Frame, key: tuple[str, ...], target: str, change: Callable[[Labels], str | None]
+) -> Frame:
+    """Give each series the value of `target` that `change` makes; None leaves a series as it is."""
+    series, allowance = frame.series, evaluation.query.allowance
+
+    def merged(labels: Labels) -> Labels | None:
+        value = change(labels)
+        if value is None:
+            return None
+        allowance.reserve(LABELS + len(value))
+        derived_so_far.size += len(value)
+        return labels.merged({target: value})
 
     def build() -> Relabelling:
-        changed = [change(labels) for labels in series.labels]
+        changed = [merged(labels) for labels in series.labels]
         drops = series.drops
         if drops is not None and target == METRIC_NAME:
             drops = drops & np.array([each is None for each in changed], np.bool_)  # a name written on purpose stays

@@ -74,7 +74,7 @@ def summed(windows: Windows, *, mean: bool = False) -> Floats:
     if marked.any():
         finite = np.isfinite(terms)
         if not finite.all():
-            marked = doubtful(total, magnitude, windows.blocks((~finite).astype(np.float64), np.add, 0.0))
+            marked = doubtful(total, magnitude, windows.blocks(np.where(finite, size, 0.0), np.add, 0.0))
     result = total / np.maximum(windows.count, 1) if mean else total
     if not marked.any():
         return result
@@ -97,6 +97,7 @@ def _variance(windows: Windows, *, root: bool = False) -> _Kernelled:
     terms = _leaves(windows, np.nan)
     finite = np.isfinite(terms)
     middle = np.where(finite, terms, 0.0).sum(axis=0) / np.maximum(finite.sum(axis=0), 1)
+    middle = np.where(np.isfinite(middle), middle, 0.0)
     shifted = np.nan_to_num(terms - middle, nan=0.0) if windows.valid is not None else terms - middle
     count = np.maximum(windows.count, 1)
     squares = windows.blocks(shifted * shifted, np.add, 0.0) / count

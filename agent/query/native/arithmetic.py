@@ -97,7 +97,8 @@ def _means(matrix: Floats) -> Floats:
 
 
 def _doubtful(matrix: Floats, values: Floats) -> NDArray[np.bool_]:
-    return doubtful(values, np.abs(matrix).sum(axis=0), (~np.isfinite(matrix)).sum(axis=0))
+    size = np.abs(matrix)
+    return doubtful(values, size.sum(axis=0), np.where(np.isfinite(size), size, 0.0).sum(axis=0))
 
 
 def scale(histogram: Histogram, factor: float) -> Histogram:
