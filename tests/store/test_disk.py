@@ -133,9 +133,11 @@ def test_a_folder_that_is_deleted_under_a_running_store_is_made_anew_with_all_th
         store.append(Row(columns, row * HOUR_MS, np.full(3, float(row))))
         store.enforce(row * HOUR_MS)
     assert store.stats().blocks
+    store.append(Row(columns, 20 * HOUR_MS, np.full(3, 20.0)))
+    assert store._disk.log.flush()
     shutil.rmtree(path)
     with capture_logs() as said:
-        for row in range(20, 24):
+        for row in range(21, 24):
             store.append(Row(columns, row * HOUR_MS, np.full(3, float(row))))
             store._disk.log.flush()
             store.enforce(row * HOUR_MS)
