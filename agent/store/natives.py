@@ -39,8 +39,10 @@ class NativeRows:
     def row(self, row: Row) -> tuple[Table, NDArray[np.float64]]:
         """Return the table and the cells for the histograms of a row that has some."""
         desk = self._desks.get(row.columns)
-        if desk is None:
-            desk = self._desks[row.columns] = _Desk(self._find(row.histograms[0][0]) or self._make([]))
+        if desk is None or desk.table.last_ms >= row.timestamp_ms:  # the producer's own table has taken the row
+            found = self._find(row.histograms[0][0])
+            fits = found is not None and found.last_ms < row.timestamp_ms
+            desk = self._desks[row.columns] = _Desk(found if found is not None and fits else self._make([]))
         cells = desk.cells(row.histograms)
         if len(cells) > _WIDE and len(cells) > 4 * desk.written:
             desk = self._desks[row.columns] = _Desk(self._make([]))

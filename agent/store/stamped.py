@@ -78,6 +78,8 @@ class Stamped:
                 self._refuse("too_far_ahead")
                 continue
             slot = self._slots.get(sample.labels) or self._adopt(sample.labels)
+            if slot is not None and slot.flock.last_ms[slot.column] > scraped_ms + MAX_AHEAD_MS:
+                slot = None  # the clock was set back
             flock = slot.flock if slot is not None else None
             if slot is not None:
                 mentioned.setdefault(slot.flock, set()).add(sample.labels)

@@ -34,6 +34,9 @@ from agent.store.table import Table
 IDLE_MS: Final = 900_000
 """A run that got no row for this long is ended and sealed."""
 MAX_SELECTIONS: Final = 4096
+REWIND_MS: Final = 60_000
+"""A row so much older than its table is no straggler: the clock was set back. It begins another table, so that nobody is blind
+until the clock comes to the old place again; what was stamped too late stays at its time."""
 ROOM: Final = 0.95
 """How far below the bound the store goes when it must drop, so that it does not drop a run at every row."""
 INDEX_SHARE: Final = 0.5
@@ -127,7 +130,7 @@ class Store:
     def append(self, row: Row) -> int:
         """Keep a row and its stamped samples, return how many; what cannot be kept is counted by reason, nothing raises.
 
-        A row must be later than the rows before it of the same columns; for stamped samples see `stamped`.
+        A row must be later than the rows before it of the same columns, or REWIND_MS older; for stamped samples see `stamped`.
         """
         with self._lock:
             kept = len(row.values) > 0 and self._append(row.columns, row.timestamp_ms, row.values)
@@ -250,6 +253,9 @@ class Store:
 
     def _append(self, columns: Columns, timestamp_ms: int, values: NDArray[np.float64]) -> bool:
         binding = self._bindings.get(columns)
+        if binding is not None and timestamp_ms < binding.table.last_ms - REWIND_MS:
+            del self._bindings[columns], self._bound[binding.table]
+            binding = None
         if binding is None:
             binding = Binding(columns, self._table_for(columns, timestamp_ms))
         if not self._write(binding.table, timestamp_ms, values, binding):
@@ -263,7 +269,12 @@ class Store:
         if self._silent:
             found = left_behind(columns.labels, self._index, lambda table: table.last_ms < at_ms, part=True)
         else:
-            found = left_behind(columns.labels, self._index, lambda table: table not in self._bound, part=False)
+            found = left_behind(
+                columns.labels,
+                self._index,
+                lambda table: table not in self._bound and at_ms >= table.last_ms - REWIND_MS,
+                part=False,
+            )
         return found or self._catalogue.new(columns.labels)
 
     def _write(
