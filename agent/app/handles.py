@@ -19,7 +19,7 @@ from agent.app.story import alert_detail
 from agent.config import runbook_folder
 from agent.errors import InvalidInput
 from agent.model import Exemplar, Labels, Matcher
-from agent.query import described, parse, pretty
+from agent.query import Result, Scalar, String, Vector, described, parse, pretty
 
 if TYPE_CHECKING:
     from agent.app.agent import Agent
@@ -59,27 +59,25 @@ class Handles:
 
     async def instant(self, query: str, at_ms: int, options: web.QueryOptions) -> web.QueryAnswer:
         """Answer at one instant."""
-        return query_answer(
-            await self._agent.questions.instant(
-                query, at_ms, options.timeout_ms, lookback_ms=options.lookback_ms, gone=options.gone
-            )
+        result = await self._agent.questions.instant(
+            query, at_ms, options.timeout_ms, lookback_ms=options.lookback_ms, gone=options.gone
         )
+        return await _answered(result)
 
     async def range(
         self, query: str, start_ms: int, end_ms: int, step_ms: int, options: web.QueryOptions
     ) -> web.QueryAnswer:
         """Answer over a range."""
-        return query_answer(
-            await self._agent.questions.range(
-                query,
-                start_ms,
-                end_ms,
-                step_ms,
-                options.timeout_ms,
-                lookback_ms=options.lookback_ms,
-                gone=options.gone,
-            )
+        result = await self._agent.questions.range(
+            query,
+            start_ms,
+            end_ms,
+            step_ms,
+            options.timeout_ms,
+            lookback_ms=options.lookback_ms,
+            gone=options.gone,
         )
+        return await _answered(result)
 
     async def explain(
         self, query: str, start_ms: int, end_ms: int, step_ms: int, options: web.QueryOptions
@@ -235,3 +233,10 @@ class Handles:
     async def _union(self, selectors: Selectors, ask: views.Ask[T]) -> list[T]:
         sets: Selectors = selectors or [()]
         return await self._agent.questions.work(lambda: sorted({each for one in sets for each in ask(one)}))  # type: ignore[type-var]
+
+
+async def _answered(result: Result) -> web.QueryAnswer:
+    """Return the answer; many series are put in order in a thread, so that others do not wait for it."""
+    if isinstance(result.value, Scalar | String | Vector):
+        return query_answer(result)
+    return await asyncio.to_thread(query_answer, result)

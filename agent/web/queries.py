@@ -15,12 +15,12 @@ from agent.web.answers import CHUNK_BYTES, chunks, limited
 from agent.web.envelope import JSON, invalid, success
 from agent.web.parameters import limit, optional_time, query_options, range_steps, read_parameters, time_parameter
 from agent.web.room import handles_of
-from agent.web.views import Matrix, QueryAnswer
+from agent.web.views import Matrix, QueryAnswer, Vector
 
 _WORTH_GZIP: Final = 1_400
 _FAST_GZIP: Final = 1
 _LONG: Final = 200
-"""More series than this are serialised in a worker thread."""
+"""More series than this, or points than ten times as many, are serialised in a worker thread."""
 
 
 async def query(request: web.Request) -> web.StreamResponse:
@@ -104,7 +104,9 @@ async def _send(request: web.Request, answer: QueryAnswer) -> web.StreamResponse
 def _is_long(answer: QueryAnswer) -> bool:
     match answer.result:
         case Matrix(series):
-            return len(series) * max((len(each.values) for each in series[:1]), default=0) > _LONG * 10
+            return len(series) > _LONG or sum(len(each.timestamps) for each in series) > 10 * _LONG
+        case Vector(labels):
+            return len(labels) > _LONG
         case _:
             return False
 
