@@ -1,4 +1,4 @@
-"""Exemplars in memory: the newest of all series, in a ring of fixed size. They are not on disk and end with the process.
+"""Exemplars in memory: the newest of all series, in a ring of fixed size. A restart brings back those still in the log.
 
 What is a repetition and what comes too late is decided as Prometheus decides it (tsdb/exemplar.go): against the newest
 exemplar of the same series.

@@ -107,7 +107,9 @@ class _Desk:
 
 def natives_of(labels: Sequence[Labels], parts: Mapping[Labels, Sequence[Placement]]) -> Natives | None:
     """Return the histograms of a group of series; None where no series has parts."""
-    members = {place: parts[each] for place, each in enumerate(labels) if each in parts} if parts else {}
+    members = {}
+    if parts:  # a writer may change it meanwhile: each is looked up once
+        members = {place: found for place, each in enumerate(labels) if (found := parts.get(each)) is not None}
     return Natives(members) if members else None
 
 
