@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -45,7 +45,13 @@ class MemoryQueryable:
                 groups.setdefault(key, []).append((labels, stamps, [held[stamp] for stamp in stamps.tolist()]))
         return [self._block(members) for members in groups.values()]
 
-    def cells(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> int:
+    def cells(
+        self,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        pulse: Callable[[], None] | None = None,  # noqa: ARG002  # it holds few series
+    ) -> int:
         """Return how many samples match; `select` makes more only where series with gaps are handed out together."""
         return sum(
             sum(start_ms < stamp <= end_ms for stamp in held)

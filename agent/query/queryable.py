@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from agent.model import Block, Matcher
@@ -19,6 +19,12 @@ class Queryable(Protocol):
         """
         ...
 
-    def cells(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> int:
-        """Return how many cells `select` would give, without reading them: a query asks before it takes the memory."""
+    def cells(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, pulse: Callable[[], None] | None = None
+    ) -> int:
+        """Return how many cells `select` would give, without reading them: a query asks before it takes the memory.
+
+        Finding the series may take long where a matcher is a long regular expression: `pulse` is called for each value
+        that it is held against, and raises when time is up.
+        """
         ...

@@ -34,7 +34,7 @@ class Newest:
 def select_blocks(evaluation: Evaluation, matchers: tuple[Matcher, ...], after_ms: int, until_ms: int) -> list[Block]:
     """Read the blocks of the series that match, leaving out those without series."""
     queryable, allowance = evaluation.query.queryable, evaluation.query.allowance
-    allowance.reserve(CELL * queryable.cells(matchers, after_ms, until_ms))
+    allowance.reserve(CELL * queryable.cells(matchers, after_ms, until_ms, allowance.pulse))
     found = queryable.select(matchers, after_ms, until_ms)
     return [block for block in found if block.labels]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock
 from typing import Final, NamedTuple
 
@@ -189,14 +189,17 @@ class Index:
         with self._lock:
             return list(self._postings.get(name, ()))
 
-    def match(self, matchers: Sequence[Matcher]) -> Ids:
-        """Return the numbers of the series that fulfil all matchers, rising. A missing label counts as ""."""
+    def match(self, matchers: Sequence[Matcher], pulse: Callable[[], None] | None = None) -> Ids:
+        """Return the numbers of the series that fulfil all matchers, rising. A missing label counts as "".
+
+        `pulse` is called for each value that a matcher is held against; what it raises ends the search.
+        """
         wanted, unwanted = [], []
         for matcher in matchers:
             if matcher.matches(""):
-                unwanted.append(self._union(matcher.name, self._values_where(matcher, matches=False)))
+                unwanted.append(self._union(matcher.name, self._values_where(matcher, pulse, matches=False)))
             else:
-                wanted.append(self._union(matcher.name, self._values_where(matcher, matches=True)))
+                wanted.append(self._union(matcher.name, self._values_where(matcher, pulse, matches=True)))
         if wanted:
             wanted.sort(key=len)
             found = wanted[0]
@@ -214,12 +217,18 @@ class Index:
         with self._lock:
             return numbering == self.numbering and (not len(numbers) or int(self._moved[numbers].max()) <= epoch)
 
-    def _values_where(self, matcher: Matcher, *, matches: bool) -> list[str]:
+    def _values_where(self, matcher: Matcher, pulse: Callable[[], None] | None, *, matches: bool) -> list[str]:
         """Return the values that do (or do not) fulfil the matcher, by look-up where the matcher names them."""
         named = _named(matcher)
         if named is not None and matches == (matcher.op in (MatchOp.EQUAL, MatchOp.REGEX)):
             return named
-        return [value for value in self.values(matcher.name) if matcher.matches(value) == matches]
+        found = []
+        for value in self.values(matcher.name):
+            if pulse is not None:
+                pulse()
+            if matcher.matches(value) == matches:
+                found.append(value)
+        return found
 
     def _union(self, name: str, values: Sequence[str]) -> Ids:
         with self._lock:

@@ -159,9 +159,11 @@ class Store:
         blocks = (group.read(start_ms, end_ms, self._cache) for group in groups)
         return [block for block in blocks if block is not None]
 
-    def cells(self, matchers: Iterable[Matcher], start_ms: int, end_ms: int) -> int:
-        """Return how many cells `select` would read, without reading them."""
-        return sum(group.cells(start_ms, end_ms) for group in self._select(tuple(matchers)).groups)
+    def cells(
+        self, matchers: Iterable[Matcher], start_ms: int, end_ms: int, pulse: Callable[[], None] | None = None
+    ) -> int:
+        """Return how many cells `select` would read, without reading them; `pulse` may raise while the series are looked for."""
+        return sum(group.cells(start_ms, end_ms) for group in self._select(tuple(matchers), pulse).groups)
 
     def series(
         self, matchers: Iterable[Matcher], start_ms: int | None = None, end_ms: int | None = None
@@ -231,12 +233,12 @@ class Store:
     def _nbytes(self) -> int:
         return self._catalogue.nbytes + self._cache.nbytes
 
-    def _select(self, matchers: tuple[Matcher, ...]) -> Selection:
+    def _select(self, matchers: tuple[Matcher, ...], pulse: Callable[[], None] | None = None) -> Selection:
         index = self._index
         known, epoch, numbering = self._selections.get(matchers), index.epoch, index.numbering
         if known is not None and known.epoch == epoch:
             return known
-        entries, numbers = index.entries, index.match(matchers)
+        entries, numbers = index.entries, index.match(matchers, pulse)
         same = known is not None and known.numbering == numbering and np.array_equal(known.numbers, numbers)
         if known is not None and same and index.stayed(numbers, numbering, known.epoch):
             known.epoch = epoch

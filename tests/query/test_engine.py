@@ -42,7 +42,7 @@ class Stable:
         self.asked += 1
         return [self.block]
 
-    def cells(self, matchers, start_ms, end_ms):
+    def cells(self, matchers, start_ms, end_ms, pulse=None):
         return self.block.values.size
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from agent.errors import QueryLimit
-from agent.model import Block, Labels
+from agent.model import Block, Columns, Labels, Row
 from agent.query import Engine, Limits
+from agent.store import Store
 
 SERIES, ROWS, STEP_MS = 40, 2_000, 15_000
 END_MS = ROWS * STEP_MS
@@ -24,7 +25,7 @@ class Table:
         self.values = np.cumsum(np.ones((ROWS, SERIES)), axis=0)
         self.read = 0
 
-    def cells(self, matchers, start_ms, end_ms):
+    def cells(self, matchers, start_ms, end_ms, pulse=None):
         return SERIES * int(((self.stamps > start_ms) & (self.stamps <= end_ms)).sum())
 
     def select(self, matchers, start_ms, end_ms):
@@ -126,3 +127,17 @@ def test_a_query_may_look_back_less_than_the_engine_does():
     engine = Engine(Table())
     assert len(engine.instant("x_bucket", END_MS + 60_000).value) == SERIES
     assert len(engine.instant("x_bucket", END_MS + 60_000, lookback_ms=30_000).value) == 0
+
+
+def test_a_long_regular_expression_is_stopped_between_two_values_when_time_is_up():
+    """re2 is linear, but thousands of alternatives over thousands of values are long all the same."""
+    store = Store(retention_ms=10**12, max_memory_bytes=2**26)
+    columns = Columns(Labels.of(name_="x", i=f"value {number}") for number in range(200))
+    store.append(Row(columns, END_MS, np.ones(200)))
+    engine, text = Engine(store), 'count({i=~"(v.*1)|(v.*2)"})'
+
+    with pytest.raises(QueryLimit, match="timed out"):
+        engine.instant(text, END_MS, expired=after(100))
+
+    (found,) = engine.instant(text, END_MS).value
+    assert found.value == sum(str(number)[-1] in "12" for number in range(200))

@@ -26,7 +26,7 @@ class Counted:
         self._store = store
         self.read = 0
 
-    def cells(self, matchers, start_ms, end_ms):
+    def cells(self, matchers, start_ms, end_ms, pulse):
         return 0
 
     def select(self, matchers, start_ms, end_ms):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -29,9 +29,11 @@ class Stored:
         """Return what the store has of the matching series."""
         return self._filled().select(matchers, start_ms, end_ms)
 
-    def cells(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> int:
+    def cells(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, pulse: Callable[[], None] | None = None
+    ) -> int:
         """Return how many cells the store would read."""
-        return self._filled().cells(matchers, start_ms, end_ms)
+        return self._filled().cells(matchers, start_ms, end_ms, pulse)
 
     def _filled(self) -> Store:
         if self._store is None:
