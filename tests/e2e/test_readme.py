@@ -21,7 +21,8 @@ from tests.peers.processes import free_port, get, running
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90), pytest.mark.xdist_group("readme")]
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-ELSEWHERE = {"make demo\n", "make test\n"}
+ELSEWHERE = {"make bench\n", "make demo\n", "make test\n"}
+"""Demo and tests are run whole by other tests or by who runs this; of the measurements tests/benchmarks runs the parts."""
 STAYS = "burnline run"
 """What begins so runs until it is told to end."""
 SHAPE = re.compile(r"^```yaml\nscrape_configs:.*?^```", re.MULTILINE | re.DOTALL)
