@@ -71,7 +71,8 @@ def document(found: Sequence[Measurement], date: str) -> str:
 def machine() -> str:
     """Return the machine's size and the versions of what ran."""
     memory = psutil.virtual_memory().total / 2**30
-    size = f"{os.cpu_count()} processors ({_processor()}), {memory:.0f} GB, Linux {platform.release()}"
+    kernel, _, _ = platform.release().partition("-")
+    size = f"{os.cpu_count()} processors ({_processor()}), {memory:.0f} GB, Linux {kernel}"
     peers = [version(program) or program for program in PEERS.values() if shutil.which(program)]
     return f"{size}; Burnline {__version__}, Python {platform.python_version()}, numpy {np.__version__}; {', '.join(peers)}."
 
