@@ -25,7 +25,11 @@ RULES = "groups: [{name: g, interval: 200ms, rules: [{record: asked_doubled, exp
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of two megabytes where the samples go; skips where a test may not mount one."""
+    """A disk of two megabytes where the samples go.
+
+    Mounting is a privilege that no setting grants, so this skips without it; what the log and the store do on a disk that
+    refuses is proven everywhere, by injected errors, in tests/store.
+    """
     folder = tmp_path / "data" / "samples"
     folder.mkdir(parents=True)
     if os.geteuid() != 0 or shutil.which("mount") is None:
@@ -59,7 +63,7 @@ def until(condition, seconds):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that in time"
-        time.sleep(0.1)
+        time.sleep(0.1)  # another process is watched; its state can only be asked for
 
 
 def newest(port, name):

@@ -87,7 +87,7 @@ def wait_until_ready(process, port, folder):
             if get(port, "/-/ready", timeout=5)[0] == 200:
                 return
         except OSError:
-            time.sleep(0.02)
+            time.sleep(0.02)  # another process starts; whether it is ready can only be asked for
     raise AssertionError((folder / "agent.log").read_text()[-3000:])
 
 
@@ -123,11 +123,11 @@ def test_kill_9_again_and_again_loses_at_most_the_scrape_it_interrupts(tmp_path)
             process, before = start(tmp_path), len(page.served)
             try:
                 if turn % 4 == 3:
-                    time.sleep(chance.uniform(0.2, 1.2))  # while it starts
+                    time.sleep(chance.uniform(0.2, 1.2))  # the random moment of the kill: while it starts
                 else:
                     reached = page.wait_beyond(before + chance.randrange(6), seconds=20)
                     assert reached > before, (tmp_path / "agent.log").read_text()[-3000:]
-                    time.sleep(chance.uniform(0, INTERVAL_MS / 1000))
+                    time.sleep(chance.uniform(0, INTERVAL_MS / 1000))  # the random moment between two scrapes
             finally:
                 process.kill()
                 process.wait()

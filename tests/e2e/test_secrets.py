@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90), pytest.mark.xdist_group(
 
 PLANTED = {
     "smtp": "plantedSmtpPassword01",
-    "slack": "xoxb-plantedSlackToken02",
+    "slack": "plantedSlackToken02",
     "twilio": "plantedTwilioToken03",
     "hook": "plantedHookPath04",
     "hook token": "plantedHookToken05",

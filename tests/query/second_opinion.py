@@ -81,8 +81,7 @@ def main() -> None:
     for text in json.load(sys.stdin):
         try:
             print(json.dumps(shape(peer.parse(text))), flush=True)
-        except BaseException as error:
-            # Its panics are no Exceptions.
+        except BaseException as error:  # the other parser's panics are no Exceptions; all but them and refusals go on
             if not isinstance(error, ValueError) and type(error).__name__ != "PanicException":
                 raise
             print("null", flush=True)
