@@ -5,35 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
 _BAR: Final = 10
 _NARROW: Final = 72
 """Columns that the numbers beside the tree take."""
+_LEAST: Final = 16
+"""Columns that words get at the least, however deep their node is."""
 
 
 def explained(data: Mapping[str, Any], width: int = 120) -> Group:
     """Return the answer of /api/v1/explain as a tree with aligned columns and a line of totals; `width` of the terminal."""
     lines = list(_lines(data["root"], "", ""))
-    total = sum(node["seconds"] for _, node in lines) or 1.0
-    slowest = max((node for _, node in lines), key=lambda node: node["seconds"])
+    total = sum(node["seconds"] for _, _, node in lines) or 1.0
+    slowest = max((node for _, _, node in lines), key=lambda node: node["seconds"])
+    room = max(40, width - _NARROW)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("what it does", no_wrap=True, overflow="ellipsis", max_width=max(40, width - _NARROW))
+    table.add_column("what it does", no_wrap=True, overflow="ellipsis", max_width=room)
     for name in ("series", "samples"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("how", no_wrap=True)
     table.add_column("own time", justify="right", no_wrap=True)
     table.add_column("share", no_wrap=True)
-    for branch, node in lines:
+    for first, rest, node in lines:
         share = node["seconds"] / total
         marked = node is slowest and len(lines) > 1
-        words = Text(branch, style="dim") + Text(node["does"], style="bold" if marked else "")
+        words = Text(node["does"], style="bold" if marked else "")
         if not node["inputs"]:
             words.append(f"  {node['expr']}", style="cyan")
         table.add_row(
-            words,
+            _beside(words, first, rest + ("│  " if node["inputs"] else ""), room),
             "" if node["series"] is None else f"{node['series']:,}",
             f"{node['samples']:,}" if node["samples"] else "",
             _how(node),
@@ -43,9 +46,15 @@ def explained(data: Mapping[str, Any], width: int = 120) -> Group:
     return Group(table, Text(), _totals(data))
 
 
-def _lines(node: Mapping[str, Any], first: str, rest: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Give each node with the branches of the tree before it, parents first."""
-    yield first, node
+def _beside(words: Text, first: str, rest: str, room: int) -> Text:
+    """Return the words in as many lines as they need, the first behind `first`, the others behind `rest`."""
+    lines = words.wrap(Console(), max(_LEAST, room - max(len(first), len(rest))))
+    return Text("\n").join(Text(rest if number else first, style="dim") + line for number, line in enumerate(lines))
+
+
+def _lines(node: Mapping[str, Any], first: str, rest: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Give each node with the branches of the tree before its first line and before what follows it, parents first."""
+    yield first, rest, node
     for number, each in enumerate(node["inputs"], 1):
         last = number == len(node["inputs"])
         yield from _lines(each, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))

@@ -84,6 +84,29 @@ def test_a_plan_is_a_tree_with_a_line_per_node_and_the_slowest_marked():
     ]  # fmt: skip
 
 
+def test_a_narrow_terminal_cuts_no_word_of_a_plan_and_keeps_its_branches():
+    expr = "rag_query_duration_seconds_bucket[5m]"
+    inner = node(
+        "per-second rate over the window, counter resets mended", 0.1, node("samples of the last 5m", 0.1, expr=expr)
+    )
+    data = {
+        "root": node("sum per le", 0.1, inner),
+        "steps": 1,
+        "samples": 9,
+        "peak_bytes": 9,
+        "seconds": 0.3,
+        "planned": True,
+    }
+    console = Console(width=112, record=True, file=StringIO())
+    console.print(explained(data, 112))
+    first_column = [line[:40] for line in console.export_text().splitlines()[1:-2]]
+
+    assert "…" not in "".join(first_column)
+    assert "mended" in " ".join(first_column)
+    assert expr in "".join(each.strip(" │└─") for each in first_column)
+    assert [each[:3] for each in first_column[:3]] == ["sum", "└─ ", "   "]
+
+
 @pytest.mark.parametrize(
     ("when", "form"),
     [
