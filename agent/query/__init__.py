@@ -14,6 +14,7 @@ from agent.query.ast import Expr
 from agent.query.describe import described
 from agent.query.functions import SIGNATURES
 from agent.query.lexer import Kind, Token, tokens
+from agent.query.parse_durations import evaluate_duration
 from agent.query.parser import parse
 from agent.query.pretty import pretty
 
@@ -46,6 +47,7 @@ __all__ = [
     "Vector",
     "ast",
     "described",
+    "evaluate_duration",
     "parse",
     "pretty",
     "tokens",

@@ -16,6 +16,7 @@ from agent.rules.states import ActiveAlert, LimitExceeded, Observation, State, T
 
 if TYPE_CHECKING:
     from agent.rules.evaluator import Evaluated, Evaluator
+    from agent.rules.reading import Reads, Selector, feeders, in_order, may_feed, reads
     from agent.rules.records import ALERT_KIND, GROUP_KIND, TRANSITION_KIND
     from agent.rules.running import Settings
     from agent.rules.schedule import next_slot, offset_of, slot_at, slots
@@ -36,17 +37,23 @@ __all__ = [
     "Health",
     "LimitExceeded",
     "Observation",
+    "Reads",
     "Rule",
     "RuleSet",
     "RuleStatus",
+    "Selector",
     "Settings",
     "State",
     "Transition",
+    "feeders",
+    "in_order",
     "lint",
     "load_rules",
+    "may_feed",
     "next_slot",
     "offset_of",
     "read_rules",
+    "reads",
     "slot_at",
     "slots",
     "step",
@@ -58,6 +65,14 @@ __getattr__ = lazy(
         "evaluator": (
             "Evaluated",
             "Evaluator",
+        ),
+        "reading": (
+            "Reads",
+            "Selector",
+            "feeders",
+            "in_order",
+            "may_feed",
+            "reads",
         ),
         "records": (
             "ALERT_KIND",
