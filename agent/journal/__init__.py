@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from agent.journal.journal import Append, Delete, Event, Journal, Prune, Put, Write
+from agent.journal.memory import MemoryJournal
 
-__all__ = ["Append", "Delete", "Event", "Journal", "Prune", "Put", "Write"]
+__all__ = ["Append", "Delete", "Event", "Journal", "MemoryJournal", "Prune", "Put", "Write"]

@@ -70,7 +70,7 @@ class Prune:
     before_ms: int
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     """Write text that knows its place in a file (a subclass of str) as the text that it is; refuse all else."""
     if isinstance(value, str):
         return str.__str__(value)
@@ -78,7 +78,7 @@ def _plain(value: Any) -> str:
     raise TypeError(message)
 
 
-_ENCODER: Final = msgspec.json.Encoder(enc_hook=_plain)
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=plain)
 Write = Put | Delete | Append | Prune
 
 

@@ -56,7 +56,9 @@ def load_routing(
     if escalation_path is not None:
         folder = Path(escalation_path).parent
         second = _text(Path(escalation_path))
-        escalation = _read_into(problems, EscalationFile, second, str(escalation_path), environment or {})
+        escalation = _read_into(
+            problems, EscalationFile, second, str(escalation_path), {} if environment is None else environment
+        )
     if file is None or escalation is None:
         raise SchemaError(problems)
     secrets = Secrets(Path(alertmanager_path).parent, read_secret), Secrets(folder, read_secret)

@@ -9,9 +9,11 @@ import sys
 from concurrent.futures import wait
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.errors import AlreadyRunning, StorageError
-from agent.journal import Append, Delete, Journal, Prune, Put
+from agent.journal import Append, Delete, Journal, MemoryJournal, Prune, Put
 from agent.schema import Place, Text
 
 
@@ -156,3 +158,43 @@ def test_text_that_knows_its_place_is_written_as_text():
 
     assert {"hello": {"hello": ["hello"]}} == journal.records("k")
     journal.close()
+
+
+def changes(draw):
+    kinds, keys = st.sampled_from(["a", "b"]), st.sampled_from(["x", "y", "z"])
+    values = st.one_of(st.integers(0, 9), st.dictionaries(keys, st.lists(st.integers(0, 9), max_size=2).map(tuple)))
+    instants = st.integers(0, 9)
+    return draw(
+        st.lists(
+            st.one_of(
+                st.builds(Put, kinds, keys, values),
+                st.builds(Delete, kinds, keys),
+                st.builds(Append, kinds, keys, instants, values),
+                st.builds(Prune, kinds, instants),
+            ),
+            max_size=25,
+        )
+    )
+
+
+@given(st.composite(changes)(), st.integers(0, 9), st.integers(0, 5))
+def test_the_twin_in_memory_answers_as_the_journal_does(writes, since_ms, limit):
+    journal, twin = Journal.open(":memory:"), MemoryJournal()
+    for each in (journal, twin):
+        each.write(*writes).result()
+    for kind in "ab":
+        assert twin.records(kind) == journal.records(kind)
+        assert twin.record(kind, "x") == journal.record(kind, "x")
+        for subject in (None, "x"):
+            asked = {"since_ms": since_ms, "limit": limit}
+            assert twin.events(kind, subject, **asked) == journal.events(kind, subject, **asked)
+    for each in (journal, twin):
+        each.close()
+        with pytest.raises(StorageError, match="closed"):
+            each.write(Put("a", "x", 1)).result()
+
+
+def test_the_twin_in_memory_drops_the_history_that_nobody_wants():
+    twin = MemoryJournal(history=False)
+    twin.write(Append("a", "x", 1, 1), Put("a", "x", 1)).result()
+    assert (twin.events("a"), twin.records("a")) == ([], {"x": 1})
