@@ -121,7 +121,7 @@ class Archive:
             if path.suffix == ".part":
                 path.unlink()
         opened = [each for path in paths for each in self._open(path)]
-        replaced = {name for _, holds in opened for name in holds.sources}
+        replaced = _replaced(opened)
         kept = []
         for file, holds in opened:
             if file.path.name in replaced:
@@ -129,6 +129,21 @@ class Archive:
             else:
                 self.files.append(file)
                 kept.append((file, holds))
+        return _tables(kept)
+
+    def peek(self) -> list[StoredTable]:
+        """Return the tables of the files as they are, changing nothing; another process may be writing there.
+
+        Raises FileNotFoundError where a file went between being seen and being opened: look again.
+        """
+        paths = sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
+        opened = [each for path in paths for each in self._open(path)]
+        gone = [path for path in set(paths) - {file.path for file, _ in opened} if not path.exists()]
+        if gone:
+            raise FileNotFoundError(0, "it was merged into another file", str(gone[0]))
+        replaced = _replaced(opened)
+        kept = [each for each in opened if each[0].path.name not in replaced]
+        self.files = [file for file, _ in kept]
         return _tables(kept)
 
     def write(
@@ -214,6 +229,10 @@ class Archive:
 
 
 Place = tuple[BlockFile, RunAt]
+
+
+def _replaced(opened: list[tuple[BlockFile, Contents]]) -> set[str]:
+    return {name for _, holds in opened for name in holds.sources}
 
 
 def _describe(file: BlockFile, holds: Contents) -> None:

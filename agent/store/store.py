@@ -26,6 +26,7 @@ from agent.store.disk import Disk
 from agent.store.exemplars import MAX_EXEMPLARS, ExemplarRing
 from agent.store.figures import Enforced, StoreStats, counted, with_disk
 from agent.store.natives import NativeRows
+from agent.store.onlooking import onlook
 from agent.store.reading import ReadCache
 from agent.store.selection import Selection
 from agent.store.stamped import Stamped
@@ -113,13 +114,29 @@ class Store:
         disk = Disk(path, store._catalogue)
         store._silent = True
         disk.load(store.append)
-        # Those who wrote these rows are gone; whoever writes the same series now continues their tables.
-        store._bindings.clear()
-        store._bound.clear()
-        store._natives.clear()
-        store._silent = False
+        store._come_back()
         store._disk = disk
         return store
+
+    @classmethod
+    def look_into(cls, path: Path, *, max_memory_bytes: int) -> Self:
+        """Return what the folder `path` holds now, to be read: nothing there changes, also while an agent writes to it.
+
+        Rows that are appended stay in memory. Raises OSError where there are no samples or they cannot be read.
+        """
+        store = cls(retention_ms=FOREVER[1], max_memory_bytes=max_memory_bytes, max_exemplars=0)
+        store._silent = True
+        for row in onlook(path, store._catalogue):
+            store.append(row)
+        store._come_back()
+        return store
+
+    def _come_back(self) -> None:
+        """Forget who wrote the rows that were read: they are gone; whoever writes the same series continues their tables."""
+        self._bindings.clear()
+        self._bound.clear()
+        self._natives.clear()
+        self._silent = False
 
     def close(self) -> None:
         """Write what is only in memory to the disk, where there is one; the store is not to be used afterwards."""

@@ -17,7 +17,7 @@ import structlog
 
 from agent.model import Row
 from agent.store.wal_records import UNREADABLE, RowDecoder
-from agent.store.wal_segments import HEADER_BYTES, SegmentName, SegmentReader
+from agent.store.wal_segments import HEADER_BYTES, SegmentName, SegmentReader, segments
 
 _log = structlog.get_logger()
 
@@ -47,6 +47,16 @@ def replay(folder: Path, names: list[SegmentName], damages: list[Damage]) -> Ite
         yield from _rows(reader, decoder)
         if reader.fault:
             _mend(path, reader, damages, last=name == names[-1])
+
+
+def peek(folder: Path) -> list[Row]:
+    """Return the intact rows of a log that another process may be writing, changing nothing.
+
+    Raises FileNotFoundError where a segment went between being seen and being read: what it held is in a block by now.
+    """
+    decoder = RowDecoder()
+    pages = [(folder / str(name)).read_bytes() for name in (segments(folder) if folder.is_dir() else ())]
+    return [row for data in pages for row in _rows(SegmentReader(data), decoder)]
 
 
 def _rows(reader: SegmentReader, decoder: RowDecoder) -> Iterator[Row]:
