@@ -16,7 +16,7 @@ from agent.rules.states import ActiveAlert, LimitExceeded, Observation, State, T
 
 if TYPE_CHECKING:
     from agent.rules.evaluator import Evaluated, Evaluator
-    from agent.rules.reading import Reads, Selector, feeders, in_order, may_feed, reads
+    from agent.rules.reading import Reads, Selector, feeders, in_order, may_feed, reads, written
     from agent.rules.records import ALERT_KIND, GROUP_KIND, TRANSITION_KIND
     from agent.rules.running import Settings
     from agent.rules.schedule import next_slot, offset_of, slot_at, slots
@@ -57,6 +57,7 @@ __all__ = [
     "slot_at",
     "slots",
     "step",
+    "written",
 ]
 
 __getattr__ = lazy(
@@ -73,6 +74,7 @@ __getattr__ = lazy(
             "in_order",
             "may_feed",
             "reads",
+            "written",
         ),
         "records": (
             "ALERT_KIND",

@@ -148,6 +148,32 @@ class Evaluator:
         self._telemetry.group_duration.labels(str(key)).set(group.seconds)
         return Evaluated(tuple(transitions), tuple(failures))
 
+    def evaluate_rule(self, key: GroupKey, number: int, at_ms: int) -> Evaluated:
+        """Evaluate one rule of a group, by its place in the file, at `at_ms`; nothing else of the group is touched.
+
+        For a replay, which knows that the other rules have nothing to do then: an answer without series changes nothing of
+        a rule that `is_idle`. The instants of one rule must rise.
+        """
+        group = self._groups[key]
+        rule = group.rules[number]
+        transitions: list[Transition] = []
+        with group.lock:
+            failure = self._evaluate_rule(group, rule, at_ms, transitions)
+        return Evaluated(tuple(transitions), ((rule.spec.name, failure),) if failure else ())
+
+    def is_idle(self, key: GroupKey, number: int) -> bool:
+        """Say whether a rule has no alert and no series that an answer without series would change."""
+        rule = self._groups[key].rules[number]
+        return not (rule.active or rule.unseen or rule.output.live)
+
+    def alerts(self, key: GroupKey, number: int) -> Mapping[Labels, ActiveAlert]:
+        """Return a rule's alerts by their labels, those lately resolved included."""
+        return self._groups[key].rules[number].active
+
+    def query_offset_ms(self, key: GroupKey) -> int:
+        """Return how far before the instant of an evaluation a group's expressions are asked."""
+        return self._groups[key].offset_ms
+
     def _evaluate_rule(self, group: RunningGroup, rule: RunningRule, at_ms: int, transitions: list[Transition]) -> str:
         """Evaluate one rule; return why it failed, or nothing."""
         began = self._stopwatch()

@@ -135,11 +135,11 @@ def may_feed(producer: Group, selector: Selector, rule: Rule | None = None) -> b
     are held against the matchers; those that come from samples or a template may be anything.
     """
     rules = producer.rules if rule is None else (rule,)
-    return any(not selector.refuses(written) for each in rules for written in _written(producer, each))
+    return any(not selector.refuses(fixed) for each in rules for fixed in written(producer, each))
 
 
-def _written(group: Group, rule: Rule) -> list[dict[str, str]]:
-    """Return the labels that are sure of what a rule writes, one set for each metric."""
+def written(group: Group, rule: Rule) -> list[dict[str, str]]:
+    """Return the labels that are sure of what a rule writes, one set for each metric; "" for a label that it has not."""
     fixed = {name: value for name, value in group.labels_of(rule).items() if not rule.is_alert or "{{" not in value}
     if not rule.is_alert:
         return [{**fixed, METRIC_NAME: rule.name}]
