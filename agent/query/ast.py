@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from agent.errors import ParseError
 from agent.model import Matcher
@@ -24,8 +24,7 @@ class ValueType(StrEnum):
     MATRIX = "range vector"
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A stretch of the text: characters `start` to `end` (exclusive); `line` and `column` of its start count from 1."""
 
     start: int = 0

@@ -7,9 +7,8 @@ It knows three modes, as Prometheus' does: outside, inside braces (every word is
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from agent.errors import ParseError
 from agent.query.strings import quote
@@ -33,19 +32,19 @@ class Kind(StrEnum):
     END = "end of input"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One token: `text` as written, at characters `start` to `end` (exclusive) of the expression."""
+class Token(NamedTuple):
+    """One token: `text` as written, at characters `start` to `end` (exclusive) of the expression.
+
+    `word` is the text in lower case where case does not matter (keywords, aggregators, word operators), else as written;
+    `mark` is the word of a punctuation mark, an operator or a keyword, "" of what only stands for itself.
+    """
 
     kind: Kind
     text: str
     start: int
     end: int
-
-    @property
-    def word(self) -> str:
-        """The text in lower case where case does not matter (keywords, aggregators, word operators), else as written."""
-        return self.text.lower() if self.kind in _CASELESS else self.text
+    word: str
+    mark: str
 
 
 AGGREGATORS: Final = frozenset(
@@ -88,7 +87,13 @@ KEYWORDS: Final = frozenset(
         "without",
     ]
 )
-_CASELESS: Final = frozenset({Kind.KEYWORD, Kind.AGGREGATOR, Kind.OPERATOR})
+_MARKS: Final = frozenset({Kind.PUNCTUATION, Kind.OPERATOR, Kind.KEYWORD})
+_WORDS: Final = {
+    **dict.fromkeys(("inf", "nan"), Kind.NUMBER),
+    **dict.fromkeys(AGGREGATORS, Kind.AGGREGATOR),
+    **dict.fromkeys(WORD_OPERATORS, Kind.OPERATOR),
+    **dict.fromkeys(KEYWORDS, Kind.KEYWORD),
+}
 
 _SPACE = re.compile(r"(?:[ \t\r\n]+|#[^\r\n]*)*")
 _WORD = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
@@ -98,6 +103,16 @@ _MATCH_OPERATOR = re.compile(r"=~|!~|!=|=")
 _PUNCTUATION: Final = frozenset("(),@{[=")
 _DIGITS: Final = "0123456789"
 _DURATION_WORDS: Final = frozenset({"max_of", "min_of", "range", "step"})
+# What nearly all of nearly every expression is made of, found in one look; the rest goes the way of the grammar.
+_USUAL_OUTSIDE: Final = re.compile(
+    r"[ \t\r\n]*(?:([A-Za-z_:][A-Za-z0-9_:]*)|([-+*%^]|==|!=|<=|>=|[<>/](?![</>]))|([(),])|(\{)"
+    r"|\[([1-9][0-9]*(?:ms|[smhdwy]))\]|((?:0|[1-9][0-9]*)(?:\.[0-9]+)?)(?![0-9A-Za-z_.]))"
+)
+_USUAL_INSIDE: Final = re.compile(
+    r"""[ \t\r\n]*(?:([A-Za-z_][A-Za-z0-9_]*)(=~|!~|!=|=)("[^"\\\n]*"|'[^'\\\n]*')|(,)|(\}))"""
+)
+_USUAL_KINDS: Final = {2: Kind.OPERATOR, 4: Kind.PUNCTUATION, 6: Kind.NUMBER}
+_OPENING: Final = {"(": 1, ")": -1, ",": 0}
 _NO_RUNE: Final = "\ufffd"
 """What Go prints for a character that is not there."""
 
@@ -144,6 +159,8 @@ class _Lexer:
 
     def run(self) -> None:
         while True:
+            if not self.brackets:
+                self.usual()
             blank = _SPACE.match(self.text, self.at)
             assert blank is not None
             self.at = blank.end()
@@ -158,8 +175,40 @@ class _Lexer:
     def fail(self, message: str, at: int | None = None) -> ParseError:
         return ParseError(message, *place(self.text, self.at if at is None else at))
 
+    def usual(self) -> None:
+        """Take usual tokens as long as they come; where one does not, nothing is taken of it."""
+        inside = self.braces
+        while match := (_USUAL_INSIDE if inside else _USUAL_OUTSIDE).match(self.text, self.at):
+            group = match.lastindex or 0
+            start, end = match.span(group)
+            if inside:
+                if group == 3:
+                    for each, kind in ((1, Kind.IDENTIFIER), (2, Kind.OPERATOR), (3, Kind.STRING)):
+                        self.found.append(_token(kind, match[each], match.start(each)))
+                else:
+                    self.found.append(_token(Kind.PUNCTUATION, match[group], start))
+                    inside = group == 4
+            elif group == 1:
+                self.found.append(_token(_kind_of(match[1]), match[1], start))
+            elif group == 3:
+                self.parentheses += _OPENING[match[3]]
+                if self.parentheses < 0:
+                    self.parentheses = 0
+                    break
+                self.found.append(_token(Kind.PUNCTUATION, match[3], start))
+            elif group == 5:
+                self.found.append(_token(Kind.PUNCTUATION, "[", start - 1))
+                self.found.append(_token(Kind.DURATION, match[5], start))
+                self.found.append(_token(Kind.PUNCTUATION, "]", end))
+                end += 1
+            else:
+                self.found.append(_token(_USUAL_KINDS[group], match[group], start))
+                inside = group == 4
+            self.at = end
+        self.braces = inside
+
     def add(self, kind: Kind, end: int) -> None:
-        self.found.append(Token(kind, self.text[self.at : end], self.at, end))
+        self.found.append(_token(kind, self.text[self.at : end], self.at))
         self.at = end
 
     def close(self) -> None:
@@ -234,18 +283,7 @@ class _Lexer:
         return self.fail(f"unexpected character {words}{_shown(following or _NO_RUNE)}")
 
     def word(self, word: str) -> None:
-        lower = word.lower()
-        if lower in ("inf", "nan"):
-            kind = Kind.NUMBER
-        elif lower in AGGREGATORS:
-            kind = Kind.AGGREGATOR
-        elif lower in WORD_OPERATORS:
-            kind = Kind.OPERATOR
-        elif lower in KEYWORDS:
-            kind = Kind.KEYWORD
-        else:
-            kind = Kind.METRIC_IDENTIFIER if ":" in word else Kind.IDENTIFIER
-        self.add(kind, self.at + len(word))
+        self.add(_kind_of(word), self.at + len(word))
 
     def punctuation(self, char: str) -> None:
         if char == "(":
@@ -296,6 +334,18 @@ class _Lexer:
         if not fine:
             raise self.fail(f'bad number or duration syntax: "{self.text[self.at : end]}"')
         self.add(Kind.DURATION, end)
+
+
+def _kind_of(word: str) -> Kind:
+    """Return what a word outside braces is."""
+    return _WORDS.get(word.lower()) or (Kind.METRIC_IDENTIFIER if ":" in word else Kind.IDENTIFIER)
+
+
+def _token(kind: Kind, text: str, start: int) -> Token:
+    if kind in _MARKS:
+        word = text.lower()
+        return Token(kind, text, start, start + len(text), word, word)
+    return Token(kind, text, start, start + len(text), text.lower() if kind is Kind.AGGREGATOR else text, "")
 
 
 def scan_number(text: str, at: int) -> tuple[int, bool]:

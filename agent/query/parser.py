@@ -88,7 +88,9 @@ class _Parser:
 
     def kept(self, node: ast.Expr) -> ast.Expr:
         """Return `node`, having made sure that its tree is not too high."""
-        height = 1 + max((self.heights.get(id(child), 1) for child in ast.children(node)), default=0)
+        height = 1
+        for child in ast.children(node):
+            height = max(height, 1 + self.heights.get(id(child), 1))
         if isinstance(node, ast.BinaryExpr) and isinstance(node.lhs, ast.BinaryExpr):
             height = max(self.heights[id(node.lhs)], 1 + self.heights.get(id(node.rhs), 1))
         self.heights[id(node)] = height

@@ -17,21 +17,34 @@ _PREPROCESSORS: Final = frozenset({"end", "range", "start", "step"})
 class TokenStream:
     """The tokens of one expression. `context` is what to name as the place of a complaint that names none."""
 
-    __slots__ = ("_at", "_flaw", "_found", "_lines", "context", "text")
+    __slots__ = ("_at", "_flaw", "_found", "_lines", "context", "here", "text")
+
+    here: Token
+    """The token to be read next. Where the text's flaw stands here it is unset, so that only a look at it raises."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._found, self._flaw = tokens_until_flaw(text)
-        self._lines = [0, *(index + 1 for index, char in enumerate(text) if char == "\n")]
-        self._at = 0
+        self._lines = [0, *(index + 1 for index, char in enumerate(text) if char == "\n")] if "\n" in text else [0]
+        self._at = -1
         self.context = ""
+        self._move()
 
-    @property
-    def here(self) -> Token:
-        """The token to be read next; raises the flaw of the text where it stands here, but not before it is looked at."""
-        if self._flaw is not None and self._at == len(self._found) - 1:
+    def __getattr__(self, name: str) -> Token:
+        """Raise the flaw of the text: `here` is unset where it stands."""
+        if name == "here" and self._flaw is not None:
             raise self._flaw
-        return self._found[self._at]
+        raise AttributeError(name)
+
+    def _move(self) -> None:
+        last = len(self._found) - 1
+        if self._at < last:
+            self._at += 1
+            if self._at == last and self._flaw is not None:
+                if self._at:
+                    del self.here
+                return
+            self.here = self._found[self._at]
 
     @property
     def following(self) -> Token:
@@ -46,18 +59,17 @@ class TokenStream:
     def take(self) -> Token:
         """Return `here` and move on."""
         token = self.here
-        self._at = min(self._at + 1, len(self._found) - 1)
+        self._move()
         return token
 
     def sees(self, mark: str) -> bool:
         """Say whether `here` is the punctuation mark, operator or keyword `mark`."""
-        kind = self.here.kind
-        return self.here.word == mark and kind in (Kind.PUNCTUATION, Kind.OPERATOR, Kind.KEYWORD)
+        return self.here.mark == mark
 
     def took(self, mark: str) -> bool:
         """Take `mark` if it is here; say whether it was."""
-        if self.sees(mark):
-            self.take()
+        if self.here.mark == mark:
+            self._move()
             return True
         return False
 
@@ -69,6 +81,8 @@ class TokenStream:
 
     def pos(self, start: int, end: int | None = None) -> Position:
         """Return the stretch from character `start` to `end` (default: to the last token taken)."""
+        if len(self._lines) == 1:
+            return Position(start, self.end if end is None else end, 1, start + 1)
         row = bisect_right(self._lines, start)
         return Position(start, self.end if end is None else end, row, start - self._lines[row - 1] + 1)
 

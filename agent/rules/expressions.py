@@ -18,7 +18,7 @@ _UNKNOWN_FUNCTION = re.compile(r'unknown function with name "(\w+)"$')
 _RATES = frozenset({"rate", "irate", "increase"})
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=1 << 14)
 def parsed(expression: str) -> Expr:
     """Parse an expression, once; raise ParseError."""
     return parse(str(expression))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import itertools
 import re
 import types
 import typing
@@ -67,6 +68,13 @@ def _hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls, include_extras=True)
 
 
+@functools.cache
+def _fields(cls: type) -> dict[str, dataclasses.Field[Any]]:
+    """Return the fields that stand in a file, by their keys there."""
+    declared = dataclasses.fields(cls)
+    return {each.metadata.get("key") or each.name: each for each in declared if each.init and each.name != "place"}
+
+
 class _Reader:
     def __init__(self, source: str, text: str, environment: Mapping[str, str] | None) -> None:
         self.source = source
@@ -75,6 +83,11 @@ class _Reader:
         self.problems: list[_Problem] = []
         self.seen: set[int] = set()
         self.aliased = 0
+
+    @functools.cached_property
+    def lines(self) -> list[str]:
+        """The lines of the text."""
+        return self.text.splitlines()
 
     def read(self, cls: type[T]) -> T:
         try:
@@ -233,7 +246,7 @@ class _Reader:
         if node.style in ('"', "'"):
             return Text(text, Place(place.source, place.line, place.column + 1))
         if node.style in ("|", ">"):
-            lines = self.text.splitlines()[node.start_mark.line + 1 :]
+            lines = itertools.islice(self.lines, node.start_mark.line + 1, None)
             first = next((line for line in lines if line.strip()), "")
             return Text(text, place, literal=node.style == "|", indent=len(first) - len(first.lstrip(" ")))
         return Text(text, place)
@@ -293,12 +306,7 @@ class _Reader:
             raise
 
     def build(self, cls: type, node: yaml.Node, depth: int) -> Any:
-        hints, values, places = _hints(cls), {}, {}
-        fields = {
-            field.metadata.get("key") or field.name: field
-            for field in dataclasses.fields(cls)
-            if field.init and field.name != "place"
-        }
+        hints, fields, values, places = _hints(cls), _fields(cls), {}, {}
         before = len(self.problems)
         for name, key_node, value_node in self.pairs(node, f"a mapping with {_listing(fields)}"):
             field = fields.get(name)
