@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.doors import lazy
-from agent.rules.lints import Finding, lint
+from agent.rules.lints import CODES, Code, Finding, LintSetting, Routes, Severity, ignored, lint, unknown_codes
 from agent.rules.loading import load_rules, read_rules
 from agent.rules.spec import Group, GroupKey, Rule, RuleSet
 from agent.rules.states import ActiveAlert, LimitExceeded, Observation, State, Transition, step
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALERT_KIND",
+    "CODES",
     "GROUP_KIND",
     "TRANSITION_KIND",
     "ActiveAlert",
+    "Code",
     "Evaluated",
     "Evaluator",
     "Finding",
@@ -36,16 +38,20 @@ __all__ = [
     "GroupStatus",
     "Health",
     "LimitExceeded",
+    "LintSetting",
     "Observation",
     "Reads",
+    "Routes",
     "Rule",
     "RuleSet",
     "RuleStatus",
     "Selector",
     "Settings",
+    "Severity",
     "State",
     "Transition",
     "feeders",
+    "ignored",
     "in_order",
     "lint",
     "load_rules",
@@ -57,6 +63,7 @@ __all__ = [
     "slot_at",
     "slots",
     "step",
+    "unknown_codes",
     "written",
 ]
 

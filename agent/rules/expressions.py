@@ -1,7 +1,7 @@
 """What the rules room asks about a PromQL expression: is it one, what does it compare, which ranges does it read.
 
-With `reading`, the only page that knows the query room's nodes. A mistake in an expression becomes a problem with its place
-in the file.
+With `reading` and `lints`, the only page that knows the query room's nodes. A mistake in an expression becomes
+a problem with its place in the file.
 """
 
 from __future__ import annotations
