@@ -12,6 +12,28 @@ QUANTILES = (0.5, 0.9, 0.99)
 OBJECTIVE = 0.999
 GROUPINGS = (("all", ("le",)), ("service", ("le", "service")), ("route", ("le", "service", "route")))
 
+SEVERITIES = ("critical", "warning", "info")
+CONDITIONS = (
+    (
+        "ErrorRatioHigh",
+        """sum by (service, instance) (rate(http_requests_total{service="SERVICE", code=~"5.."}[5m]))
+  / sum by (service, instance) (rate(http_requests_total{service="SERVICE"}[5m])) > 0.05""",
+        "humanizePercentage",
+    ),
+    (
+        "LatencyHigh",
+        """histogram_quantile(0.99, sum by (le, service, instance) (
+  rate(http_request_duration_seconds_bucket{service="SERVICE"}[5m]))) > 2.5""",
+        "humanizeDuration",
+    ),
+    (
+        "DiskFillsUp",
+        """predict_linear(node_filesystem_avail_bytes{service="SERVICE", fstype!~"tmpfs|ramfs"}[6h], 4 * 3600) < 0
+  and node_filesystem_avail_bytes{service="SERVICE"} / node_filesystem_size_bytes{service="SERVICE"} < 0.2""",
+        "humanize1024",
+    ),
+)
+
 
 def wide_rules(objectives: int) -> str:
     """Return a rule file (JSON is YAML): `objectives` SLOs, three groups each, and three groups of quantiles."""
@@ -73,3 +95,28 @@ def _quantiles(name: str, by: tuple[str, ...]) -> dict[str, Any]:
 
 def _recording(name: str, expression: str, labels: dict[str, str]) -> dict[str, Any]:
     return {"record": name, "expr": expression, "labels": labels}
+
+
+def alerts_with_templates(count: int, per_group: int) -> str:
+    """Return a rule file of `count` alerts as people write them: ratios, thresholds and quantiles, four templates each."""
+    lines = ["groups:"]
+    for number in range(count):
+        if number % per_group == 0:
+            lines += [f"- name: group-{number // per_group}", "  rules:"]
+        service, (alert, expression, humane) = f"svc-{number:05d}", CONDITIONS[number % len(CONDITIONS)]
+        lines += [
+            f"  - alert: {alert}{number}",
+            "    expr: |",
+            *(f"      {line}" for line in expression.replace("SERVICE", service).splitlines()),
+            "    for: 5m",
+            f"    labels: {{severity: {SEVERITIES[number % len(SEVERITIES)]}, team: team-{number % 17}}}",
+            "    annotations:",
+            f'      summary: "{{{{ $labels.instance }}}} of {service}: {{{{ $value | {humane} }}}}"',
+            "      description: |",
+            f"        {{{{ with printf `up{{service='{service}', instance='%s'}}` $labels.instance | query }}}}up is",
+            "        {{ . | first | value | humanize }}, {{ end }}",
+            "        seen from {{ $externalLabels.region }}: {{ if gt $value 10.0 }}much{{ else }}some{{ end }}.",
+            f"      runbook_url: https://runbooks.example.org/{service}/{alert}",
+            "      dashboard: '{{ $externalURL }}/d/{{ $labels.service | toLower }}'",
+        ]
+    return "\n".join(lines) + "\n"

@@ -19,6 +19,7 @@ from benchmarks.programs import version
 
 README = Path(__file__).with_name("README.md")
 QUICK = {
+    "check": ["--alerts", "1000", "--times", "1"],
     "disk": ["--hours", "2", "--apart", "0.5"],
     "growth": ["--most", "20000"],
     "ingest": ["--seconds", "20", "--warm-up", "5"],

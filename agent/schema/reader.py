@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
-import itertools
 import re
 import types
 import typing
@@ -246,10 +245,17 @@ class _Reader:
         if node.style in ('"', "'"):
             return Text(text, Place(place.source, place.line, place.column + 1))
         if node.style in ("|", ">"):
-            lines = itertools.islice(self.lines, node.start_mark.line + 1, None)
-            first = next((line for line in lines if line.strip()), "")
-            return Text(text, place, literal=node.style == "|", indent=len(first) - len(first.lstrip(" ")))
+            return Text(text, place, literal=node.style == "|", indent=self.indent_below(node.start_mark.line))
         return Text(text, place)
+
+    def indent_below(self, number: int) -> int:
+        """Return how far the first line with text below line `number` (from 0) is indented."""
+        lines = self.lines
+        while (number := number + 1) < len(lines):
+            bare = lines[number].lstrip(" ")
+            if bare.strip():
+                return len(lines[number]) - len(bare)
+        return 0
 
     def pairs(self, node: yaml.Node, words: str) -> list[tuple[str, yaml.Node, yaml.Node]]:
         """Return (key, key node, value node), merge keys laid under the mapping's own keys."""

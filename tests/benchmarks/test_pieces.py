@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.query import Engine
+from agent.rules import load_rules
 from agent.store import Store
 from benchmarks import __main__ as frame
 from benchmarks import memory, parse
@@ -21,7 +22,7 @@ from benchmarks.models import Model, steps_of
 from benchmarks.pages import UNIT, Page
 from benchmarks.programs import bytes_in
 from benchmarks.range import QUERIES, difference
-from benchmarks.rulefile import wide_rules
+from benchmarks.rulefile import alerts_with_templates, wide_rules
 from benchmarks.table import QUICK, document
 
 
@@ -57,6 +58,17 @@ def test_promtool_accepts_the_wide_rule_file(peer, tmp_path):
         [peer("promtool", "prometheus"), "check", "rules", file], check=False, capture_output=True, text=True
     )
     assert said.returncode == 0 and "SUCCESS: 41 rules found" in said.stdout, said.stdout + said.stderr
+
+
+@pytest.mark.peers
+def test_promtool_and_our_loader_accept_the_alerts_with_templates(peer, tmp_path):
+    file = tmp_path / "alerts.yml"
+    file.write_text(alerts_with_templates(9, 4))
+    said = subprocess.run(
+        [peer("promtool", "prometheus"), "check", "rules", file], check=False, capture_output=True, text=True
+    )
+    assert said.returncode == 0 and "SUCCESS: 9 rules found" in said.stdout, said.stdout + said.stderr
+    assert len(load_rules([file]).rules) == 9
 
 
 def test_the_samples_of_a_history_are_the_words_of_its_pages():
