@@ -9,10 +9,11 @@ from agent.doors import lazy
 if TYPE_CHECKING:
     from agent.app.agent import Agent
     from agent.app.loops import Clock, wall_clock
+    from agent.app.past import kept_alerts, offline, read_history
     from agent.app.serving import serve
 
 
-__all__ = ["Agent", "Clock", "serve", "wall_clock"]
+__all__ = ["Agent", "Clock", "kept_alerts", "offline", "read_history", "serve", "wall_clock"]
 
 __getattr__ = lazy(
     __name__,
@@ -21,6 +22,11 @@ __getattr__ = lazy(
         "loops": (
             "Clock",
             "wall_clock",
+        ),
+        "past": (
+            "kept_alerts",
+            "offline",
+            "read_history",
         ),
         "serving": ("serve",),
     },

@@ -36,7 +36,6 @@ from agent.telemetry import Telemetry
 from agent.web import AlertView, create_app
 
 _HOUSEKEEPING_MS = 5_000
-_HISTORY_MS = 30 * 86_400_000
 _FIXED = {
     "host": "web.listen_address",
     "port": "web.listen_address",
@@ -270,7 +269,7 @@ class Agent:
         self.telemetry.store_series.set(stats.series)
         self.telemetry.store_bytes.set(stats.bytes)
         self.telemetry.store_oldest.set(stats.oldest_ms / 1000)
-        self.journal.write(Prune(TRANSITION_KIND, at_ms - _HISTORY_MS))
+        self.journal.write(Prune(TRANSITION_KIND, at_ms - self.config.file.storage.alert_history))
 
     def _spawn(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(loop, name=name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +16,8 @@ from agent.app import views
 from agent.app.answers import plan_answer, query_answer
 from agent.app.build import VERSION
 from agent.app.expressions import selector_matchers, selectors_of
-from agent.app.story import alert_detail
+from agent.app.past import read_history
+from agent.app.story import alert_detail, own_fingerprint
 from agent.config import runbook_folder
 from agent.errors import InvalidInput
 from agent.model import Exemplar, Labels, Matcher
@@ -168,6 +170,12 @@ class Handles:
     async def alert_detail(self, fingerprint: str) -> web.AlertDetail | None:
         """Return all that is known of one alert."""
         return await alert_detail(self._agent, fingerprint, self._told())
+
+    async def alert_history(self, question: web.HistoryQuestion) -> web.HistoryPage:
+        """Return changes of alerts' states, read from the journal in a thread."""
+        if question.fingerprint:
+            question = replace(question, fingerprint=own_fingerprint(self._agent, question.fingerprint))
+        return await asyncio.to_thread(read_history, self._agent.journal.newest, question)
 
     async def acknowledge(self, fingerprint: str, by: str, comment: str) -> web.Acknowledgement | None:
         """Stop the escalation of one alert."""

@@ -47,6 +47,15 @@ async def alert_detail(agent: Agent, fingerprint: str, told: views.Told) -> web.
     return _detail(agent, view, fingerprint, await _transitions(agent, own.fingerprint()))
 
 
+def own_fingerprint(agent: Agent, fingerprint: str) -> str:
+    """Return the fingerprint by which the rules know an alert, given that or the one of the labels it was sent with."""
+    found = agent.evaluator.find(fingerprint)
+    if found is not None:
+        return found[2].labels.fingerprint()
+    known = agent.dispatcher.view(agent.clock()).find(fingerprint)
+    return agent.as_evaluated(known.alert.labels).fingerprint() if known else fingerprint
+
+
 async def _forgotten(agent: Agent, fingerprint: str) -> web.AlertDetail | None:
     """Return what the history alone knows: an old link must still help."""
     events = await _transitions(agent, fingerprint)

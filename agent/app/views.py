@@ -7,7 +7,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from agent import collect, notify, rules, web
-from agent.journal import Event
+from agent.journal import Event, Position
 from agent.model import Labels, Matcher, parse_float
 
 T = TypeVar("T")
@@ -103,6 +103,43 @@ def transition_view(event: Event) -> web.Transition:
         value=None if value["value"] is None else parse_float(value["value"]),
         reason=value["why"],
     )
+
+
+def history_line(line: rules.Past) -> web.HistoryLine:
+    """Return a change of an alert's state as the history shows it."""
+    return web.HistoryLine(
+        at_ms=line.position.at_ms,
+        labels=line.labels,
+        before=web.AlertState(line.before.value),
+        after=web.AlertState.RESOLVED if line.resolved else web.AlertState(line.after.value),
+        value=line.value,
+        reason=line.why,
+        rule=line.rule,
+        group=line.group,
+        file=line.file,
+        fingerprint=line.fingerprint,
+    )
+
+
+def history_wanted(question: web.HistoryQuestion) -> rules.Wanted:
+    """Return what a question to the history asks of the rules' events."""
+    return rules.Wanted(
+        selectors=question.selectors,
+        rules=frozenset(question.rules),
+        groups=frozenset(question.groups),
+        states=frozenset(question.states),
+        fingerprint=question.fingerprint or None,
+        since_ms=0 if question.start_ms is None else question.start_ms,
+        until_ms=2**62 if question.end_ms is None else question.end_ms,
+        after=Position(*question.token) if question.token else None,
+        limit=question.limit,
+    )
+
+
+def history_page(page: rules.Page) -> web.HistoryPage:
+    """Return a page of the history as the web room shows it."""
+    token = f"{page.following.at_ms}-{page.following.sequence}" if page.following else ""
+    return web.HistoryPage([history_line(each) for each in page.lines], token)
 
 
 def delivery_view(row: notify.Row) -> web.Delivery:

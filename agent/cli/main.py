@@ -111,6 +111,41 @@ def query(
 
 
 @burnline.command()
+@click.argument("matchers", nargs=-1)
+@click.option("--history", is_flag=True, help="Show what changed instead of what is active, newest first.")
+@click.option("--since", default="24h", show_default=True, metavar="DURATION", help="How far back the history goes.")
+@click.option("--rule", "rules", multiple=True, help="Only alerts of this rule; repeatable.")
+@click.option("--group", "groups", multiple=True, help="Only changes of this rule group; repeatable.")
+@click.option("--state", "states", multiple=True, type=click.Choice(["pending", "firing", "resolved", "inactive"]))
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Lines of the history.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
+@click.option(
+    "--storage.path", "storage", type=click.Path(path_type=Path), help="Read this folder instead of an agent."
+)
+@url_option
+def alerts(
+    matchers: tuple[str, ...],
+    history: bool,
+    since: str,
+    rules: tuple[str, ...],
+    groups: tuple[str, ...],
+    states: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+    storage: Path | None,
+    url: str,
+) -> None:
+    """Show the alerts that are active, or with --history how they came and went.
+
+    A MATCHER is an alert's name or a condition on a label: severity=critical, 'job=~"a|b"', instance!=db.
+    """
+    from agent.cli.alerts import Asked, show_alerts, show_history
+
+    asked = Asked(matchers, rules, groups, states, since, limit)
+    (show_history if history else show_alerts)(url, storage, asked, as_json=as_json)
+
+
+@burnline.command()
 @click.argument("fingerprint")
 @click.option("--by", default="", envvar="USER", help="Who acknowledges.")
 @click.option("--comment", default="")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agent.journal.journal import Append, Delete, Event, Journal, Prune, Put, Write
+from agent.journal.journal import Append, Delete, Journal, Prune, Put, Write
 from agent.journal.memory import MemoryJournal
+from agent.journal.reading import Event, Position, Reader
 
-__all__ = ["Append", "Delete", "Event", "Journal", "MemoryJournal", "Prune", "Put", "Write"]
+__all__ = ["Append", "Delete", "Event", "Journal", "MemoryJournal", "Position", "Prune", "Put", "Reader", "Write"]

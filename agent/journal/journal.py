@@ -20,6 +20,7 @@ from typing import IO, Any, Final
 import msgspec
 
 from agent.errors import AlreadyRunning, StorageError
+from agent.journal.reading import Event, Position, Reader
 
 MIGRATIONS: Final = (
     """
@@ -30,6 +31,10 @@ MIGRATIONS: Final = (
     );
     CREATE INDEX events_by_subject ON events (kind, subject, at_ms);
     CREATE INDEX events_by_time ON events (at_ms);
+    """,
+    """
+    DROP INDEX events_by_time;
+    CREATE INDEX events_by_time ON events (kind, at_ms);
     """,
 )
 """Applied in order; the database's user_version says how many were. Only ever append."""
@@ -82,17 +87,6 @@ _ENCODER: Final = msgspec.json.Encoder(enc_hook=plain)
 Write = Put | Delete | Append | Prune
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of the history; `value` is plain JSON data."""
-
-    sequence: int
-    kind: str
-    subject: str
-    at_ms: int
-    value: Any
-
-
 class Journal:
     """Durable state of one agent. Open it with `open`, close it with `close`."""
 
@@ -100,8 +94,7 @@ class Journal:
         self._path = path
         self._lock = lock
         self._writer = _connect(path)
-        self._reader = self._writer if path is None else _connect(path)
-        self._reading = threading.Lock()
+        self._reader = Reader(self._writer if path is None else _connect(path), str(path or ":memory:"))
         self._queue: queue.SimpleQueue[tuple[Sequence[Write], Future[None]] | None] = queue.SimpleQueue()
         self._closed = False
         _migrate(self._writer)
@@ -150,23 +143,19 @@ class Journal:
 
     def record(self, kind: str, key: str) -> Any | None:
         """Return one record as plain JSON data, or None."""
-        rows = self._read("SELECT value FROM records WHERE kind = ? AND key = ?", (kind, key))
-        return msgspec.json.decode(rows[0][0]) if rows else None
+        return self._reader.record(kind, key)
 
     def records(self, kind: str) -> dict[str, Any]:
         """Return all records of a kind, by key."""
-        rows = self._read("SELECT key, value FROM records WHERE kind = ? ORDER BY key", (kind,))
-        return {key: msgspec.json.decode(value) for key, value in rows}
+        return self._reader.records(kind)
 
     def events(self, kind: str, subject: str | None = None, *, since_ms: int = 0, limit: int = 1000) -> list[Event]:
         """Return the newest `limit` events of a kind (about one subject), oldest first."""
-        query = "SELECT sequence, kind, subject, at_ms, value FROM events WHERE kind = ? AND at_ms >= ?"
-        values: list[Any] = [kind, since_ms]
-        if subject is not None:
-            query += " AND subject = ?"
-            values.append(subject)
-        rows = self._read(query + " ORDER BY sequence DESC LIMIT ?", (*values, limit))
-        return [Event(row[0], row[1], row[2], row[3], msgspec.json.decode(row[4])) for row in reversed(rows)]
+        return self._reader.events(kind, subject, since_ms=since_ms, limit=limit)
+
+    def newest(self, kind: str, before: Position, *, subject: str | None = None, limit: int = 1000) -> list[Event]:
+        """Return the `limit` events of a kind (about one subject) that are next before a position, newest first."""
+        return self._reader.newest(kind, before, subject=subject, limit=limit)
 
     def close(self) -> None:
         """Commit what is queued and close; idempotent."""
@@ -181,14 +170,6 @@ class Journal:
 
     def __repr__(self) -> str:
         return f"Journal({self._path or ':memory:'})"
-
-    def _read(self, query: str, values: Sequence[Any]) -> list[Any]:
-        with self._reading:
-            try:
-                return self._reader.execute(query, values).fetchall()
-            except sqlite3.Error as error:
-                message = f"cannot read the journal {self._path}: {error}"
-                raise StorageError(message) from error
 
     def _run(self) -> None:
         stopping = False
@@ -206,12 +187,12 @@ class Journal:
                     break
             if batch:
                 self._commit(batch)
-        with self._reading:
+        with self._reader.lock:
             self._writer.close()
 
     def _commit(self, batch: Sequence[tuple[Sequence[Write], Future[None]]]) -> None:
         """Commit a batch together; where that fails, one by one, so that one bad write does not take others with it."""
-        with self._reading if self._path is None else contextlib.nullcontext():
+        with self._reader.lock if self._path is None else contextlib.nullcontext():
             try:
                 self._apply([write for writes, _ in batch for write in writes])
             except (sqlite3.Error, TypeError, ValueError) as error:

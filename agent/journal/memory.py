@@ -12,7 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from agent.errors import StorageError
-from agent.journal.journal import Append, Delete, Event, Prune, Put, Write, plain
+from agent.journal.journal import Append, Delete, Prune, Put, Write, plain
+from agent.journal.reading import Event, Position
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=plain)
 
@@ -56,6 +57,11 @@ class MemoryJournal:
             if each.kind == kind and each.at_ms >= since_ms and subject in (None, each.subject)
         ]
         return found[-limit:] if limit > 0 else []
+
+    def newest(self, kind: str, before: Position, *, subject: str | None = None, limit: int = 1000) -> list[Event]:
+        """Return the `limit` events of a kind (about one subject) that are next before a position, newest first."""
+        older = [each for each in self.events(kind, subject, limit=len(self._events)) if each.position < before]
+        return sorted(older, key=lambda each: each.position, reverse=True)[:limit]
 
     def close(self) -> None:
         """Refuse writes from now on."""

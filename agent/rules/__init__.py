@@ -16,8 +16,9 @@ from agent.rules.states import ActiveAlert, LimitExceeded, Observation, State, T
 
 if TYPE_CHECKING:
     from agent.rules.evaluator import Evaluated, Evaluator
+    from agent.rules.history import Events, Page, Past, Wanted, past, read_transition
     from agent.rules.reading import Reads, Selector, feeders, in_order, may_feed, reads, written
-    from agent.rules.records import ALERT_KIND, GROUP_KIND, TRANSITION_KIND
+    from agent.rules.records import ALERT_KIND, GROUP_KIND, TRANSITION_KIND, read_alert
     from agent.rules.running import Settings
     from agent.rules.schedule import next_slot, offset_of, slot_at, slots
     from agent.rules.status import GroupStatus, Health, RuleStatus
@@ -32,6 +33,7 @@ __all__ = [
     "Code",
     "Evaluated",
     "Evaluator",
+    "Events",
     "Finding",
     "Group",
     "GroupKey",
@@ -40,6 +42,8 @@ __all__ = [
     "LimitExceeded",
     "LintSetting",
     "Observation",
+    "Page",
+    "Past",
     "Reads",
     "Routes",
     "Rule",
@@ -50,6 +54,7 @@ __all__ = [
     "Severity",
     "State",
     "Transition",
+    "Wanted",
     "feeders",
     "ignored",
     "in_order",
@@ -58,7 +63,10 @@ __all__ = [
     "may_feed",
     "next_slot",
     "offset_of",
+    "past",
+    "read_alert",
     "read_rules",
+    "read_transition",
     "reads",
     "slot_at",
     "slots",
@@ -83,10 +91,19 @@ __getattr__ = lazy(
             "reads",
             "written",
         ),
+        "history": (
+            "Events",
+            "Page",
+            "Past",
+            "Wanted",
+            "past",
+            "read_transition",
+        ),
         "records": (
             "ALERT_KIND",
             "GROUP_KIND",
             "TRANSITION_KIND",
+            "read_alert",
         ),
         "running": ("Settings",),
         "schedule": (

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from agent.web.application import create_app
     from agent.web.fake import FakeHandles
     from agent.web.handles import Handles
+    from agent.web.history import history_json
+    from agent.web.states import alert_details_json
     from agent.web.views import (
         Acknowledgement,
         AlertDetail,
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
         BuildInfo,
         ChannelView,
         Delivery,
+        HistoryLine,
+        HistoryPage,
+        HistoryQuestion,
         Matrix,
         MetricMetadata,
         NextStep,
@@ -52,6 +57,9 @@ __all__ = [
     "Delivery",
     "FakeHandles",
     "Handles",
+    "HistoryLine",
+    "HistoryPage",
+    "HistoryQuestion",
     "Matrix",
     "MetricMetadata",
     "NextStep",
@@ -71,7 +79,9 @@ __all__ = [
     "Text",
     "Transition",
     "Vector",
+    "alert_details_json",
     "create_app",
+    "history_json",
 ]
 
 __getattr__ = lazy(
@@ -80,6 +90,8 @@ __getattr__ = lazy(
         "application": ("create_app",),
         "fake": ("FakeHandles",),
         "handles": ("Handles",),
+        "history": ("history_json",),
+        "states": ("alert_details_json",),
         "views": (
             "Acknowledgement",
             "AlertDetail",
@@ -88,6 +100,9 @@ __getattr__ = lazy(
             "BuildInfo",
             "ChannelView",
             "Delivery",
+            "HistoryLine",
+            "HistoryPage",
+            "HistoryQuestion",
             "Matrix",
             "MetricMetadata",
             "NextStep",

@@ -9,8 +9,8 @@ from aiohttp import web
 
 from agent.web.envelope import ApiError, ErrorType, success
 from agent.web.room import handles_of
-from agent.web.states import alert_json, instant_text
-from agent.web.views import Acknowledgement, AlertDetail, Delivery, Transition
+from agent.web.states import acknowledgement_json, alert_json, instant_text
+from agent.web.views import AlertDetail, Delivery, Transition
 
 MOST_NAME = 200
 MOST_COMMENT = 2_000
@@ -45,16 +45,12 @@ async def acknowledge(request: web.Request) -> web.Response:
     made = await handles_of(request).acknowledge(fingerprint, body.by.strip(), body.comment.strip())
     if made is None:
         raise _unknown(fingerprint)
-    return success({"fingerprint": fingerprint, **_acknowledgement_json(made)})
+    return success({"fingerprint": fingerprint, **acknowledgement_json(made)})
 
 
 def _unknown(fingerprint: str) -> ApiError:
     text = f"no alert with fingerprint {fingerprint} is known; GET /api/v1/alerts lists the active ones"
     return ApiError(ErrorType.NOT_FOUND, text)
-
-
-def _acknowledgement_json(made: Acknowledgement) -> dict[str, Any]:
-    return {"by": made.by, "at": instant_text(made.at_ms), "comment": made.comment}
 
 
 def _transition_json(step: Transition) -> dict[str, Any]:
@@ -96,7 +92,7 @@ def detail_json(found: AlertDetail) -> dict[str, Any]:
         "group": found.group,
         "file": found.file,
         "suppressed": alert.suppressed,
-        "acknowledgement": _acknowledgement_json(taken) if taken else None,
+        "acknowledgement": acknowledgement_json(taken) if taken else None,
         "transitions": [_transition_json(step) for step in found.transitions],
         "deliveries": [_delivery_json(delivery) for delivery in found.deliveries],
         "next": [

@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from agent.telemetry import Telemetry
-from agent.web import acks, catalogue, management, page, queries, states
+from agent.web import acks, catalogue, history, history_page, management, page, queries, states
 from agent.web.handles import Handles
 from agent.web.room import ROOM, Room
 from agent.web.surroundings import MIDDLEWARES, Handler, add_headers
@@ -32,6 +32,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/api/v1/metadata", catalogue.metadata),
     ("GET", "/api/v1/rules", states.rules),
     ("GET", "/api/v1/alerts", states.alerts),
+    ("GET", "/api/v1/alerts/history", history.history),
     ("GET", f"/api/v1/alerts/{_FINGERPRINT}", acks.detail),
     ("POST", f"/api/v1/alerts/{_FINGERPRINT}/ack", acks.acknowledge),
     ("GET", "/api/v1/targets", states.targets),
@@ -42,6 +43,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("PUT", "/-/reload", management.reload),
     ("GET", "/metrics", management.metrics),
     ("GET", "/", page.first_page),
+    ("GET", "/history", history_page.history_page),
     ("GET", "/alert/{fingerprint}", page.alert_page),
     ("POST", "/alert/{fingerprint}/ack", page.acknowledge),
     ("GET", "/runbooks", page.to_runbooks),

@@ -19,6 +19,9 @@ from agent.web.views import (
     AlertState,
     AlertView,
     BuildInfo,
+    HistoryLine,
+    HistoryPage,
+    HistoryQuestion,
     MetricMetadata,
     Overview,
     PlanAnswer,
@@ -53,6 +56,7 @@ class FakeHandles:
     rule_groups: list[RuleGroupView] = field(default_factory=list)
     active: list[AlertView] = field(default_factory=list)
     scraped: list[TargetView] = field(default_factory=list)
+    history: list[HistoryLine] = field(default_factory=list)
     details: dict[str, AlertDetail] = field(default_factory=dict)
     shown: Overview = field(default_factory=lambda: Overview(version="0.0.0", started_ms=0, storage=_storage()))
     reload_error: BurnlineError | None = None
@@ -178,6 +182,14 @@ class FakeHandles:
     async def alert_detail(self, fingerprint: str) -> AlertDetail | None:
         """Return what `details` has."""
         return self.details.get(fingerprint)
+
+    async def alert_history(self, question: HistoryQuestion) -> HistoryPage:
+        """Return the first lines of `history`, whatever else is asked; the rest is behind a token."""
+        self.calls.append(("alert_history", question))
+        start = question.token[1] if question.token else 0
+        lines = self.history[start : start + question.limit]
+        more = start + len(lines) < len(self.history)
+        return HistoryPage(lines, f"0-{start + len(lines)}" if more else "")
 
     async def acknowledge(self, fingerprint: str, by: str, comment: str) -> Acknowledgement | None:
         """Mark the alert as taken, at `now`; refuse where it is over."""

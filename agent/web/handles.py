@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         AlertDetail,
         AlertView,
         BuildInfo,
+        HistoryPage,
+        HistoryQuestion,
         MetricMetadata,
         Overview,
         PlanAnswer,
@@ -112,6 +114,10 @@ class Handles(Protocol):
 
     async def alert_detail(self, fingerprint: str) -> AlertDetail | None:
         """Return all that is known of one alert, active or over; None where nothing is (any more)."""
+        ...
+
+    async def alert_history(self, question: HistoryQuestion) -> HistoryPage:
+        """Return what is asked for of the changes of alerts' states."""
         ...
 
     async def acknowledge(self, fingerprint: str, by: str, comment: str) -> Acknowledgement | None:

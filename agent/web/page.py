@@ -20,7 +20,7 @@ from agent.web.parameters import read_parameters
 from agent.web.room import handles_of
 from agent.web.runbook_text import local_name, outside_link, plain_name, to_html
 from agent.web.views import AlertDetail, AlertState, AlertView
-from agent.web.words import ago, by_urgency, clock, counted, is_quiet, number, since, size, span, verdict
+from agent.web.words import ago, by_urgency, clock, counted, is_quiet, number, since, size, span, time_of_day, verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -69,6 +69,7 @@ def _templates() -> Environment:
         "since": since,
         "size": size,
         "span": span,
+        "time_of_day": time_of_day,
     }
     made.globals["style"] = Markup(_style())  # noqa: S704  # our own file, shipped with the package
     return made
@@ -79,7 +80,8 @@ def render(template: str, *, root: str, now_ms: int, **values: Any) -> str:
     return _templates().get_template(template).render(root=root, now=now_ms, **values)
 
 
-def _html(text: str, status: int = 200) -> web.Response:
+def as_html(text: str, status: int = 200) -> web.Response:
+    """Return the answer that is this page, under a policy that allows nothing but its own style."""
     headers = {"Content-Security-Policy": _policy(), "Cache-Control": "no-store"}
     return web.Response(text=text, status=status, content_type="text/html", headers=headers)
 
@@ -89,7 +91,7 @@ async def first_page(request: web.Request) -> web.Response:
     handles = handles_of(request)
     alerts, targets, groups, overview = handles.alerts(), handles.targets(), handles.rules(), handles.overview()
     loud = by_urgency(each for each in alerts if not is_quiet(each))
-    return _html(
+    return as_html(
         render(
             "overview.html.j2",
             root="",
@@ -119,7 +121,7 @@ async def _alert(request: web.Request, problem: str = "", status: int = 200) -> 
     if found is None:
         loud = by_urgency(each for each in handles.alerts() if not is_quiet(each))
         text = render("unknown_alert.html.j2", root=root, now_ms=now, fingerprint=fingerprint, alerts=loud)
-        return _html(text, 404)
+        return as_html(text, 404)
     url = found.alert.annotations.get("runbook_url")
     text = render(
         "alert.html.j2",
@@ -133,7 +135,7 @@ async def _alert(request: web.Request, problem: str = "", status: int = 200) -> 
         outside_runbook=outside_link(url),
         problem=problem,
     )
-    return _html(text, status)
+    return as_html(text, status)
 
 
 def standing(alert: AlertView, now_ms: int) -> str:
@@ -175,7 +177,7 @@ async def acknowledge(request: web.Request) -> web.Response:
 async def runbook_list(request: web.Request) -> web.Response:
     """List the runbooks."""
     handles = handles_of(request)
-    return _html(render("runbooks.html.j2", root="../", now_ms=handles.now_ms(), names=await handles.runbooks()))
+    return as_html(render("runbooks.html.j2", root="../", now_ms=handles.now_ms(), names=await handles.runbooks()))
 
 
 async def runbook_page(request: web.Request) -> web.Response:
@@ -187,9 +189,9 @@ async def runbook_page(request: web.Request) -> web.Response:
     markdown = await handles.runbook(name)
     if markdown is None:
         names = await handles.runbooks()
-        return _html(render("runbooks.html.j2", root="../", now_ms=handles.now_ms(), names=names, wanted=name), 404)
+        return as_html(render("runbooks.html.j2", root="../", now_ms=handles.now_ms(), names=names, wanted=name), 404)
     body = Markup(to_html(markdown))  # noqa: S704  # made by the Markdown parser with HTML disabled
-    return _html(render("runbook.html.j2", root="../", now_ms=handles.now_ms(), name=name, body=body))
+    return as_html(render("runbook.html.j2", root="../", now_ms=handles.now_ms(), name=name, body=body))
 
 
 async def to_runbooks(_request: web.Request) -> web.Response:

@@ -16,7 +16,7 @@ from agent.web.envelope import ApiError, ErrorType, invalid, success
 from agent.web.handles import Handles
 from agent.web.parameters import Parameters, read_parameters
 from agent.web.room import handles_of
-from agent.web.views import AlertState, AlertView, RuleGroupView, RuleView, TargetView
+from agent.web.views import Acknowledgement, AlertState, AlertView, RuleGroupView, RuleView, TargetView
 
 _NEVER: Final = "0001-01-01T00:00:00Z"
 """Go's zero time, which clients take for "not yet"."""
@@ -52,8 +52,30 @@ def alert_json(alert: AlertView) -> dict[str, Any]:
 
 
 async def alerts(request: web.Request) -> web.Response:
-    """List pending and firing alerts."""
-    return success({"alerts": [alert_json(alert) for alert in handles_of(request).alerts()]})
+    """List pending and firing alerts; with `details` also what Prometheus' answer has no place for."""
+    shown = alert_details_json if is_true(request.query.get("details", "")) else alert_json
+    return success({"alerts": [shown(alert) for alert in handles_of(request).alerts()]})
+
+
+def is_true(text: str) -> bool:
+    """Say whether a parameter's text is one of those that Go takes for true."""
+    return text.lower() in ("1", "t", "true")
+
+
+def alert_details_json(alert: AlertView) -> dict[str, Any]:
+    """Return an alert with its fingerprint, when it fired, who has it and what holds its messages back."""
+    taken = alert.acknowledgement
+    return alert_json(alert) | {
+        "fingerprint": alert.fingerprint,
+        "firedAt": instant_text(alert.fired_at_ms) if alert.fired_at_ms else None,
+        "suppressed": alert.suppressed,
+        "acknowledgement": acknowledgement_json(taken) if taken else None,
+    }
+
+
+def acknowledgement_json(made: Acknowledgement) -> dict[str, Any]:
+    """Return who took an alert, when, and what they said."""
+    return {"by": made.by, "at": instant_text(made.at_ms), "comment": made.comment}
 
 
 async def rules(request: web.Request) -> web.Response:
@@ -62,7 +84,7 @@ async def rules(request: web.Request) -> web.Response:
     handles = handles_of(request)
     groups = _filtered(handles.rules(), parameters, handles)
     groups, token = _page(groups, parameters)
-    with_alerts = parameters.first("exclude_alerts").lower() not in ("1", "t", "true")
+    with_alerts = not is_true(parameters.first("exclude_alerts"))
     data: dict[str, Any] = {"groups": [_group_json(group, with_alerts=with_alerts) for group in groups]}
     if token:
         data["groupNextToken"] = token

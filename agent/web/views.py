@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from agent.model import Matcher
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -192,6 +194,54 @@ class Transition:
     after: AlertState
     value: float | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuestion:
+    """Which changes of alerts' states are asked for; what is empty asks for all.
+
+    Of several selectors (sets of matchers), rules, groups or states one must hold; `states` are those after the change.
+    `start_ms` and `end_ms` belong to the span; `token` is where the page before ended.
+    """
+
+    selectors: Sequence[Sequence[Matcher]] = ()
+    rules: Sequence[str] = ()
+    groups: Sequence[str] = ()
+    states: Sequence[str] = ()
+    fingerprint: str = ""
+    start_ms: int | None = None
+    end_ms: int | None = None
+    limit: int = 100
+    token: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One change of an alert's state: when, which alert of which rule, from what to what, at which value and why."""
+
+    at_ms: int
+    labels: Labels
+    before: AlertState
+    after: AlertState
+    value: float | None = None
+    reason: str = ""
+    rule: str = ""
+    group: str = ""
+    file: str = ""
+    fingerprint: str = ""
+
+    @property
+    def severity(self) -> str:
+        """The severity label, "" where it has none."""
+        return self.labels.get("severity")
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Lines of the history, newest first; `next_token` leads to the older ones, "" where there are none."""
+
+    lines: Sequence[HistoryLine]
+    next_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,11 @@ def clock(at_ms: int) -> str:
     return f"{moment.day} {moment:%b %Y, %H:%M:%S} UTC"
 
 
+def time_of_day(at_ms: int) -> str:
+    """Return the time alone, in UTC, to the second: `03:12:44`."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%H:%M:%S}"
+
+
 def since(at_ms: int, now_ms: int) -> str:
     """Return the time alone where it is of the last 20 hours (`03:12:44 UTC`), else with its date."""
     return clock(at_ms).partition(", ")[2] if 0 <= now_ms - at_ms < 20 * _HOUR else clock(at_ms)

@@ -87,7 +87,7 @@ class World:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def configure(self, extra: str = "", listen: str = "127.0.0.1:0") -> Path:
+    def configure(self, extra: str = "", listen: str = "127.0.0.1:0", storage: str = "{path: data}") -> Path:
         """Write burnline.yml for the targets and labels of now."""
         targets = ", ".join(f'"{each}"' for each in self.targets)
         return self.write(
@@ -98,7 +98,7 @@ scrape_configs: [{{job_name: rag, static_configs: [{{targets: [{targets}]}}]}}]
 system: {{enabled: false}}
 rule_files: [rules.yml]
 notify: {{config_file: routes.yml, escalation_file: people.yml}}
-storage: {{path: data}}
+storage: {storage}
 web: {{listen_address: "{listen}"}}
 {extra}""",
         )
@@ -114,9 +114,9 @@ web: {{listen_address: "{listen}"}}
             "TWILIO_URL": self.inbox.twilio_base_url,
         }
 
-    def make(self, *, listen: str = "127.0.0.1:0", extra: str = "") -> Agent:
-        """Make an agent that is not running yet."""
-        flags = Flags(config_file=self.configure(extra, listen))
+    def make(self, **settings: str) -> Agent:
+        """Make an agent that is not running yet; `settings` are those of `configure`."""
+        flags = Flags(config_file=self.configure(**settings))
         config = load_config(flags, self.environment, self.folder)
         made = Agent(config, environment=self.environment, flags=flags, clock=self.clock)
         self.started.append(made)

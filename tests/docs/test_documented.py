@@ -60,6 +60,16 @@ def test_every_verb_and_flag_is_documented(root, words, command):
             assert f"`{option.opts[0]}`" in text, option.opts[0]
 
 
+def test_every_route_of_the_api_is_documented(root):
+    from agent.web.application import QUERY_ROUTES, ROUTES
+
+    text = (root / "docs" / "api.md").read_text()
+    paths = [path for path, _ in QUERY_ROUTES] + [path for _, path, _ in ROUTES if path.startswith(("/api/v1/", "/-/"))]
+    for path in paths:
+        name = re.sub(r"\{(\w+)(:[^/]*\})?\}*", r"{\1}", path).removeprefix("/api/v1/").replace("{name}", "…")
+        assert name in text, name
+
+
 def test_nothing_documented_is_gone(root):
     documented = set(re.findall(r"^\| `([a-z_.]+)` \|", (root / "docs" / "settings.md").read_text(), re.MULTILINE))
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import AlreadyRunning, StorageError
-from agent.journal import Append, Delete, Journal, MemoryJournal, Prune, Put
+from agent.journal import Append, Delete, Journal, MemoryJournal, Position, Prune, Put, Reader
 from agent.schema import Place, Text
 
 
@@ -188,6 +188,9 @@ def test_the_twin_in_memory_answers_as_the_journal_does(writes, since_ms, limit)
         for subject in (None, "x"):
             asked = {"since_ms": since_ms, "limit": limit}
             assert twin.events(kind, subject, **asked) == journal.events(kind, subject, **asked)
+            assert twin.newest(kind, Position(since_ms, 3), subject=subject, limit=limit) == journal.newest(
+                kind, Position(since_ms, 3), subject=subject, limit=limit
+            )
     for each in (journal, twin):
         each.close()
         with pytest.raises(StorageError, match="closed"):
@@ -198,3 +201,71 @@ def test_the_twin_in_memory_drops_the_history_that_nobody_wants():
     twin = MemoryJournal(history=False)
     twin.write(Append("a", "x", 1, 1), Put("a", "x", 1)).result()
     assert (twin.events("a"), twin.records("a")) == ([], {"x": 1})
+
+
+def test_newest_events_come_page_by_page_in_the_order_of_time_even_where_a_clock_was_set_back(path):
+    journal = Journal.open(path)
+    for at_ms in (10, 30, 20, 20, 40):
+        journal.write(Append("e", "x" if at_ms != 30 else "y", at_ms, at_ms), Append("other", "x", at_ms, 0)).result()
+
+    first = journal.newest("e", Position(40 + 1), limit=2)
+    rest = journal.newest("e", first[-1].position, limit=10)
+
+    assert [40, 30] == [event.at_ms for event in first]
+    assert [(20, 7), (20, 5), (10, 1)] == [event.position for event in rest]
+    assert [20, 20] == [event.at_ms for event in journal.newest("e", Position(40), subject="x", limit=2)]
+    journal.close()
+
+
+def test_a_journal_can_be_read_beside_its_agent_and_after_its_end(path):
+    journal = Journal.open(path)
+    journal.write(Put("alert", "a", 1), Append("e", "x", 10, "said")).result()
+    for _ in range(2):
+        reader = Reader.open(path)
+        assert ({"a": 1}, ["said"]) == (reader.records("alert"), [event.value for event in reader.events("e")])
+        reader.close()
+        journal.close()
+
+
+def test_a_journal_in_a_folder_that_cannot_be_written_to_can_be_read(path):
+    journal = Journal.open(path)
+    journal.write(Put("alert", "a", 1)).result()
+    journal.close()
+    program = f"""
+import os, sys
+from pathlib import Path
+from agent.journal import Reader
+if os.getuid() == 0:
+    os.setuid(65534)
+print(Reader.open(Path({str(path)!r})).records("alert"))
+"""
+    path.parent.chmod(0o555)
+    for each in path.parent.parents:
+        if each.stat().st_uid == os.getuid():
+            each.chmod(each.stat().st_mode | 0o111)
+    try:
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    finally:
+        path.parent.chmod(0o755)
+    assert done.stdout.strip() == "{'a': 1}", done.stderr
+
+
+def test_reading_a_journal_that_is_not_there_says_so_and_makes_none(path):
+    with pytest.raises(StorageError, match=r"no such file; check --storage\.path"):
+        Reader.open(path)
+    assert not path.exists()
+
+
+def test_a_journal_of_the_first_schema_is_brought_up_and_keeps_its_events(path):
+    import sqlite3
+
+    from agent.journal.journal import MIGRATIONS
+
+    old = sqlite3.connect(path)
+    old.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = 1;")
+    old.execute("INSERT INTO events (kind, subject, at_ms, value) VALUES ('e', 'x', 10, '1')")
+    old.commit()
+    old.close()
+    journal = Journal.open(path)
+    assert [10] == [event.at_ms for event in journal.newest("e", Position(11))]
+    journal.close()
