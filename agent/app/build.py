@@ -41,12 +41,26 @@ def build(config: Config, environment: Mapping[str, str]) -> Built:
         problems += error.problems
     if problems or routing is None:
         raise SchemaError(problems)
-    settings = Settings(
+    return Built(config, rules, rule_settings(config), routing, _receivers(config, routing))
+
+
+def rule_settings(config: Config) -> Settings:
+    """Return what a configuration says for all rules."""
+    said = config.file.rules
+    return Settings(
         interval_ms=config.evaluation_interval_ms,
+        query_offset_ms=config.file.global_.rule_query_offset,
+        resend_delay_ms=said.resend_delay,
+        outage_tolerance_ms=said.outage_tolerance,
+        restore_grace_ms=said.restore_grace,
+        restore=said.restore,
+        for_grace_period_ms=said.for_grace_period,
+        no_data_grace_ms=said.no_data_grace,
+        removed=said.removed,
+        recovered_value=said.recovered_value,
         external_labels=config.file.global_.external_labels,
         external_url=config.external_url,
     )
-    return Built(config, rules, settings, routing, _receivers(config, routing))
 
 
 def _receivers(config: Config, routing: Routing) -> dict[str, Receiver]:

@@ -47,6 +47,8 @@ def alert_view(alert: rules.ActiveAlert, told: Told) -> web.AlertView:
         fired_at_ms=alert.fired_at_ms or 0,
         resolved_at_ms=alert.resolved_at_ms or 0,
         keep_firing_since_ms=alert.keep_firing_since_ms or 0,
+        no_data_since_ms=alert.no_data_since_ms or 0,
+        no_data_why=alert.no_data_why,
         acknowledgement=acknowledgement,
         suppressed=suppressed,
     )

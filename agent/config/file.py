@@ -22,6 +22,8 @@ class GlobalSection(ScrapeDefaults):
     __title__ = "global"
     evaluation_interval: Duration | None = None
     """Absent: a group without an interval of its own is evaluated once per scrape_interval."""
+    rule_query_offset: Duration = 0
+    """How far back rules look, for groups without a query_offset of their own."""
     external_labels: Labels = field(default_factory=Labels)
 
 
@@ -36,6 +38,21 @@ class SystemSection:
     pid_file: str = ""
     textfile_directory: str = ""
     cgroup_root: str = "/sys/fs/cgroup"
+
+
+@dataclass(frozen=True, slots=True)
+class RulesSettings:
+    """`rules:` — what becomes of alerts over restarts, reloads and failed scrapes; each has Prometheus' way as a choice."""
+
+    __title__ = "rules"
+    restore: Literal["full", "prometheus"] = "full"
+    outage_tolerance: Duration = 3_600_000
+    restore_grace: Duration = 300_000
+    for_grace_period: Duration = 600_000
+    resend_delay: Duration = 60_000
+    removed: Literal["resolve", "forget"] = "resolve"
+    recovered_value: bool = True
+    no_data_grace: Duration = 300_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +136,7 @@ class ConfigFile:
     system: SystemSection = field(default_factory=SystemSection)
     rule_files: tuple[str, ...] = ()
     slo_files: tuple[str, ...] = ()
+    rules: RulesSettings = field(default_factory=RulesSettings)
     notify: NotifySection = field(default_factory=NotifySection)
     storage: StorageSection = field(default_factory=StorageSection)
     query: QuerySection = field(default_factory=QuerySection)

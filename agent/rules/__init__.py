@@ -12,7 +12,7 @@ from agent.doors import lazy
 from agent.rules.lints import CODES, Code, Finding, LintSetting, Routes, Severity, ignored, lint, unknown_codes
 from agent.rules.loading import load_rules, read_rules
 from agent.rules.spec import Group, GroupKey, Rule, RuleSet
-from agent.rules.states import ActiveAlert, LimitExceeded, Observation, State, Transition, step
+from agent.rules.states import Absence, ActiveAlert, LimitExceeded, Observation, State, Transition, step
 
 if TYPE_CHECKING:
     from agent.rules.evaluator import Evaluated, Evaluator
@@ -29,6 +29,7 @@ __all__ = [
     "CODES",
     "GROUP_KIND",
     "TRANSITION_KIND",
+    "Absence",
     "ActiveAlert",
     "Code",
     "Evaluated",

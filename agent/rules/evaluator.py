@@ -15,25 +15,22 @@ from typing import Any
 import structlog
 
 from agent.errors import BurnlineError
-from agent.journal import Write
-from agent.model import Alert, Histogram, Labels, Row
-from agent.rules import schedule
+from agent.journal import Delete, Write
+from agent.model import Histogram, Labels, format_duration
+from agent.rules import for_state, schedule
+from agent.rules.absence import Knowledge
+from agent.rules.alerting import Alerting, Notify, Sink
 from agent.rules.answers import Query, histograms_of, pairs_of
 from agent.rules.keeping import Keeper, Writer
-from agent.rules.outputs import Leaving, Output, alert_series, recorded
-from agent.rules.records import RuleKey
-from agent.rules.restoring import hold, resume, take_back
+from agent.rules.outputs import Leaving, Output, recorded
+from agent.rules.records import ALERT_KIND, GROUP_KIND, RuleKey
+from agent.rules.restoring import resume, set_back, take_back
 from agent.rules.running import RunningGroup, RunningRule, Settings, build, hand_over
 from agent.rules.sending import labels_as_sent, to_send
 from agent.rules.spec import GroupKey, RuleSet
-from agent.rules.states import ActiveAlert, LimitExceeded, State, Transition, step
+from agent.rules.states import ActiveAlert, State, Transition
 from agent.rules.status import GroupStatus, Health, RuleStatus
 from agent.telemetry import Telemetry
-
-Sink = Callable[[Row], object]
-"""Takes the rows that rules write, at once, so that the next rule of the group sees them."""
-Notify = Callable[[list[Alert], int], object]
-"""Takes the alerts that are to be routed at an instant (ms)."""
 
 _log = structlog.get_logger()
 
@@ -72,6 +69,8 @@ class Evaluator:
         self._stopwatch = stopwatch
         self._groups = build(rules, self.settings)
         self._leaving = Leaving()
+        self._alerting = Alerting(query, sink, notify, self._keeper)
+        self._latest_ms = 0
 
     # --- what can be asked ---
 
@@ -125,23 +124,25 @@ class Evaluator:
     def evaluate(self, key: GroupKey, at_ms: int) -> Evaluated:
         """Evaluate the rules of a group in their order at `at_ms`.
 
-        A group that is gone and an instant that is not after the last one do nothing.
+        A group that is gone and an instant that is less than an interval before the last one, or the same, do nothing. One
+        further back says that the clock was set back: the times of the group's alerts go back with it.
         """
         group = self._groups.get(key)
         if group is None:
             return Evaluated()
         with group.lock:
-            if group.retired or (group.last_evaluation_ms is not None and at_ms <= group.last_evaluation_ms):
-                _log.warning("evaluation skipped: the instant is not after the last one", group=str(key), at_ms=at_ms)
+            if group.retired or not self._follows(group, at_ms):
                 return Evaluated()
             began = self._stopwatch()
             transitions = resume(group, at_ms, self.settings, self._keeper)
+            knowledge = Knowledge(self._query, at_ms - group.offset_ms)
             failures = []
             for rule in group.rules:
-                failure = self._evaluate_rule(group, rule, at_ms, transitions)
+                failure = self._evaluate_rule(group, rule, at_ms, knowledge, transitions)
                 if failure:
                     failures.append((rule.spec.name, failure))
             self._end_leaving(at_ms)
+            self._restore_for_state(group, at_ms)
             group.last_evaluation_ms = at_ms
             group.seconds = self._stopwatch() - began
             self._keeper.evaluated(group, at_ms)
@@ -158,13 +159,13 @@ class Evaluator:
         rule = group.rules[number]
         transitions: list[Transition] = []
         with group.lock:
-            failure = self._evaluate_rule(group, rule, at_ms, transitions)
+            knowledge = Knowledge(self._query, at_ms - group.offset_ms)
+            failure = self._evaluate_rule(group, rule, at_ms, knowledge, transitions)
         return Evaluated(tuple(transitions), ((rule.spec.name, failure),) if failure else ())
 
     def is_idle(self, key: GroupKey, number: int) -> bool:
         """Say whether a rule has no alert and no series that an answer without series would change."""
-        rule = self._groups[key].rules[number]
-        return not (rule.active or rule.unseen or rule.output.live)
+        return self._groups[key].rules[number].is_idle
 
     def alerts(self, key: GroupKey, number: int) -> Mapping[Labels, ActiveAlert]:
         """Return a rule's alerts by their labels, those lately resolved included."""
@@ -174,13 +175,47 @@ class Evaluator:
         """Return how far before the instant of an evaluation a group's expressions are asked."""
         return self._groups[key].offset_ms
 
-    def _evaluate_rule(self, group: RunningGroup, rule: RunningRule, at_ms: int, transitions: list[Transition]) -> str:
+    def _follows(self, group: RunningGroup, at_ms: int) -> bool:
+        """Say whether a group is to be evaluated at `at_ms`, once its alerts follow a clock that was set back."""
+        last_ms = group.last_evaluation_ms
+        if last_ms is not None and at_ms <= last_ms:
+            if last_ms - at_ms < group.interval_ms:
+                _log.info(
+                    "evaluation skipped: the instant is not after the last one", group=str(group.key), at_ms=at_ms
+                )
+                return False
+            by_ms = last_ms - at_ms + group.interval_ms
+            set_back(group, by_ms, self._keeper)
+            if at_ms < self._latest_ms:
+                self._latest_ms = 0
+                _log.warning(
+                    "the clock was set back; rules go on from there, and the times of their alerts go back with it",
+                    by=format_duration(by_ms),
+                    group=str(group.key),
+                )
+        self._latest_ms = max(self._latest_ms, at_ms)
+        return True
+
+    def _restore_for_state(self, group: RunningGroup, at_ms: int) -> None:
+        if group.until_restored:
+            group.until_restored -= 1
+            if not group.until_restored:
+                for_state.restore(group, self._query, at_ms, self.settings)
+
+    def _evaluate_rule(
+        self,
+        group: RunningGroup,
+        rule: RunningRule,
+        at_ms: int,
+        knowledge: Knowledge,
+        transitions: list[Transition],
+    ) -> str:
         """Evaluate one rule; return why it failed, or nothing."""
         began = self._stopwatch()
         failure = ""
         try:
             if rule.spec.is_alert:
-                self._alerting(group, rule, at_ms, transitions)
+                self._alerting.evaluate(group, rule, at_ms, knowledge, self.settings, transitions)
             else:
                 self._recording(group, rule, at_ms)
         except BurnlineError as error:
@@ -211,65 +246,6 @@ class Evaluator:
         self._write_row(rule.output, samples, written_at_ms, histograms_of(answer, samples))
         rule.output.remember(answer, samples, limit)
 
-    def _alerting(self, group: RunningGroup, rule: RunningRule, at_ms: int, transitions: list[Transition]) -> None:
-        assert rule.expander is not None
-        vector = pairs_of(self._query(rule.expression, at_ms - group.offset_ms))
-        observed = rule.expander.observe(vector, at_ms, self._query)
-        held = hold(
-            rule,
-            {each.labels for each in observed},
-            lambda: self._recovered(group, rule, at_ms),
-            at_ms,
-            self.settings,
-            self._keeper,
-        )
-        before = {labels: alert for labels, alert in rule.active.items() if labels not in held}
-        try:
-            after, made = step(rule.spec, before, observed, at_ms, limit=group.spec.limit)
-        except LimitExceeded as error:
-            transitions += self._keeper.forget(rule.key, before.values(), at_ms, str(error))
-            rule.active = held
-            raise
-        if any(each.before is State.FIRING and each.after is State.INACTIVE for each in made):
-            after = self._with_recovered(group, rule, after, at_ms)
-        rule.active = {**held, **after}
-        self._keeper.stepped(rule.key, before, after, made)
-        transitions += made
-        try:
-            self._write_row(rule.output, alert_series(rule.spec.name, rule.active.values()), at_ms - group.offset_ms)
-        finally:
-            self._send(group, rule, at_ms)
-
-    def _with_recovered(
-        self, group: RunningGroup, rule: RunningRule, after: dict[Labels, ActiveAlert], at_ms: int
-    ) -> dict[Labels, ActiveAlert]:
-        """Return `after` with the value that each alert resolved now has recovered to, where it can be asked."""
-        values = self._recovered(group, rule, at_ms)
-        return {
-            labels: replace(alert, recovered=values.get(labels)) if alert.resolved_at_ms == at_ms else alert
-            for labels, alert in after.items()
-        }
-
-    def _recovered(self, group: RunningGroup, rule: RunningRule, at_ms: int) -> dict[Labels, float]:
-        """Return what the rule's comparison compares, by the labels of the alert that each series would be."""
-        if not rule.recovery or rule.expander is None:
-            return {}
-        try:
-            vector = pairs_of(self._query(rule.recovery, at_ms - group.offset_ms))
-        except BurnlineError as error:
-            _log.info("the recovered value cannot be told", rule=rule.spec.name, error=str(error))
-            return {}
-        return {rule.expander.labels(labels, value): value for labels, value in vector}
-
-    def _send(self, group: RunningGroup, rule: RunningRule, at_ms: int) -> None:
-        due = [alert for alert in rule.active.values() if alert.needs_sending(at_ms, self.settings.resend_delay_ms)]
-        if not due:
-            return
-        self._notify([to_send(alert, at_ms, group.interval_ms, self.settings) for alert in due], at_ms)
-        sent = [replace(alert, last_sent_at_ms=at_ms) for alert in due]
-        rule.active.update((alert.labels, alert) for alert in sent)
-        self._keeper.put(rule.key, sent)
-
     def _write_row(
         self,
         output: Output,
@@ -284,9 +260,18 @@ class Evaluator:
     def restore(self, records: Callable[[str], Mapping[str, Any]], at_ms: int) -> None:
         """Take over the alerts of the journal (`Journal.records`) before the first evaluation.
 
-        Firing alerts whose rule is gone are resolved with that reason.
+        Firing alerts whose rule is gone are resolved with that reason. With `restore: prometheus` the journal's alerts are
+        dropped, and `for` is restored from ALERTS_FOR_STATE after the second evaluation.
         """
-        orphans = take_back(self._groups.values(), records, self._keeper)
+        if self.settings.restore == "prometheus":
+            for kind in (ALERT_KIND, GROUP_KIND):
+                self._keeper.write(*(Delete(kind, key) for key in records(kind)))
+            for group in self._groups.values():
+                group.until_restored = for_state.EVALUATIONS_BEFORE
+                for rule in group.rules:
+                    rule.restored = not rule.spec.is_alert
+            return
+        orphans = take_back(self._groups.values(), records, self._keeper, at_ms)
         for rule_key, alerts in orphans.items():
             self._resolve(rule_key, alerts, at_ms, "the rule was removed or relabelled while the agent did not run")
 
@@ -309,7 +294,8 @@ class Evaluator:
                 group.retired = True
         for rule in handed.removed:
             self._leaving.add(rule.output, at_ms, at_ms + 2 * before[rule.key.key].interval_ms)
-            self._resolve(rule.key, rule.active.values(), at_ms, "the rule was removed or relabelled by a reload")
+            why = "its labels were changed" if rule in handed.relabelled else "the rule was removed"
+            self._resolve(rule.key, rule.active.values(), at_ms, f"{why} by a reload")
         for former, rule in handed.moved:
             self._keeper.moved(former, rule.key, rule.active.values())
         for key in before.keys() - after.keys():
@@ -328,9 +314,14 @@ class Evaluator:
                 metric.remove(str(group.key))
 
     def _resolve(self, key: RuleKey, alerts: Iterable[ActiveAlert], at_ms: int, why: str) -> None:
-        """Journal the end of a removed rule's alerts and hand over those that fired as resolved, with the reason."""
+        """Journal the end of a removed rule's alerts and hand over those that fired as resolved, with the reason.
+
+        With `removed: forget` nothing is handed over: they end when nobody repeats them, as in Prometheus.
+        """
         alerts = list(alerts)
         self._keeper.forget(key, alerts, at_ms, why)
+        if self.settings.removed == "forget":
+            return
         over = [
             replace(alert, state=State.INACTIVE, resolved_at_ms=at_ms)
             for alert in alerts

@@ -12,7 +12,7 @@ from agent.errors import TemplateError
 from agent.gotemplate import Function, Struct, Template, bind
 from agent.model import METRIC_NAME, Labels
 from agent.rules.answers import Query, pairs_of
-from agent.rules.spec import Group, Rule, parse_template
+from agent.rules.spec import NO_DATA_ANNOTATION, Group, Rule, parse_template
 from agent.rules.states import Observation
 
 ALERT_NAME: Final = "alertname"
@@ -26,7 +26,8 @@ class Expander:
         self._external_labels = external_labels
         self._external_url = external_url
         self._labels = self._compiled(group.labels_of(rule))
-        self._annotations = self._compiled({name: str(text) for name, text in rule.annotations.items()})
+        annotations = {name: str(text) for name, text in rule.annotations.items() if name != NO_DATA_ANNOTATION}
+        self._annotations = self._compiled(annotations)
 
     def _compiled(self, texts: Mapping[str, str]) -> dict[str, Template]:
         return {name: parse_template(text, f"{self.name}.{name}") for name, text in texts.items()}
@@ -47,6 +48,14 @@ class Expander:
         """Return an alert's final labels: the series' without its name, the rule's over them, alertname over all."""
         over = self._run(self._labels, labels, value, functions or {})
         return labels.merged({METRIC_NAME: "", **over, ALERT_NAME: self.name})
+
+    def plain(self) -> tuple[Labels, Labels]:
+        """Return the labels and annotations that are the same for every alert of the rule: those without a template."""
+        labels, annotations = (
+            {name: template.source.text for name, template in templates.items() if template.is_plain}
+            for templates in (self._labels, self._annotations)
+        )
+        return Labels({**labels, ALERT_NAME: self.name}), Labels(annotations)
 
     def _run(
         self, templates: Mapping[str, Template], labels: Labels, value: float, functions: Mapping[str, Function]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from agent.errors import ParseError
 from agent.query import SIGNATURES, Expr, ast, parse
@@ -49,18 +50,31 @@ def _suggestion(message: str) -> str:
     return suggest(match[1], list(SIGNATURES)) if match else ""
 
 
+@functools.lru_cache(maxsize=4096)
 def recovery_of(expression: str) -> str:
-    """Return what `expression` compares with a number (`A` of `A > 5`), "" where it is no such comparison.
+    """Return what gives the value that an alert recovered to (`A` of `A > 5`), "" where nothing can say it.
 
-    It is asked once an alert is over, to tell the value that it recovered to.
+    It is asked once an alert is over. Of a comparison it is the left side under the result's labels (of `5 < A` the right
+    one, for a number is no news); of `A > 5 and B` that of `A > 5`, where that is what ceased.
     """
-    node = ast.unwrapped(parsed(expression))
-    if not isinstance(node, ast.BinaryExpr) or node.op not in ast.COMPARISONS or node.return_bool:
+    return _recovery(ast.unwrapped(parsed(expression)))
+
+
+def _recovery(node: ast.Expr) -> str:
+    if not isinstance(node, ast.BinaryExpr) or node.return_bool:
         return ""
-    sides = (node.lhs, node.rhs)
-    vectors = [side for side in sides if side.type is ast.ValueType.VECTOR]
-    scalars = [side for side in sides if side.type is ast.ValueType.SCALAR]
-    return str(vectors[0]) if len(vectors) == 1 and len(scalars) == 1 else ""
+    if node.op in ("and", "unless"):
+        compared = _recovery(ast.unwrapped(node.lhs))
+        return f"({compared}) unless ({node.lhs})" if compared else ""
+    if node.op not in ast.COMPARISONS:
+        return ""
+    if node.matching is None:
+        return str(node.lhs if node.lhs.type is ast.ValueType.VECTOR else node.rhs)
+    if node.matching.fill_left is not None or node.matching.fill_right is not None:
+        return ""
+    # Anything to the power of 0 is 1, NaN and infinity too: the left side's value with the labels of the comparison.
+    one = ast.ParenExpr(ast.BinaryExpr("^", ast.ParenExpr(node.rhs), ast.NumberLiteral(0.0)))
+    return str(replace(node, op="*", lhs=ast.ParenExpr(node.lhs), rhs=one))
 
 
 def rate_ranges(expression: str) -> Iterator[tuple[str, int, int, int]]:

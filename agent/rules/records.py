@@ -72,6 +72,8 @@ def put_alert(rule: RuleKey, alert: ActiveAlert) -> Put:
         "keep_firing_since_ms": alert.keep_firing_since_ms,
         "last_sent_at_ms": alert.last_sent_at_ms,
         "recovered": None if alert.recovered is None else format_float(alert.recovered),
+        "no_data_since_ms": alert.no_data_since_ms,
+        "no_data_why": alert.no_data_why,
     }
     return Put(ALERT_KIND, _record_key(rule, alert.labels), value)
 
@@ -97,6 +99,8 @@ def read_alert(key: str, record: Any) -> tuple[RuleKey, ActiveAlert] | None:
             keep_firing_since_ms=record["keep_firing_since_ms"],
             last_sent_at_ms=record["last_sent_at_ms"],
             recovered=None if recovered is None else parse_float(recovered),
+            no_data_since_ms=record.get("no_data_since_ms"),
+            no_data_why=record.get("no_data_why", ""),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         _log.warning("an alert in the journal cannot be read and is forgotten", key=key, error=repr(error))

@@ -1,27 +1,31 @@
-"""After a restart: take alerts back from the journal, and do not mistake missing samples for good news.
+"""After a restart, or after the clock was set back: take alerts as they were, and count no time that nobody looked.
 
-While the store is still empty an expression gives nothing. A restored alert is held as it was until its series is seen
-again, or is known not to fulfil the condition, or the grace is over.
+`take_back` reads the journal; `resume` prepares a group's first evaluation. What is unknown while the store is still empty
+is `absence.since_restart`; restoring as Prometheus does is `for_state`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from agent.journal import Delete
-from agent.model import Labels, format_duration
+from agent.model import format_duration
 from agent.rules.keeping import Keeper
+from agent.rules.outputs import alert_series
 from agent.rules.records import ALERT_KIND, GROUP_KIND, RuleKey, read_alert, read_groups
 from agent.rules.running import RunningGroup, RunningRule, Settings
 from agent.rules.states import ActiveAlert, State, Transition
 
 
 def take_back(
-    groups: Iterable[RunningGroup], records: Callable[[str], Mapping[str, Any]], keeper: Keeper
+    groups: Iterable[RunningGroup], records: Callable[[str], Mapping[str, Any]], keeper: Keeper, at_ms: int
 ) -> dict[RuleKey, list[ActiveAlert]]:
-    """Give the rules their alerts of the journal; return the alerts whose rule is gone."""
+    """Give the rules their alerts of the journal; return the alerts whose rule is gone.
+
+    An alert that was kept before the clock was set back has its times moved with it.
+    """
     groups = list(groups)
     rules = {rule.key: rule for group in groups for rule in group.rules if rule.spec.is_alert}
     orphans: dict[RuleKey, list[ActiveAlert]] = {}
@@ -35,9 +39,13 @@ def take_back(
         if rule is None:
             orphans.setdefault(rule_key, []).append(alert)
             continue
+        alert = alert.moved(min(0, at_ms - max(alert.times_ms)))
         rule.active[alert.labels] = alert
         if alert.state is not State.INACTIVE:
             rule.unseen.add(alert.labels)
+    for rule in rules.values():
+        # Whatever these alerts become, the series that they had before the restart go on or end with a marker.
+        rule.output.live = frozenset(alert_series(rule.spec.name, rule.active.values()))
     evaluated = read_groups(records(GROUP_KIND))
     for group in groups:
         group.resumed_from_ms = evaluated.pop(str(group.key), None)
@@ -72,33 +80,25 @@ def resume(group: RunningGroup, at_ms: int, settings: Settings, keeper: Keeper) 
     return transitions
 
 
+def set_back(group: RunningGroup, by_ms: int, keeper: Keeper) -> None:
+    """Move the times of all alerts of a group back, as the clock was: what was half an hour old still is."""
+    for rule in group.rules:
+        rule.active = {labels: alert.moved(-by_ms) for labels, alert in rule.active.items()}
+        rule.inherited = {key: since_ms - by_ms for key, since_ms in rule.inherited.items()}
+        rule.failing_since = {target: since_ms - by_ms for target, since_ms in rule.failing_since.items()}
+        if rule.held_since_ms is not None:
+            rule.held_since_ms -= by_ms
+        keeper.put(rule.key, rule.active.values())
+
+
 def _delay(rule: RunningRule, pending: Iterable[ActiveAlert], by_ms: int, keeper: Keeper) -> None:
-    shifted = [replace(alert, active_at_ms=alert.active_at_ms + by_ms) for alert in pending]
+    shifted = [
+        replace(
+            alert,
+            active_at_ms=alert.active_at_ms + by_ms,
+            no_data_since_ms=None if alert.no_data_since_ms is None else alert.no_data_since_ms + by_ms,
+        )
+        for alert in pending
+    ]
     rule.active = {**rule.active, **{alert.labels: alert for alert in shifted}}
     keeper.put(rule.key, shifted)
-
-
-def hold(
-    rule: RunningRule,
-    observed: Collection[Labels],
-    known: Callable[[], Collection[Labels]],
-    at_ms: int,
-    settings: Settings,
-    keeper: Keeper,
-) -> dict[Labels, ActiveAlert]:
-    """Return the restored alerts about which nothing is known yet; they stay as they are.
-
-    `known` gives the labels for which there are samples that do not fulfil the condition.
-    """
-    if not rule.unseen or rule.held_since_ms is None:
-        return {}
-    waited_ms = at_ms - rule.held_since_ms
-    back = [rule.active[labels] for labels in rule.unseen if labels in observed and labels in rule.active]
-    if waited_ms:
-        _delay(rule, [alert for alert in back if alert.state is State.PENDING], waited_ms, keeper)
-    rule.unseen -= {alert.labels for alert in back}
-    if waited_ms >= settings.restore_grace_ms:
-        rule.unseen = set()
-    elif rule.unseen:
-        rule.unseen -= set(known())
-    return {labels: rule.active[labels] for labels in rule.unseen if labels in rule.active}

@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
-from agent.model import Labels
-from agent.rules.expansion import Expander
+from agent.model import METRIC_NAME, Labels
+from agent.rules.expansion import ALERT_NAME, Expander
 from agent.rules.expressions import recovery_of
+from agent.rules.falsity import EVERYTHING, Falsity, Key, falsity_of
 from agent.rules.outputs import Output
 from agent.rules.records import RuleKey, rule_keys
-from agent.rules.spec import Group, GroupKey, Rule, RuleSet, static_labels
-from agent.rules.states import ActiveAlert, State
+from agent.rules.spec import Group, GroupKey, NoData, Rule, RuleSet, static_labels
+from agent.rules.states import ActiveAlert, State, is_no_data
 from agent.rules.status import GroupStatus, Health, RuleStatus
 
 
@@ -20,9 +22,13 @@ from agent.rules.status import GroupStatus, Health, RuleStatus
 class Settings:
     """What holds for all rules. Durations are milliseconds; the defaults are Prometheus'.
 
-    An outage longer than `outage_tolerance_ms` makes pending alerts begin again. For `restore_grace_ms` after a restart an
-    alert about whose series nothing is known stays as it was (0: as in Prometheus, it ends). `external_labels` are added to
-    an alert when it is handed over, where it has not got them.
+    `restore`: "full" takes the whole state of alerts from the journal; "prometheus" reads ALERTS_FOR_STATE, for rules whose
+    `for` is at least `for_grace_period_ms`. An outage longer than `outage_tolerance_ms` makes pending alerts begin again.
+    For `restore_grace_ms` after a restart an alert about whose series nothing is known stays as it was (0: as in Prometheus,
+    it ends). `no_data_grace_ms` bounds how long an alert of a rule with `burnline_no_data: keep` stays where no target fails.
+    `removed`: the alerts of a rule that is gone are resolved, or forgotten as in Prometheus. `recovered_value`: a resolved
+    alert is told with the value it recovered to. `external_labels` are added to an alert when it is handed over, where it
+    has not got them.
     """
 
     interval_ms: int = 60_000
@@ -30,6 +36,11 @@ class Settings:
     resend_delay_ms: int = 60_000
     outage_tolerance_ms: int = 3_600_000
     restore_grace_ms: int = 300_000
+    restore: Literal["full", "prometheus"] = "full"
+    for_grace_period_ms: int = 600_000
+    no_data_grace_ms: int = 300_000
+    removed: Literal["resolve", "forget"] = "resolve"
+    recovered_value: bool = True
     external_labels: Labels = field(default_factory=Labels)
     external_url: str = ""
 
@@ -48,25 +59,61 @@ class RunningRule:
             if spec.is_alert
             else None
         )
-        self.recovery = recovery_of(spec.expr) if spec.is_alert else ""
+        self.overwritten = frozenset({METRIC_NAME, ALERT_NAME, *self.labels})
+        """The labels of an alert that do not come from its series."""
+        self.no_data = spec.no_data
         self.active: dict[Labels, ActiveAlert] = {}
         self.unseen: set[Labels] = set()
         """Restored alerts whose series was not seen since the restart."""
         self.held_since_ms: int | None = None
+        self.restored = True
+        """Whether the series of the rule's alerts are written: not before they were restored from those."""
+        self.inherited: dict[Key, int] = {}
+        """Since when the conditions held that a rule with other labels watched, by the labels of the series."""
+        self.inherited_but: frozenset[str] = frozenset()
+        self.failing_since: dict[Labels, int] = {}
+        """Since when targets fail, for a rule that alerts of that."""
         self.output = Output()
         self.health = Health.UNKNOWN
         self.last_error = ""
         self.last_evaluation_ms = 0
         self.seconds = 0.0
 
+    @property
+    def recovery(self) -> str:
+        """What gives the value that an alert recovered to, "" where nothing does."""
+        return recovery_of(self.expression)
+
+    @property
+    def falsity(self) -> Falsity:
+        """Where the rule's expression is known to be false."""
+        return falsity_of(self.expression)
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether an answer without series would change nothing."""
+        return not (self.active or self.unseen or self.output.live or self.inherited or self.no_data is NoData.ALERT)
+
     def adopt(self, before: RunningRule) -> None:
         """Take over the state of the rule that this one replaces."""
         self.active = before.active
         self.unseen, self.held_since_ms = before.unseen, before.held_since_ms
+        self.restored, self.inherited = before.restored, before.inherited
+        self.failing_since = before.failing_since
         self.output = before.output
         if before.expression == self.expression:
             self.health, self.last_error = before.health, before.last_error
             self.last_evaluation_ms, self.seconds = before.last_evaluation_ms, before.seconds
+
+    def inherit(self, before: RunningRule) -> None:
+        """Let the conditions that a rule watched under other labels go on counting towards `for`."""
+        but = self.overwritten | before.overwritten
+        self.inherited = {
+            EVERYTHING.key(alert.labels, but): alert.active_at_ms
+            for alert in before.active.values()
+            if alert.state is not State.INACTIVE and not is_no_data(alert.labels)
+        }
+        self.inherited_but = but
 
     def status(self) -> RuleStatus:
         """Return what can be seen of the rule."""
@@ -105,12 +152,15 @@ class RunningGroup:
         """When the group was last evaluated before the agent restarted, until its first evaluation after that."""
         self.recorded = False
         """Whether the journal knows when the group was last evaluated."""
+        self.until_restored = 0
+        """How many more evaluations pass before alerts are restored from their series."""
         self.seconds = 0.0
 
     def adopt(self, before: RunningGroup) -> None:
         """Take over when the group was evaluated; its rules' state is taken over rule by rule."""
         self.last_evaluation_ms, self.seconds = before.last_evaluation_ms, before.seconds
         self.resumed_from_ms, self.recorded = before.resumed_from_ms, before.recorded
+        self.until_restored = before.until_restored
 
     def has_pending(self) -> bool:
         """Say whether an alert of the group waits for its `for`."""
@@ -135,10 +185,14 @@ def build(rules: RuleSet, settings: Settings) -> dict[GroupKey, RunningGroup]:
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """What became of the rules of before: those that none replaces, and (former key, rule) of those that stand elsewhere now."""
+    """What became of the rules of before: those that none replaces, and (former key, rule) of those that stand elsewhere now.
+
+    `relabelled` are those among the removed that only got other labels.
+    """
 
     removed: list[RunningRule]
     moved: list[tuple[RuleKey, RunningRule]]
+    relabelled: list[RunningRule]
 
 
 def hand_over(before: Iterable[RunningGroup], after: Iterable[RunningGroup]) -> HandOver:
@@ -169,7 +223,24 @@ def hand_over(before: Iterable[RunningGroup], after: Iterable[RunningGroup]) -> 
             former = left.pop(keys.pop(0))
             rule.adopt(former)
             moved.append((former.key, rule))
-    return HandOver(list(left.values()), moved)
+    taken = {id(rule) for _, rule in moved}
+    relabelled = _relabelled(left.values(), [rule for rule in fresh if id(rule) not in taken])
+    return HandOver(list(left.values()), moved, relabelled)
+
+
+def _relabelled(left: Iterable[RunningRule], fresh: Iterable[RunningRule]) -> list[RunningRule]:
+    """Let new rules inherit from those that differ in labels only; return the latter."""
+    waiting: dict[tuple[GroupKey, str, str], list[RunningRule]] = {}
+    for rule in fresh:
+        if rule.spec.is_alert:
+            waiting.setdefault((rule.key.key, rule.spec.name, rule.expression), []).append(rule)
+    found = []
+    for rule in left:
+        heirs = waiting.get((rule.key.key, rule.spec.name, rule.expression)) if rule.spec.is_alert else None
+        if heirs:
+            heirs.pop(0).inherit(rule)
+            found.append(rule)
+    return found
 
 
 def _likeness(rule: RunningRule) -> tuple[bool, str, Labels]:

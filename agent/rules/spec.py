@@ -7,16 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Annotated, ClassVar, Final, NamedTuple
 
 from agent.errors import TemplateError
 from agent.gotemplate import PROMETHEUS, Template, parse
 from agent.model import METRIC_NAME, Labels
 from agent.rules.expressions import checked
-from agent.schema import Convert, Duration, Place, Text, WrongText, WrongValue, key
+from agent.schema import Convert, Duration, Place, Text, WrongText, WrongValue, key, suggest
 
 VARIABLES: Final = ("$labels", "$value", "$externalLabels", "$externalURL")
 """What templates in rule files may use."""
+
+
+NO_DATA_ANNOTATION: Final = "burnline_no_data"
+"""The annotation that says what a rule does while nothing is known of its series. No message carries it."""
+
+
+class NoData(StrEnum):
+    """What becomes of a rule's alerts while nothing is known of their series; `UNSAID` is Prometheus' behaviour."""
+
+    UNSAID = ""
+    KEEP = "keep"
+    RESOLVE = "resolve"
+    ALERT = "alert"
 
 
 def parse_template(text: str, name: str) -> Template:
@@ -57,6 +71,13 @@ def _check_names(labels: Mapping[str, Text], kind: str) -> None:
             raise WrongText(value.place, f'invalid {kind} name "{name}"')
 
 
+def _check_no_data(said: Text | None) -> None:
+    known = [str(each) for each in NoData if each]
+    if said is not None and str(said) not in known:
+        message = f'{NO_DATA_ANNOTATION} is "{said}"; it can be {", ".join(known[:-1])} or {known[-1]}'
+        raise WrongText(said.place, f"{message}{suggest(str(said), known)}")
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A recording rule (`record` is set) or an alerting rule (`alert` is set). Durations are milliseconds."""
@@ -85,6 +106,7 @@ class Rule:
         else:
             for text in self.labels.values():
                 checked_template(text)
+            _check_no_data(self.annotations.get(NO_DATA_ANNOTATION))
 
     def _check_record(self) -> None:
         for name, given in (
@@ -106,6 +128,11 @@ class Rule:
     def is_alert(self) -> bool:
         """Say whether this is an alerting rule."""
         return bool(self.alert)
+
+    @property
+    def no_data(self) -> NoData:
+        """What becomes of the rule's alerts while nothing is known of their series."""
+        return NoData(str(self.annotations.get(NO_DATA_ANNOTATION, "")))
 
 
 @dataclass(frozen=True, slots=True)

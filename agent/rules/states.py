@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from agent.errors import ExecutionError
@@ -16,6 +17,10 @@ from agent.model import Labels, format_duration
 
 RESOLVED_RETENTION_MS: Final = 15 * 60_000
 """How long a resolved alert is kept, so that its end can be sent again."""
+
+
+NO_DATA_LABEL: Final = "no_data"
+"""The label (value "true") of the alert that says that a rule has no data."""
 
 
 class State(StrEnum):
@@ -31,7 +36,8 @@ class ActiveAlert:
     """An alert and its times (ms since the epoch, None where it has not happened).
 
     `labels` are final (its identity); `value` and `annotations` are those of the last evaluation that had it; `recovered`
-    is what the expression's operand gave when it resolved, where that can be asked.
+    is what the expression's operand gave when it resolved, where that can be asked. Since `no_data_since_ms` it is neither
+    seen nor known to be over, and stays as it was: `no_data_why`.
     """
 
     labels: Labels
@@ -44,6 +50,30 @@ class ActiveAlert:
     keep_firing_since_ms: int | None = None
     last_sent_at_ms: int | None = None
     recovered: float | None = None
+    no_data_since_ms: int | None = None
+    no_data_why: str = ""
+
+    @property
+    def times_ms(self) -> tuple[int, ...]:
+        """When something happened to the alert."""
+        times = (self.active_at_ms, self.fired_at_ms, self.resolved_at_ms, self.keep_firing_since_ms)
+        return tuple(each for each in (*times, self.last_sent_at_ms, self.no_data_since_ms) if each is not None)
+
+    def moved(self, by_ms: int) -> ActiveAlert:
+        """Return the alert with all its times moved, as after the clock was set."""
+
+        def after(time_ms: int | None) -> int | None:
+            return None if time_ms is None else time_ms + by_ms
+
+        return replace(
+            self,
+            active_at_ms=self.active_at_ms + by_ms,
+            fired_at_ms=after(self.fired_at_ms),
+            resolved_at_ms=after(self.resolved_at_ms),
+            keep_firing_since_ms=after(self.keep_firing_since_ms),
+            last_sent_at_ms=after(self.last_sent_at_ms),
+            no_data_since_ms=after(self.no_data_since_ms),
+        )
 
     def needs_sending(self, at_ms: int, resend_delay_ms: int) -> bool:
         """Say whether the alert is to be handed over: never while pending, at once when resolved, else after the delay."""
@@ -54,6 +84,11 @@ class ActiveAlert:
         if self.resolved_at_ms is not None and self.resolved_at_ms > self.last_sent_at_ms:
             return True
         return self.last_sent_at_ms + resend_delay_ms < at_ms
+
+
+def is_no_data(labels: Labels) -> bool:
+    """Say whether an alert with these labels is one about missing data."""
+    return labels.get(NO_DATA_LABEL) == "true"
 
 
 Active = Mapping[Labels, ActiveAlert]
@@ -70,6 +105,14 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """That nothing is known of an alert whose series is absent: why, and whether it stays as it was or ends all the same."""
+
+    why: str
+    keeps: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
     """A change of an alert's state and its reason."""
 
@@ -79,6 +122,9 @@ class Transition:
     value: float | None
     at_ms: int
     why: str
+
+
+_ALL_KNOWN: Final[Mapping[Labels, Absence]] = MappingProxyType({})
 
 
 class Timing(Protocol):
@@ -100,12 +146,19 @@ class LimitExceeded(ExecutionError):
 
 
 def step(
-    rule: Timing, active: Active, samples: Iterable[Observation], at_ms: int, *, limit: int = 0
+    rule: Timing,
+    active: Active,
+    samples: Iterable[Observation],
+    at_ms: int,
+    *,
+    limit: int = 0,
+    unknown: Mapping[Labels, Absence] = _ALL_KNOWN,
 ) -> tuple[dict[Labels, ActiveAlert], list[Transition]]:
     """Return the alerts after an evaluation at `at_ms`, and what changed.
 
-    Raises ExecutionError where two samples mean the same alert, LimitExceeded where more than `limit` (0: none) are pending
-    or firing. Source: Prometheus rules/alerting.go, `Eval`.
+    `unknown` holds the absent alerts of which nothing is known; an absent alert that is not among them is over. Raises
+    ExecutionError where two samples mean the same alert, LimitExceeded where more than `limit` (0: none) are pending or
+    firing. Source: Prometheus rules/alerting.go, `Eval`; it knows no `unknown`.
     """
     seen: dict[Labels, Observation] = {}
     for sample in samples:
@@ -116,11 +169,11 @@ def step(
     after: dict[Labels, ActiveAlert] = {}
     transitions: list[Transition] = []
     for labels, alert in active.items():
-        observed = seen.get(labels)
+        observed, absence = seen.get(labels), unknown.get(labels)
         if observed is not None and alert.state is State.INACTIVE:
             continue  # it comes back as a new alert, below
-        kept = _absent(rule, alert, at_ms) if observed is None else _present(rule, alert, observed, at_ms)
-        transitions += _change(rule, alert, kept, at_ms)
+        kept = _absent(rule, alert, at_ms, absence) if observed is None else _present(rule, alert, observed, at_ms)
+        transitions += _change(rule, alert, kept, at_ms, absence)
         if kept is not None:
             after[labels] = kept
     for labels, observed in seen.items():
@@ -150,46 +203,75 @@ def _begin(rule: Timing, observed: Observation, at_ms: int) -> ActiveAlert:
 
 
 def _present(rule: Timing, alert: ActiveAlert, observed: Observation, at_ms: int) -> ActiveAlert:
+    alert = _known(alert, at_ms)
     alert = replace(alert, value=observed.value, annotations=observed.annotations, keep_firing_since_ms=None)
-    long_enough = at_ms - alert.active_at_ms >= (rule.for_ms or 0)
-    if alert.state is State.PENDING and long_enough:
+    if alert.state is State.PENDING and _long_enough(rule, alert, at_ms):
         return replace(alert, state=State.FIRING, fired_at_ms=at_ms)
-    if alert.state is State.FIRING and not long_enough:  # a reload made `for` longer
-        return replace(alert, state=State.PENDING, fired_at_ms=None, last_sent_at_ms=None)
-    return alert
+    return _waiting_again(rule, alert, at_ms)
 
 
-def _absent(rule: Timing, alert: ActiveAlert, at_ms: int) -> ActiveAlert | None:
-    if alert.state is State.PENDING:
-        return None
+def _absent(rule: Timing, alert: ActiveAlert, at_ms: int, absence: Absence | None) -> ActiveAlert | None:
     if alert.state is State.INACTIVE:
         assert alert.resolved_at_ms is not None
         return None if at_ms - alert.resolved_at_ms > RESOLVED_RETENTION_MS else alert
+    if absence is not None and absence.keeps:
+        since = at_ms if alert.no_data_since_ms is None else alert.no_data_since_ms
+        return replace(alert, no_data_since_ms=since, no_data_why=absence.why)
+    if alert.state is State.PENDING:
+        return None
+    alert = replace(alert, no_data_since_ms=None, no_data_why="")
     if rule.keep_firing_for_ms:
         since = at_ms if alert.keep_firing_since_ms is None else alert.keep_firing_since_ms
         if at_ms - since < rule.keep_firing_for_ms:
-            return replace(alert, keep_firing_since_ms=since)
+            return _waiting_again(rule, replace(alert, keep_firing_since_ms=since), at_ms)
     return replace(alert, state=State.INACTIVE, resolved_at_ms=at_ms)
+
+
+def _known(alert: ActiveAlert, at_ms: int) -> ActiveAlert:
+    """Return the alert once something is known of it again; the time in between does not count towards `for`."""
+    if alert.no_data_since_ms is None:
+        return alert
+    unseen_ms = at_ms - alert.no_data_since_ms if alert.state is State.PENDING else 0
+    return replace(alert, active_at_ms=alert.active_at_ms + unseen_ms, no_data_since_ms=None, no_data_why="")
+
+
+def _long_enough(rule: Timing, alert: ActiveAlert, at_ms: int) -> bool:
+    return at_ms - alert.active_at_ms >= (rule.for_ms or 0)
+
+
+def _waiting_again(rule: Timing, alert: ActiveAlert, at_ms: int) -> ActiveAlert:
+    """Return a firing alert as pending where a reload made `for` so long that it has not passed."""
+    if alert.state is not State.FIRING or _long_enough(rule, alert, at_ms):
+        return alert
+    return replace(alert, state=State.PENDING, fired_at_ms=None, last_sent_at_ms=None, keep_firing_since_ms=None)
 
 
 def _for(rule: Timing) -> str:
     return f"`for` {format_duration(rule.for_ms or 0)}"
 
 
-def _change(rule: Timing, alert: ActiveAlert, kept: ActiveAlert | None, at_ms: int) -> list[Transition]:
+def _change(
+    rule: Timing, alert: ActiveAlert, kept: ActiveAlert | None, at_ms: int, absence: Absence | None
+) -> list[Transition]:
     after = State.INACTIVE if kept is None else kept.state
     match alert.state, after:
         case State.PENDING, State.FIRING:
-            why = f"the condition has held for {format_duration(at_ms - alert.active_at_ms)}; {_for(rule)} has passed"
-        case State.PENDING, State.INACTIVE:
-            why = f"the condition ceased before {_for(rule)} had passed"
-        case State.FIRING, State.INACTIVE:
-            why = "the condition ceased"
-            if rule.keep_firing_for_ms:
-                why += f"; keep_firing_for {format_duration(rule.keep_firing_for_ms)} has passed"
+            assert kept is not None
+            why = f"the condition has held for {format_duration(at_ms - kept.active_at_ms)}; {_for(rule)} has passed"
+        case ((State.PENDING | State.FIRING), State.INACTIVE):
+            why = _ending(rule, alert, absence)
         case State.FIRING, State.PENDING:
             why = f"{_for(rule)} was made longer and has not passed yet"
         case _:
             return []
     value = alert.value if kept is None else kept.value
     return [Transition(alert.state, after, alert.labels, value, at_ms, why)]
+
+
+def _ending(rule: Timing, alert: ActiveAlert, absence: Absence | None) -> str:
+    if absence is not None:
+        return f"no data: {absence.why}"
+    if alert.state is State.PENDING:
+        return f"the condition ceased before {_for(rule)} had passed"
+    kept = f"; keep_firing_for {format_duration(rule.keep_firing_for_ms)} has passed" if rule.keep_firing_for_ms else ""
+    return f"the condition ceased{kept}"

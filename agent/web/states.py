@@ -47,6 +47,8 @@ def alert_json(alert: AlertView) -> dict[str, Any]:
     }
     if alert.keep_firing_since_ms:
         shown["keepFiringSince"] = instant_text(alert.keep_firing_since_ms)
+    if alert.no_data_since_ms:
+        shown |= {"noDataSince": instant_text(alert.no_data_since_ms), "noDataReason": alert.no_data_why}
     shown["value"] = format_exponent(alert.value)
     return shown
 

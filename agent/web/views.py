@@ -150,7 +150,8 @@ class Acknowledgement:
 class AlertView:
     """One alert. `active_at_ms` is when its condition first held, `fired_at_ms` when it fired (0: not yet).
 
-    `suppressed` says in words why nobody is told (silenced by …, inhibited by …), "" where nothing holds it back.
+    Since `no_data_since_ms` (0: not so) nothing is known of it and it stays as it was, `no_data_why` says why. `suppressed` says
+    in words why nobody is told (silenced by …, inhibited by …), "" where nothing holds it back.
     """
 
     labels: Labels
@@ -161,6 +162,8 @@ class AlertView:
     fired_at_ms: int = 0
     resolved_at_ms: int = 0
     keep_firing_since_ms: int = 0
+    no_data_since_ms: int = 0
+    no_data_why: str = ""
     acknowledgement: Acknowledgement | None = None
     suppressed: str = ""
     fingerprint: str = field(init=False, compare=False, default="")

@@ -223,7 +223,7 @@ def test_labels_of_the_series_the_group_and_the_rule_meet_in_this_order():
 
 def test_an_instant_that_is_not_after_the_last_one_is_not_evaluated():
     world = World("groups: [{name: g, rules: [{record: r, expr: vector(1)}]}]")
-    world.evaluate(5, 5, 4)
+    world.evaluate(5, 5, 4.5)
     assert len(world.rows) == 1
 
 
@@ -233,7 +233,7 @@ def test_what_the_store_refuses_is_the_rules_error_and_the_alert_still_goes_out(
     def full(row):
         raise StorageError("the disk is full")
 
-    world.evaluator._sink = full
+    world.sink = full
     assert world.evaluate(0)[0].failures == (("A", "the disk is full"),)
     assert len(world.sent) == 1
 
@@ -246,21 +246,21 @@ def test_what_could_not_be_handed_over_is_handed_over_by_the_next_evaluation():
         taken.append(at_ms)
         raise StorageError("the routing is not there")
 
-    world.evaluator._notify = refuse
+    world.notify = refuse
     world.evaluate(0, 1)
     assert len(taken) == 2
 
 
 def test_a_bug_below_a_rule_is_its_error_and_the_next_rule_is_evaluated():
     world = World("groups: [{name: g, rules: [{record: bad, expr: x}, {record: good, expr: vector(1)}]}]")
-    real = world.evaluator._query
+    real = world.query
 
     def broken(expression, at_ms):
         if expression == "x":
             raise ZeroDivisionError("oh")
         return real(expression, at_ms)
 
-    world.evaluator._query = broken
+    world.query = broken
     assert world.evaluate(0)[0].failures == (("bad", "ZeroDivisionError: oh"),)
     assert world.ask(0, "good") == {"good": 1}
 

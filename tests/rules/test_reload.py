@@ -56,8 +56,8 @@ def test_a_firing_alert_whose_rule_is_removed_is_resolved_with_the_reason():
     (minute, alerts) = world.sent[-1]
     assert (minute, [alert.name for alert in alerts]) == (0.5, ["B"])
     assert alerts[0].ends_at_ms == START + MINUTE // 2
-    assert alerts[0].annotations[RESOLVED_REASON] == "the rule was removed or relabelled by a reload"
-    assert world.transitions()[-1] == (0.5, "firing", "inactive", "the rule was removed or relabelled by a reload")
+    assert alerts[0].annotations[RESOLVED_REASON] == "the rule was removed by a reload"
+    assert world.transitions()[-1] == (0.5, "firing", "inactive", "the rule was removed by a reload")
 
 
 def test_a_relabelled_rule_ends_its_firing_alerts_and_a_pending_one_is_forgotten_silently():

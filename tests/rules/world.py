@@ -43,9 +43,9 @@ class World:
         self.rules = rule_set(text)
         self.evaluator = Evaluator(
             self.rules,
-            query=self.query,
-            sink=self.sink,
-            notify=lambda alerts, at_ms: self.sent.append((self.minute(at_ms), alerts)),
+            query=lambda expression, at_ms: self.query(expression, at_ms),  # noqa: PLW0108  # tests replace it
+            sink=lambda row: self.sink(row),  # noqa: PLW0108  # tests replace it
+            notify=lambda alerts, at_ms: self.notify(alerts, at_ms),  # noqa: PLW0108  # tests replace it
             write=self.journal.write,
             telemetry=self.telemetry,
             settings=self.settings,
@@ -59,6 +59,9 @@ class World:
     def query(self, expression, at_ms):
         self.asked.append((expression, self.minute(at_ms)))
         return self.engine.instant(expression, at_ms).value
+
+    def notify(self, alerts, at_ms):
+        self.sent.append((self.minute(at_ms), alerts))
 
     def sink(self, row):
         self.rows.append(row)
