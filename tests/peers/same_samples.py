@@ -1,19 +1,18 @@
 """The same samples for a real Prometheus and for our store: tables with resets, gaps, stale markers, NaN and infinity.
 
 Samples stand at odd milliseconds, so that no window edge of a query in whole or half seconds ever meets one. Prometheus
-gets them by remote write: protobuf and snappy (literals only), written by hand.
+gets them by remote write.
 """
 
 from __future__ import annotations
 
-import http.client
 import math
 import random
-import struct
 from dataclasses import dataclass
 
 from agent.model import ABSENT_NAN, STALE_NAN, Columns, Labels, Row
 from agent.store import Store
+from tests.peers.remote import write
 
 START_MS = 1_700_000_100_000
 STEP_MS = 15_000
@@ -149,55 +148,13 @@ def fill_store(made: list[Table]) -> Store:
 def write_remotely(port: int, made: list[Table], rows_at_once: int = 40) -> None:
     """Send the tables to a Prometheus that receives remote writes, in the order of time."""
     for first in range(0, ROWS, rows_at_once):
-        body = b""
-        for table in made:
-            for column, labels in enumerate(table.labels):
-                points = [
-                    (table.stamps[row], table.cells[row][column])
-                    for row in range(first, min(first + rows_at_once, ROWS))
-                    if table.cells[row][column] is not None
-                ]
-                body += _field(1, _time_series(labels, points)) if points else b""
-        _post(port, _snappy(body))
+        rows = range(first, min(first + rows_at_once, ROWS))
+        write(
+            port,
+            ((labels, _points(table, column, rows)) for table in made for column, labels in enumerate(table.labels)),
+        )
 
 
-def _post(port, body):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
-    headers["X-Prometheus-Remote-Write-Version"] = "0.1.0"
-    try:
-        connection.request("POST", "/api/v1/write", body, headers)
-        answer = connection.getresponse()
-        assert answer.status == 204, answer.read()
-    finally:
-        connection.close()
-
-
-def _time_series(labels, points):
-    written = b"".join(_field(1, _field(1, name.encode()) + _field(2, value.encode())) for name, value in labels.pairs)
-    for stamp, value in points:
-        sample = b"\x09" + struct.pack("<d", value) + b"\x10" + _varint(stamp)
-        written += _field(2, sample)
-    return written
-
-
-def _field(number, payload):
-    return bytes([number << 3 | 2]) + _varint(len(payload)) + payload
-
-
-def _varint(number):
-    made = bytearray()
-    while number > 0x7F:
-        made.append(number & 0x7F | 0x80)
-        number >>= 7
-    made.append(number)
-    return bytes(made)
-
-
-def _snappy(data):
-    """Return `data` as snappy's block format without any compression: its length, then literals of at most 64 KiB."""
-    made = _varint(len(data))
-    for start in range(0, len(data), 1 << 16):
-        piece = data[start : start + (1 << 16)]
-        made += b"\xf4" + struct.pack("<H", len(piece) - 1) + piece
-    return made
+def _points(table, column, rows):
+    cells = ((table.stamps[row], table.cells[row][column]) for row in rows)
+    return [(stamp, value) for stamp, value in cells if value is not None]
