@@ -18,6 +18,7 @@ from agent.notify import load_routing
 from agent.rules import lint, load_rules
 
 _KINDS: Final = (
+    ("routing tests", ("routing_tests",)),
     ("rule unit tests", ("tests",)),
     ("rules", ("groups",)),
     ("routes", ("route", "receivers", "inhibit_rules", "templates")),
@@ -77,6 +78,8 @@ def _check_each(paths: list[Path], report: Report) -> None:
         report.guarded(
             str(path), iter([f"{path}: rule unit tests are run by `promtool test rules`; nothing is checked here"])
         )
+    for path in by_kind["routing tests"]:
+        report.guarded(str(path), _routing_tests(path))
     for path in by_kind["configuration"]:
         report.guarded(str(path), _configuration(path))
     if by_kind["rules"]:
@@ -173,6 +176,12 @@ def _routes(path: Path, escalation: Path | None, *, strict: bool | None = None) 
     yield from (str(each) for each in routing.warnings)
     if routing.unreachable:
         raise SchemaError([str(each) for each in routing.unreachable])
+
+
+def _routing_tests(path: Path) -> Iterator[str]:
+    from agent.replay import check_routing_tests
+
+    yield from check_routing_tests(path)
 
 
 def _beside(path: Path, name: str) -> Path | None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from agent.model.labels import Labels
 
 RESOLVED_REASON: Final = "burnline_resolved"
 """The annotation that says why an alert ended, where its condition did not simply cease."""
+
+_fingerprint = lru_cache(maxsize=10_000)(Labels.fingerprint)
+"""An alert is made anew at each evaluation and hand-over, from labels that stay: most of its cost would be this hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Alert:
     fingerprint: str = field(init=False, compare=False, default="")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fingerprint", self.labels.fingerprint())
+        object.__setattr__(self, "fingerprint", _fingerprint(self.labels))
 
     @property
     def name(self) -> str:

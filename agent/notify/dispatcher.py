@@ -17,7 +17,7 @@ from agent.notify.notification import Receiver
 from agent.notify.outbox import Outbox
 from agent.notify.records import Book
 from agent.notify.routing import Routing
-from agent.notify.sender import Sender
+from agent.notify.sender import Log, Sender
 from agent.notify.silences import Silences
 from agent.notify.triage import Triage
 from agent.notify.views import Acknowledged, View
@@ -29,6 +29,7 @@ class Dispatcher:
 
     `receivers` are looked up by transport, then by channel; see `receivers_for`. `at_ms` is now: what the journal holds is
     restored as of then. `now_ms` says when an attempt ended; without it attempts take no time, as tests want it.
+    `log` hears of attempts that fail, in place of the agent's own log.
     """
 
     def __init__(
@@ -42,10 +43,12 @@ class Dispatcher:
         telemetry: Telemetry | None = None,
         random: random_module.Random | None = None,
         now_ms: Callable[[], int] | None = None,
+        log: Log | None = None,
     ) -> None:
         self._triage = Triage(routing, journal, at_ms, external_url=external_url, telemetry=telemetry)
         outbox = self._triage.outbox
-        self._sender = Sender(outbox, receivers, random=random, telemetry=telemetry, now_ms=now_ms)
+        spoken = {"log": log} if log else {}
+        self._sender = Sender(outbox, receivers, random=random, telemetry=telemetry, now_ms=now_ms, **spoken)
 
     @property
     def routing(self) -> Routing:

@@ -10,7 +10,7 @@ import asyncio
 import random as random_module
 from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -30,6 +30,18 @@ AT_ONCE: Final = 8
 _log = structlog.get_logger("burnline.notify")
 
 
+class Log(Protocol):
+    """What the sender needs of a log."""
+
+    def warning(self, event: str, /, **facts: object) -> object:
+        """Say that something did not work out yet."""
+        ...
+
+    def error(self, event: str, /, **facts: object) -> object:
+        """Say that something failed."""
+        ...
+
+
 class Sender:
     """Sends by `receivers`: by transport (`email`, `oncall/slack/0`), or by channel where a transport has none of its own."""
 
@@ -41,7 +53,9 @@ class Sender:
         random: random_module.Random | None = None,
         telemetry: Telemetry | None = None,
         now_ms: Callable[[], int] | None = None,
+        log: Log = _log,
     ) -> None:
+        self._log = log
         self.receivers = receivers
         self._outbox = outbox
         self._random = random or random_module.Random()  # noqa: S311 - jitter, not a secret
@@ -101,11 +115,11 @@ class Sender:
             receipt = await self._attempt(row)
         except Rejected as error:
             self._failed(row, error.reason, given_up=True)
-            _log.warning("a message is given up", message=row.id, channel=str(row.target.channel), why=str(error))
+            self._log.warning("a message is given up", message=row.id, channel=str(row.target.channel), why=str(error))
             written = self._outbox.given_up(row.id, str(error), self._ended(at_ms))
         except RetryLater as error:
             self._failed(row, error.reason)
-            _log.warning(
+            self._log.warning(
                 "a message did not get out yet", message=row.id, channel=str(row.target.channel), why=str(error)
             )
             ended_ms = self._ended(at_ms)
@@ -122,7 +136,7 @@ class Sender:
         try:
             await asyncio.wrap_future(written)
         except StorageError as error:
-            _log.error("the outcome of a message is not on the disk", message=row.id, error=str(error))
+            self._log.error("the outcome of a message is not on the disk", message=row.id, error=str(error))
 
     async def _on_disk(self, row: Row) -> None:
         """Wait until the row is durable. A disk that fails must not stop a page, so it is sent all the same."""
@@ -132,7 +146,7 @@ class Sender:
         try:
             await asyncio.wrap_future(future)
         except StorageError as error:
-            _log.error("a message is sent that is not on the disk", message=row.id, error=str(error))
+            self._log.error("a message is sent that is not on the disk", message=row.id, error=str(error))
 
     async def _attempt(self, row: Row) -> Receipt:
         receiver = self.receivers.get(row.transport) or self.receivers.get(str(row.target.channel))

@@ -13,13 +13,20 @@ from agent.doors import lazy
 if TYPE_CHECKING:
     from agent.replay.rehearsal import Rehearsal
     from agent.replay.routing_files import rehearsed_routing
+    from agent.replay.routing_tests.report import RoutingReport, RoutingResult, untested
+    from agent.replay.routing_tests.running import check_routing_tests, run_routing_tests
     from agent.replay.told import Told, Withheld
 
 __all__ = [
     "Rehearsal",
+    "RoutingReport",
+    "RoutingResult",
     "Told",
     "Withheld",
+    "check_routing_tests",
     "rehearsed_routing",
+    "run_routing_tests",
+    "untested",
 ]
 
 __getattr__ = lazy(
@@ -27,6 +34,15 @@ __getattr__ = lazy(
     {
         "rehearsal": ("Rehearsal",),
         "routing_files": ("rehearsed_routing",),
+        "routing_tests.report": (
+            "RoutingReport",
+            "RoutingResult",
+            "untested",
+        ),
+        "routing_tests.running": (
+            "check_routing_tests",
+            "run_routing_tests",
+        ),
         "told": (
             "Told",
             "Withheld",

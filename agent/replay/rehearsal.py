@@ -57,13 +57,14 @@ class Rehearsal:
         self.decisions: list[Decision] = []
         self._outages: list[Outage] = []
         self._labels: dict[str, Labels] = {}
+        self._silences: dict[str, str] = {}
         self._waiting: set[str] = set()
         self._journal = MemoryJournal(history=history)
         self._receivers = self._recorders(routing)
         # The jitter of retries is the same in every run.
         jitter = random.Random(0)  # noqa: S311 - jitter, not a secret
         self._dispatcher = Dispatcher(
-            routing, self._journal, self._receivers, at_ms, external_url=external_url, random=jitter
+            routing, self._journal, self._receivers, at_ms, external_url=external_url, random=jitter, log=_Silent()
         )
         self._loop = asyncio.new_event_loop()
 
@@ -124,6 +125,7 @@ class Rehearsal:
         """Create a silence at an instant; raise InvalidInput where it would match everything or has ended."""
         self.advance(at_ms)
         made, _ = self._dispatcher.silences.create(tuple(matchers), starts_at_ms, ends_at_ms, by, comment, at_ms)
+        self._silences[made.id] = f"{by}'s {comment}" if comment else f"{by}'s"
         return made
 
     def expire(self, silence_id: str, at_ms: int) -> None:
@@ -182,12 +184,20 @@ class Rehearsal:
         return Withheld(
             decision.at_ms,
             str(decision.verdict),
-            decision.reason,
+            self._in_words(decision.reason),
             decision.receiver,
             tuple(self._labels[each] for each in decision.fingerprints if each in self._labels),
             decision.detail,
             decision.group_key,
         )
+
+    def _in_words(self, reason: str) -> str:
+        """Name the alert that inhibits and the people who silenced, where the reason gives their ids."""
+        kind, separator, ids = reason.partition(": ")
+        names = [
+            self._silences.get(each) or self._labels.get(each, Labels()).get("alertname") for each in ids.split(", ")
+        ]
+        return f"{kind}{separator}{', '.join(names)}" if separator and all(names) else reason
 
     def _note_waiting(self) -> None:
         """Say of each new message that waits, which is for the end of somebody's quiet hours."""
@@ -217,3 +227,13 @@ class _Recorder:
 
     async def close(self) -> None:
         """Do nothing: there is no connection."""
+
+
+class _Silent:
+    """A log for failures that only the rehearsal makes up."""
+
+    def warning(self, event: str, /, **facts: object) -> None:
+        """Drop it."""
+
+    def error(self, event: str, /, **facts: object) -> None:
+        """Drop it."""

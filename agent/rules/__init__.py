@@ -16,6 +16,7 @@ from agent.rules.states import Absence, ActiveAlert, LimitExceeded, Observation,
 
 if TYPE_CHECKING:
     from agent.rules.evaluator import Evaluated, Evaluator
+    from agent.rules.expansion import Expander
     from agent.rules.history import Events, Page, Past, Wanted, past, read_transition
     from agent.rules.reading import Reads, Selector, feeders, in_order, may_feed, reads, written
     from agent.rules.records import ALERT_KIND, GROUP_KIND, TRANSITION_KIND, read_alert
@@ -35,6 +36,7 @@ __all__ = [
     "Evaluated",
     "Evaluator",
     "Events",
+    "Expander",
     "Finding",
     "Group",
     "GroupKey",
@@ -83,6 +85,7 @@ __getattr__ = lazy(
             "Evaluated",
             "Evaluator",
         ),
+        "expansion": ("Expander",),
         "reading": (
             "Reads",
             "Selector",

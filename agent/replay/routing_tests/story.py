@@ -1,0 +1,240 @@
+"""Play one routing test: its alerts, and what people do, put into a rehearsal in the order of their instants."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from agent.errors import InvalidInput, SchemaError
+from agent.model import Alert, Labels
+from agent.notify import Channel, Routing
+from agent.replay.rehearsal import Rehearsal
+from agent.replay.routing_files import rehearsed_routing
+from agent.replay.routing_tests.coverage import reached
+from agent.replay.routing_tests.known_alerts import KnownAlerts
+from agent.replay.routing_tests.spec import AckSpec, AlertSpec, RoutingTest, RoutingTestFile, SilenceSpec
+from agent.replay.routing_tests.when import When, moment_ms
+from agent.replay.told import Told, Withheld
+from agent.schema import Place, suggest
+
+DEFAULT_START: Final = datetime(2026, 1, 5, 12)  # noqa: DTZ001  # a wall clock's reading; the file says in which zone
+"""A Monday at noon, in the file's time zone."""
+FOREVER_MS: Final = 10 * 365 * 86_400_000
+"""How long an alert fires that the test does not end."""
+LONGEST_MS: Final = 35 * 86_400_000
+"""How long a story goes on at most after the last instant that its test mentions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a test's story came to. `acts` is what happened from outside: an alert fires, somebody acknowledges."""
+
+    start_ms: int
+    end_ms: int
+    zone: ZoneInfo
+    told: tuple[Told, ...]
+    withheld: tuple[Withheld, ...]
+    acts: tuple[tuple[int, str], ...]
+    problems: tuple[str, ...]
+    """What could not be done, such as an acknowledgement of nothing, with its place."""
+    reached: frozenset[str]
+    """The routes that its alerts take and the steps of escalation that ran, as `coverage` names them."""
+
+
+class Act(NamedTuple):
+    """Something from outside; `rank` orders what happens at one instant: ends, beginnings, silences, acknowledgements."""
+
+    at_ms: int
+    rank: int
+    words: str
+    do: Callable[[Rehearsal], str]
+    """Returns what is wrong with it, or nothing."""
+
+
+class Stage:
+    """What the tests of a file share: the routing, and the alerts of its rule files. Raises SchemaError."""
+
+    def __init__(self, file: RoutingTestFile, path: Path) -> None:
+        self.file = file
+        self._folder = path.parent
+        self.alerts = KnownAlerts(file.rule_files, self._folder, Labels(file.external_labels))
+        self._routings: dict[tuple[str, ...], Routing] = {}
+        self.routing(())
+
+    def routing(self, without: tuple[str, ...]) -> Routing:
+        """Return the routing with some transports disabled."""
+        if without not in self._routings:
+            routes = _plain(self._folder / self.file.alertmanager)
+            beside = routes.parent / "escalation.yml"
+            escalation = _plain(self._folder / self.file.escalation) if self.file.escalation else beside
+            self._routings[without] = rehearsed_routing(
+                routes,
+                escalation if self.file.escalation or beside.is_file() else None,
+                self.file.environment,
+                strict=self.file.strict,
+                without=without,
+            )
+        return self._routings[without]
+
+    def check(self, test: RoutingTest) -> list[str]:
+        """Return what is wrong with a test as far as can be said without playing it, a line each with its place."""
+        problems = [f"{spec.place}: {wrong}" for spec in test.alerts if (wrong := self.alerts.wrong(spec))]
+        story = Story(self, test)
+        for place, begin, end in _spans(test):
+            if story.at(end) < story.at(begin):
+                problems.append(f"{place}: it would end at {end.text}, before it begins at {begin.text}")
+        routing = self.routing(())
+        receivers = sorted(routing.receivers)
+        for place, name in _receivers(test):
+            if name not in receivers:
+                problems.append(f'{place}: no receiver is named "{name}"{suggest(name, receivers)}')
+        ways = sorted({*routing.channels, *map(str, Channel)})
+        named = [*((each.place, each.by) for each in test.outages), *((test.place, each) for each in test.without)]
+        for place, way in named:
+            if way not in ways:
+                problems.append(f'{place}: no channel is named "{way}"; there are {", ".join(ways)}')
+        return problems
+
+    def play(self, test: RoutingTest) -> Played:
+        """Play a test from its start to its end."""
+        if problems := self.check(test):
+            raise SchemaError(problems)
+        return Story(self, test).play()
+
+
+class Story:
+    """One test on its way."""
+
+    def __init__(self, stage: Stage, test: RoutingTest) -> None:
+        self.stage = stage
+        self.test = test
+        self.zone = stage.file.timezone
+        self.start_ms = moment_ms(test.starts or stage.file.starts or DEFAULT_START, self.zone)
+
+    def at(self, when: When) -> int:
+        """Return an instant of the test in ms since the epoch."""
+        return when.at_ms(self.start_ms, self.zone)
+
+    def play(self) -> Played:
+        """Do all that the test says, and what follows from it."""
+        acts = sorted(self._acts(), key=lambda act: (act.at_ms, act.rank))
+        with Rehearsal(self.stage.routing(self.test.without), self.start_ms) as rehearsal:
+            for each in self.test.outages:
+                rehearsal.fail(each.by, self.at(each.at), self.at(each.until))
+            end_ms = self.at(self.test.until) if self.test.until else None
+            problems = [act.do(rehearsal) for act in acts if end_ms is None or act.at_ms <= end_ms]
+            self._end(rehearsal, end_ms)
+            return Played(
+                self.start_ms,
+                rehearsal.now_ms,
+                self.zone,
+                tuple(rehearsal.told),
+                tuple(rehearsal.withheld),
+                tuple((act.at_ms, act.words) for act in acts if act.words),
+                tuple(each for each in problems if each),
+                reached(rehearsal.routing, (alert.labels for alert in self._made()), rehearsal.told),
+            )
+
+    def _end(self, rehearsal: Rehearsal, end_ms: int | None) -> None:
+        """Go on to the end: as the test says, else until all is over and told, else to the last instant it mentions."""
+        if end_ms is not None:
+            rehearsal.advance(end_ms)
+            return
+        last_ms = max(self._mentioned(), default=self.start_ms)
+        rehearsal.advance(max(last_ms, rehearsal.now_ms))
+        if all(spec.until for spec in self.test.alerts):
+            while (due_ms := rehearsal.next_due()) is not None and due_ms <= last_ms + LONGEST_MS:
+                rehearsal.advance(due_ms)
+
+    def _mentioned(self) -> Iterator[int]:
+        test = self.test
+        firsts = [*(each.at for each in test.alerts), *(each.at for each in test.acks)]
+        singles = [each.at for each in (*test.expect, *test.never) if each.at]
+        ends = [when for _, begin, end in _spans(test) for when in (begin, end)]
+        return (self.at(when) for when in (*firsts, *singles, *ends))
+
+    def _acts(self) -> Iterator[Act]:
+        for alert in self.test.alerts:
+            yield from self._alert(alert)
+        yield from (self._silence(each) for each in self.test.silences)
+        yield from (self._acknowledgement(each) for each in self.test.acks)
+        for outage in self.test.outages:
+            yield Act(self.at(outage.at), 4, f"{outage.by} is out", lambda _: "")
+            yield Act(self.at(outage.until), 4, f"{outage.by} is back", lambda _: "")
+
+    def _made(self) -> Iterator[Alert]:
+        return (self._begun(spec) for spec in self.test.alerts)
+
+    def _begun(self, spec: AlertSpec) -> Alert:
+        begin_ms = self.at(spec.at)
+        return self.stage.alerts.make(spec, begin_ms, begin_ms + FOREVER_MS, begin_ms)
+
+    def _alert(self, spec: AlertSpec) -> Iterator[Act]:
+        begin_ms, made = self.at(spec.at), self._begun(spec)
+
+        def fire(rehearsal: Rehearsal) -> str:
+            rehearsal.put([made], begin_ms)
+            return ""
+
+        yield Act(begin_ms, 1, f"{made.labels} fires", fire)
+        if spec.until is None:
+            return
+        end_ms = self.at(spec.until)
+        over = self.stage.alerts.make(spec, end_ms, end_ms, begin_ms)
+
+        def cease(rehearsal: Rehearsal) -> str:
+            rehearsal.put([over], end_ms)
+            return ""
+
+        yield Act(end_ms, 0, f"{made.labels} is over", cease)
+
+    def _silence(self, spec: SilenceSpec) -> Act:
+        at_ms = self.at(spec.at)
+
+        def silence(rehearsal: Rehearsal) -> str:
+            try:
+                rehearsal.silence(spec.matchers, at_ms, self.at(spec.until), spec.by, at_ms)
+            except InvalidInput as error:
+                return f"{spec.place}: {error}"
+            return ""
+
+        return Act(at_ms, 2, f"{spec.by} silences {_words(spec)} until {spec.until.text}", silence)
+
+    def _acknowledgement(self, spec: AckSpec) -> Act:
+        at_ms = self.at(spec.at)
+
+        def acknowledge(rehearsal: Rehearsal) -> str:
+            if rehearsal.acknowledge(spec.by, at_ms, matchers=spec.matchers):
+                return ""
+            return (
+                f"{spec.place}: {spec.by} acknowledges {_words(spec)} at {spec.at.text}, when there is no such incident"
+            )
+
+        return Act(at_ms, 3, f"{spec.by} acknowledges {_words(spec)}", acknowledge)
+
+
+def _plain(path: Path) -> Path:
+    """Return a path without `..`, so that messages and coverage name a file alike from wherever it is reached."""
+    return Path(os.path.normpath(path))
+
+
+def _spans(test: RoutingTest) -> Iterator[tuple[Place, When, When]]:
+    """Give all spans of time that a test names."""
+    yield from ((each.place, each.at, each.until) for each in test.alerts if each.until)
+    yield from ((each.place, each.at, each.until) for each in test.silences)
+    yield from ((each.place, each.at, each.until) for each in test.outages)
+    yield from ((each.place, *each.between) for each in (*test.expect, *test.never) if each.between)
+
+
+def _receivers(test: RoutingTest) -> Iterator[tuple[Place, str]]:
+    yield from ((each.place, each.receiver) for each in (*test.expect, *test.never) if each.receiver)
+    yield from ((each.place, each.receiver) for each in test.held if each.receiver)
+
+
+def _words(spec: AckSpec | SilenceSpec) -> str:
+    return "{" + ", ".join(str(matcher) for matcher in spec.matchers) + "}"
