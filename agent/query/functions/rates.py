@@ -5,6 +5,7 @@ Source: Prometheus' extrapolatedRate and instantValue (promql/functions.go), who
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -24,6 +25,10 @@ from agent.query.windows import Windows
 _COUNTER_ENDINGS: Final = ("_total", "_sum", "_count", "_bucket")
 _SAFE_SPREAD: Final = 1e6
 """Falls whose sum is at most this many times the least one may be taken from running sums: about ten digits stay."""
+_WHOLE: Final = 2.0**53
+"""Sums of whole numbers below this are exact."""
+_FEW_ROWS: Final = 256
+"""Rows with falls, as restarts make them, that may be looked at one by one."""
 
 
 def extrapolated(windows: Windows, *, counter: bool, per_second: bool) -> tuple[Floats, Bools | None]:
@@ -89,14 +94,41 @@ def mended(windows: Windows, change: Floats) -> Floats:
             return change
         lost = np.where(fallen[:, columns], before[:, columns], 0.0)
     mended = change.copy()
-    size = np.abs(lost)
-    least = np.min(size, axis=0, where=size > 0, initial=np.inf)
-    safe = size.sum(axis=0) < _SAFE_SPREAD * least
-    for chosen, add in ((safe, _added_by_difference), (~safe, _added_one_by_one)):
+    few = int(np.count_nonzero(lost.any(axis=1))) <= _FEW_ROWS
+    for chosen, add in _ways(lost, few=few):
         picked = columns[chosen]
         if len(picked):
             mended[:, picked] = add(windows.part(picked), mended[:, picked], lost[:, chosen])
     return mended
+
+
+def _ways(lost: Floats, *, few: bool) -> Iterator[tuple[Bools, Callable[[Windows, Floats, Floats], Floats]]]:
+    """Give marks of columns and how their falls are added: so that a window's are the same sum, whatever stands around it.
+
+    A difference of running sums is that where all are whole numbers. Otherwise each is added by itself, as at one instant,
+    unless a counter falls all the time.
+    """
+    size = np.abs(lost)
+    together = size.sum(axis=0)
+    whole = (together < _WHOLE) & (np.floor(lost) == lost).all(axis=0)
+    yield whole, _added_by_difference
+    if few:
+        yield ~whole, _added_in_order
+        return
+    least = np.min(size, axis=0, where=size > 0, initial=np.inf)
+    safe = together < _SAFE_SPREAD * least
+    yield safe & ~whole, _added_by_difference
+    yield ~safe & ~whole, _added_one_by_one
+
+
+def _added_in_order(windows: Windows, change: Floats, lost: Floats) -> Floats:
+    """Add the sum of each window's falls, taken from the first to the last."""
+    total = np.zeros(change.shape)
+    first = windows.first if windows.valid is not None else windows.first[:, None]
+    for row in np.flatnonzero(lost.any(axis=1)).tolist():
+        since, until = np.searchsorted(windows.hi, row, side="right"), np.searchsorted(windows.lo, row, side="right")
+        total[since:until] += np.where(first[since:until] < row, lost[row], 0.0)
+    return change + total
 
 
 def _added_by_difference(windows: Windows, change: Floats, lost: Floats) -> Floats:
