@@ -68,6 +68,17 @@ class Telemetry:
             ["rule_group"],
             registry=made,
         )
+        self.scrape_to_evaluation = Histogram(
+            "burnline_rule_scrape_to_evaluation_seconds",
+            "From the landing of the last scrape that a group waits for to the end of the group's evaluation.",
+            buckets=_LATENCY,
+            registry=made,
+        )
+        self.rounds_overdue = Counter(
+            "burnline_rule_rounds_overdue_total",
+            "Rounds in which groups were evaluated although a scrape that they wait for had not landed in time.",
+            registry=made,
+        )
         self.reload_successful = Gauge(
             "burnline_config_last_reload_successful", "1 if the last reload was taken over.", registry=made
         )

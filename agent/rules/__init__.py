@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from agent.rules.history import Events, Page, Past, Wanted, past, read_transition
     from agent.rules.reading import Reads, Selector, feeders, in_order, may_feed, reads, written
     from agent.rules.records import ALERT_KIND, GROUP_KIND, TRANSITION_KIND, read_alert
+    from agent.rules.rounds import Due, Rounds, targets_read
     from agent.rules.running import Settings
-    from agent.rules.schedule import next_slot, offset_of, slot_at, slots
+    from agent.rules.schedule import Cadence, newest_of_rounds, next_slot, offset_of, slot_at, slots
     from agent.rules.status import GroupStatus, Health, RuleStatus
 
 
@@ -32,7 +33,9 @@ __all__ = [
     "TRANSITION_KIND",
     "Absence",
     "ActiveAlert",
+    "Cadence",
     "Code",
+    "Due",
     "Evaluated",
     "Evaluator",
     "Events",
@@ -48,6 +51,7 @@ __all__ = [
     "Page",
     "Past",
     "Reads",
+    "Rounds",
     "Routes",
     "Rule",
     "RuleSet",
@@ -64,6 +68,7 @@ __all__ = [
     "lint",
     "load_rules",
     "may_feed",
+    "newest_of_rounds",
     "next_slot",
     "offset_of",
     "past",
@@ -74,6 +79,7 @@ __all__ = [
     "slot_at",
     "slots",
     "step",
+    "targets_read",
     "unknown_codes",
     "written",
 ]
@@ -109,8 +115,15 @@ __getattr__ = lazy(
             "TRANSITION_KIND",
             "read_alert",
         ),
+        "rounds": (
+            "Due",
+            "Rounds",
+            "targets_read",
+        ),
         "running": ("Settings",),
         "schedule": (
+            "Cadence",
+            "newest_of_rounds",
             "next_slot",
             "offset_of",
             "slot_at",

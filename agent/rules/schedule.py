@@ -1,11 +1,15 @@
-"""When a group is evaluated: multiples of its interval plus a stable offset of its own. Pure functions of an instant.
+"""When a group is evaluated: by the clock, or when what it reads has been scraped. Pure functions of instants.
 
-The offset spreads groups over the interval and stays the same over reloads and restarts, as in Prometheus.
+By the clock: at multiples of its interval plus a stable offset of its own, which spreads groups over the interval and stays
+the same over reloads and restarts, as in Prometheus. By scrapes: once in each round of the targets that it reads, at the
+newest of their timestamps in that round, so that all samples up to the instant are there (`rounds` waits for them).
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from agent.rules.spec import GroupKey
 
@@ -30,3 +34,30 @@ def next_slot(key: GroupKey, interval_ms: int, at_ms: int) -> int:
 def slots(key: GroupKey, interval_ms: int, after_ms: int, until_ms: int) -> range:
     """Return the slots after `after_ms` up to and including `until_ms`."""
     return range(next_slot(key, interval_ms, after_ms), until_ms + 1, interval_ms)
+
+
+class Cadence(NamedTuple):
+    """When a target is scraped: at k · interval_ms + offset_ms for every whole k, from `since_ms` on."""
+
+    interval_ms: int
+    offset_ms: int
+    since_ms: int = 0
+
+    def newest_slot(self, start_ms: int, end_ms: int) -> int | None:
+        """Return the newest slot in [start, end), None where there is none."""
+        last = end_ms - 1
+        slot = last - (last - self.offset_ms) % self.interval_ms
+        return slot if slot >= max(start_ms, self.since_ms) else None
+
+
+def newest_of_rounds(landings: Iterable[int], period_ms: int) -> list[int]:
+    """Return the instants at which a group that reads these scrapes is evaluated: of each round the newest, rising.
+
+    `landings` are the timestamps of all scrapes of all targets that the group reads, in any order; round k is
+    [k · period_ms, (k + 1) · period_ms), and the period is the shortest scrape interval among those targets.
+    """
+    newest: dict[int, int] = {}
+    for at_ms in landings:
+        number = at_ms // period_ms
+        newest[number] = max(at_ms, newest.get(number, at_ms))
+    return [newest[number] for number in sorted(newest)]

@@ -75,6 +75,7 @@ class Store:
         self._housekeeping = Lock()
         self._bindings: dict[Columns, Binding] = {}
         self._bound: dict[Table, Columns] = {}
+        self._stamped_by: dict[Table, Columns] = {}
         self._stamped = Stamped(self._find_stamped, self._new_stamped, lambda reason: self._tell(reason, 1))
         self._natives = NativeRows(self._find_natives, self._catalogue.new)
         self._selections: dict[tuple[Matcher, ...], Selection] = {}
@@ -157,6 +158,7 @@ class Store:
                 self._write(table, row.timestamp_ms, cells)
             if row.stamped:
                 for each in self._stamped.rows(row.stamped, row.timestamp_ms):
+                    self._stamped_by[each.table] = row.columns
                     if self._write(each.table, each.timestamp_ms, each.values):
                         kept, samples = True, samples + _samples(each.values)
             if kept and self._disk is not None:
@@ -181,6 +183,16 @@ class Store:
     ) -> int:
         """Return how many cells `select` would read, without reading them; `pulse` may raise while the series are looked for."""
         return sum(group.cells(start_ms, end_ms) for group in self._select(tuple(matchers), pulse).groups)
+
+    def writers(self, matchers: Iterable[Matcher]) -> set[Columns]:
+        """Return the columns of those who write rows that hold the matching series, or held them before.
+
+        Only who has written since the store was opened is known. Samples are not looked at, and as long as the series stay
+        the same the answer is a look-up per table.
+        """
+        tables = {each.table for group in self._select(tuple(matchers)).groups for each in group.picked}
+        found = {self._bound.get(table, self._stamped_by.get(table)) for table in tables}
+        return {columns for columns in found if columns is not None}
 
     def series(
         self, matchers: Iterable[Matcher], start_ms: int | None = None, end_ms: int | None = None
@@ -386,6 +398,7 @@ class Store:
         return self._catalogue.new(labels, stamped=True)
 
     def _table_ended(self, table: Table) -> None:
+        self._stamped_by.pop(table, None)
         columns = self._bound.pop(table, None)
         if columns is not None:
             del self._bindings[columns]

@@ -1,0 +1,218 @@
+"""Groups that are evaluated when the targets that they read have been scraped: who is waited for, and how long.
+
+`Rounds` is told which targets each group reads, what has landed and what time it is; it answers which groups are due at
+which instant. It holds no clock, no task and no rule; `targets_read` says which targets those are.
+
+A group's period is the shortest scrape interval among its targets; round k is [k · period, (k + 1) · period). It is due once
+in a round, when the last of its targets' slots in that round has landed, at the newest timestamp that landed in it. A target
+that never lands is waited for until the next round's instant would come: a scrape that hangs has failed by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from agent.rules.reading import Selector, reads
+from agent.rules.schedule import Cadence
+from agent.rules.spec import Group, GroupKey
+
+
+class Due(NamedTuple):
+    """Groups to evaluate at an instant. `late`: targets that did not land in time; `missed`: rounds passed over before it."""
+
+    keys: tuple[GroupKey, ...]
+    at_ms: int
+    late: tuple[str, ...] = ()
+    missed: int = 0
+
+
+class Gathering:
+    """Groups that read the same targets, and which of those have not landed in the round that is waited for."""
+
+    __slots__ = (
+        "_cadences",
+        "_expects",
+        "_first",
+        "_last",
+        "_missing",
+        "_newest_ms",
+        "_number",
+        "_planned_ms",
+        "keys",
+        "period_ms",
+    )
+
+    def __init__(self, cadences: Mapping[str, Cadence], last: Mapping[str, int], now_ms: int) -> None:
+        self.keys: tuple[GroupKey, ...] = ()
+        self.period_ms = min(each.interval_ms for each in cadences.values())
+        self._cadences, self._last = cadences, last
+        self.restart(now_ms)
+
+    def restart(self, now_ms: int) -> None:
+        """Begin anew at an instant: with the round before it, which may still wait for its last target."""
+        self._first = True
+        self._begin(now_ms // self.period_ms - 1)
+
+    @property
+    def deadline_ms(self) -> int:
+        """When the round is over, whoever has landed."""
+        return self._planned_ms + self.period_ms
+
+    def landed(self, target: str, at_ms: int) -> list[Due]:
+        """Take note of a scrape with this timestamp; return what is due by it."""
+        start = self._number * self.period_ms
+        if at_ms < start:
+            return []
+        if at_ms < start + self.period_ms and (self._newest_ms is None or at_ms > self._newest_ms):
+            self._newest_ms = at_ms
+        slot = self._missing.get(target)
+        if slot is None or at_ms < slot:
+            return []
+        del self._missing[target]
+        return [] if self._missing else self.complete()
+
+    def complete(self) -> list[Due]:
+        """Return what is due because nobody is waited for, and go on to the first round in which somebody is."""
+        found, missed = [], 0
+        while not self._missing:
+            if self._newest_ms is not None:
+                found.append(Due(self.keys, self._newest_ms, (), missed))
+                missed = 0
+            elif self._expects and not self._first:
+                missed += 1
+            self._next()
+        return found
+
+    def overdue(self, now_ms: int) -> list[Due]:
+        """Return what is due at `now_ms` although somebody is waited for; of several rounds that passed, the newest."""
+        missed = 0
+        while self.deadline_ms + self.period_ms <= now_ms:
+            # A long sleep is one step: what is left after it is near.
+            number = max(self._number + 1, now_ms // self.period_ms - 2)
+            missed += number - self._number
+            self._begin(number)
+        if self.deadline_ms > now_ms:
+            return self.complete()
+        at_ms = self._planned_ms if self._newest_ms is None else self._newest_ms
+        due = Due(self.keys, at_ms, tuple(sorted(self._missing)), missed)
+        self._next()
+        return [due, *self.complete()]
+
+    def _next(self) -> None:
+        self._first = False
+        self._begin(self._number + 1)
+
+    def _begin(self, number: int) -> None:
+        start, end = number * self.period_ms, (number + 1) * self.period_ms
+        missing: dict[str, int] = {}
+        planned, newest = -1, -1
+        for target, cadence in self._cadences.items():
+            landed = self._last.get(target, -1)
+            if start <= landed < end and landed > newest:
+                newest = landed
+            slot = cadence.newest_slot(start, end)
+            if slot is not None:
+                planned = max(planned, slot)
+                if landed < slot:
+                    missing[target] = slot
+        self._number, self._missing, self._expects = number, missing, planned >= 0
+        self._planned_ms = end - 1 if planned < 0 else planned
+        self._newest_ms = None if newest < 0 else newest
+
+
+class Rounds:
+    """All groups that wait for scrapes. Groups that read the same targets wait together, so that a landing costs little."""
+
+    def __init__(self) -> None:
+        self._cadences: dict[str, Cadence] = {}
+        self._last: dict[str, int] = {}
+        self._gatherings: dict[frozenset[str], Gathering] = {}
+        self._by_target: dict[str, list[Gathering]] = {}
+        self._periods: dict[GroupKey, int] = {}
+
+    @property
+    def periods_ms(self) -> Mapping[GroupKey, int]:
+        """The groups that wait for scrapes, and how often each is due."""
+        return self._periods
+
+    def assign(
+        self, targets: Mapping[GroupKey, Collection[str]], cadences: Mapping[str, Cadence], now_ms: int
+    ) -> list[Due]:
+        """Say anew which targets each group reads; a target without a cadence does not count, nor a group without targets.
+
+        Groups whose targets stay the same stay in their round. Returns what is due at once. `since_ms` of no cadence is
+        later than `now_ms`.
+        """
+        same = {name for name, cadence in cadences.items() if self._cadences.get(name) == cadence}
+        self._cadences = dict(cadences)
+        for name in self._last.keys() - cadences.keys():
+            del self._last[name]
+        together: dict[frozenset[str], list[GroupKey]] = {}
+        for key, names in targets.items():
+            known = frozenset(name for name in names if name in cadences)
+            if known:
+                together.setdefault(known, []).append(key)
+        before, due = self._gatherings, []
+        self._gatherings, self._by_target, self._periods = {}, {}, {}
+        for names, keys in together.items():
+            gathering = before.get(names) if names <= same else None
+            if gathering is None:
+                gathering = Gathering({name: cadences[name] for name in names}, self._last, now_ms)
+            gathering.keys = tuple(keys)
+            due += gathering.complete()
+            self._gatherings[names] = gathering
+            self._periods.update(dict.fromkeys(keys, gathering.period_ms))
+            for name in names:
+                self._by_target.setdefault(name, []).append(gathering)
+        return due
+
+    def landed(self, target: str, at_ms: int) -> list[Due]:
+        """Take note that a target's scrape with this timestamp is in the store; return what is due by it."""
+        cadence = self._cadences.get(target)
+        if cadence is not None and at_ms + 2 * cadence.interval_ms < self._last.get(target, 0):
+            self._set_back(at_ms)
+        self._last[target] = at_ms
+        return [due for each in self._by_target.get(target, ()) for due in each.landed(target, at_ms)]
+
+    def overdue(self, now_ms: int) -> list[Due]:
+        """Return what is due although not all has landed, because its time is over."""
+        return [due for each in self._gatherings.values() for due in each.overdue(now_ms)]
+
+    def next_deadline(self) -> int | None:
+        """Return when `overdue` has something to say unless more lands, None where nobody waits."""
+        return min((each.deadline_ms for each in self._gatherings.values()), default=None)
+
+    def _set_back(self, now_ms: int) -> None:
+        """Follow a clock that was set back: what landed in its future is forgotten."""
+        self._last.clear()
+        for gathering in self._gatherings.values():
+            gathering.restart(now_ms)
+
+
+def targets_read(
+    groups: Sequence[Group],
+    fed_by: Mapping[GroupKey, Sequence[GroupKey]],
+    ask: Callable[[Selector], frozenset[str]],
+) -> dict[GroupKey, frozenset[str]]:
+    """Return the targets that each of `groups` reads: those whose series its selectors match, by `ask`, and all those of the
+    groups that feed it (`feeders`), for it comes after them.
+    """
+    asked: dict[Selector, frozenset[str]] = {}
+    found: dict[GroupKey, frozenset[str]] = {}
+    for group in groups:
+        own: set[str] = set()
+        for rule in group.rules:
+            for selector in reads(rule.expr).selectors:
+                if selector not in asked:
+                    asked[selector] = ask(selector)
+                own |= asked[selector]
+        found[group.key] = frozenset(own)
+    moved = True
+    while moved:
+        moved = False
+        for key, before in found.items():
+            after = before.union(*(found[each] for each in fed_by.get(key, ()) if each in found))
+            if len(after) > len(before):
+                found[key], moved = after, True
+    return found
