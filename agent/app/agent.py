@@ -20,6 +20,7 @@ import structlog
 from agent.app.build import VERSION, Built, build
 from agent.app.collection import Collection
 from agent.app.evaluation import Evaluation, answering
+from agent.app.feeding import Feeding
 from agent.app.handles import Handles
 from agent.app.loops import Clock, at_slots, wall_clock, when_due
 from agent.app.questions import Questions, limits_of
@@ -115,12 +116,14 @@ class Agent:
         await self.server.serve(create_app(Handles(self), telemetry=self.telemetry, external_url=config.external_url))
         session = await ends.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         self.collection = Collection(sink=self._keep, telemetry=self.telemetry, session=session)
+        feeding = Feeding(self.store, self.collection)
+        self.evaluation = Evaluation(self.evaluator, self.clock, feeding, self.telemetry)
+        self.collection.landed = self.evaluation.landed
         self.collection.apply(self.collection.plan(self.config), now_ms)
         ends.push_async_callback(self.collection.stop)
-        await self.collection.scrape_local(now_ms)
-        self.evaluation = Evaluation(self.evaluator, self.clock)
-        self.evaluation.apply()
         ends.push_async_callback(self.evaluation.stop)
+        await self.collection.scrape_local(now_ms)
+        self.evaluation.apply()
         self._spawn("notify", when_due("notify", self.dispatcher.next_due, self._tell_people, self._due, self.clock))
         self._spawn("housekeeping", at_slots("housekeeping", _next_housekeeping, self._keep_house, self.clock))
         await self._keep_house(now_ms)

@@ -58,6 +58,7 @@ def rule_settings(config: Config) -> Settings:
         no_data_grace_ms=said.no_data_grace,
         removed=said.removed,
         recovered_value=said.recovered_value,
+        on_scrape=config.file.global_.evaluation_interval is None,
         external_labels=config.file.global_.external_labels,
         external_url=config.external_url,
     )

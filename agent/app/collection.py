@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import structlog
@@ -27,8 +27,11 @@ from agent.collect import (
 )
 from agent.config import Config
 from agent.errors import InvalidInput
-from agent.model import Labels
+from agent.model import Columns, Labels
+from agent.rules import Cadence
 from agent.telemetry import Telemetry
+
+Landed = Callable[[ScrapeOutcome], None]
 
 _log = structlog.get_logger()
 
@@ -38,14 +41,26 @@ class Wanted:
     """A collector that should run: what it is made from (equal means the same one) and how it is made."""
 
     spec: object
-    make: Callable[[], Scraper | LocalScraper]
+    make: Callable[[Landed], Scraper | LocalScraper]
+    """Makes it; what it is given is called after each row."""
 
 
-@dataclass(frozen=True, slots=True)
+class Feed(NamedTuple):
+    """A collector as the rules see it: the labels that its series get, who writes them now, and when."""
+
+    labels: Labels
+    columns: Columns
+    cadence: Cadence
+    has_landed: bool
+
+
+@dataclass(slots=True)
 class _Running:
     spec: object
     scraper: Scraper | LocalScraper
     task: asyncio.Task[None]
+    since_ms: int
+    has_landed: bool = False
 
 
 class Collection:
@@ -54,6 +69,10 @@ class Collection:
     def __init__(self, *, sink: Sink, telemetry: Telemetry, session: aiohttp.ClientSession) -> None:
         self._sink, self._telemetry, self._session = sink, telemetry, session
         self._running: dict[str, _Running] = {}
+        self.version = 0
+        """Moves whenever there are other collectors, or one has landed for the first time."""
+        self.landed: Callable[[str, int], object] = lambda _key, _at_ms: None
+        """Called with a collector's key and a row's timestamp (ms) once the row has been handed to the sink."""
 
     def plan(self, config: Config) -> dict[str, Wanted]:
         """Return how each collector would be made, by its identity; raise InvalidInput where a target is impossible."""
@@ -73,7 +92,8 @@ class Collection:
         interval = system.interval or settings.scrape_interval
         if system.enabled:
             wanted["node"] = Wanted(
-                (system, interval, config.root), lambda: self._local("node", instance, _machine(config), interval)
+                (system, interval, config.root),
+                lambda landed: self._local("node", instance, _machine(config), interval, landed),
             )
         own: list[Collector] = [RegistryCollector(self._telemetry.registry)]
         every = settings.scrape_interval
@@ -89,9 +109,14 @@ class Collection:
             ended.scraper.retire(at_ms)
         for key, each in wanted.items():
             if key not in kept:
-                scraper = each.make()
+                scraper = each.make(partial(self._has_landed, key))
                 task = asyncio.create_task(scraper.run(), name=f"collect {key[:60]}")
-                self._running[key] = _Running(each.spec, scraper, task)
+                self._running[key] = _Running(each.spec, scraper, task, at_ms)
+        self.version += 1
+
+    def feeds(self) -> dict[str, Feed]:
+        """Return all collectors by their keys, as the rules see them."""
+        return {key: _feed(each) for key, each in self._running.items()}
 
     async def scrape_local(self, at_ms: int) -> None:
         """Read the machine and the agent once now, so that the first page has something to show."""
@@ -121,14 +146,41 @@ class Collection:
                     known.append(metadata)
         return found
 
-    def _scraper(self, target: Any) -> Scraper:
-        return Scraper(
-            target, session=self._session, sink=self._sink, telemetry=self._telemetry, landed=_turns(target.scrape_url)
+    def _has_landed(self, key: str, outcome: ScrapeOutcome) -> None:
+        running = self._running.get(key)
+        if running is None:
+            return
+        if not running.has_landed:
+            running.has_landed = True
+            self.version += 1
+        self.landed(key, outcome.at_ms)
+
+    def _scraper(self, target: Any, landed: Landed) -> Scraper:
+        turns = _turns(target.scrape_url)
+
+        def told(outcome: ScrapeOutcome) -> None:
+            turns(outcome)
+            landed(outcome)
+
+        return Scraper(target, session=self._session, sink=self._sink, telemetry=self._telemetry, landed=told)
+
+    def _local(
+        self, job: str, instance: str, collectors: list[Collector], interval_ms: int, landed: Landed
+    ) -> LocalScraper:
+        return LocalScraper(
+            Labels.of(job=job, instance=instance),
+            collectors,
+            sink=self._sink,
+            interval_ms=interval_ms,
+            telemetry=self._telemetry,
+            landed=landed,
         )
 
-    def _local(self, job: str, instance: str, collectors: list[Collector], interval_ms: int) -> LocalScraper:
-        labels = Labels.of(job=job, instance=instance)
-        return LocalScraper(labels, collectors, sink=self._sink, interval_ms=interval_ms, telemetry=self._telemetry)
+
+def _feed(running: _Running) -> Feed:
+    scraper, status = running.scraper, running.scraper.status
+    cadence = Cadence(status.scrape_interval_ms, scraper.offset_ms, running.since_ms)
+    return Feed(status.labels, scraper.columns, cadence, running.has_landed)
 
 
 def _machine(config: Config) -> list[Collector]:

@@ -1,16 +1,21 @@
-"""Rule groups on their slots: a task per group, each evaluation in one worker thread, alerts handed back to the event loop."""
+"""When rule groups are evaluated: a task per group of the clock, rounds for those that wait for scrapes, one worker thread."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
+from agent.app.feeding import Feeding
+from agent.app.landings import Landings
 from agent.app.loops import Clock, at_slots
 from agent.model import Alert
 from agent.query import Engine, Scalar, Vector
 from agent.rules import Evaluator, GroupKey
+from agent.telemetry import Telemetry
 
+T = TypeVar("T")
 Put = Callable[[list[Alert], int], None]
 
 
@@ -24,32 +29,52 @@ def answering(engine: Engine) -> Callable[[str, int], Vector | Scalar | float]:
 
 
 class Evaluation:
-    """The loops of all groups. One thread evaluates, so that rules of different groups never see half a round."""
+    """The loops of all groups. One thread evaluates, so that rules of different groups never see half a round.
 
-    def __init__(self, evaluator: Evaluator, clock: Clock) -> None:
+    Groups with an interval are evaluated by the clock, the others when what they read has landed.
+    """
+
+    def __init__(self, evaluator: Evaluator, clock: Clock, feeding: Feeding, telemetry: Telemetry) -> None:
         self._evaluator, self._clock = evaluator, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rules")
         self._tasks: dict[GroupKey, tuple[int, asyncio.Task[None]]] = {}
+        self._landings = Landings(evaluator, feeding, clock, telemetry, self.in_thread, self._follow_clock)
+        self._rounds: list[asyncio.Task[None]] = []
+
+    def landed(self, target: str, at_ms: int) -> None:
+        """Take note of a scrape whose row is in the store."""
+        self._landings.landed(target, at_ms)
 
     def apply(self) -> None:
-        """Start a loop for each new group, end those of groups that are gone, restart where the interval changed."""
-        wanted = {key: self._evaluator.interval_ms(key) for key in self._evaluator.keys}
+        """Take over the evaluator's groups: start loops for those that need one, end those of groups that are gone."""
+        if not self._rounds:
+            loops = {"rules rounds": self._landings.run(), "rules deadlines": self._landings.pass_deadlines()}
+            self._rounds = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
+        self._landings.apply()
+        self._follow_clock()
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Run something between evaluations: a reload."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def stop(self) -> None:
+        """End the loops; an evaluation that runs is finished."""
+        await self._landings.stop()
+        tasks = [*self._rounds, *(task for _, task in self._tasks.values())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self._thread.shutdown, wait=True)
+
+    def _follow_clock(self) -> None:
+        """Start a loop for each group that is the clock's, end the others, restart where the interval changed."""
+        waiting = {group.key for group in self._evaluator.waiting_for_scrapes}.difference(self._landings.clocked)
+        wanted = {key: self._evaluator.interval_ms(key) for key in self._evaluator.keys if key not in waiting}
         for key in [key for key, (interval, _) in self._tasks.items() if wanted.get(key) != interval]:
             self._tasks.pop(key)[1].cancel()
         for key, interval in wanted.items():
             if key not in self._tasks:
                 self._tasks[key] = (interval, asyncio.create_task(self._loop(key), name=f"rules {key}"))
-
-    async def in_thread(self, work: Callable[[], object]) -> None:
-        """Run something between evaluations: a reload."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    async def stop(self) -> None:
-        """End the loops; an evaluation that runs is finished."""
-        for _, task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*(task for _, task in self._tasks.values()), return_exceptions=True)
-        await asyncio.to_thread(self._thread.shutdown, wait=True)
 
     async def _loop(self, key: GroupKey) -> None:
         await at_slots(

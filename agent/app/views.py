@@ -64,6 +64,7 @@ def group_view(group: rules.GroupStatus, told: Told) -> web.RuleGroupView:
         limit=group.limit,
         last_evaluation_ms=group.last_evaluation_ms,
         evaluation_seconds=group.evaluation_seconds,
+        on_scrape=group.on_scrape,
     )
 
 

@@ -21,7 +21,7 @@ from agent.collect.scanning import Metadata
 from agent.collect.scraper import REPORTS, Health, ScrapeOutcome, Sink, TargetStatus
 from agent.collect.slots import run_in_slots
 from agent.collect.spec import DEFAULT_INTERVAL_MS, ScrapeJob
-from agent.model import Labels
+from agent.model import Columns, Labels
 
 if TYPE_CHECKING:
     from agent.telemetry import Telemetry
@@ -85,13 +85,23 @@ class LocalScraper:
         self, *, now: Callable[[], float] = time.time, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         """Scrape at each whole interval until cancelled."""
-        await run_in_slots(self.scrape, self._interval_ms, 0, self._missed, now=now, sleep=sleep)
+        await run_in_slots(self.scrape, self._interval_ms, self.offset_ms, self._missed, now=now, sleep=sleep)
 
     def retire(self, at_ms: int) -> None:
         """End all series; call it once, after `run` ended."""
         if not self._retired:
             self._retired = True
             self._sink(self._writer.ending(at_ms))
+
+    @property
+    def columns(self) -> Columns:
+        """The series that the next row is written to."""
+        return self._writer.columns
+
+    @property
+    def offset_ms(self) -> int:
+        """Nothing: whole intervals."""
+        return 0
 
     @property
     def status(self) -> TargetStatus:

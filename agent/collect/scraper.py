@@ -25,7 +25,7 @@ from agent.collect.scanning import Metadata
 from agent.collect.slots import run_in_slots
 from agent.collect.target import Target
 from agent.errors import ScrapeError
-from agent.model import Exemplar, Labels, Row
+from agent.model import Columns, Exemplar, Labels, Row
 
 if TYPE_CHECKING:
     import aiohttp
@@ -149,6 +149,16 @@ class Scraper:
         if not self._retired:
             self._retired = True
             self._sink(self._writer.ending(at_ms))
+
+    @property
+    def columns(self) -> Columns:
+        """The series that the next row is written to."""
+        return self._writer.columns
+
+    @property
+    def offset_ms(self) -> int:
+        """The target's place in its interval."""
+        return self.target.offset_ms()
 
     @property
     def metadata(self) -> dict[str, Metadata]:

@@ -27,7 +27,7 @@ from agent.rules.records import ALERT_KIND, GROUP_KIND, RuleKey
 from agent.rules.restoring import resume, set_back, take_back
 from agent.rules.running import RunningGroup, RunningRule, Settings, build, hand_over
 from agent.rules.sending import labels_as_sent, to_send
-from agent.rules.spec import GroupKey, RuleSet
+from agent.rules.spec import Group, GroupKey, RuleSet
 from agent.rules.states import ActiveAlert, State, Transition
 from agent.rules.status import GroupStatus, Health, RuleStatus
 from agent.telemetry import Telemetry
@@ -99,6 +99,23 @@ class Evaluator:
     def interval_ms(self, key: GroupKey) -> int:
         """Return a group's interval."""
         return self._groups[key].interval_ms
+
+    @property
+    def waiting_for_scrapes(self) -> tuple[Group, ...]:
+        """The groups that are evaluated when what they read has been scraped, as their files say them."""
+        return tuple(group.spec for group in self._groups.values() if group.waits_for_scrapes)
+
+    def pace(self, key: GroupKey, period_ms: int | None) -> None:
+        """Say how often scrapes begin the evaluation of a group that waits for them, None: the clock does."""
+        group = self._groups.get(key)
+        if group is not None and group.waits_for_scrapes:
+            group.interval_ms = period_ms or self.settings.interval_ms
+            group.on_scrape = period_ms is not None
+
+    def evaluated_ms(self, key: GroupKey) -> int | None:
+        """Return the instant of a group's last evaluation, None where there is none."""
+        group = self._groups.get(key)
+        return group.last_evaluation_ms if group is not None else None
 
     def next_slot(self, key: GroupKey, at_ms: int) -> int:
         """Return the first slot of a group after `at_ms`."""

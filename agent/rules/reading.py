@@ -179,14 +179,16 @@ def _feeding(selector: Selector, writers: Mapping[str, list[tuple[Group, Rule]]]
                 yield group.key
 
 
-def in_order(groups: Iterable[Group]) -> tuple[GroupKey, ...]:
-    """Return the groups so that one that reads what another writes comes after it.
+def in_order(
+    groups: Iterable[Group], fed_by: Mapping[GroupKey, Sequence[GroupKey]] | None = None
+) -> tuple[GroupKey, ...]:
+    """Return the groups so that one that reads what another writes comes after it; `fed_by` is what `feeders` found.
 
     Otherwise they stay in the order given, as do groups that read each other in a circle. This is the order of groups
     that are evaluated at the same instant, live and in a replay.
     """
     groups = tuple(groups)
-    fed_by = feeders(groups)
+    fed_by = feeders(groups) if fed_by is None else fed_by
     order: list[GroupKey] = []
     places = {group.key: place for place, group in enumerate(groups)}
     for circle in _circles(fed_by):

@@ -39,9 +39,14 @@ class Gathering:
         "_newest_ms",
         "_number",
         "_planned_ms",
+        "due_ms",
         "keys",
         "period_ms",
     )
+    _newest_ms: int | None
+    """The newest timestamp that landed in the round, None where none did."""
+    due_ms: int | None
+    """The instant at which its groups were last due."""
 
     def __init__(self, cadences: Mapping[str, Cadence], last: Mapping[str, int], now_ms: int) -> None:
         self.keys: tuple[GroupKey, ...] = ()
@@ -51,7 +56,7 @@ class Gathering:
 
     def restart(self, now_ms: int) -> None:
         """Begin anew at an instant: with the round before it, which may still wait for its last target."""
-        self._first = True
+        self._first, self.due_ms = True, None
         self._begin(now_ms // self.period_ms - 1)
 
     @property
@@ -77,6 +82,7 @@ class Gathering:
         found, missed = [], 0
         while not self._missing:
             if self._newest_ms is not None:
+                self.due_ms = self._newest_ms
                 found.append(Due(self.keys, self._newest_ms, (), missed))
                 missed = 0
             elif self._expects and not self._first:
@@ -96,6 +102,7 @@ class Gathering:
             return self.complete()
         at_ms = self._planned_ms if self._newest_ms is None else self._newest_ms
         due = Due(self.keys, at_ms, tuple(sorted(self._missing)), missed)
+        self.due_ms = at_ms
         self._next()
         return [due, *self.complete()]
 
@@ -159,6 +166,9 @@ class Rounds:
             gathering = before.get(names) if names <= same else None
             if gathering is None:
                 gathering = Gathering({name: cadences[name] for name in names}, self._last, now_ms)
+            elif gathering.due_ms is not None:
+                fresh = tuple(key for key in keys if key not in gathering.keys)
+                due += [Due(fresh, gathering.due_ms)] if fresh else []
             gathering.keys = tuple(keys)
             due += gathering.complete()
             self._gatherings[names] = gathering

@@ -22,6 +22,8 @@ from agent.rules.status import GroupStatus, Health, RuleStatus
 class Settings:
     """What holds for all rules. Durations are milliseconds; the defaults are Prometheus'.
 
+    `on_scrape`: a group without an interval of its own is evaluated when what it reads has been scraped; where that is
+    nothing, every `interval_ms`.
     `restore`: "full" takes the whole state of alerts from the journal; "prometheus" reads ALERTS_FOR_STATE, for rules whose
     `for` is at least `for_grace_period_ms`. An outage longer than `outage_tolerance_ms` makes pending alerts begin again.
     For `restore_grace_ms` after a restart an alert about whose series nothing is known stays as it was (0: as in Prometheus,
@@ -32,6 +34,7 @@ class Settings:
     """
 
     interval_ms: int = 60_000
+    on_scrape: bool = False
     query_offset_ms: int = 0
     resend_delay_ms: int = 60_000
     outage_tolerance_ms: int = 3_600_000
@@ -141,6 +144,9 @@ class RunningGroup:
         self.spec = spec
         self.key: GroupKey = spec.key
         self.interval_ms = spec.interval_ms or settings.interval_ms
+        self.waits_for_scrapes = settings.on_scrape and not spec.interval_ms
+        self.on_scrape = False
+        """Whether scrapes begin its evaluations now: it waits for them, and there are targets that it reads."""
         self.offset_ms = settings.query_offset_ms if spec.query_offset_ms is None else spec.query_offset_ms
         self.rules = [
             RunningRule(spec, rule, key, settings) for rule, key in zip(spec.rules, rule_keys(spec), strict=True)
@@ -161,6 +167,8 @@ class RunningGroup:
         self.last_evaluation_ms, self.seconds = before.last_evaluation_ms, before.seconds
         self.resumed_from_ms, self.recorded = before.resumed_from_ms, before.recorded
         self.until_restored = before.until_restored
+        if self.waits_for_scrapes and before.on_scrape:
+            self.interval_ms, self.on_scrape = before.interval_ms, True
 
     def has_pending(self) -> bool:
         """Say whether an alert of the group waits for its `for`."""
@@ -175,6 +183,7 @@ class RunningGroup:
             last_evaluation_ms=self.last_evaluation_ms or 0,
             evaluation_seconds=self.seconds,
             rules=tuple(rule.status() for rule in self.rules),
+            on_scrape=self.on_scrape,
         )
 
 

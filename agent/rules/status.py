@@ -44,7 +44,7 @@ class RuleStatus:
 
 @dataclass(frozen=True, slots=True)
 class GroupStatus:
-    """One group as it runs; `interval_ms` is the one in use."""
+    """One group as it runs; `interval_ms` is the one in use, `on_scrape` says that scrapes begin its evaluations."""
 
     key: GroupKey
     interval_ms: int
@@ -52,3 +52,4 @@ class GroupStatus:
     last_evaluation_ms: int
     evaluation_seconds: float
     rules: tuple[RuleStatus, ...]
+    on_scrape: bool = False

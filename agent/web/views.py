@@ -327,7 +327,7 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True)
 class RuleGroupView:
-    """One group of a rule file."""
+    """One group of a rule file. `on_scrape`: it is evaluated when what it reads has been scraped, that often."""
 
     name: str
     file: str
@@ -336,6 +336,7 @@ class RuleGroupView:
     limit: int = 0
     last_evaluation_ms: int = 0
     evaluation_seconds: float = 0.0
+    on_scrape: bool = False
 
 
 class TargetHealth(StrEnum):

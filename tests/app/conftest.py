@@ -93,7 +93,7 @@ class World:
         return self.write(
             "burnline.yml",
             f"""
-global: {{scrape_interval: 1d, scrape_timeout: 5s, external_labels: {{{self.external_labels}}}}}
+global: {{scrape_interval: 1d, evaluation_interval: 1d, scrape_timeout: 5s, external_labels: {{{self.external_labels}}}}}
 scrape_configs: [{{job_name: rag, static_configs: [{{targets: [{targets}]}}]}}]
 system: {{enabled: false}}
 rule_files: [rules.yml]

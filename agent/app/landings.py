@@ -1,0 +1,214 @@
+"""Groups that are evaluated when what they read has been scraped: from a landing to the evaluation, in milliseconds.
+
+It joins the rounds (who is due), the feeding (who reads what) and the one thread that evaluates. Which targets a group reads
+is looked up anew when the series change, beside the event loop and at a bounded share of the time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from functools import partial
+from typing import Final, NamedTuple, Protocol
+
+import structlog
+
+from agent.app.feeding import Feeding
+from agent.app.loops import Clock, attempt, when_due
+from agent.rules import Due, Evaluator, GroupKey, Rounds
+from agent.telemetry import Telemetry
+
+_SLICE_SECONDS: Final = 0.05
+"""How long rounds may keep the rules' thread before a group with an interval of its own, or a reload, gets its turn."""
+_REST: Final = 20
+"""After a look at who reads what, so many times what it took passes before the next one."""
+
+_log = structlog.get_logger()
+
+
+class InThread(Protocol):
+    """Runs something in the rules' thread, after what waits there."""
+
+    def __call__(self, work: Callable[[], list[Waiting]]) -> Awaitable[list[Waiting]]:
+        """Return what `work` returns."""
+
+
+class Waiting(NamedTuple):
+    """A group that is due at an instant, and when (seconds of the stopwatch) the last scrape for it landed."""
+
+    key: GroupKey
+    at_ms: int
+    since: float
+
+
+class Landings:
+    """Told of every landing; evaluates the groups that are due by it. `run` it beside `pass_deadlines`.
+
+    `decided` is called whenever it was found anew which groups wait for scrapes; all others are the clock's.
+    """
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        feeding: Feeding,
+        clock: Clock,
+        telemetry: Telemetry,
+        in_thread: InThread,
+        decided: Callable[[], object],
+        *,
+        stopwatch: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._evaluator, self._feeding, self._clock, self._telemetry = evaluator, feeding, clock, telemetry
+        self._in_thread, self._decided, self._stopwatch = in_thread, decided, stopwatch
+        self._rounds = Rounds()
+        self._order: dict[GroupKey, int] = {}
+        self._waiting: dict[GroupKey, Waiting] = {}
+        self._wake, self._changed = asyncio.Event(), asyncio.Event()
+        self._keys: frozenset[GroupKey] = frozenset()
+        self._seen: object = None
+        self._reloads = 0
+        self._looking: asyncio.Task[None] | None = None
+        self._late: set[str] = set()
+        """Collectors of which it was said that they are late, until they land."""
+        self._settled = False
+        self._settles_ms = 0
+        self.clocked: Collection[GroupKey] = ()
+        """The groups that would wait for scrapes and read none: they are left to the clock."""
+
+    def apply(self) -> None:
+        """Take over the evaluator's groups, at the start and after a reload."""
+        self._keys = frozenset(group.key for group in self._evaluator.waiting_for_scrapes)
+        self.clocked = frozenset(self.clocked) & self._keys
+        self._reloads += 1
+        if not self._settled:
+            self._settles_ms = self._clock() + self._evaluator.settings.interval_ms
+        self._look_again()
+
+    def landed(self, target: str, at_ms: int) -> None:
+        """Take note of a scrape whose row is in the store."""
+        self._late.discard(target)
+        self._open(self._rounds.landed(target, at_ms))
+        if self._feeding.version != self._seen:
+            self._look_again()
+
+    async def run(self) -> None:
+        """Evaluate what is due, for ever. A group that is due again before it was evaluated has missed a round."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                batch = sorted(self._waiting.values(), key=lambda each: self._order.get(each.key, 0))
+                self._waiting.clear()
+                for each in await self._in_thread(partial(self._evaluate, batch)):
+                    self._put_back(each)
+
+    async def pass_deadlines(self) -> None:
+        """Evaluate, for ever, what waits for scrapes that did not land in time."""
+        await when_due("rules overdue", self._next_due, self._overdue, self._changed, self._clock)
+
+    async def stop(self) -> None:
+        """End a look that runs; nothing is looked up afterwards."""
+        self._keys = frozenset()
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+
+    # --- what is due ---
+
+    def _open(self, dues: Iterable[Due]) -> None:
+        now = self._stopwatch()
+        for due in dues:
+            self._tell_late(due)
+            for key in due.keys:
+                if key not in self._keys:
+                    continue
+                missed = due.missed + (key in self._waiting)
+                if missed:
+                    self._evaluator.missed(key, missed)
+                self._waiting[key] = Waiting(key, due.at_ms, now)
+        if self._waiting:
+            self._wake.set()
+
+    def _put_back(self, each: Waiting) -> None:
+        if each.key in self._waiting:
+            self._evaluator.missed(each.key, 1)
+        elif each.key in self._keys:
+            self._waiting[each.key] = each
+
+    def _evaluate(self, batch: list[Waiting]) -> list[Waiting]:
+        """Evaluate in the rules' thread; return what is left when the time is over."""
+        until = self._stopwatch() + _SLICE_SECONDS
+        for number, each in enumerate(batch):
+            if number and self._stopwatch() > until:
+                return batch[number:]
+            try:
+                if self._is_news(each):
+                    self._evaluator.evaluate(each.key, each.at_ms)
+            except Exception:  # noqa: BLE001  # a bug in one group's way must not stop the others; the trace is logged
+                _log.exception("round failed", group=str(each.key), at_ms=each.at_ms)
+            self._telemetry.scrape_to_evaluation.observe(self._stopwatch() - each.since)
+        return []
+
+    def _is_news(self, due: Waiting) -> bool:
+        """Say whether the group was not evaluated at this instant yet, by the clock or before it read other targets."""
+        last = self._evaluator.evaluated_ms(due.key)
+        # Far back in time is a clock that was set: the evaluator says what becomes of that.
+        return last is None or due.at_ms > last or due.at_ms < last - 2 * (self._rounds.periods_ms.get(due.key) or 0)
+
+    def _tell_late(self, due: Due) -> None:
+        if due.late:
+            self._telemetry.rounds_overdue.inc()
+        news = set(due.late) - self._late
+        if news:
+            _log.warning("rules do not wait any longer for scrapes", collectors=sorted(news), at_ms=due.at_ms)
+            self._late |= news
+
+    def _next_due(self) -> int | None:
+        deadlines = [self._rounds.next_deadline(), None if self._settled else self._settles_ms]
+        return min((each for each in deadlines if each is not None), default=None)
+
+    async def _overdue(self, at_ms: int) -> None:
+        self._open(self._rounds.overdue(at_ms))
+        if not self._settled and at_ms >= self._settles_ms:
+            self._settled = True
+            self._look_again()
+
+    # --- who reads what ---
+
+    def _look_again(self) -> None:
+        self._seen = None
+        if self._keys and self._looking is None:
+            self._looking = asyncio.create_task(self._look(), name="rules look")
+            self._looking.add_done_callback(self._looked)
+
+    def _looked(self, _: object) -> None:
+        self._looking = None
+
+    async def _look(self) -> None:
+        while self._feeding.version != self._seen:
+            began = self._stopwatch()
+            await attempt("rules look", self._look_once, self._clock())
+            await asyncio.sleep(_REST * (self._stopwatch() - began))
+
+    async def _look_once(self, _: int) -> None:
+        seen, reloads, feeds = self._feeding.version, self._reloads, self._feeding.feeds()
+        self._seen = seen
+        targets = await asyncio.to_thread(self._feeding.targets, self._evaluator.waiting_for_scrapes, feeds)
+        if reloads != self._reloads:
+            self._seen = None
+            return
+        self._settled = self._settled or all(feed.has_landed for feed in feeds.values())
+        self._order = {key: place for place, key in enumerate(targets)}
+        cadences = {name: feed.cadence for name, feed in feeds.items()}
+        dues = self._rounds.assign(targets, cadences, self._clock())
+        periods = self._rounds.periods_ms
+        for key in targets:
+            self._evaluator.pace(key, periods.get(key))
+        # Until everything has landed once, who has no targets may get some: it is not evaluated over an empty store.
+        self.clocked = frozenset(
+            key for key in targets if key not in periods and (self._settled or key in self.clocked)
+        )
+        self._decided()
+        self._open(dues)
+        self._changed.set()

@@ -1,0 +1,434 @@
+"""From a scrape that has landed to the evaluation of those who read it: who waits for whom, and at which instant."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+
+import numpy as np
+import pytest
+
+from agent.app.collection import Feed
+from agent.app.evaluation import Evaluation, answering
+from agent.app.feeding import Feeding
+from agent.model import Columns, Row, Sample
+from agent.query import Engine
+from agent.rules import Cadence, Evaluator, GroupKey, RuleSet, Settings, read_rules
+from agent.store import Store
+from agent.telemetry import Telemetry
+from tests.rules.world import series
+
+SECOND = 1000
+START = 1_700_000_040 * SECOND
+"""A whole minute."""
+
+
+async def until(condition):
+    """Wait for the threads, which work in real time."""
+    while not condition():  # noqa: ASYNC110  # what is waited for has no event of its own
+        await asyncio.sleep(0.001)
+
+
+class Target:
+    """A collector that lands when the test says so."""
+
+    def __init__(self, labels, interval, offset):
+        self.labels = series(labels)
+        self.columns = Columns([series(f"up{labels}")])
+        self.cadence = Cadence(interval * SECOND, offset * SECOND, START)
+        self.has_landed = False
+
+
+class World:
+    """Targets, a store, rules and their loops on a clock that stands until the test moves it. Seconds count from START."""
+
+    def __init__(self, rules, *, interval=15, on_scrape=True):
+        self.now_ms = START
+        self.version = 0
+        self.targets = {}
+        self.store = Store(retention_ms=86_400_000, max_memory_bytes=2**26)
+        self.telemetry = Telemetry()
+        self.alerts = []
+        self.evaluated = []
+        self.slow = None
+        self.settings = Settings(interval_ms=interval * SECOND, on_scrape=on_scrape)
+        self.evaluator = Evaluator(
+            self.read(rules),
+            query=self.query,
+            sink=self.store.append,
+            notify=lambda alerts, at_ms: self.alerts.append((self.seconds(at_ms), [each.name for each in alerts])),
+            telemetry=self.telemetry,
+            settings=self.settings,
+        )
+        verb = self.evaluator.evaluate
+
+        @functools.wraps(verb)
+        def evaluate(key, at_ms):
+            if self.slow:
+                self.slow.wait(10)
+            done = verb(key, at_ms)
+            self.evaluated.append((key.name, self.seconds(at_ms)))
+            return done
+
+        self.evaluator.evaluate = evaluate
+        self.engine = Engine(self.store)
+        self.evaluation = Evaluation(self.evaluator, lambda: self.now_ms, Feeding(self.store, self), self.telemetry)
+
+    @staticmethod
+    def read(rules):
+        text = "groups:\n" + "".join(f"- {{name: {name}, {body}}}\n" for name, body in rules.items())
+        return RuleSet(read_rules(text, "rules.yml"), ("rules.yml",))
+
+    @staticmethod
+    def seconds(at_ms):
+        return (at_ms - START) / SECOND
+
+    def query(self, expression, at_ms):
+        return answering(self.engine)(expression, at_ms)
+
+    def feeds(self):
+        return {
+            name: Feed(each.labels, each.columns, each.cadence, each.has_landed) for name, each in self.targets.items()
+        }
+
+    def target(self, name, interval=15, offset=0):
+        self.targets[name] = Target(f'{{job="{name}"}}', interval, offset)
+        self.version += 1
+
+    async def start(self):
+        self.evaluation.apply()
+        await self.quiet()
+
+    async def land(self, name, seconds, **values):
+        """Let a target's scrape of an instant land; return who was evaluated by it, at which instant."""
+        target = self.targets[name]
+        self.now_ms = max(self.now_ms, START + int(seconds * SECOND))
+        at_ms = START + int(seconds * SECOND)
+        cells = {0: 1.0}
+        for metric, value in values.items():
+            cells[target.columns.column(series(f'{metric}{{job="{name}"}}'))] = value
+        row = np.array([cells.get(column, np.nan) for column in range(len(target.columns))])
+        self.store.append(Row(target.columns, at_ms, row))
+        if not target.has_landed:
+            target.has_landed = True
+            self.version += 1
+        return await self.by(lambda: self.evaluation.landed(name, at_ms))
+
+    async def by(self, happening):
+        """Return (group, instant) of the evaluations that something brings about."""
+        before = len(self.evaluated)
+        happening()
+        await self.quiet()
+        return self.evaluated[before:]
+
+    async def quiet(self):
+        """Wait until nothing is looked up, waits or is being evaluated."""
+        landings = self.evaluation._landings
+        for _ in range(5):
+            await until(lambda: not (landings._looking or landings._waiting or landings._wake.is_set()))
+            await self.evaluation.in_thread(lambda: None)
+            await asyncio.sleep(0)
+
+    async def pass_time(self, seconds):
+        """Move the clock and let the deadlines pass."""
+        self.now_ms = START + int(seconds * SECOND)
+        before = len(self.evaluated)
+        await self.evaluation._landings._overdue(self.now_ms)
+        await self.quiet()
+        return self.evaluated[before:]
+
+    async def reload(self, rules, **settings):
+        settings = Settings(**{"interval_ms": 15 * SECOND, "on_scrape": True, **settings})
+        await self.evaluation.in_thread(lambda: self.evaluator.reload(self.read(rules), self.now_ms, settings=settings))
+        self.evaluation.apply()
+        await self.quiet()
+
+    def clocked(self):
+        return sorted(key.name for key in self.evaluation._tasks)
+
+    def intervals(self):
+        return {
+            each.key.name: each.interval_ms / SECOND if each.on_scrape else "clock" for each in self.evaluator.status()
+        }
+
+    def metric(self, name, **labels):
+        return self.telemetry.registry.get_sample_value(name, labels or None)
+
+
+def record(expression, name="r"):
+    return f"rules: [{{record: '{name}', expr: '{expression}'}}]"
+
+
+def alert(expression, name="A"):
+    return f"rules: [{{alert: {name}, expr: '{expression}'}}]"
+
+
+@pytest.fixture
+async def worlds():
+    made = []
+
+    def make(rules, **more):
+        made.append(World(rules, **more))
+        return made[-1]
+
+    yield make
+    for world in made:
+        await world.evaluation.stop()
+
+
+async def test_an_alert_is_handed_over_at_the_instant_of_the_scrape_that_makes_it_true(worlds):
+    world = worlds({"a": alert("x > 1")})
+    world.target("rag", offset=7)
+    await world.start()
+    assert await world.land("rag", 7, x=1) == [("a", 7)]
+    assert world.alerts == []
+    assert await world.land("rag", 22, x=2) == [("a", 22)]
+    assert world.alerts == [(22, ["A"])]
+    assert world.metric("burnline_rule_scrape_to_evaluation_seconds_count") == 2
+    assert world.metric("burnline_rule_rounds_overdue_total") == 0
+
+
+async def test_a_group_waits_for_the_last_target_that_it_reads_and_for_no_other(worlds):
+    world = worlds({"both": record("sum(x)"), "one": record("y", "s"), "all": record("sum(up)", "u")})
+    for number, name in enumerate(("p", "q", "r")):
+        world.target(name, offset=number * 5)
+    await world.start()
+    await world.land("p", 0, x=1, y=1)
+    await world.land("q", 5, x=1)
+    await world.land("r", 10)
+    assert await world.land("p", 15, x=1, y=1) == [("one", 15)]
+    assert await world.land("q", 20, x=1) == [("both", 20)]
+    assert await world.land("r", 25) == [("all", 25)]
+
+
+async def test_a_group_that_reads_what_another_records_is_evaluated_after_it_at_the_same_instant(worlds):
+    world = worlds({"late": alert("r > 3"), "early": record("x + 1")})
+    world.target("rag", offset=7)
+    await world.start()
+    await world.land("rag", 7, x=1)
+    assert await world.land("rag", 22, x=3) == [("early", 22), ("late", 22)]
+    assert world.alerts == [(22, ["A"])]
+
+
+async def test_a_group_with_an_interval_keeps_to_the_clock_and_so_do_all_with_an_evaluation_interval(worlds):
+    world = worlds({"own": "interval: 30s, " + record("x"), "driven": record("x", "s")})
+    world.target("rag")
+    await world.start()
+    assert await world.land("rag", 0, x=1) == [("driven", 0)]
+    assert world.clocked() == ["own"]
+    assert world.intervals() == {"own": "clock", "driven": 15}
+
+    world = worlds({"own": "interval: 30s, " + record("x"), "other": record("x", "s")}, on_scrape=False)
+    world.target("rag")
+    await world.start()
+    assert await world.land("rag", 0, x=1) == []
+    assert world.clocked() == ["other", "own"]
+
+
+async def test_a_group_that_reads_no_target_is_the_clocks_once_every_target_was_heard(worlds):
+    world = worlds({"none": alert("vector(1)"), "absent": alert("absent(never)")})
+    world.target("p")
+    world.target("q", offset=5)
+    await world.start()
+    await world.land("p", 0, x=1)
+    assert world.clocked() == [], "what it reads may be about to land"
+    await world.land("q", 5, x=1)
+    assert world.clocked() == ["absent", "none"]
+    assert world.intervals() == {"none": "clock", "absent": "clock"}
+
+
+async def test_a_collector_that_is_never_heard_keeps_nobody_from_the_clock(worlds):
+    world = worlds({"none": alert("vector(1)")})
+    world.target("p")
+    await world.start()
+    assert await world.pass_time(14.9) == []
+    assert world.clocked() == []
+    await world.pass_time(15)
+    assert world.clocked() == ["none"]
+
+
+async def test_a_selector_that_matches_nothing_yet_reads_the_targets_that_its_job_names(worlds):
+    """The alert that a job's metric is missing is evaluated with the job's scrapes, from the first one on."""
+    world = worlds({"a": alert('absent(x{job="q"})'), "b": alert('absent(x{job=~".*"})', "B")})
+    world.target("p")
+    world.target("q", offset=5)
+    await world.start()
+    assert await world.land("p", 0) == []
+    assert await world.land("q", 5) == [("a", 5)]
+    assert world.alerts == [(5, ["A"])]
+    assert world.clocked() == ["b"], "any job may be none, so nothing says whose it would be"
+
+
+async def test_series_that_begin_are_waited_for_from_then_on(worlds):
+    world = worlds({"a": record("sum(x)")})
+    world.target("p")
+    world.target("q", offset=5)
+    await world.start()
+    assert await world.land("p", 0, x=1) == [("a", 0)]
+    await world.land("q", 5)
+    assert await world.land("p", 15, x=1) == [("a", 15)]
+    assert await world.land("q", 20, x=1) == [("a", 20)], "in the very round in which they begin"
+    assert await world.land("p", 30, x=1) == []
+    assert await world.land("q", 35, x=1) == [("a", 35)]
+
+
+async def test_a_target_that_goes_is_not_waited_for_any_longer(worlds):
+    world = worlds({"a": record("sum(x)")})
+    world.target("p")
+    world.target("q", offset=5)
+    await world.start()
+    await world.land("p", 0, x=1)
+    await world.land("q", 5, x=1)
+    del world.targets["q"]
+    world.version += 1
+    world.evaluation.apply()
+    await world.quiet()
+    assert await world.land("p", 15, x=1) == [("a", 15)]
+
+
+async def test_a_scrape_that_never_lands_holds_nobody_beyond_the_next_instant(worlds):
+    world = worlds({"a": record("sum(x)"), "p": record('x{job="p"}', "s")})
+    world.target("p")
+    world.target("q", offset=5)
+    await world.start()
+    await world.land("p", 0, x=1)
+    await world.land("q", 5, x=1)
+    assert await world.land("p", 15, x=1) == [("p", 15)]
+    assert await world.pass_time(34.9) == []
+    assert await world.pass_time(35) == [("a", 15)]
+    assert world.metric("burnline_rule_rounds_overdue_total") == 1
+    assert await world.land("q", 20, x=1) == [], "too late for its round"
+    await world.land("p", 30, x=1)
+    assert await world.land("q", 35, x=1) == [("a", 35)]
+
+
+async def test_rounds_that_pass_while_a_group_is_evaluated_are_missed_and_counted(worlds):
+    import threading
+
+    world = worlds({"a": record("x")})
+    world.target("p")
+    await world.start()
+    await world.land("p", 0, x=1)
+    world.slow = threading.Event()
+    for slot in (15, 30, 45, 60):
+        row = Row(world.targets["p"].columns, START + slot * SECOND, np.array([1.0, 1.0]))
+        world.store.append(row)
+        world.evaluation.landed("p", START + slot * SECOND)
+        await asyncio.sleep(0)
+        if slot == 15:
+            await until(lambda: not world.evaluation._landings._waiting)
+    world.slow.set()
+    await world.quiet()
+    assert world.evaluated == [("a", 0), ("a", 15), ("a", 60)]
+    assert world.metric("prometheus_rule_group_iterations_missed_total", rule_group="rules.yml;a") == 2
+
+
+async def test_a_group_that_fails_in_an_unforeseen_way_stops_no_other(worlds):
+    world = worlds({"a": record("x"), "b": record("x", "s")})
+    world.target("p")
+    verb = world.evaluator.evaluate
+
+    def evaluate(key, at_ms):
+        if key.name == "a":
+            raise RuntimeError("a bug")
+        return verb(key, at_ms)
+
+    world.evaluator.evaluate = evaluate
+    await world.start()
+    assert await world.land("p", 0, x=1) == [("b", 0)]
+    assert await world.land("p", 15, x=1) == [("b", 15)]
+
+
+async def test_the_interval_of_a_group_is_the_shortest_among_its_targets(worlds):
+    world = worlds({"fast": record("x"), "slow": record("y", "s")}, interval=15)
+    world.target("p", interval=5, offset=1)
+    world.target("q", interval=60, offset=3)
+    await world.start()
+    assert await world.land("p", 1, x=1) == [("fast", 1)]
+    assert await world.land("q", 3, x=1, y=1) == [("fast", 3), ("slow", 3)]
+    assert await world.land("p", 6, x=1) == [("fast", 6)]
+    assert world.intervals() == {"fast": 5, "slow": 60}
+
+
+async def test_a_reload_that_changes_nothing_keeps_round_and_interval(worlds):
+    rules = {"a": record("sum(x)")}
+    world = worlds(rules)
+    world.target("p")
+    world.target("q", offset=5)
+    await world.start()
+    await world.land("p", 0, x=1)
+    await world.land("q", 5, x=1)
+    await world.land("p", 15, x=1)
+    await world.reload(rules)
+    assert world.intervals() == {"a": 15}
+    assert await world.land("q", 20, x=1) == [("a", 20)]
+
+
+async def test_a_reload_moves_groups_between_scrapes_and_the_clock(worlds):
+    world = worlds({"a": record("x")})
+    world.target("p")
+    await world.start()
+    assert await world.land("p", 0, x=1) == [("a", 0)]
+    await world.reload({"a": "interval: 1m, " + record("x")})
+    assert (world.clocked(), world.intervals()) == (["a"], {"a": "clock"})
+    assert await world.land("p", 15, x=1) == []
+    await world.reload({"a": record("x")})
+    assert (world.clocked(), world.intervals()) == ([], {"a": 15})
+    assert await world.land("p", 30, x=1) == [("a", 30)]
+    await world.reload({"a": record("x")}, on_scrape=False)
+    assert (world.clocked(), world.intervals()) == (["a"], {"a": "clock"})
+
+
+async def test_a_group_that_a_reload_brings_is_evaluated_over_the_last_scrape_at_once(worlds):
+    world = worlds({"a": record("x")})
+    world.target("p")
+    await world.start()
+    await world.land("p", 0, x=1)
+    await world.reload({"a": record("x"), "b": record("x", "s")})
+    assert world.evaluated == [("a", 0), ("b", 0)]
+
+
+async def test_samples_with_timestamps_of_their_own_are_read_from_the_target_that_brought_them():
+    store = Store(retention_ms=86_400_000, max_memory_bytes=2**26)
+    columns = Columns([series("up")])
+    stamped = [Sample(series("x"), START - 5 * SECOND, 1.0)]
+    store.append(Row(columns, START, np.array([1.0]), stamped))
+    assert store.writers(series_matchers("x")) == {columns}
+    assert store.writers(series_matchers("y")) == set()
+
+
+def series_matchers(text):
+    from agent.rules import reads
+
+    return reads(text).selectors[0].matchers
+
+
+def test_a_landing_costs_little_with_a_thousand_groups_and_fifty_targets():
+    """The bookkeeping alone, every group with targets of its own: the worst case. Bounds are generous: a shared machine."""
+    from agent.rules import Rounds
+
+    rounds = Rounds()
+    cadences = {f"t{n}": Cadence(15 * SECOND, n * 250) for n in range(50)}
+    reads = {
+        GroupKey("f", str(n)): {f"t{(n * 7 + k * (1 + n % 13)) % 50}" for k in range(1 + n % 50)} for n in range(1000)
+    }
+    rounds.assign(reads, cadences, START)
+    due = 0
+    began = time.process_time()
+    for turn in range(1, 3):
+        for number in range(50):
+            due += sum(
+                len(each.keys) for each in rounds.landed(f"t{number}", START + turn * 15 * SECOND + number * 250)
+            )
+    assert due >= 1000
+    assert (time.process_time() - began) / 100 < 0.05
+
+
+async def test_no_look_is_begun_after_the_end(worlds):
+    world = worlds({"a": record("x")})
+    world.target("p")
+    await world.start()
+    await world.evaluation.stop()
+    world.evaluation.landed("p", START)
+    assert world.evaluation._landings._looking is None
