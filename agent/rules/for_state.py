@@ -63,8 +63,13 @@ def _restore(rule: RunningRule, interval_ms: int, query: Query, at_ms: int, sett
         seen_ms = int(series.timestamps[-1])
         if _ended(selector, series.labels, seen_ms, interval_ms, query, at_ms):
             continue
+        # Prometheus counts the instant of the sample in whole seconds, as its value is.
         since_ms = restored_since(
-            int(series.values[-1]) * 1000, seen_ms, at_ms, rule.spec.for_ms or 0, settings.for_grace_period_ms
+            int(series.values[-1]) * 1000,
+            seen_ms // 1000 * 1000,
+            at_ms,
+            rule.spec.for_ms or 0,
+            settings.for_grace_period_ms,
         )
         rule.active[labels] = replace(alert, active_at_ms=since_ms)
 

@@ -13,14 +13,10 @@ from typing import Any, Final, NamedTuple
 from agent.model import Alert, Labels, is_stale
 from tests.peers.remote import Points
 from tests.peers.rules.ours import Ours
-from tests.peers.rules.scenarios import PACE_MS, Scenario
+from tests.peers.rules.scenarios import PACE_MS
 from tests.peers.rules.theirs import RESEND_DELAY_MS, Played
 
 DIFFERENT: Final = {
-    "first evaluations": (
-        "Prometheus writes no ALERTS and ALERTS_FOR_STATE before `for` is restored, which it does after a group's second"
-        " evaluation; ours are there from the first"
-    ),
     "empty label": (
         "a rule label whose template expands to nothing is absent from our ALERTS, as it is from the alert; Prometheus"
         " writes the template's own text there"
@@ -38,21 +34,17 @@ DIFFERENT: Final = {
 
 _PLACE: Final = re.compile(r"<error expanding template: .*?executing \"[^\"]*\" at ")
 
-_UNRESTORED: Final = 2
-"""The evaluations after a start at which Prometheus writes no ALERTS."""
-
 Cell = tuple[Labels, int]
 
 
-def differences(scenario: Scenario, played: Played, ours: Ours) -> list[str]:
+def differences(played: Played, ours: Ours) -> list[str]:
     """Return a line for each sample that only one side has, or that has another value."""
-    quiet = _quiet(played)
-    theirs = dict(_cells(_named(played.outputs), scenario, played, quiet))
-    mine = dict(_cells(_named(ours.outputs), scenario, played, quiet))
+    theirs = dict(_cells(played.outputs, played))
+    mine = dict(_cells(ours.outputs, played))
     found = []
     for cell in sorted(theirs.keys() | mine.keys(), key=lambda each: (each[1], each[0])):
         their, our = theirs.get(cell), mine.get(cell)
-        if their is None or our is None or not _same(their, our):
+        if their is None or our is None or not _same(cell, their, our, played):
             labels, at_ms = cell
             found.append(f"{at_ms} {_run(played, at_ms)} {labels}: Prometheus {_shown(their)}, ours {_shown(our)}")
     return found
@@ -102,30 +94,17 @@ def _told(posted: dict[str, Any], played: Played) -> Told | None:
         round(datetime.fromisoformat(posted[key]).timestamp() * 1000) for key in ("startsAt", "endsAt")
     )
     labels, annotations = _comparable(posted["labels"]), _comparable(posted.get("annotations", {}))
-    instants = played.instants[labels["alertname"].partition("_")[0]]
+    group = _group(labels)
+    instants = played.instants[group]
     fires = (until_ms - instants[0]) % PACE_MS != 0
     at_ms = until_ms - 4 * RESEND_DELAY_MS if fires else until_ms
-    heard = played.listening_ms < at_ms <= instants[-1]
+    heard = played.heard(at_ms) and at_ms < played.torn.get(group, 1 << 62)
     return Told(labels, annotations, fires, since_ms, at_ms) if heard else None
 
 
 def _run(played: Played, at_ms: int) -> int:
     """Return how many starts there were up to an instant."""
     return bisect.bisect(played.starts, at_ms)
-
-
-def _quiet(played: Played) -> frozenset[tuple[str, int]]:
-    """Return (group, instant) of the evaluations at which Prometheus writes no ALERTS."""
-    found = set()
-    for group, instants in played.instants.items():
-        for start, end in zip(played.starts, [*played.starts[1:], 1 << 62], strict=True):
-            run = [instant for instant in instants if start <= instant < end]
-            found |= {(group, instant) for instant in run[:_UNRESTORED]}
-    return frozenset(found)
-
-
-def _named(series: dict[Labels, Points]) -> dict[Labels, Points]:
-    return {_comparable(labels): points for labels, points in series.items()}
 
 
 def _comparable(labels: Mapping[str, str]) -> Labels:
@@ -138,37 +117,26 @@ def placeless(text: str) -> str:
     return _PLACE.sub("<error: ", text)
 
 
-def _cells(
-    series: dict[Labels, Points], scenario: Scenario, played: Played, quiet: frozenset[tuple[str, int]]
-) -> Iterator[tuple[Cell, float]]:
-    first_restart = played.starts[1] if len(played.starts) > 1 else 1 << 62
+def _cells(series: dict[Labels, Points], played: Played) -> Iterator[tuple[Cell, float]]:
     for labels, points in series.items():
-        group = _group(labels)
-        is_alert = labels.name in ("ALERTS", "ALERTS_FOR_STATE")
-        until_ms = min(played.until_ms, first_restart) if group in scenario.calm else played.until_ms
-        alive = False
-        for stamp, value in points:
-            if stamp > until_ms:
-                break
-            unwritten = is_alert and (group, stamp) in quiet
-            if unwritten or (is_stale(value) and not alive):
-                # The end of a series that was seen only while Prometheus did not write it.
-                alive = alive and not unwritten
-                continue
-            alive = not is_stale(value)
-            yield (labels, stamp), value
+        until_ms = min(played.until_ms, played.torn.get(_group(labels), 1 << 62) - 1)
+        plain = _comparable(labels)
+        yield from (((plain, stamp), value) for stamp, value in points if stamp <= until_ms)
 
 
 def _group(labels: Labels) -> str:
-    if labels.name in ("ALERTS", "ALERTS_FOR_STATE"):
+    if "alertname" in labels:
         return labels["alertname"].partition("_")[0]
     return labels.name.partition(":")[0]
 
 
-def _same(left: float, right: float) -> bool:
-    if is_stale(left) or is_stale(right):
-        return is_stale(left) and is_stale(right)
-    return left == right or (math.isnan(left) and math.isnan(right)) or math.isclose(left, right, rel_tol=1e-12)
+def _same(cell: Cell, their: float, our: float, played: Played) -> bool:
+    if is_stale(their) or is_stale(our):
+        return is_stale(their) and is_stale(our)
+    labels, at_ms = cell
+    if labels.name == "ALERTS_FOR_STATE" and _run(played, at_ms) > 1:
+        return abs(their - our) <= 1
+    return their == our or (math.isnan(their) and math.isnan(our)) or math.isclose(their, our, rel_tol=1e-12)
 
 
 def _shown(value: float | None) -> str:

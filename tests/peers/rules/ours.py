@@ -14,7 +14,7 @@ from agent.query import Engine
 from agent.rules import Evaluator, GroupKey, RuleSet, Settings, read_rules
 from agent.store import Store
 from tests.peers.remote import Points
-from tests.peers.rules.scenarios import LOOKBACK_MS, Scenario
+from tests.peers.rules.scenarios import FOR_GRACE_MS, LOOKBACK_MS, OUTAGE_TOLERANCE_MS, Scenario
 from tests.peers.rules.theirs import RESEND_DELAY_MS, Played
 
 FILE = "rules.yml"
@@ -38,34 +38,41 @@ class Ours:
             self._journal.close()
 
     def _play(self, played: Played) -> None:
-        starts = [*played.starts[1:], 1 << 62]
-        evaluator = self._evaluator()
+        starts = list(played.starts)
         for at_ms, what in heapq.merge(_rows(played.inputs), _evaluations(played), key=lambda each: each[0]):
             if isinstance(what, Row):
                 self._store.append(what)
                 continue
-            if at_ms >= starts[0]:
+            if starts and at_ms >= starts[0]:
                 del starts[0]
-                self._journal.flush() if hasattr(self._journal, "flush") else None
-                evaluator = self._evaluator()
-                evaluator.restore(self._journal.records, at_ms)
+                evaluator = self._started(at_ms)
             done = evaluator.evaluate(GroupKey(FILE, what), at_ms)
             self.failures += [(at_ms, rule, why) for rule, why in done.failures]
 
-    def _evaluator(self) -> Evaluator:
-        return Evaluator(
+    def _started(self, at_ms: int) -> Evaluator:
+        """Return the evaluator of a new process on the same data."""
+        settings = Settings(
+            resend_delay_ms=RESEND_DELAY_MS,
+            restore="prometheus",
+            restore_grace_ms=0,
+            for_grace_period_ms=FOR_GRACE_MS,
+            outage_tolerance_ms=OUTAGE_TOLERANCE_MS,
+        )
+        evaluator = Evaluator(
             self._rules,
             query=answering(self._engine),
             sink=self._sink,
             notify=lambda alerts, _: self.sent.extend(alerts),
             write=self._journal.write,
-            settings=Settings(resend_delay_ms=RESEND_DELAY_MS),
+            settings=settings,
         )
+        evaluator.restore(self._journal.records, at_ms)
+        return evaluator
 
     def _sink(self, row: Row) -> None:
         self._store.append(row)
         for labels, value, absent in zip(row.columns.labels, row.values, is_absent(row.values), strict=False):
-            if not absent and labels.name != "beat":
+            if not absent and labels.name not in ("beat", "beat_end"):
                 self.outputs.setdefault(labels, []).append((row.timestamp_ms, float(value)))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import random
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -51,11 +50,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Input series and groups; the groups in `calm` read ALERTS and are compared up to the first restart only."""
+    """Input series and groups of rules; each group's first and last rule record when it was evaluated."""
 
     columns: tuple[Column, ...]
     groups: tuple[Group, ...]
-    calm: frozenset[str]
 
     @property
     def text(self) -> str:
@@ -84,14 +82,13 @@ def scenario(seed: int, rules: int, seconds: float) -> Scenario:
         for place, inst in enumerate(INSTANCES)
     ]
     groups: list[Group] = []
-    calm = set()
-    while sum(len(group["rules"]) - 1 for group in groups) < rules:
+    while sum(len(group["rules"]) - 2 for group in groups) < rules:
         group = _group(dice, f"g{len(groups)}")
         if dice.random() < 0.15:
             group["rules"] += _about_alerts(dice, group)
-            calm.add(group["name"])
+        group["rules"].append({"record": "beat_end", "expr": "time()", "labels": {"group": group["name"]}})
         groups.append(group)
-    return Scenario(tuple(columns), tuple(groups), frozenset(calm))
+    return Scenario(tuple(columns), tuple(groups))
 
 
 def _gauge(dice: random.Random, ticks: int) -> Iterable[float | None]:
@@ -193,17 +190,13 @@ _ANNOTATIONS = (
 
 def _about_alerts(dice: random.Random, group: Group) -> list[Rule]:
     """Return rules about the group's own alerts, which see those of the same evaluation."""
-    # Alerts that begin with the input: Prometheus writes no ALERTS at a group's first evaluations, which are before it.
-    names = [rule["alert"] for rule in group["rules"] if "alert" in rule and _NEEDS_INPUT.match(rule["expr"])]
+    names = [rule["alert"] for rule in group["rules"] if "alert" in rule]
     name = dice.choice(names) if names else "none"
     return [
         {"alert": f"{group['name']}_Meta", "expr": f'ALERTS{{alertname="{name}",alertstate="firing"}} > 0', "for": "1s"},
-        {"record": f"{group['name']}:age", "expr": f'time() - ALERTS_FOR_STATE{{alertname="{name}"}} > 1'},
+        {"record": f"{group['name']}:since", "expr": f'ALERTS_FOR_STATE{{alertname="{name}"}} > bool 1'},
         {"record": f"{group['name']}:states", "expr": f'count by (alertstate) (ALERTS{{alertname="{name}"}})'},
     ]  # fmt: skip
-
-
-_NEEDS_INPUT = re.compile(r"(?!.*:)(gauge|rate|sum)")
 
 
 def _condition(dice: random.Random, sources: list[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import threading
 import time
 from contextlib import ExitStack
@@ -30,6 +31,10 @@ LEAD_MS = 1_500
 """From writing the input to its first sample."""
 
 
+HURRY_MS = 700
+"""What is handed over so long before a process ends may not be posted any more."""
+
+
 @dataclass(frozen=True)
 class Restart:
     """Stop Prometheus this long after the first sample, by this signal, and start it again after `down_ms`."""
@@ -39,22 +44,30 @@ class Restart:
     down_ms: int
 
 
-RESTARTS = (Restart(7_000, signal.SIGTERM, 500), Restart(14_000, signal.SIGKILL, 7_500))
+RESTARTS = (Restart(11_000, signal.SIGTERM, 500), Restart(19_000, signal.SIGKILL, 7_500))
 """The second is down for longer than the outage tolerance."""
 
 
 @dataclass
 class Played:
-    """What Prometheus did. `instants` are per group; `starts` are the instants from which a process ran."""
+    """What Prometheus did. `instants` are per group; `starts` and `stops` are those of its processes."""
 
     inputs: dict[Labels, Points] = field(default_factory=dict)
     outputs: dict[Labels, Points] = field(default_factory=dict)
     instants: dict[str, list[int]] = field(default_factory=dict)
-    starts: list[int] = field(default_factory=list)
+    torn: dict[str, int] = field(default_factory=dict)
+    """The evaluation, per group, that a stop of the process cut in two: from there on nothing can be compared."""
     sent: list[dict[str, Any]] = field(default_factory=list)
-    listening_ms: int = 0
-    """When Prometheus first knew its Alertmanager."""
+    starts: list[int] = field(default_factory=list)
+    stops: list[int] = field(default_factory=list)
+    listening: list[int] = field(default_factory=list)
+    """When each process knew its Alertmanager; before that it drops alerts."""
     until_ms: int = 0
+
+    def heard(self, at_ms: int) -> bool:
+        """Say whether what was handed over at an instant reached the Alertmanager for certain."""
+        stops = [*self.stops, self.until_ms]
+        return any(since < at_ms < stop - HURRY_MS for since, stop in zip(self.listening, stops, strict=True))
 
 
 class Alertmanager:
@@ -114,31 +127,40 @@ class Player:
         """Play the scenario; this takes `seconds` and a little more."""
         played = self._played
         try:
-            process = self._start(played)
+            process = self._start()
             phases = free_phases(self._first_beats())
-            self._wait_for_alertmanager()
             start_ms = (now_ms() + LEAD_MS) // PACE_MS * PACE_MS
             played.inputs = self._scenario.series(start_ms, phases)
             remote.write(self.port, played.inputs.items())
             for restart in restarts:
-                wait_until(start_ms + restart.after_ms)
+                self._run_until(start_ms + restart.after_ms)
+                played.stops.append(now_ms())
                 process.send_signal(restart.stop)
                 process.wait(20)
                 self._running.close()
                 wait_until(now_ms() + restart.down_ms)
-                process = self._start(played)
+                process = self._start()
             played.until_ms = start_ms + int(seconds * 1000)
-            wait_until(played.until_ms + 1_000)
-            self._collect(played)
+            self._run_until(played.until_ms + 1_000)
+            self._collect()
         finally:
             self._running.close()
             self._manager.close()
         return played
 
-    def _start(self, played: Played) -> Any:
-        played.starts.append(now_ms())
-        log = self._folder / f"prometheus-{len(played.starts)}.log"
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._played.starts.append(now_ms())
+        log = self._folder / f"prometheus-{len(self._played.starts)}.log"
         return self._running.enter_context(running(self._command, self.port, "/-/ready", log))
+
+    def _run_until(self, at_ms: int) -> None:
+        """Let Prometheus run; note when it finds its Alertmanager, about five seconds after its start."""
+        while now_ms() < at_ms:
+            if json.loads(get(self.port, "/api/v1/alertmanagers")[1])["data"]["activeAlertmanagers"]:
+                self._played.listening.append(now_ms())
+                return wait_until(at_ms)
+            wait_until(min(at_ms, now_ms() + 200))
+        raise AssertionError("Prometheus did not find its Alertmanager before it was stopped")
 
     def _first_beats(self) -> list[int]:
         """Wait until each group was evaluated once; return when."""
@@ -151,22 +173,26 @@ class Player:
             assert time.monotonic() < deadline, f"{len(beats)} of {groups} groups were evaluated within ten seconds"
             time.sleep(0.1)  # Prometheus evaluates in real time
 
-    def _wait_for_alertmanager(self) -> None:
-        """Wait until Prometheus knows its Alertmanager: until then, about five seconds, it drops alerts."""
-        deadline = time.monotonic() + 15
-        while not json.loads(get(self.port, "/api/v1/alertmanagers")[1])["data"]["activeAlertmanagers"]:
-            assert time.monotonic() < deadline, "Prometheus did not find its Alertmanager within 15 seconds"
-            time.sleep(0.2)  # Prometheus looks for it in real time
-        self._played.listening_ms = now_ms()
-
-    def _collect(self, played: Played) -> None:
+    def _collect(self) -> None:
+        played = self._played
+        complete: dict[str, set[int]] = {}
         for labels, points in remote.read(self.port, played.starts[0] - 60_000, played.until_ms).items():
             if labels.name == "beat":
-                played.instants[labels["group"]] = [stamp for stamp, value in points if not is_stale(value)]
+                played.instants[labels["group"]] = _live(points)
+            elif labels.name == "beat_end":
+                complete[labels["group"]] = set(_live(points))
             elif labels not in played.inputs:
                 played.outputs[labels] = points
         missing = {group["name"] for group in self._scenario.groups} - played.instants.keys()
         assert not missing, f"Prometheus never evaluated {missing}"
+        for group, instants in played.instants.items():
+            torn = [instant for instant in instants if instant not in complete.get(group, ())]
+            if torn:
+                played.torn[group] = torn[0]
+
+
+def _live(points: Points) -> list[int]:
+    return [stamp for stamp, value in points if not is_stale(value)]
 
 
 def now_ms() -> int:
