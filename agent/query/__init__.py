@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from agent.query.explain import Explained, Explanation
     from agent.query.limits import Limits
     from agent.query.memory import MemoryQueryable
+    from agent.query.native.notation import format_notation
     from agent.query.queryable import Queryable
+    from agent.query.series_notation import SeriesValues, parse_metric, parse_values
     from agent.query.values import Matrix, Ragged, Result, Scalar, Series, String, Vector
 
 
@@ -42,13 +44,17 @@ __all__ = [
     "Result",
     "Scalar",
     "Series",
+    "SeriesValues",
     "String",
     "Token",
     "Vector",
     "ast",
     "described",
     "evaluate_duration",
+    "format_notation",
     "parse",
+    "parse_metric",
+    "parse_values",
     "pretty",
     "tokens",
 ]
@@ -60,7 +66,13 @@ __getattr__ = lazy(
         "explain": ("Explained", "Explanation"),
         "limits": ("Limits",),
         "memory": ("MemoryQueryable",),
+        "native.notation": ("format_notation",),
         "queryable": ("Queryable",),
+        "series_notation": (
+            "SeriesValues",
+            "parse_metric",
+            "parse_values",
+        ),
         "values": (
             "Matrix",
             "Ragged",

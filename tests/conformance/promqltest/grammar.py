@@ -5,16 +5,14 @@ A comment line counts as an empty one, and an empty line ends a load or an eval.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from agent.model import METRIC_NAME, STALE_NAN, Histogram, Labels, parse_duration
-from agent.query.lexer import Kind
-from agent.query.native.arithmetic import add, subtract
-from agent.query.native.notation import parse_histogram
-from agent.query.parse_selectors import selector, string
+from agent.errors import ParseError
+from agent.model import Histogram, Labels, is_absent, parse_duration
+from agent.query import parse_metric, parse_values
+from agent.query.parse_selectors import string
 from agent.query.stream import TokenStream
 
 _INSTANT = re.compile(r"^eval(?:_(fail|warn|ordered|info))?\s+instant\s+(?:at\s+(.+?))?\s+(.+)$", re.IGNORECASE)
@@ -24,13 +22,6 @@ _RANGE = re.compile(
 _LOAD = re.compile(r"^load(_with_nhcb)?\s+(\S+)$", re.IGNORECASE)
 _EXPECT = re.compile(r"^expect\s+(ordered|fail|warn|no_warn|info|no_info)(?:\s+(msg|regex)\s*:\s*(.*))?$")
 _EXPECT_RANGE = re.compile(r"^expect\s+range\s+vector\s+from\s+(.+)\s+to\s+(.+)\s+step\s+(.+)$")
-_NUMBER = r"(?:[Ii][Nn][Ff]|[Nn][Aa][Nn]|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)"
-_ITEM = re.compile(
-    rf"(?P<gap>_)(?:x(?P<gaps>\d+))?$|(?P<stale>stale)(?:x(?P<stales>\d+))?$"
-    rf"|(?P<first>[+-]?{_NUMBER})(?:(?P<sign>[+-])(?P<change>{_NUMBER}))?(?:x(?P<times>\d+))?$"
-)
-
-_NATIVE = re.compile(r"^(\{\{.*?\}\})(?:([+-])(\{\{.*?\}\}))?(?:x(\d+))?$")
 _ITEMS = re.compile(r"(?:\{\{.*?\}\}|[^\s{])+")
 
 Value = float | Histogram | None
@@ -135,7 +126,7 @@ def _commands(lines: list[str], at: int, end: int) -> Iterator[Command]:
             else:
                 message = f"line {number}: invalid command {line!r}"
                 raise BadScript(message)
-        except (ValueError, KeyError) as error:
+        except (ParseError, ValueError, KeyError) as error:
             message = f"line {at}: {error}"
             raise BadScript(message) from error
 
@@ -214,23 +205,11 @@ def parse_series(line: str) -> SeriesLine:
     values: list[Value] = []
     hinted: set[int] = set()
     for item in _ITEMS.findall(rest.split("#")[0]):
-        made: list[Value] = [*(_natives(item) if item.startswith("{{") else _item(item))]
+        made = _item(item)
         if "counter_reset_hint" in item:
             hinted.update(range(len(values), len(values) + len(made)))
         values.extend(made)
     return SeriesLine(labels, tuple(values), frozenset(hinted))
-
-
-def parse_metric(text: str) -> Labels:
-    """Read a metric as a selector writes it."""
-    stream = TokenStream(text)
-    found = selector(stream)
-    if stream.here.kind is not Kind.END:
-        stream.unexpected("series")
-    pairs = {matcher.name: matcher.value for matcher in found.matchers}
-    if found.name:
-        pairs[METRIC_NAME] = found.name
-    return Labels(pairs)
 
 
 def _metric_end(line: str) -> int:
@@ -255,50 +234,8 @@ def _metric_end(line: str) -> int:
     return at
 
 
-def _item(item: str) -> list[float | None]:
-    match = _ITEM.match(item)
-    if match is None:
-        message = f"bad series value {item!r}"
-        raise ValueError(message)
-    if match["gap"]:
-        return [None] * int(match["gaps"] or 1)
-    if match["stale"]:
-        return [STALE_NAN] * (int(match["stales"]) + 1 if match["stales"] else 1)
-    value = _number(match["first"])
-    times = match["times"]
-    if match["change"] is None:
-        return [value] * (int(times) + 1 if times else 1)
-    if times is None:
-        message = f"bad series value {item!r}: a change needs a count"
-        raise ValueError(message)
-    change = _number(match["change"]) * (-1 if match["sign"] == "-" else 1)
-    made: list[float | None] = []
-    for _ in range(int(times) + 1):
-        made.append(value)
-        value += change
-    return made
-
-
-def _natives(item: str) -> list[Histogram]:
-    """Read `{{…}}`, `{{…}}xN` or `{{…}}+{{…}}xN`, the last built by repeated addition."""
-    match = _NATIVE.match(item)
-    if match is None or (match[3] and not match[4]):
-        message = f"bad histogram {item!r}"
-        raise ValueError(message)
-    histogram = parse_histogram(match[1])
-    times = int(match[4] or 0)
-    if not match[3]:
-        return [histogram] * (times + 1)
-    change, made = parse_histogram(match[3]), [histogram]
-    for _ in range(times):
-        combined = (add if match[2] == "+" else subtract)(made[-1], change)
-        if combined is None:
-            message = f"exponential and custom buckets in {item!r}"
-            raise ValueError(message)
-        made.append(replace(combined.histogram, hint=histogram.hint))
-    return made
-
-
-def _number(text: str) -> float:
-    value = float(text.replace("_", ""))
-    return math.nan if math.isnan(value) else value
+def _item(item: str) -> list[Value]:
+    found = parse_values(item)
+    cells, natives = found.cells(found.count)
+    columns = zip(cells.tolist(), is_absent(cells).tolist(), strict=True)
+    return [natives.get(at, None if absent else value) for at, (value, absent) in enumerate(columns)]
