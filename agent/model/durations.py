@@ -9,7 +9,7 @@ import re
 
 _UNITS_MS = {"y": 31_536_000_000, "w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _PATTERN = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
-_LONGEST_MS = 292 * _UNITS_MS["y"]  # what Go's time.Duration holds, so that files stay valid for the peers
+_LONGEST_MS = (2**63 - 1) // 10**6  # what Go's time.Duration holds, so that files stay valid for the peers
 
 
 def parse_duration(text: str) -> int:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agent.query.explain import Explained, Explanation
     from agent.query.limits import Limits
     from agent.query.memory import MemoryQueryable
+    from agent.query.native.hints import hinted
     from agent.query.native.notation import format_notation
     from agent.query.queryable import Queryable
     from agent.query.series_notation import SeriesValues, parse_metric, parse_values
@@ -52,6 +53,7 @@ __all__ = [
     "described",
     "evaluate_duration",
     "format_notation",
+    "hinted",
     "parse",
     "parse_metric",
     "parse_values",
@@ -66,6 +68,7 @@ __getattr__ = lazy(
         "explain": ("Explained", "Explanation"),
         "limits": ("Limits",),
         "memory": ("MemoryQueryable",),
+        "native.hints": ("hinted",),
         "native.notation": ("format_notation",),
         "queryable": ("Queryable",),
         "series_notation": (

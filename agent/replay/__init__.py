@@ -16,16 +16,38 @@ if TYPE_CHECKING:
     from agent.replay.routing_tests.report import RoutingReport, RoutingResult, untested
     from agent.replay.routing_tests.running import check_routing_tests, run_routing_tests
     from agent.replay.told import Told, Withheld
+    from agent.replay.unit import (
+        Bench,
+        Failure,
+        FileOutcome,
+        Life,
+        Line,
+        Mark,
+        Samples,
+        TestOutcome,
+        check_tests,
+        run_tests,
+    )
 
 __all__ = [
+    "Bench",
+    "Failure",
+    "FileOutcome",
+    "Life",
+    "Line",
+    "Mark",
     "Rehearsal",
     "RoutingReport",
     "RoutingResult",
+    "Samples",
+    "TestOutcome",
     "Told",
     "Withheld",
     "check_routing_tests",
+    "check_tests",
     "rehearsed_routing",
     "run_routing_tests",
+    "run_tests",
     "untested",
 ]
 
@@ -46,6 +68,18 @@ __getattr__ = lazy(
         "told": (
             "Told",
             "Withheld",
+        ),
+        "unit": (
+            "Bench",
+            "Failure",
+            "FileOutcome",
+            "Life",
+            "Line",
+            "Mark",
+            "Samples",
+            "TestOutcome",
+            "check_tests",
+            "run_tests",
         ),
     },
 )

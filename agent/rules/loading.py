@@ -16,11 +16,14 @@ MAX_BYTES: Final = 64 * 2**20
 """A rule file larger than this is refused."""
 
 
-def load_rules(patterns: Iterable[str | Path], root: str | Path = ".", *, legacy_names: bool = False) -> RuleSet:
+def load_rules(
+    patterns: Iterable[str | Path], root: str | Path = ".", *, legacy_names: bool = False, ignore_unknown: bool = False
+) -> RuleSet:
     """Read the files that `patterns` (paths or globs, relative to `root`) name, in order, each once.
 
     Raises SchemaError with all problems of all files. A path without wildcards must exist; a glob may match nothing. With
-    `legacy_names`, label names and metric names must be of the form before UTF-8 names.
+    `legacy_names`, label names and metric names must be of the form before UTF-8 names; with `ignore_unknown`, keys that rules
+    do not have are passed over.
     """
     root = Path(root)
     groups: list[Group] = []
@@ -33,7 +36,7 @@ def load_rules(patterns: Iterable[str | Path], root: str | Path = ".", *, legacy
         files.update((name, root / name) for name in found or ())
     for name, path in files.items():
         try:
-            groups += _read_file(path, name, legacy_names=legacy_names)
+            groups += _read_file(path, name, legacy_names=legacy_names, ignore_unknown=ignore_unknown)
         except SchemaError as error:
             problems += error.problems
     if problems:
@@ -41,9 +44,11 @@ def load_rules(patterns: Iterable[str | Path], root: str | Path = ".", *, legacy
     return RuleSet(tuple(groups), tuple(files))
 
 
-def read_rules(text: str, source: str, *, file: str | None = None, legacy_names: bool = False) -> tuple[Group, ...]:
+def read_rules(
+    text: str, source: str, *, file: str | None = None, legacy_names: bool = False, ignore_unknown: bool = False
+) -> tuple[Group, ...]:
     """Read the groups of one rule file's text; `source` is named in errors, `file` (or it) in the groups' identity."""
-    groups = read(RuleFile, text, source).groups
+    groups = read(RuleFile, text, source, ignore_unknown=ignore_unknown).groups
     problems = [problem for group in groups for problem in _name_problems(group)] if legacy_names else []
     if problems:
         raise SchemaError(problems)
@@ -60,7 +65,7 @@ def _matches(root: Path, pattern: str) -> list[str] | None:
     return [name for name in sorted(names) if (root / name).is_file()]
 
 
-def _read_file(path: Path, name: str, *, legacy_names: bool) -> tuple[Group, ...]:
+def _read_file(path: Path, name: str, *, legacy_names: bool, ignore_unknown: bool) -> tuple[Group, ...]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SchemaError([f"{path}:1:1: the file is larger than {MAX_BYTES >> 20} MB; split it"])
@@ -69,7 +74,7 @@ def _read_file(path: Path, name: str, *, legacy_names: bool) -> tuple[Group, ...
         raise SchemaError([f"{path}:1:1: cannot read the rule file: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
         raise SchemaError([f"{path}:1:1: not UTF-8: {error.reason} at byte {error.start}"]) from error
-    return read_rules(text, str(path), file=name, legacy_names=legacy_names)
+    return read_rules(text, str(path), file=name, legacy_names=legacy_names, ignore_unknown=ignore_unknown)
 
 
 def _name_problems(group: Group) -> Iterator[str]:

@@ -47,13 +47,20 @@ class _Problem(Exception):  # control flow inside the reader, mapped to SchemaEr
         return f"{self.place}: {about}: {self.message}" if about else f"{self.place}: {self.message}"
 
 
-def read(cls: type[T], text: str, source: str, *, environment: Mapping[str, str] | None = None) -> T:
+def read(
+    cls: type[T],
+    text: str,
+    source: str,
+    *,
+    environment: Mapping[str, str] | None = None,
+    ignore_unknown: bool = False,
+) -> T:
     """Read one YAML document into `cls`; raise SchemaError naming file:line:column of everything that is wrong.
 
     `source` is the name shown in errors. With `environment`, `${VAR}` and `${VAR:-default}` in scalars are expanded.
-    An empty document reads as an empty mapping.
+    An empty document reads as an empty mapping. With `ignore_unknown`, keys that no field has are passed over.
     """
-    return _Reader(source, text, environment).read(cls)
+    return _Reader(source, text, environment, ignore_unknown=ignore_unknown).read(cls)
 
 
 def suggest(wrong: str, known: Sequence[str]) -> str:
@@ -75,8 +82,11 @@ def _fields(cls: type) -> dict[str, dataclasses.Field[Any]]:
 
 
 class _Reader:
-    def __init__(self, source: str, text: str, environment: Mapping[str, str] | None) -> None:
+    def __init__(
+        self, source: str, text: str, environment: Mapping[str, str] | None, *, ignore_unknown: bool = False
+    ) -> None:
         self.source = source
+        self.ignore_unknown = ignore_unknown
         self.text = text
         self.environment = environment
         self.problems: list[_Problem] = []
@@ -316,6 +326,8 @@ class _Reader:
         before = len(self.problems)
         for name, key_node, value_node in self.pairs(node, f"a mapping with {_listing(fields)}"):
             field = fields.get(name)
+            if field is None and self.ignore_unknown:
+                continue
             if field is None:
                 message = f'unknown key "{name}"{_in(cls)}{suggest(name, list(fields))}'
                 self.problems.append(_Problem(self.place(key_node), message))
