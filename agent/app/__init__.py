@@ -8,17 +8,19 @@ from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.app.agent import Agent
+    from agent.app.bench import Bench
     from agent.app.loops import Clock, wall_clock
     from agent.app.past import kept_alerts, offline, read_history
     from agent.app.serving import serve
 
 
-__all__ = ["Agent", "Clock", "kept_alerts", "offline", "read_history", "serve", "wall_clock"]
+__all__ = ["Agent", "Bench", "Clock", "kept_alerts", "offline", "read_history", "serve", "wall_clock"]
 
 __getattr__ = lazy(
     __name__,
     {
         "agent": ("Agent",),
+        "bench": ("Bench",),
         "loops": (
             "Clock",
             "wall_clock",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,21 +11,13 @@ from typing import Final
 
 import click
 
+from agent.cli.kinds import KINDS, ROUTING_TESTS, UNIT_TESTS, expanded, kind_of
 from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput, SchemaError
 from agent.notify import load_routing
 from agent.rules import lint, load_rules
 
-_KINDS: Final = (
-    ("routing tests", ("routing_tests",)),
-    ("rule unit tests", ("tests",)),
-    ("rules", ("groups",)),
-    ("routes", ("route", "receivers", "inhibit_rules", "templates")),
-    ("configuration", ("scrape_configs", "rule_files", "global", "storage", "web", "system", "notify", "slo_files")),
-    ("escalation", ("people", "teams", "channels", "settings")),
-)
 DEFAULT_SCRAPE_MS: Final = 15_000
-_TOP_LEVEL: Final = re.compile(r"^([A-Za-z_]+)\s*:", re.MULTILINE)
 
 
 @dataclass
@@ -52,7 +43,7 @@ def check_files(files: Sequence[Path]) -> int:
     """Check `files`, or ./burnline.yml and all it names; print; return 0 or 1."""
     report = Report()
     if files:
-        _check_each(list(_expanded(files)), report)
+        _check_each(list(expanded(files)), report)
     elif Path("burnline.yml").is_file():
         report.guarded("burnline.yml", _configuration(Path("burnline.yml")))
     else:
@@ -68,17 +59,15 @@ def check_files(files: Sequence[Path]) -> int:
 
 
 def _check_each(paths: list[Path], report: Report) -> None:
-    by_kind: dict[str, list[Path]] = {kind: [] for kind, _ in _KINDS}
+    by_kind: dict[str, list[Path]] = {kind: [] for kind, _ in KINDS}
     for path in paths:
         try:
             by_kind[kind_of(path)].append(path)
         except InvalidInput as error:
             report.errors.append(str(error))
-    for path in by_kind["rule unit tests"]:
-        report.guarded(
-            str(path), iter([f"{path}: rule unit tests are run by `promtool test rules`; nothing is checked here"])
-        )
-    for path in by_kind["routing tests"]:
+    for path in by_kind[UNIT_TESTS]:
+        report.guarded(str(path), _unit_tests(path))
+    for path in by_kind[ROUTING_TESTS]:
         report.guarded(str(path), _routing_tests(path))
     for path in by_kind["configuration"]:
         report.guarded(str(path), _configuration(path))
@@ -96,25 +85,13 @@ def _check_each(paths: list[Path], report: Report) -> None:
                 report.guarded(str(path), _routes(routes, path))
 
 
-def kind_of(path: Path) -> str:
-    """Say by its top-level keys what a file is; raise InvalidInput where it cannot be read or is none of the four kinds."""
-    try:
-        keys = set(_TOP_LEVEL.findall(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InvalidInput(f"{path}: cannot read it: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path}: it is not UTF-8 text") from error
-    for kind, names in _KINDS:
-        if keys & set(names) and not (kind == "routes" and keys & {"people", "teams", "channels", "settings"}):
-            return kind
-    by_name = {"burnline.yml": "configuration", "alertmanager.yml": "routes", "escalation.yml": "escalation"}
-    if path.name in by_name:
-        return by_name[path.name]
-    found = f"it has {', '.join(sorted(keys))}" if keys else "it has no keys"
-    message = (
-        f"{path}:1:1: neither a configuration, rules, routes nor escalation: {found}; a rule file begins with groups:"
-    )
-    raise InvalidInput(message)
+def _unit_tests(path: Path) -> Iterator[str]:
+    from agent.replay import check_tests  # its series are arrays, and most checks need none
+
+    problems, warnings = check_tests(path)
+    yield from warnings
+    if problems:
+        raise SchemaError(problems)
 
 
 def _configuration(path: Path) -> Iterator[str]:
@@ -187,14 +164,6 @@ def _routing_tests(path: Path) -> Iterator[str]:
 def _beside(path: Path, name: str) -> Path | None:
     found = path.parent / name
     return found if found.is_file() else None
-
-
-def _expanded(files: Iterable[Path]) -> Iterator[Path]:
-    for path in files:
-        if path.is_dir():
-            yield from sorted([*path.glob("*.yml"), *path.glob("*.yaml")])
-        else:
-            yield path
 
 
 def _once(lines: Iterable[str]) -> Iterator[str]:

@@ -91,6 +91,34 @@ def check(files: tuple[Path, ...]) -> None:
     sys.exit(check_files(files))
 
 
+@burnline.command("test")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--run", "names", multiple=True, metavar="REGEX", help="Only tests whose name it finds; repeatable.")
+@click.option("--trace", is_flag=True, help="Draw what each alert did, tick by tick.")
+@click.option("--coverage", is_flag=True, help="Say of each alert in how many tests it fires.")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit's XML there too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--ignore-unknown-fields", "ignore_unknown", is_flag=True, help="Of the rule files that are tested.")
+def run_tests(
+    files: tuple[Path, ...],
+    names: tuple[str, ...],
+    trace: bool,
+    coverage: bool,
+    junit: Path | None,
+    as_json: bool,
+    ignore_unknown: bool,
+) -> None:
+    """Run unit tests of rules, in promtool's format; a folder means the files in it.
+
+    Prints a line per test, and for a failure its place, a diff and what the alert was doing. Exits 1 where one failed.
+    """
+    from agent.cli.test import Reports, run_files
+    from agent.cli.test_report import Shown
+
+    reports = Reports(Shown(trace, coverage), junit, as_json)
+    sys.exit(run_files(files, names, reports, ignore_unknown=ignore_unknown))
+
+
 @burnline.command()
 @click.argument("expression")
 @click.option("--time", "at", default="", help="Unix seconds or RFC 3339; default: now.")

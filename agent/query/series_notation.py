@@ -85,7 +85,9 @@ class SeriesValues:
 
     def cells(self, limit: int) -> tuple[NDArray[np.float64], dict[int, Histogram]]:
         """Return the first `limit` cells, float64 of shape (n,), n ≤ limit, and the histograms among them by their place."""
-        parts, natives, at = [], {}, 0
+        parts: list[NDArray[np.float64]] = []
+        natives: dict[int, Histogram] = {}
+        at = 0
         for each in self.stretches:
             count = min(each.count, limit - at)
             if count <= 0:

@@ -11,23 +11,14 @@ from typing import TYPE_CHECKING
 from agent.doors import lazy
 
 if TYPE_CHECKING:
+    from agent.replay.lives import Life
+    from agent.replay.outcome import Failure, FileOutcome, Line, Mark, TestOutcome
     from agent.replay.rehearsal import Rehearsal
     from agent.replay.routing_files import rehearsed_routing
     from agent.replay.routing_tests.report import RoutingReport, RoutingResult, untested
     from agent.replay.routing_tests.running import check_routing_tests, run_routing_tests
     from agent.replay.told import Told, Withheld
-    from agent.replay.unit import (
-        Bench,
-        Failure,
-        FileOutcome,
-        Life,
-        Line,
-        Mark,
-        Samples,
-        TestOutcome,
-        check_tests,
-        run_tests,
-    )
+    from agent.replay.unit import Bench, Samples, check_tests, run_tests
 
 __all__ = [
     "Bench",
@@ -54,6 +45,14 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
+        "lives": ("Life",),
+        "outcome": (
+            "Failure",
+            "FileOutcome",
+            "Line",
+            "Mark",
+            "TestOutcome",
+        ),
         "rehearsal": ("Rehearsal",),
         "routing_files": ("rehearsed_routing",),
         "routing_tests.report": (
@@ -71,13 +70,7 @@ __getattr__ = lazy(
         ),
         "unit": (
             "Bench",
-            "Failure",
-            "FileOutcome",
-            "Life",
-            "Line",
-            "Mark",
             "Samples",
-            "TestOutcome",
             "check_tests",
             "run_tests",
         ),

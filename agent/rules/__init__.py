@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.doors import lazy
-from agent.rules.lints import CODES, Code, Finding, LintSetting, Routes, Severity, ignored, lint, unknown_codes
 from agent.rules.expressions import recovery_of
+from agent.rules.lints import CODES, Code, Finding, LintSetting, Routes, Severity, ignored, lint, unknown_codes
 from agent.rules.loading import load_rules, read_rules
 from agent.rules.spec import Group, GroupKey, Rule, RuleSet
 from agent.rules.states import Absence, ActiveAlert, LimitExceeded, Observation, State, Transition, step

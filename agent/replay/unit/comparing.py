@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from agent.model import Buckets, Histogram, Labels, format_float
 from agent.query import format_notation
-from agent.replay.unit.outcome import Line, Mark
+from agent.replay.outcome import Line, Mark
 
 T = TypeVar("T")
 _SHOWN: Final = 20
@@ -67,8 +67,8 @@ def _notation(histogram: Histogram) -> str:
         kept = side.counts != 0
         return Buckets(side.index[kept], side.counts[kept])
 
-    sides = {"positive": counting(histogram.positive), "negative": counting(histogram.negative)}
-    return format_notation(replace(histogram, **sides))
+    positive, negative = counting(histogram.positive), counting(histogram.negative)
+    return format_notation(replace(histogram, positive=positive, negative=negative))
 
 
 Pairs = list[tuple[T | None, T | None]]
@@ -170,11 +170,11 @@ def sample_diff(expected: Sequence[Measured], got: Sequence[Measured], *, fuzzy:
         lines += [Line(Mark.EXPECTED, str(wanted))] if wanted is not None else []
         lines += [Line(Mark.GOT, str(found))] if found is not None else []
         if wanted is not None and found is not None:
-            lines += [Line(Mark.REMARK, text) for text in _remarks(wanted, found)]
+            lines += [Line(Mark.REMARK, text) for text in _remarks(wanted, found, fuzzy=fuzzy)]
     return lines + _more(len(pairs))
 
 
-def _remarks(wanted: Measured, found: Measured) -> Iterable[str]:
+def _remarks(wanted: Measured, found: Measured, *, fuzzy: bool) -> Iterable[str]:
     """Say what of two samples differs, where the eye may miss it."""
     names = sorted(wanted.labels.keys() | found.labels.keys())
     changed = [name for name in names if wanted.labels.get(name) != found.labels.get(name)]
@@ -187,7 +187,8 @@ def _remarks(wanted: Measured, found: Measured) -> Iterable[str]:
     if math.isnan(wanted.value) and math.isnan(found.value):
         yield "NaN equals nothing, as in promtool; ask with `!=`, such as x != x, for what is NaN"
     elif math.isclose(wanted.value, found.value, rel_tol=_CLOSE):
-        yield "the last digits differ: floats are compared exactly; fuzzy_compare: true or round() forgives that"
+        forgives = "fuzzy_compare forgives one step of a float" if fuzzy else "floats are compared exactly"
+        yield f"the last digits differ, and {forgives}; round() in the expression forgives more"
 
 
 def _or_none(labels: Labels, name: str) -> str:

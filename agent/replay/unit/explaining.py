@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from agent.errors import BurnlineError
 from agent.model import format_duration, format_float
-from agent.replay.unit.lives import Life, Lives
+from agent.replay.lives import Life, Lives
 from agent.replay.unit.spec import AlertCase
 from agent.rules import GroupKey, Rule, State, recovery_of
 from agent.schema import suggest

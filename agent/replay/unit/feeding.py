@@ -118,7 +118,9 @@ class Guard:
             values[column : column + 1] = absent_row(1)
             return Row(row.columns, row.timestamp_ms, values, histograms=row.histograms)
         late = before.timestamp_ms > row.timestamp_ms
-        message = f"{'out of order sample' if late else 'duplicate sample for timestamp'}: something else wrote {labels}"
+        message = (
+            f"{'out of order sample' if late else 'duplicate sample for timestamp'}: something else wrote {labels}"
+        )
         raise ExecutionError(message)
 
     def _hinted(self, row: Row) -> Row:

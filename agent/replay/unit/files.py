@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agent.errors import SchemaError
-from agent.replay.unit.outcome import FileOutcome, TestOutcome
-from agent.replay.unit.preparing import Prepared, prepare
+from agent.replay.outcome import FileOutcome, TestOutcome
+from agent.replay.unit.preparing import prepare
 from agent.replay.unit.reading import evaluation_order, read_tests, rules_of
 from agent.replay.unit.running import Run, Samples, Tested
 from agent.replay.unit.spec import UnitTest, UnitTestFile
@@ -49,9 +49,7 @@ def _chosen(file: UnitTestFile, wanted: Callable[[str], bool]) -> Iterator[tuple
             yield test.name or f"unnamed#{number}", test
 
 
-def _run_test(
-    test: UnitTest, name: str, tested: Tested, bench: Bench, stopwatch: Callable[[], float]
-) -> TestOutcome:
+def _run_test(test: UnitTest, name: str, tested: Tested, bench: Bench, stopwatch: Callable[[], float]) -> TestOutcome:
     began = stopwatch()
     prepared = prepare(test, tested.step_ms, len(tested.rules.rules))
     warnings = (*prepared.warnings, *_unknown_alerts(test, tested))

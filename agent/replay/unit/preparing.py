@@ -9,9 +9,9 @@ from typing import Final
 from agent.errors import ParseError
 from agent.model import Histogram, Labels, format_duration
 from agent.query import SeriesValues, parse, parse_metric, parse_values
+from agent.replay.outcome import Failure
 from agent.replay.unit.comparing import Measured
 from agent.replay.unit.feeding import MAX_CELLS, cells_needed
-from agent.replay.unit.outcome import Failure
 from agent.replay.unit.spec import ExpectedSample, ExpressionCase, InputSeries, UnitTest
 from agent.schema import Place, Text
 
@@ -47,7 +47,9 @@ def prepare(test: UnitTest, step_ms: int, rules: int) -> Prepared:
             failures.append(Failure(error.place, error.message))
             continue
         if labels in found:
-            warnings.append(f"{each.place}: {labels} is given twice; the later values replace the earlier, as in promtool")
+            warnings.append(
+                f"{each.place}: {labels} is given twice; the later values replace the earlier, as in promtool"
+            )
         found[labels] = values
     if not failures:
         failures += _nameless(test)
@@ -64,7 +66,9 @@ def _nameless(test: UnitTest) -> Iterator[Failure]:
 def _too_much(test: UnitTest, evaluations: int, cells: int) -> Iterator[Failure]:
     if evaluations > MAX_EVALUATIONS:
         span = format_duration(test.last_ms)
-        text = f"the test takes {evaluations:,} evaluations until its last eval_time {span}, more than {MAX_EVALUATIONS:,}"
+        text = (
+            f"the test takes {evaluations:,} evaluations until its last eval_time {span}, more than {MAX_EVALUATIONS:,}"
+        )
         yield Failure(test.place, f"{text}; raise evaluation_interval, or ask earlier")
     if cells > MAX_CELLS:
         text = f"the test loads {cells:,} samples, more than {MAX_CELLS:,}"

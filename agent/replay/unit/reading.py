@@ -57,9 +57,11 @@ def rules_of(file: UnitTestFile, path: Path, *, ignore_unknown: bool = False) ->
         raise SchemaError(problems)
     rules = load_rules(file.rule_files, path.parent, ignore_unknown=ignore_unknown)
     names = [str(group.name) for group in rules.groups]
-    for name in file.group_eval_order:
-        if name not in names:
-            warnings.append(f'{name.place}: no group is called "{name}"{suggest(name, names)}')
+    warnings += [
+        f'{name.place}: no group is called "{name}"{suggest(name, names)}'
+        for name in file.group_eval_order
+        if name not in names
+    ]
     return rules, warnings
 
 

@@ -12,11 +12,11 @@ from typing import Any, Final, Protocol
 
 from agent.errors import BurnlineError, ExecutionError
 from agent.model import Labels, Row, format_duration
+from agent.replay.lives import Lives
+from agent.replay.outcome import Failure, Line, Mark
 from agent.replay.unit.comparing import FiringAlert, Measured, alert_diff, sample_diff
 from agent.replay.unit.explaining import Explainer
 from agent.replay.unit.feeding import Feed, Guard
-from agent.replay.unit.lives import Lives
-from agent.replay.unit.outcome import Failure, Line, Mark
 from agent.replay.unit.preparing import Prepared, expected_samples
 from agent.replay.unit.spec import AlertCase, ExpressionCase
 from agent.rules import Evaluator, GroupKey, Rule, RuleSet, Settings, State
@@ -25,6 +25,8 @@ from agent.telemetry import Telemetry
 _LOOK_AHEAD: Final = 500
 """Ticks after the last one that are looked at, at most, to say what an alert does after it was asked for."""
 _SLACK: Final = 5
+_NEVER_MS: Final = 1 << 60
+"""Nobody is sent anything, so nothing is sent again."""
 
 
 class Samples(Protocol):
@@ -82,6 +84,7 @@ class Run:
                 interval_ms=prepared.interval_ms,
                 external_labels=Labels(self._test.external_labels),
                 external_url=self._test.external_url,
+                resend_delay_ms=_NEVER_MS,
             ),
         )
 
@@ -146,17 +149,14 @@ class Run:
         if not lines:
             return None
         at = format_duration(case.eval_time_ms)
-        title = f"{case.alertname} at {at}: expected {_counted(wanted)} firing, got {_counted(got)}"
-        return Failure(case.place, title, tuple(lines))
+        counts = "" if len(wanted) == len(got) else f": expected {_counted(wanted)} firing, got {_counted(got)}"
+        return Failure(case.place, f"{case.alertname} at {at}{counts}", tuple(lines))
 
     def _explained(self, found: dict[int, Failure]) -> list[Failure]:
         """Add to failed alert cases what the alerts were doing around the instant; the ticks after the last are run for it."""
         if not found:
             return []
-        last_ms = self._prepared.ticks[-1]
-        for tick_ms in range(last_ms + self._tested.step_ms, last_ms + self._ahead * self._tested.step_ms + 1, self._tested.step_ms):
-            if self._evaluate(tick_ms):
-                break
+        self._look_ahead()
         explainer = Explainer(self._alerting, self.lives, self._samples.instant, self._start_ms, self._tested.step_ms)
         explained = []
         for place, failure in sorted(found.items()):
@@ -164,6 +164,12 @@ class Run:
             lines = (*failure.lines, *(Line(Mark.REMARK, text) for text in remarks))
             explained.append(replace(failure, lines=lines))
         return explained
+
+    def _look_ahead(self) -> None:
+        step_ms, last_ms = self._tested.step_ms, self._prepared.ticks[-1]
+        for number in range(1, self._ahead + 1):
+            if self._evaluate(last_ms + number * step_ms):
+                return
 
     def _expression_failures(self, case: ExpressionCase) -> list[Failure]:
         about = f"`{case.expr or ''}` at {format_duration(case.eval_time_ms)}"
@@ -178,7 +184,8 @@ class Run:
         if not lines:
             return []
         lines += [Line(Mark.REMARK, text) for text in self._remarks(case)]
-        return [Failure(case.place, f"{about}: expected {_counted(wanted, 'sample')}, got {_counted(got, '')}", tuple(lines))]
+        counts = "" if len(wanted) == len(got) else f": expected {_counted(wanted, 'sample')}, got {_counted(got)}"
+        return [Failure(case.place, about + counts, tuple(lines))]
 
     def _remarks(self, case: ExpressionCase) -> list[str]:
         """Say what of a test's timing may be why an expression gives something else."""
@@ -186,10 +193,8 @@ class Run:
         step = format_duration(self._tested.step_ms)
         if case.eval_time_ms <= last_ms or not case.eval_time_ms % self._tested.step_ms:
             return []
-        return [
-            f"rules are evaluated and samples loaded every {step}, the last time at {format_duration(last_ms)}; "
-            "nothing after that is seen: raise the last eval_time or lower evaluation_interval"
-        ]
+        seen = f"rules are evaluated and samples loaded every {step}, the last time at {format_duration(last_ms)}"
+        return [f"{seen}; nothing after that is seen: ask later too, or lower evaluation_interval"]
 
 
 def _counted(things: Sequence[object], noun: str = "") -> str:

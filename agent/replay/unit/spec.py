@@ -127,8 +127,8 @@ class UnitTest:
     @property
     def last_ms(self) -> int:
         """How long after the start the last question is asked."""
-        cases = (*self.alert_rule_test, *self.promql_expr_test)
-        return max((case.eval_time_ms for case in cases), default=0)
+        alerts = (case.eval_time_ms for case in self.alert_rule_test)
+        return max((*alerts, *(case.eval_time_ms for case in self.promql_expr_test)), default=0)
 
 
 @dataclass(frozen=True, slots=True)

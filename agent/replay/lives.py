@@ -37,11 +37,13 @@ class Life:
             state = after
         return state
 
-    def told(self, start_ms: int) -> str:
+    def told(self, start_ms: int, until_ms: int | None = None) -> str:
         """Say what it did: `pending at 2m, firing at 4m, resolved at 9m`; instants count from the test's start."""
         words = []
         before = State.INACTIVE
         for at_ms, state in self.changes:
+            if until_ms is not None and at_ms > until_ms:
+                break
             ended = "resolved" if before is State.FIRING else "gone before it fired"
             word = ended if state is State.INACTIVE else str(state)
             words.append(f"{word} at {format_duration(at_ms - start_ms)}")

@@ -1,4 +1,4 @@
-"""What came of a file of unit tests, as values that a terminal, JUnit or JSON can show."""
+"""What came of a file of tests, whatever they test, as values that a terminal, JUnit or JSON can show."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from agent.replay.unit.lives import Life
+from agent.replay.lives import Life
 from agent.schema import Place
 
 
