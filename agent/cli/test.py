@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 import re2
@@ -32,10 +32,14 @@ Runner = Callable[[Path], FileOutcome]
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What of the files is run, and how strictly. `wanted` says whether a test of a name is to run."""
+    """What of the files is run, and how strictly: tests whose name one of `patterns` finds, all where there is none."""
 
-    wanted: Callable[[str], bool]
+    patterns: tuple[Any, ...]
     ignore_unknown: bool
+
+    def wanted(self, name: str) -> bool:
+        """Say whether a test of this name is to run."""
+        return not self.patterns or any(pattern.search(name) for pattern in self.patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Reports:
 def run_files(files: Sequence[Path], names: Sequence[str], reports: Reports, *, ignore_unknown: bool) -> int:
     """Run the test files (of folders, those directly in them), print, and return the exit code."""
     configure_logging("error")
-    chosen = Chosen(_wanted(names), ignore_unknown)
+    chosen = Chosen(_compiled(names), ignore_unknown)
     runners: dict[str, Runner] = {}
     began = time.perf_counter()
     outcomes = []
@@ -74,15 +78,12 @@ def run_files(files: Sequence[Path], names: Sequence[str], reports: Reports, *, 
     return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
 
 
-def _wanted(names: Sequence[str]) -> Callable[[str], bool]:
-    if not names:
-        return lambda _: True
+def _compiled(names: Sequence[str]) -> tuple[Any, ...]:
     try:
-        patterns = [re2.compile(name) for name in names]
+        return tuple(re2.compile(name) for name in names)
     except re2.error as error:
         message = f"--run: not a regular expression: {error}"
         raise InvalidInput(message) from error
-    return lambda name: any(pattern.search(name) for pattern in patterns)
 
 
 def _test_files(files: Sequence[Path]) -> list[Path]:
@@ -99,7 +100,7 @@ def _run(path: Path, chosen: Chosen, runners: dict[str, Runner]) -> FileOutcome:
     except InvalidInput as error:
         return FileOutcome(str(path), problems=(str(error),))
     if kind not in _RUNNERS:
-        problem = f"{path}:1:1: these are {kind}, not tests; a file of unit tests has tests:"
+        problem = f"{path}:1:1: this is a file of {kind}, not of tests; unit tests stand under tests:"
         return FileOutcome(str(path), problems=(problem,))
     if kind not in runners:
         runners[kind] = import_module(_RUNNERS[kind]).runner(chosen)

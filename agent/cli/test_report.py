@@ -47,6 +47,8 @@ def _show_test(test: TestOutcome, shown: Shown) -> None:
         _show_failure(failure)
     if shown.trace:
         _show_trace(test)
+        for line in test.story:
+            click.echo(f"      {line}")
 
 
 def _took(seconds: float) -> str:
@@ -95,6 +97,7 @@ def total(outcomes: Sequence[FileOutcome], shown: Shown, seconds: float) -> None
     click.secho(line, fg="red" if failed or unread else "green")
     if not skipped:
         _coverage(outcomes, detail=shown.coverage)
+        _ways(outcomes, detail=shown.coverage)
 
 
 def _counted(number: int, noun: str) -> str:
@@ -112,6 +115,16 @@ def _coverage(outcomes: Sequence[FileOutcome], *, detail: bool) -> None:
     if silent := [name for name in alerts if not fires[name]]:
         named = ", ".join(silent[:_NAMED]) + (f" and {len(silent) - _NAMED} more" if len(silent) > _NAMED else "")
         click.secho(f"{len(silent)} of {_counted(len(alerts), 'alert')} never fire in any test: {named}", fg="yellow")
+
+
+def _ways(outcomes: Sequence[FileOutcome], *, detail: bool) -> None:
+    ways = frozenset[str]().union(*(outcome.ways for outcome in outcomes))
+    left = sorted(ways.difference(*(outcome.reached for outcome in outcomes)))
+    if not left:
+        return
+    named = left if detail else left[:_NAMED]
+    more = f" and {len(left) - len(named)} more" if len(left) > len(named) else ""
+    click.secho(f"{len(left)} of {len(ways)} ways are reached by no test: {', '.join(named)}{more}", fg="yellow")
 
 
 def _table(alerts: Sequence[str], tests: Sequence[TestOutcome], fires: Counter[str]) -> None:

@@ -60,6 +60,8 @@ class TestOutcome:
     step_ms: int = 0
     last_ms: int = 0
     """How long after the start the rules were last evaluated."""
+    story: tuple[str, ...] = ()
+    """What else happened, a line each, for a trace."""
 
     @property
     def passed(self) -> bool:
@@ -78,6 +80,9 @@ class FileOutcome:
     alerts: tuple[str, ...] = ()
     skipped: int = 0
     """Tests whose name no `--run` matches."""
+    ways: frozenset[str] = frozenset()
+    """What else can be covered, such as routes, in the words that name it; `reached` is what a test covers."""
+    reached: frozenset[str] = frozenset()
 
     @property
     def passed(self) -> bool:

@@ -98,11 +98,23 @@ def test_warnings_are_said_and_do_not_fail(write):
     assert "severity" in output
 
 
-def test_rule_unit_tests_are_named_for_what_they_are(root):
+def test_rule_unit_tests_are_checked_without_being_run(root, write):
     code, output = check(root / "rules" / "tests" / "rag.yml")
+    assert (code, output.splitlines()[-1].endswith("rag.yml: good")) == (0, True)
 
-    assert code == 0
-    assert "promtool test rules" in output
+    write("rules.yml", "groups: [{name: g, rules: [{alert: Down, expr: up == 0}]}]\n")
+    broken = write(
+        "broken.yml",
+        "rule_files: [rules.yml]\ntests:\n"
+        "  - input_series: [{series: 'up{', values: '1 1,2'}]\n"
+        "    alert_rule_test: [{alertname: Dwn, eval_time: 1m, exp_alerts: []}]\n"
+        "    promql_expr_test: [{expr: 'sum(', eval_time: 1m}]\n",
+    )
+    code, output = check(broken)
+    assert code == 1
+    assert "broken.yml:3:33: series up{: 1:4: parse error" in output
+    assert "broken.yml:5:36: expr sum(: " in output
+    assert 'broken.yml:4:23: no rule of the rule_files is called "Dwn"; did you mean "Down"?' in output
 
 
 def test_a_secret_file_of_a_scrape_job_stands_beside_the_configuration_and_must_be_there(write, tmp_path):

@@ -42,6 +42,8 @@ class RoutingReport:
     """Every route and every step of escalation of its routing, as `coverage` names them."""
     reached: frozenset[str] = frozenset()
     """Those that a test of this file reaches."""
+    left_out: int = 0
+    """Tests that were not chosen."""
 
     @property
     def passed(self) -> bool:

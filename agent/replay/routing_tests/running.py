@@ -59,7 +59,8 @@ def run_routing_tests(path: Path, *, run: Sequence[re.Pattern[str]] = ()) -> Rou
         result, reached = _result(stage, test)
         results.append(result)
         covered |= reached
-    return RoutingReport(str(path), tuple(results), (), everything(stage.routing(())), frozenset(covered))
+    left_out = len(file.routing_tests) - len(chosen)
+    return RoutingReport(str(path), tuple(results), (), everything(stage.routing(())), frozenset(covered), left_out)
 
 
 def _result(stage: Stage, test: RoutingTest) -> tuple[RoutingResult, frozenset[str]]:
