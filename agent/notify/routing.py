@@ -52,12 +52,12 @@ class Route:
     index: int
     place: Place
     routes: tuple[Route, ...] = ()
+    key: str = field(init=False, default="")
+    """Alertmanager's route key: the matchers from the root down, `{}/{severity="critical"}`."""
 
-    @property
-    def key(self) -> str:
-        """Alertmanager's route key: the matchers from the root down, `{}/{severity="critical"}`."""
+    def __post_init__(self) -> None:
         own = render_matchers(self.matchers)
-        return f"{self.parent_key}/{own}" if self.parent_key else own
+        object.__setattr__(self, "key", f"{self.parent_key}/{own}" if self.parent_key else own)
 
     def match(self, labels: Mapping[str, str]) -> list[Route]:
         """Return the routes an alert takes: depth first, the node itself where no child matches, none where it does not."""

@@ -57,6 +57,8 @@ class Triage:
         self._members: dict[str, set[str]] = {}
         self._ended: dict[str, tuple[int, dict[str, Entry]]] = {}
         self._dirty: set[str] = set()
+        self._routes: dict[str, list[Route]] = {}
+        """What the routing says of each alert in the table: it is asked again each time the alert is handed over."""
         self._next_housekeeping_ms = at_ms + HOUSEKEEPING_MS
         self._messenger = Messenger(self.outbox, lambda: self._routing, self._groups.get, self._dirty)
         self.outbox.companions = self._changed_groups
@@ -85,12 +87,12 @@ class Triage:
         writes: list[Write] = []
         for alert in alerts:
             known = self._table.merge(alert, at_ms, self._routing.settings.resolve_timeout_ms)
-            for route in self._routing.match(known.labels):
+            for route in self._routes_of(known):
                 decisions.extend(self._group(route, known, at_ms))
             if self._members.get(known.fingerprint):
                 writes.append(self._table.record(known.fingerprint))
             else:
-                self._table.drop(known.fingerprint)
+                self._forget(known.fingerprint)
         future = self._commit(decisions, writes)
         self.changed()
         return future
@@ -132,6 +134,7 @@ class Triage:
         A group that has no place any more lives on until its alerts are over, to tell whoever was told.
         """
         self._routing = routing
+        self._routes.clear()
         self._adopt(list(self._groups.values()), at_ms)
         self._commit([], self._drop_unused())
         self._count()
@@ -228,7 +231,17 @@ class Triage:
         unused = [fingerprint for fingerprint, members in self._members.items() if not members]
         for fingerprint in unused:
             del self._members[fingerprint]
-        return [self._table.drop(fingerprint) for fingerprint in unused]
+        return [self._forget(fingerprint) for fingerprint in unused]
+
+    def _forget(self, fingerprint: str) -> Delete:
+        self._routes.pop(fingerprint, None)
+        return self._table.drop(fingerprint)
+
+    def _routes_of(self, alert: Alert) -> list[Route]:
+        found = self._routes.get(alert.fingerprint)
+        if found is None:
+            found = self._routes[alert.fingerprint] = self._routing.match(alert.labels)
+        return found
 
     def _keep_house(self, at_ms: int) -> list[Write]:
         self._next_housekeeping_ms = at_ms + HOUSEKEEPING_MS
