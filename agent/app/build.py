@@ -31,7 +31,7 @@ def build(config: Config, environment: Mapping[str, str]) -> Built:
     problems: list[str] = []
     rules, routing = RuleSet((), ()), None
     try:
-        rules = load_rules(config.rule_globs, config.root)
+        rules = load_rules(config.rule_globs, config.root, legacy_names=config.legacy_names)
     except SchemaError as error:
         problems += error.problems
     try:

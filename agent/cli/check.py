@@ -1,61 +1,47 @@
-"""Validate files of any of the four kinds, and print what is wrong where. Errors go to standard error and make the code 1."""
+"""Validate files of any kind that Burnline reads, with lints of rules and routes, and say what is wrong where.
+
+Each file is read on its own, so that one that is broken hides nothing of the others; lints see all good rules together.
+"""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-import click
-
+from agent.cli.check_output import show
+from agent.cli.check_report import Choice, Report
+from agent.cli.check_routes import RuleRoutes
 from agent.cli.kinds import KINDS, ROUTING_TESTS, UNIT_TESTS, expanded, kind_of
 from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput, SchemaError
-from agent.notify import load_routing
-from agent.rules import lint, load_rules
-
-DEFAULT_SCRAPE_MS: Final = 15_000
-
-
-@dataclass
-class Report:
-    """What was found; `checked` counts files."""
-
-    errors: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    checked: list[str] = field(default_factory=list)
-
-    def guarded(self, what: str, problems: Iterator[str]) -> None:
-        """Take the warnings that a check yields, and the errors that it raises."""
-        self.checked.append(what)
-        try:
-            self.warnings.extend(problems)
-        except SchemaError as error:
-            self.errors.extend(error.problems)
-        except InvalidInput as error:
-            self.errors.append(str(error))
+from agent.model import Labels
+from agent.notify import Routing, load_routing
+from agent.rules import LintSetting, RuleSet, lint, load_rules
 
 
-def check_files(files: Sequence[Path]) -> int:
-    """Check `files`, or ./burnline.yml and all it names; print; return 0 or 1."""
-    report = Report()
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for: `lint` chooses codes, `shape` is text, json or sarif."""
+
+    lint: str = "all"
+    shape: str = "text"
+
+
+def check_files(files: Sequence[Path], options: Options | None = None) -> int:
+    """Check `files`, or ./burnline.yml and all it names; print; return 0, 1 on an error, 3 where only lints found something."""
+    options = options or Options()
+    report = Report(Choice.read(options.lint))
     if files:
         _check_each(list(expanded(files)), report)
     elif Path("burnline.yml").is_file():
-        report.guarded("burnline.yml", _configuration(Path("burnline.yml")))
+        _configuration(Path("burnline.yml"), report)
     else:
-        report.errors.append("nothing to check: name files, or run it where a burnline.yml is")
-    for warning in _once(report.warnings):
-        click.echo(f"warning: {warning}")
-    for error in _once(report.errors):
-        click.echo(error, err=True)
-    if not report.errors:
-        warned = f", {len(set(report.warnings))} warnings" if report.warnings else ""
-        click.echo(f"{', '.join(report.checked)}: good{warned}")
-    return 1 if report.errors else 0
+        message = "nothing to check: name files, or run it where a burnline.yml is"
+        raise InvalidInput(message)
+    return show(report, options.shape)
 
 
 def _check_each(paths: list[Path], report: Report) -> None:
@@ -64,49 +50,74 @@ def _check_each(paths: list[Path], report: Report) -> None:
         try:
             by_kind[kind_of(path)].append(path)
         except InvalidInput as error:
-            report.errors.append(str(error))
+            report.refused(error, str(path))
     for path in by_kind[UNIT_TESTS]:
-        report.guarded(str(path), _unit_tests(path))
+        _unit_tests(path, report)
     for path in by_kind[ROUTING_TESTS]:
-        report.guarded(str(path), _routing_tests(path))
+        _routing_tests(path, report)
     for path in by_kind["configuration"]:
-        report.guarded(str(path), _configuration(path))
+        _configuration(path, report)
+    routing = _route_files(by_kind, report)
     if by_kind["rules"]:
-        report.guarded(", ".join(map(str, by_kind["rules"])), _rules([str(each) for each in by_kind["rules"]]))
+        setting = LintSetting(routes=RuleRoutes(routing, Labels()) if routing else None, missing=_missing(Path.cwd()))
+        _rules([str(each) for each in by_kind["rules"]], report, setting)
+
+
+def _route_files(by_kind: dict[str, list[Path]], report: Report) -> Routing | None:
+    """Check the files of routes and people; return the routing where there is exactly one and it is good."""
+    found: list[Routing | None] = []
     for path in by_kind["routes"]:
         escalation = next(iter(by_kind["escalation"]), None) or _beside(path, "escalation.yml")
-        report.guarded(str(path), _routes(path, escalation))
+        found.append(_routes(path, escalation, report))
     if by_kind["escalation"] and not by_kind["routes"]:
         for path in by_kind["escalation"]:
             routes = _beside(path, "alertmanager.yml")
             if routes is None:
-                report.errors.append(f"{path}: no alertmanager.yml is beside it; name both files")
+                report.add(f"{path}:1:1: no alertmanager.yml is beside it; name both files")
             else:
-                report.guarded(str(path), _routes(routes, path))
+                found.append(_routes(routes, path, report))
+    return found[0] if len(found) == 1 else None
 
 
-def _unit_tests(path: Path) -> Iterator[str]:
-    from agent.replay import check_tests  # its series are arrays, and most checks need none
-
-    problems, warnings = check_tests(path)
-    yield from warnings
-    if problems:
-        raise SchemaError(problems)
-
-
-def _configuration(path: Path) -> Iterator[str]:
-    config = load_config(Flags(config_file=path), os.environ, Path.cwd())
-    problems: list[str] = []
-    for check in (_config_rules(config), _config_routes(config)):
-        try:
-            yield from check
-        except SchemaError as error:
-            problems += error.problems
-    problems += _missing_files(config, path)
+def _configuration(path: Path, report: Report) -> None:
+    report.files.append(str(path))
+    try:
+        config = load_config(Flags(config_file=path), os.environ, Path.cwd())
+    except InvalidInput as error:
+        report.refused(error, str(path))
+        return
+    routing = None
+    if config.routing_file is not None:
+        strict = config.file.notify.alertmanager_compat == "strict" or None
+        routing = _routes(config.routing_file, config.escalation_file, report, strict=strict)
+    for pattern in config.rule_globs:
+        if not glob.glob(pattern, recursive=True):  # noqa: PTH207  # the pattern is absolute, which Path.glob refuses
+            report.add(f"{path}:1:1: rule_files: {pattern} matches no file; nothing is evaluated from it", "nothing")
+    if config.rule_globs:
+        _rules(config.rule_globs, report, _setting(config, routing), legacy_names=config.legacy_names)
+    for text in _missing_files(config, path):
+        report.add(text)
     if config.file.slo_files:
-        yield f"{path}: slo_files are read by a later version; nothing evaluates them yet"
-    if problems:
-        raise SchemaError(problems)
+        report.add(f"{path}:1:1: slo_files are read by a later version; nothing evaluates them yet", "note")
+
+
+def _setting(config: Config, routing: Routing | None) -> LintSetting:
+    section = config.file.global_
+    return LintSetting(
+        scrape_interval_ms=section.scrape_interval,
+        evaluation_interval_ms=section.evaluation_interval,
+        routes=RuleRoutes(routing, section.external_labels) if routing else None,
+        missing=_missing(config.root),
+    )
+
+
+def _missing(root: Path) -> Callable[[str, str], bool]:
+    """Return what says that a path is no file, neither beside the rule file nor under `root`."""
+
+    def missing(file: str, path: str) -> bool:
+        return not any((folder / path).exists() for folder in (Path(file).parent, root))
+
+    return missing
 
 
 def _missing_files(config: Config, path: Path) -> Iterator[str]:
@@ -125,46 +136,67 @@ def _place_of(name: str, lines: Sequence[str]) -> tuple[int, int]:
     return next(((number, text.index(name) + 1) for number, text in enumerate(lines, 1) if name in text), (1, 1))
 
 
-def _config_rules(config: Config) -> Iterator[str]:
-    for pattern in config.rule_globs:
-        if not glob.glob(pattern, recursive=True):  # noqa: PTH207  # the pattern is absolute, which Path.glob refuses
-            yield f"{config.source}: rule_files: {pattern} matches no file; nothing is evaluated from it"
-    if config.rule_globs:
-        yield from _rules(config.rule_globs, config)
-
-
-def _config_routes(config: Config) -> Iterator[str]:
-    if config.routing_file is not None:
-        strict = config.file.notify.alertmanager_compat == "strict" or None
-        yield from _routes(config.routing_file, config.escalation_file, strict=strict)
-
-
-def _rules(patterns: Iterable[str], config: Config | None = None) -> Iterator[str]:
-    rules = load_rules(patterns, Path.cwd())
+def _rules(patterns: Iterable[str], report: Report, setting: LintSetting, *, legacy_names: bool = False) -> None:
+    problems: list[str] = []
+    rules = load_rules(patterns, legacy_names=legacy_names, into=problems)
+    for text in problems:
+        report.add(text)
+    report.files += rules.files
+    report.rules += len(rules.rules)
     with_groups = {group.file for group in rules.groups}
-    yield from (f"{file}: no rule group is in it" for file in rules.files if file not in with_groups)
-    scrape_ms = config.file.global_.scrape_interval if config else DEFAULT_SCRAPE_MS
-    for finding in lint(rules, scrape_interval_ms=scrape_ms):
-        yield str(finding)
+    for file in rules.files:
+        if file not in with_groups and not any(text.startswith(f"{file}:") for text in problems):
+            report.add(f"{file}:1:1: no rule group is in it", "nothing")
+    lines = _lines(rules)
+    report.findings(lint(rules, setting=setting), lines)
+    report.comments(lines)
 
 
-def _routes(path: Path, escalation: Path | None, *, strict: bool | None = None) -> Iterator[str]:
-    routing = load_routing(path, escalation, os.environ, strict=strict)
-    yield from (str(each) for each in routing.warnings)
-    if routing.unreachable:
-        raise SchemaError([str(each) for each in routing.unreachable])
+def _lines(rules: RuleSet) -> dict[str, Sequence[str]]:
+    """Return the lines of the files in which a comment accepts something."""
+    found: dict[str, Sequence[str]] = {}
+    for file in rules.files:
+        text = Path(file).read_text(encoding="utf-8", errors="replace")
+        if "burnline:ignore" in text:
+            found[file] = text.splitlines()
+    return found
 
 
-def _routing_tests(path: Path) -> Iterator[str]:
+def _routes(path: Path, escalation: Path | None, report: Report, *, strict: bool | None = None) -> Routing | None:
+    report.files += [str(each) for each in (path, escalation) if each]
+    try:
+        routing = load_routing(path, escalation, os.environ, strict=strict)
+    except SchemaError as error:
+        report.refused(error, str(path))
+        return None
+    for warning in routing.warnings:
+        report.add(str(warning), "routing")
+    for unreachable in routing.unreachable:
+        report.add(str(unreachable))
+    return routing
+
+
+def _unit_tests(path: Path, report: Report) -> None:
+    from agent.replay import check_tests  # its series are arrays, and most checks need none
+
+    report.files.append(str(path))
+    problems, warnings = check_tests(path)
+    for code, texts in (("error", problems), ("tests", warnings)):
+        for text in texts:
+            report.add(text, code, str(path))
+
+
+def _routing_tests(path: Path, report: Report) -> None:
     from agent.replay import check_routing_tests
 
-    yield from check_routing_tests(path)
+    report.files.append(str(path))
+    try:
+        for warning in check_routing_tests(path):
+            report.add(warning, "tests", str(path))
+    except InvalidInput as error:
+        report.refused(error, str(path))
 
 
 def _beside(path: Path, name: str) -> Path | None:
     found = path.parent / name
     return found if found.is_file() else None
-
-
-def _once(lines: Iterable[str]) -> Iterator[str]:
-    return iter(dict.fromkeys(lines))

@@ -23,13 +23,13 @@ _TOP_LEVEL: Final = re.compile(r"^([A-Za-z_]+)\s*:", re.MULTILINE)
 
 
 def kind_of(path: Path) -> str:
-    """Say by its top-level keys what a file is; raise InvalidInput where it cannot be read or is none of the four kinds."""
+    """Say by its top-level keys what a file is; raise InvalidInput where it cannot be read or is of no kind that we know."""
     try:
         keys = set(_TOP_LEVEL.findall(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise InvalidInput(f"{path}: cannot read it: {error.strerror}") from error
+        raise InvalidInput(f"{path}:1:1: cannot read it: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path}: it is not UTF-8 text") from error
+        raise InvalidInput(f"{path}:1:1: it is not UTF-8 text") from error
     for kind, names in KINDS:
         if keys & set(names) and not (kind == "routes" and keys & {"people", "teams", "channels", "settings"}):
             return kind

@@ -25,6 +25,8 @@ class GlobalSection(ScrapeDefaults):
     rule_query_offset: Duration = 0
     """How far back rules look, for groups without a query_offset of their own."""
     external_labels: Labels = field(default_factory=Labels)
+    metric_name_validation_scheme: Literal["utf8", "legacy"] = "utf8"
+    """Which names rule files may use; `legacy` is letters, digits and underscores, as before Prometheus 3."""
 
 
 @dataclass(frozen=True, slots=True)

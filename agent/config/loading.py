@@ -40,6 +40,11 @@ class Config:
         """How often a group without an interval of its own is evaluated."""
         return self.file.global_.evaluation_interval or self.file.global_.scrape_interval
 
+    @property
+    def legacy_names(self) -> bool:
+        """Say whether rule files may use only the names from before UTF-8 names."""
+        return self.file.global_.metric_name_validation_scheme == "legacy"
+
     def under(self, name: str) -> Path:
         """Resolve a path as written in the file: relative ones stand beside it."""
         return (self.root / name).resolve()

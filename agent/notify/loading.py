@@ -21,13 +21,11 @@ from agent.notify.intervals import IntervalSpec
 from agent.notify.matching import parse_matchers, sort_matchers
 from agent.notify.people import Directory
 from agent.notify.plans import PlanBuilder
-from agent.notify.routing import ReceiverPlan, Route, Routing, Settings, log_destination
+from agent.notify.routing import SILENT_NAMES, ReceiverPlan, Route, Routing, Settings, log_destination
 from agent.notify.settings import ReadSecret, Secrets, read_secret
 from agent.schema import Place, Text, read, suggest
 
 ROUTE_DEFAULTS: Final = {"group_wait": 30_000, "group_interval": 300_000, "repeat_interval": 4 * 3_600_000}
-SILENT_NAMES: Final = frozenset({"log", "null", "none", "blackhole", "watchdog"})
-"""Receivers of these names may be just a name: what they get is written to the log, and nobody expects more."""
 
 T = TypeVar("T")
 
@@ -243,8 +241,7 @@ class _Builder:
         """Find routes whose receiver reaches nobody."""
         for route in root.walk():
             plan = receivers[route.receiver]
-            silent = all(each.transport == "log" and each.entry is None for each in plan.destinations)
-            if not silent or plan.steps:
+            if not plan.silent:
                 continue
             if unsent.get(route.receiver):
                 kinds = ", ".join(unsent[route.receiver])

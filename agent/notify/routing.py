@@ -5,11 +5,12 @@ Built by `loading` from the two files; nothing here reads a file or a clock. Sem
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from agent.model import Labels, Matcher, match_all
+from agent.model import Labels, Matcher, MatchOp, match_all
 from agent.notify.channels import ChannelSettings
 from agent.notify.inhibition import InhibitRule
 from agent.notify.intervals import IntervalSpec, contains
@@ -19,7 +20,10 @@ from agent.notify.people import Directory, NotifyEntry
 from agent.notify.reasons import Suppression
 from agent.schema import Place
 
+_WORD: Final = re.compile(r"[\w-]+")
 LOG_TARGET: Final = Target(Channel.LOG, "log")
+SILENT_NAMES: Final = frozenset({"log", "null", "none", "blackhole", "watchdog"})
+"""Receivers of these names may be just a name: what they get is written to the log, and nobody expects more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,11 @@ class ReceiverPlan:
     steps: tuple[Step, ...] = ()
     on_failure: str = ""
 
+    @property
+    def silent(self) -> bool:
+        """Say whether nobody is told: all goes to the log, without anybody having asked for that."""
+        return not self.steps and all(each.transport == "log" and each.entry is None for each in self.destinations)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -168,6 +177,22 @@ class Routing:
     def receiver(self, name: str) -> ReceiverPlan:
         """Return a receiver's plan; one that is gone writes to the log."""
         return self.receivers.get(name) or ReceiverPlan(name, (log_destination(),))
+
+    def tells_nobody(self, name: str) -> bool:
+        """Say whether a receiver sends nothing although nothing in its name says so."""
+        return name not in SILENT_NAMES and self.receiver(name).silent
+
+    def severities(self) -> tuple[str, ...]:
+        """Return the severities that routes and quiet hours ask for by name."""
+        found: dict[str, None] = {}
+        for route in self.root.walk():
+            for matcher in route.matchers:
+                if matcher.name == "severity" and matcher.op in (MatchOp.EQUAL, MatchOp.REGEX):
+                    found.update(dict.fromkeys(_WORD.findall(matcher.value)))
+        if found:
+            for person in self.directory.people.values():
+                found.update(dict.fromkeys(person.quiet_hours.severities if person.quiet_hours else ()))
+        return tuple(found)
 
     def muted_by(self, route: Route, at_ms: int) -> tuple[Suppression, str] | None:
         """Say which time interval keeps a route silent at an instant, or None."""

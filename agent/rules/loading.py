@@ -17,13 +17,19 @@ MAX_BYTES: Final = 64 * 2**20
 
 
 def load_rules(
-    patterns: Iterable[str | Path], root: str | Path = ".", *, legacy_names: bool = False, ignore_unknown: bool = False
+    patterns: Iterable[str | Path],
+    root: str | Path = ".",
+    *,
+    legacy_names: bool = False,
+    ignore_unknown: bool = False,
+    into: list[str] | None = None,
 ) -> RuleSet:
     """Read the files that `patterns` (paths or globs, relative to `root`) name, in order, each once.
 
     Raises SchemaError with all problems of all files. A path without wildcards must exist; a glob may match nothing. With
     `legacy_names`, label names and metric names must be of the form before UTF-8 names; with `ignore_unknown`, keys that rules
-    do not have are passed over.
+    do not have are passed over. With `into`, problems are added to it
+    instead, and the good files are returned.
     """
     root = Path(root)
     groups: list[Group] = []
@@ -39,8 +45,10 @@ def load_rules(
             groups += _read_file(path, name, legacy_names=legacy_names, ignore_unknown=ignore_unknown)
         except SchemaError as error:
             problems += error.problems
-    if problems:
+    if problems and into is None:
         raise SchemaError(problems)
+    if into is not None:
+        into += problems
     return RuleSet(tuple(groups), tuple(files))
 
 

@@ -23,6 +23,7 @@ from agent.model import Labels, Secret
 from agent.schema.expansion import UnsetVariable, expand
 from agent.schema.fields import MISSING, Convert
 from agent.schema.places import Place, Text, WrongText, WrongValue
+from agent.schema.wording import in_words
 
 T = TypeVar("T")
 
@@ -105,10 +106,8 @@ class _Reader:
         except _Problem as problem:
             raise SchemaError([f"{problem.place}: {problem.message}"]) from problem
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            message = f"{self.source}:{line}:{column}: not valid YAML: {error.problem or error.context}"
-            raise SchemaError([message]) from error
+            line, column, words = in_words(error, self.text)
+            raise SchemaError([f"{self.source}:{line}:{column}: not valid YAML: {words}"]) from error
         except (yaml.YAMLError, RecursionError) as error:
             message = f"{self.source}:1:1: not valid YAML: {type(error).__name__}: {str(error).splitlines()[0]}"
             raise SchemaError([message]) from error

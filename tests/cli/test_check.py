@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
 from agent.cli.main import burnline
 
+RECORD = "  - record: error_rate\n    expr: sum(rate(q_total{s='e'}[5m])) / sum(rate(q_total[5m]))\n"
 RULES = "groups:\n- name: a\n  rules:\n  - alert: A\n    expr: up == 0\n"
 
 
@@ -60,7 +63,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
     code, output = check(tmp_path / "nope.yml")
 
     assert code == 1
-    assert "nope.yml: cannot read it: No such file" in output
+    assert "nope.yml:1:1: cannot read it: No such file" in output
 
 
 def test_a_configuration_is_checked_with_all_that_it_names(write, tmp_path):
@@ -90,12 +93,231 @@ def test_a_secret_file_that_is_missing_is_named_with_its_place(write):
     assert "/nonexistent/secret" in output
 
 
-def test_warnings_are_said_and_do_not_fail(write):
-    code, output = check(write("r.yml", RULES))
+def test_lints_are_said_in_promtools_shape_and_the_code_is_3(write):
+    path = write("r.yml", RULES)
 
-    assert code == 0
-    assert "warning: " in output
-    assert "severity" in output
+    code, output = check(path)
+
+    assert code == 3
+    about = f'{path}:4:5: group "a", rule "A": the alert has no'
+    assert output.splitlines() == [
+        f'{about} label "severity", so no route can go by it (no-severity)',
+        f'{about} annotation "summary", so its message has no first line (no-summary)',
+        f'{about} annotation "runbook_url", so whoever is woken is not told what to do (no-runbook)',
+        "1 file, 1 rule: 3 warnings",
+    ]
+
+
+def test_errors_and_lints_come_together_in_the_order_of_files_and_lines(write):
+    """A file that is broken hides nothing of the others."""
+    good = write("b.yml", RULES)
+    bad = write("a.yml", RULES.replace("up == 0", "up ==") + "  - alert: B\n    exprr: up\n")
+
+    code, output = check(good, bad)
+
+    assert code == 1
+    places = [line.split(" ")[0] for line in output.splitlines()]
+    assert places == [f"{bad}:5:16:", f"{bad}:7:5:", f"{good}:4:5:", f"{good}:4:5:", f"{good}:4:5:", "2"]
+    assert output.splitlines()[-1] == "2 files, 1 rule: 2 errors, 3 warnings"
+
+
+@pytest.mark.parametrize(
+    ("lint", "code", "warnings"),
+    [
+        ("all", 3, 3),
+        ("none", 0, 0),
+        ("no-summary", 3, 1),
+        ("no-summary,duplicate", 3, 1),
+        ("duplicate", 0, 0),
+        ("-no-summary", 3, 2),
+        ("-no-summary,-no-severity,-no-runbook", 0, 0),
+    ],
+)
+def test_lints_are_chosen_by_code(write, lint, code, warnings):
+    found, output = check(write("r.yml", RULES), "--lint", lint)
+
+    assert found == code
+    assert output.count("the alert has no") == warnings
+
+
+def test_a_code_that_there_is_not_is_refused_with_the_nearest(write):
+    code, output = check(write("r.yml", RULES), "--lint", "no-sumary")
+
+    assert code == 1
+    assert 'there is no code "no-sumary"; did you mean "no-summary"?' in output
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "left"),
+    [
+        ("- alert: A", "- alert: A # burnline:ignore no-summary", {"no-severity", "no-runbook"}),
+        ("- alert: A", "- alert: A # burnline:ignore no-summary, no-runbook", {"no-severity"}),
+        (
+            "  - alert",
+            "  # first\n  # burnline:ignore no-severity why it is right\n  - alert",
+            {"no-summary", "no-runbook"},
+        ),
+        ("groups:", "# burnline:ignore-file no-severity, no-summary,no-runbook\ngroups:", set()),
+        ("up == 0", "up == 0 # burnline:ignore no-severity", {"no-severity", "no-summary", "no-runbook"}),
+        ("up == 0", "up == 2 # burnline:ignore never-matches", {"no-severity", "no-summary", "no-runbook"}),
+        ("- alert: A", "- alert: A # burnline:ignore", {"no-severity", "no-summary", "no-runbook"}),
+        (
+            "- alert: A",
+            "- alert: A # burnline:ignore no-sumary",
+            {"no-severity", "no-summary", "no-runbook", "unknown-code"},
+        ),
+    ],
+)
+def test_a_comment_accepts_the_codes_that_it_names(write, before, after, left):
+    code, output = check(write("r.yml", RULES.replace(before, after)), "--json")
+
+    assert {each["code"] for each in json.loads(output)["findings"]} == left
+    assert code == (3 if left else 0)
+
+
+def test_json_is_one_object_with_every_finding(write):
+    path = write("r.yml", RULES.replace("expr: up == 0", "expr: error_rate > 5") + RECORD)
+
+    code, output = check(path, "--json", "--lint", "never-matches")
+
+    assert json.loads(output) == {
+        "files": [str(path)],
+        "rules": 2,
+        "errors": 0,
+        "warnings": 1,
+        "notes": 0,
+        "exit_code": 3,
+        "findings": [
+            {
+                "file": str(path),
+                "line": 5,
+                "column": 11,
+                "group": "a",
+                "rule": "A",
+                "code": "never-matches",
+                "severity": "warning",
+                "message": "this comparison can never match: the left side is between 0 and 1, the right side always 5; "
+                "a share is a fraction of 1",
+                "suggestion": "0.05",
+            }
+        ],
+    }
+    assert code == 3
+
+
+def test_an_error_in_json_has_its_parts(write):
+    path = write("r.yml", RULES.replace("expr", "exp").replace("name: a", "name: 'a: b, rule \"c'"))
+
+    found = json.loads(check(path, "--json")[1])["findings"][0]
+
+    assert (found["line"], found["column"], found["code"], found["severity"]) == (5, 5, "error", "error")
+    assert (found["rule"], found["message"], found["suggestion"]) == ("A", 'unknown key "exp"', "expr")
+
+
+def test_sarif_names_each_code_once_and_points_at_the_places(write, tmp_path, monkeypatch):
+    """The parts of SARIF 2.1.0 that code hosts read: §3.13 to §3.30 of the standard."""
+    monkeypatch.chdir(tmp_path)
+    write("r 1.yml", RULES.replace("up == 0", "up > 1 # ü"))
+    write("bad.yml", RULES.replace("up == 0", "up =="))
+
+    code, output = check("r 1.yml", "bad.yml", "--sarif")
+
+    assert code == 1
+    log = json.loads(output)
+    assert log["version"] == "2.1.0"
+    (run,) = log["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == ["error", "never-matches", "no-runbook", "no-severity", "no-summary"]
+    assert all(rule["shortDescription"]["text"] and rule["help"]["text"] for rule in rules)
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["level"] in ("error", "warning", "note")
+        assert result["message"]["text"]
+    first, *_, last = run["results"]
+    where = last["locations"][0]["physicalLocation"]
+    assert where == {"artifactLocation": {"uri": "r%201.yml"}, "region": {"startLine": 5, "startColumn": 11}}
+    assert last["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] == "a/A"
+    assert (first["ruleId"], first["level"]) == ("error", "error")
+    assert first["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "bad.yml"}
+
+
+ROUTES = """
+route:
+  receiver: team
+  routes:
+  - {receiver: nobody, matchers: ['severity="page"', 'job!="other"']}
+  - {receiver: log, matchers: ['severity="info"']}
+receivers:
+- {name: nobody}
+- {name: log}
+- name: team
+  webhook_configs: [{url: "http://127.0.0.1:1/"}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("expr: up == 0\n    labels: {severity: page, job: rag}", 'only the receiver "nobody", which sends nothing'),
+        ("expr: up{job='rag'} == 0\n    labels: {severity: page}", 'only the receiver "nobody"'),
+        ("expr: sum(up) == 0\n    labels: {severity: page}", 'only the receiver "nobody"'),
+        ("expr: up == 0\n    labels: {severity: page}", ""),
+        ("expr: up{job='other'} == 0\n    labels: {severity: page}", ""),
+        ("expr: sum(up) == 0\n    labels: {severity: '{{ $value }}'}", ""),
+        ("expr: sum(up) == 0\n    labels: {severity: info}", ""),
+    ],
+)
+def test_an_alert_whose_every_route_tells_nobody_is_found(write, rule, told):
+    write("am.yml", ROUTES)
+    path = write("r.yml", RULES.replace("expr: up == 0", rule))
+
+    _, output = check(path, path.parent / "am.yml", "--lint", "routed-nowhere")
+
+    assert (told in output) if told else ("which sends nothing" not in output)
+
+
+@pytest.mark.parametrize(("severity", "near"), [("pag", "page"), ("inf", "info"), ("critical", ""), ("page", "")])
+def test_a_severity_is_compared_with_those_that_the_routes_ask_for(write, severity, near):
+    write("am.yml", ROUTES)
+    path = write("r.yml", RULES + f"    labels: {{severity: {severity}}}\n")
+
+    _, output = check(path, path.parent / "am.yml", "--lint", "severity-unknown")
+
+    said = f'{path}:6:24: group "a", rule "A": no route asks for the severity "{severity}"; did you mean "{near}"?'
+    assert (said in output) if near else ("did you mean" not in output)
+
+
+def test_a_runbook_beside_the_rules_must_be_there(write):
+    text = RULES + "    annotations: {runbook_url: books/a.md#first}\n"
+    path = write("r.yml", text)
+
+    assert "the runbook books/a.md is no file" in check(path)[1]
+    (path.parent / "books").mkdir()
+    write("books/a.md", "")
+    assert "is no file" not in check(path)[1]
+    for elsewhere in ("/runbooks/a", "https://example.org/a", "{{ $labels.job }}.md"):
+        write("r.yml", text.replace("books/a.md#first", f"'{elsewhere}'"))
+        assert "is no file" not in check(path)[1]
+
+
+def test_names_from_before_utf8_are_a_setting(write):
+    write("r.yml", RULES + "    labels: {a-b: c}\n")
+    path = write("burnline.yml", "rule_files: [r.yml]\n")
+
+    assert check(path)[0] == 3
+    write("burnline.yml", "global: {metric_name_validation_scheme: legacy}\nrule_files: [r.yml]\n")
+    code, output = check(path)
+    assert code == 1
+    assert 'r.yml:6:19: group "a", rule "A": invalid label name "a-b" (legacy names) (error)' in output
+
+
+def test_colours_are_for_terminals_only(write):
+    path = write("r.yml", RULES)
+    runner = CliRunner()
+
+    assert "\x1b[" not in runner.invoke(burnline, ["check", str(path)]).output
+    assert "\x1b[" in runner.invoke(burnline, ["check", str(path)], color=True).output
+    assert "\x1b[" not in runner.invoke(burnline, ["check", str(path)], color=True, env={"NO_COLOR": "1"}).output
 
 
 def test_rule_unit_tests_are_checked_without_being_run(root, write):
@@ -137,6 +359,6 @@ def test_rule_files_that_hold_nothing_are_warned_of(write, tmp_path):
 
     code, output = check(path)
 
-    assert code == 0
+    assert code == 3
     assert "rulez/*.yml matches no file" in output
-    assert "empty.yml: no rule group is in it" in output
+    assert "empty.yml:1:1: no rule group is in it (nothing)" in output

@@ -88,9 +88,12 @@ def test_an_empty_document_is_an_empty_mapping():
         ("on: maybe", 'f.yml:1:5: expected true or false, found "maybe"'),
         ("ratio: {}", "f.yml:1:8: expected a number, found a mapping"),
         ("rules: []\nrules: []", 'f.yml:2:1: key "rules" is given twice'),
-        ("a: b\n c: [", "f.yml:2:3: not valid YAML: mapping values are not allowed in this context"),
+        (
+            "a: b\n c: [",
+            'f.yml:2:3: not valid YAML: a ":" stands where no key can; quote the value, or correct the indentation',
+        ),
         ("- 1", "f.yml:1:1: expected a mapping with keys like rules, token, size, ratio, found a list"),
-        ("--- {}\n--- {}", "f.yml:2:1: not valid YAML: but found another document"),
+        ("--- {}\n--- {}", "f.yml:2:1: not valid YAML: a second document begins here; keep one per file"),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_a_suggestion(text, expected):

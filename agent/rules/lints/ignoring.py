@@ -1,4 +1,4 @@
-"""Comments that accept a finding: `# burnline:ignore CODE[, CODE]` beside or above what it is about, or for a whole file.
+"""Comments that accept a finding: `# burnline:ignore CODE, CODE why` beside or above what it is about, or for a whole file.
 
 Written on the rule's first line, or on the lines directly above it, it holds for the rule; elsewhere for its own line and the
 next. `# burnline:ignore-file CODE` holds for the file. A comment without a code accepts nothing: it would hide what comes later.
@@ -13,8 +13,8 @@ from typing import Final
 from agent.rules.lints.findings import CODES, Finding
 from agent.schema import Place, suggest
 
-_COMMENT: Final = re.compile(r"#\s*burnline:ignore(-file)?\b[ \t:]*([\w, \t-]*)")
-_SEPARATOR: Final = re.compile(r"[,\s]+")
+_COMMENT: Final = re.compile(r"#\s*burnline:ignore(-file)?\b[ \t:]*([\w-]+(?:\s*,\s*[\w-]+)*)?")
+_SEPARATOR: Final = re.compile(r"\s*,\s*")
 
 
 def _comments(lines: Sequence[str]) -> Iterator[tuple[int, bool, int, str]]:
@@ -23,7 +23,7 @@ def _comments(lines: Sequence[str]) -> Iterator[tuple[int, bool, int, str]]:
         if "burnline:ignore" not in line:
             continue
         for match in _COMMENT.finditer(line):
-            for code in filter(None, _SEPARATOR.split(match[2])):
+            for code in filter(None, _SEPARATOR.split(match[2] or "")):
                 yield number, bool(match[1]), match.start() + 1, code
 
 

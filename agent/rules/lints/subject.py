@@ -21,8 +21,9 @@ _MOST_PRODUCERS: Final = 32
 class Routes(Protocol):
     """What the checks ask of the routing: whom alerts reach. The command line gives it, where there is one."""
 
-    severities: Sequence[str]
-    """The severities that routes, escalation or quiet hours ask for."""
+    @property
+    def severities(self) -> Sequence[str]:
+        """The severities that routes, escalation or quiet hours ask for."""
 
     def nowhere(self, known: Mapping[str, str], lacks: Callable[[str], bool]) -> str:
         """Return the receivers of alerts with these labels where none of them can send, "" where one can.
