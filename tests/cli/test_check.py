@@ -322,7 +322,7 @@ def test_colours_are_for_terminals_only(write):
 
 def test_rule_unit_tests_are_checked_without_being_run(root, write):
     code, output = check(root / "rules" / "tests" / "rag.yml")
-    assert (code, output.splitlines()[-1].endswith("rag.yml: good")) == (0, True)
+    assert (code, output) == (0, "1 file, 0 rules: good\n")
 
     write("rules.yml", "groups: [{name: g, rules: [{alert: Down, expr: up == 0}]}]\n")
     broken = write(
