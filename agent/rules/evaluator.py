@@ -305,7 +305,7 @@ class Evaluator:
             before = self._groups
             for group in before.values():
                 locks.enter_context(group.lock)
-            handed = hand_over(before.values(), after.values())
+            handed = hand_over(before.values(), after.values(), relabel=settings.removed == "resolve")
             self._groups, self.settings = after, settings
             for group in before.values():
                 group.retired = True

@@ -28,6 +28,7 @@ def take_back(
     """
     groups = list(groups)
     rules = {rule.key: rule for group in groups for rule in group.rules if rule.spec.is_alert}
+    evaluated = read_groups(records(GROUP_KIND))
     orphans: dict[RuleKey, list[ActiveAlert]] = {}
     for key, record in records(ALERT_KIND).items():
         found = read_alert(key, record)
@@ -39,17 +40,18 @@ def take_back(
         if rule is None:
             orphans.setdefault(rule_key, []).append(alert)
             continue
-        alert = alert.moved(min(0, at_ms - max(alert.times_ms)))
+        known_ms = max(*alert.times_ms, evaluated.get(str(rule_key.key), 0))
+        alert = alert.moved(min(0, at_ms - known_ms))
         rule.active[alert.labels] = alert
         if alert.state is not State.INACTIVE:
             rule.unseen.add(alert.labels)
     for rule in rules.values():
         # Whatever these alerts become, the series that they had before the restart go on or end with a marker.
         rule.output.live = frozenset(alert_series(rule.spec.name, rule.active.values()))
-    evaluated = read_groups(records(GROUP_KIND))
     for group in groups:
-        group.resumed_from_ms = evaluated.pop(str(group.key), None)
-        group.recorded = group.resumed_from_ms is not None
+        since = evaluated.pop(str(group.key), None)
+        group.resumed_from_ms = None if since is None else min(since, at_ms)
+        group.recorded = since is not None
     keeper.write(*(Delete(GROUP_KIND, key) for key in evaluated))
     return orphans
 

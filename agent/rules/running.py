@@ -204,8 +204,8 @@ class HandOver:
     relabelled: list[RunningRule]
 
 
-def hand_over(before: Iterable[RunningGroup], after: Iterable[RunningGroup]) -> HandOver:
-    """Let the rules of `after` adopt the state of those of `before`.
+def hand_over(before: Iterable[RunningGroup], after: Iterable[RunningGroup], *, relabel: bool = True) -> HandOver:
+    """Let the rules of `after` adopt the state of those of `before`; with `relabel`, inherit from those with other labels.
 
     A rule is the same rule where kind, name and static labels are, within its group first, then anywhere; of several equal
     ones the first replaces the first.
@@ -233,7 +233,7 @@ def hand_over(before: Iterable[RunningGroup], after: Iterable[RunningGroup]) -> 
             rule.adopt(former)
             moved.append((former.key, rule))
     taken = {id(rule) for _, rule in moved}
-    relabelled = _relabelled(left.values(), [rule for rule in fresh if id(rule) not in taken])
+    relabelled = _relabelled(left.values(), [rule for rule in fresh if relabel and id(rule) not in taken])
     return HandOver(list(left.values()), moved, relabelled)
 
 

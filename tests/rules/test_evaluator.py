@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.errors import StorageError
 from agent.model import STALE_NAN, Labels, is_stale
 from agent.rules import GroupKey, Health, Settings
@@ -291,3 +293,41 @@ def test_a_rule_that_gives_thousands_of_passing_series_starts_a_new_table():
     world.evaluate(*range(40))
     assert max(len(row.columns) for row in world.rows) < 500
     assert len(world.ask(39, "r")) == 20
+
+
+def recovered(expr, settings=None, **metrics):
+    """Return the value that the message about the end carries: metrics have a value at minute 0 and one at minute 1."""
+    world = World(f"groups: [{{name: g, rules: [{{alert: R, expr: '{expr}'}}]}}]", settings=settings)
+    for name, values in metrics.items():
+        for minute, value in enumerate(values):
+            world.set(minute, f'{name}{{i="1"}}', value)
+    world.evaluate(0, 1)
+    (minute, (alert,)) = world.sent[-1]
+    assert (minute, alert.ends_at_ms) == (1, START + MINUTE)
+    return alert.value
+
+
+@pytest.mark.parametrize(
+    ("expr", "metrics", "value"),
+    [
+        ("a > 5", {"a": (9, 2)}, 2),
+        ("5 < a", {"a": (9, 2)}, 2),
+        ("a / b > 0.1", {"a": (9, 1), "b": (10, 20)}, 0.05),
+        ("a > b", {"a": (9, 2), "b": (5, 3)}, 2),
+        ("a > on () b", {"a": (9, 2), "b": (5, 3)}, 2),
+        ("a > on () group_left () max(b)", {"a": (9, 2), "b": (5, float("inf"))}, 2),
+        ("a > 5 and b > 1", {"a": (9, 2), "b": (5, 5)}, 2),
+        ("a > 5 and b > 1", {"a": (9, 8), "b": (5, 0)}, None),  # a is as bad as before: what ceased is b
+        ("a > 5 unless b > 1", {"a": (9, 2), "b": (0, 0)}, 2),
+        ("a / b > 0.1", {"a": (9, 0), "b": (10, 0)}, None),  # NaN is no recovered value
+        ("a > 5 or b > 5", {"a": (9, 2), "b": (1, 1)}, None),
+        ("a == 1", {"a": (1, 0)}, 0),
+    ],
+)
+def test_the_message_of_the_end_carries_the_value_that_the_alert_recovered_to_or_none(expr, metrics, value):
+    """Never the last bad one."""
+    assert recovered(expr, **metrics) == value
+
+
+def test_no_value_is_asked_for_the_end_where_a_setting_says_so():
+    assert recovered("a > 5", Settings(interval_ms=MINUTE, recovered_value=False), a=(9, 2)) is None

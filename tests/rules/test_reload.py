@@ -139,3 +139,58 @@ def test_metrics_of_a_removed_group_are_removed():
     value = world.telemetry.registry.get_sample_value
     assert value("prometheus_rule_evaluations_total", {"rule_group": "rules.yml;one"}) == 2
     assert value("prometheus_rule_evaluations_total", {"rule_group": "rules.yml;two"}) is None
+
+
+def test_a_firing_alert_of_a_relabelled_rule_is_resolved_with_the_reason_and_goes_on_under_the_new_labels():
+    """The time that the condition held counts, so nobody waits for another `for`."""
+    world = running(0, 1, 2)
+    reload(world, 2.5, RULES.replace("severity: page", "severity: ticket"))
+    (minute, (over,)) = world.sent[-1]
+    assert (minute, over.labels["severity"]) == (2.5, "page")
+    assert over.annotations[RESOLVED_REASON] == "its labels were changed by a reload"
+    world.evaluate(3)
+    begun = next(alert for minute, alerts in world.sent if minute == 3 for alert in alerts if alert.name == "A")
+    assert (begun.labels["severity"], begun.starts_at_ms) == ("ticket", START + 3 * MINUTE)
+    assert [(each[1], each[2]) for each in world.transitions() if each[0] == 3] == [
+        ("inactive", "pending"),
+        ("pending", "firing"),
+    ]
+
+
+def test_a_pending_alert_of_a_relabelled_rule_goes_on_counting():
+    world = running(0, 1)
+    reload(world, 1.5, RULES.replace("severity: page", "severity: ticket"))
+    world.evaluate(2)
+    assert world.states()['{alertname="A", severity="ticket"}'] == "firing"
+
+
+def test_a_rule_with_another_expression_and_other_labels_begins_again():
+    world = running(0, 1)
+    reload(world, 1.5, RULES.replace("severity: page", "severity: ticket").replace("x > 0, for", "x >= 1, for"))
+    world.evaluate(2)
+    assert world.states()['{alertname="A", severity="ticket"}'] == "pending"
+
+
+def test_what_a_relabelled_rule_takes_over_holds_only_for_conditions_that_still_hold():
+    world = running(0, 1)
+    reload(world, 1.5, RULES.replace("severity: page", "severity: ticket"))
+    world.set(2, "x", 0)
+    world.evaluate(2, 3)
+    assert world.states()['{alertname="A", severity="ticket"}'] == "pending"
+
+
+def test_removed_rules_are_forgotten_as_in_prometheus_where_a_setting_says_so():
+    world = running(0)
+    forget = Settings(interval_ms=MINUTE, removed="forget")
+    reload(world, 0.5, "groups: []", settings=forget)
+    assert [minute for minute, _ in world.sent] == [0]
+    assert world.kept() == []
+    assert world.transitions()[-1][3] == "the rule was removed by a reload"
+
+
+def test_relabelled_rules_begin_again_where_a_setting_says_so():
+    world = running(0, 1)
+    forget = Settings(interval_ms=MINUTE, removed="forget")
+    reload(world, 1.5, RULES.replace("severity: page", "severity: ticket"), settings=forget)
+    world.evaluate(2)
+    assert world.states()['{alertname="A", severity="ticket"}'] == "pending"

@@ -129,6 +129,15 @@ def test_a_firing_alert_whose_for_was_made_longer_waits_again():
     assert (changed[0].before, changed[0].after) == (State.FIRING, State.PENDING)
 
 
+def test_so_does_one_that_keep_firing_for_keeps_and_it_is_gone_with_the_next_evaluation():
+    """As Prometheus does it since 3: the kept alert is pending again, and a pending one never uses keep_firing_for."""
+    firing, _ = step(Timing(0, 9 * MINUTE), {}, [seen()], 0)
+    kept, _ = step(Timing(0, 9 * MINUTE), firing, [], MINUTE)
+    after, _ = step(Timing(10 * MINUTE, 9 * MINUTE), kept, [], 2 * MINUTE)
+    assert (after[A].state, after[A].keep_firing_since_ms) == (State.PENDING, None)
+    assert step(Timing(10 * MINUTE, 9 * MINUTE), after, [], 3 * MINUTE)[0] == {}
+
+
 def test_every_transition_says_why():
     _, changed = step(Timing(2 * MINUTE), {}, [seen()], 0)
     assert changed[0].why == "the condition holds; `for` 2m must pass"
