@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from agent.model import Alert, Labels, Row
 from agent.rules.absence import Knowledge, judge, no_data_alert, since_restart
@@ -35,7 +36,9 @@ Sink = Callable[[Row], object]
 Notify = Callable[[list[Alert], int], object]
 """Takes the alerts that are to be routed at an instant (ms)."""
 
-_INHERITED = "the condition holds; the rule got other labels by a reload, and the time that it has held counts"
+VALUE: Final = "value"
+"""The annotation that words an alert's value for messages, as `{{ $value | humanizePercentage }}` does."""
+_INHERITED: Final = "the condition holds; the rule got other labels by a reload, and the time that it has held counts"
 
 
 class Alerting:
@@ -96,8 +99,16 @@ class Alerting:
         assert rule.expander is not None
         over = [alert for alert in after.values() if alert.resolved_at_ms == at_ms and not is_no_data(alert.labels)]
         vector = knowledge.ask(rule.recovery) if over and rule.recovery else None
-        values = {rule.expander.labels(labels, value): value for labels, value in vector or () if not math.isnan(value)}
-        return {**after, **{alert.labels: replace(alert, recovered=values.get(alert.labels)) for alert in over}}
+        series = {rule.expander.labels(labels, value): (labels, value) for labels, value in vector or ()}
+        told = {}
+        for alert in over:
+            recovered = series.get(alert.labels)
+            if recovered is not None and not math.isnan(recovered[1]):
+                (seen,) = rule.expander.observe([recovered], at_ms, self._query)
+                told[alert.labels] = replace(
+                    alert, recovered=seen.value, annotations=_worded(alert.annotations, seen.annotations)
+                )
+        return {**after, **told}
 
     def _send(self, group: RunningGroup, rule: RunningRule, at_ms: int, settings: Settings) -> None:
         due = [alert for alert in rule.active.values() if alert.needs_sending(at_ms, settings.resend_delay_ms)]
@@ -107,6 +118,11 @@ class Alerting:
         sent = [replace(alert, last_sent_at_ms=at_ms) for alert in due]
         rule.active.update((alert.labels, alert) for alert in sent)
         self._keeper.put(rule.key, sent)
+
+
+def _worded(before: Labels, after: Labels) -> Labels:
+    """Return an alert's annotations with the value as the rule words it now; all others stay, as in Prometheus."""
+    return before.merged({VALUE: after[VALUE]}) if VALUE in before and VALUE in after else before
 
 
 def _unknown(

@@ -331,3 +331,18 @@ def test_the_message_of_the_end_carries_the_value_that_the_alert_recovered_to_or
 
 def test_no_value_is_asked_for_the_end_where_a_setting_says_so():
     assert recovered("a > 5", Settings(interval_ms=MINUTE, recovered_value=False), a=(9, 2)) is None
+
+
+def test_the_annotation_called_value_words_the_recovered_value_and_the_others_stay():
+    text = """
+groups:
+- name: g
+  rules:
+  - {alert: A, expr: 'x > 0.5', annotations: {value: "{{ $value | humanizePercentage }}", summary: "was {{ $value }}"}}
+"""
+    world = World(text)
+    world.set(0, "x", 0.75)
+    world.set(1, "x", 0.25)
+    world.evaluate(0, 1)
+    (over,) = world.sent[-1][1]
+    assert (over.value, over.annotations["value"], over.annotations["summary"]) == (0.25, "25%", "was 0.75")

@@ -25,13 +25,13 @@ def text(content: Content) -> str:
     """Say everything in plain lines."""
     over = content.status == "resolved"
     state = f"RESOLVED after {content.lasted}" if over else content.severity.upper()
-    known = not over and content.value and content.threshold
+    known = content.value and content.threshold
     lines = [
         f"{state}: {content.title}",
         content.summary,
         "" if over else content.description,
         f"Since: {content.since}",
-        f"Value: {content.value} (limit {content.threshold})" if known else "",
+        f"{'Recovered to' if over else 'Value'}: {content.value} (limit {content.threshold})" if known else "",
         f"What to do: {content.runbook or content.runbook_hint}" if content.runbook or content.runbook_hint else "",
         f"Details: {content.page}" if content.page else "",
         f"Acknowledge: {content.ack}" if content.ack else "",

@@ -59,6 +59,7 @@ class Content:
     """The summary without the service's name in front, for where `where` stands already."""
     description: str
     value: str
+    """The last value; of what is over the one that it recovered to, empty where that is not known."""
     threshold: str
     """What the value should not pass; empty where no annotation says it."""
     since: str
@@ -122,6 +123,11 @@ class _Group:
                 return self.lead.annotations.get(name), False
         return "", True
 
+    def value(self) -> str:
+        """Return the value where all alerts have the same: of what is over the one that it recovered to."""
+        values = {_value(alert, over=not self.firing) for alert in self.alerts}
+        return values.pop() if len(values) == 1 else ""
+
     def distinct(self, label: str, limit: int) -> list[str]:
         """Return the different values of a label among the alerts, sorted, each on one line."""
         return sorted(one_line(value, limit) for value in {alert.labels.get(label) for alert in self.alerts} if value)
@@ -154,7 +160,7 @@ def describe(notification: Notification, timezone: str = "") -> Content:
         summary=summary,
         brief=_brief(summary, names),
         description="" if description == summary else description,
-        value=_value(lead) if lead and len({_value(alert) for alert in group.alerts}) == 1 else "",
+        value=group.value(),
         threshold=one_line(lead.annotations.get("threshold"), 40) if lead else "",
         since=moment(since_ms, at_ms, here),
         since_utc=clock(since_ms, at_ms, zone("")),
@@ -217,7 +223,10 @@ def _brief(summary: str, names: set[str]) -> str:
     return summary
 
 
-def _value(alert: Alert) -> str:
+def _value(alert: Alert, *, over: bool) -> str:
+    """Return an alert's value as its annotation words it; of one that is over only where it is known what it recovered to."""
+    if over and alert.value is None:
+        return ""
     written = one_line(alert.annotations.get("value"), 40)
     return written or ("" if alert.value is None else number(alert.value))
 
@@ -244,7 +253,7 @@ def _alert(alert: Alert, notification: Notification, common: set[str], here: tzi
         where=clip(", ".join(f"{one_line(name, 40)}={one_line(value, 80)}" for name, value in own[:5]), 200),
         summary=one_line(alert.annotations.get("summary"), 200),
         description=paragraph(alert.annotations.get("description"), 400),
-        value=_value(alert),
+        value=_value(alert, over=notification.at_ms >= alert.ends_at_ms > 0),
         threshold=one_line(alert.annotations.get("threshold"), 40),
         since=moment(alert.starts_at_ms, notification.at_ms, here),
         lasted=span((alert.ends_at_ms if over else notification.at_ms) - alert.starts_at_ms),

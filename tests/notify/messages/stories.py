@@ -22,8 +22,15 @@ NASTY = {
 }
 
 
-def alert(instance: str = "a:8000", *, start: int = -4, end: int | None = None, **labels: str) -> Alert:
-    """Return an alert that began `start` minutes from AT_MS and ended `end` minutes from it."""
+def alert(
+    instance: str = "a:8000",
+    *,
+    start: int = -4,
+    end: int | None = None,
+    recovered: float | None = None,
+    **labels: str,
+) -> Alert:
+    """Return an alert that began `start` minutes from AT_MS and ended `end` minutes from it, at the value `recovered`."""
     annotations = {
         "summary": "rag: more than one query in ten fails",
         "description": "13.4% of the queries to rag failed in the last 5 minutes.",
@@ -39,7 +46,7 @@ def alert(instance: str = "a:8000", *, start: int = -4, end: int | None = None, 
         starts_at_ms=AT_MS + start * MINUTE_MS,
         ends_at_ms=0 if end is None else AT_MS + end * MINUTE_MS,
         generator_url="/alerts/caaaffbd9ccf039f",
-        value=0.134,
+        value=0.134 if end is None else recovered,
     )
 
 

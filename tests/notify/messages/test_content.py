@@ -114,9 +114,36 @@ def test_ten_thousand_alerts_are_described_by_ten_and_a_count():
 
 
 def test_why_an_alert_ended_is_said_where_its_condition_did_not_simply_cease():
-    why = "the rule was removed or relabelled by a reload"
+    why = "the rule was removed by a reload"
     over = notification(alert(end=-1, a_burnline_resolved=why), reason="all alerts resolved")
 
     assert describe(over).reason == f"all alerts resolved: {why}"
     assert why in Renderer().email(over).text
     assert describe(notification(alert(a_burnline_resolved=why))).reason == "first notification"
+
+
+RECOVERED = {
+    "mail": lambda about: Renderer().email(about).text,
+    "mail as HTML": lambda about: Renderer().email(about).html,
+    "Slack": lambda about: str(Renderer().slack(about)),
+    "a text message": lambda about: Renderer().sms(about),
+}
+
+
+@pytest.mark.parametrize("channel", RECOVERED)
+def test_the_message_of_the_end_says_the_value_that_the_alert_recovered_to(channel):
+    text = RECOVERED[channel](notification(alert(end=-1, recovered=0.04, a_value="4%"), reason="all alerts resolved"))
+    assert "4%" in text
+    assert "limit 10%" in text
+    assert "13.4%" not in text.replace("13.4% of the queries", "")
+
+
+@pytest.mark.parametrize("channel", RECOVERED)
+def test_the_message_of_the_end_never_says_the_last_bad_value(channel):
+    text = RECOVERED[channel](notification(alert(end=-1), reason="all alerts resolved"))
+    assert "13.4%" not in text.replace("13.4% of the queries", "")
+
+
+def test_where_no_annotation_words_it_the_recovered_number_is_said():
+    over = notification(alert(end=-1, recovered=0.04, a_value=""), reason="all alerts resolved")
+    assert (describe(over).value, describe(over).alerts[0].value) == ("0.04", "0.04")
