@@ -47,8 +47,10 @@ def _show_test(test: TestOutcome, shown: Shown) -> None:
         _show_failure(failure)
     if shown.trace:
         _show_trace(test)
+    if test.story and (test.failures or shown.trace):
+        click.secho("      what happened:", dim=True)
         for line in test.story:
-            click.echo(f"      {line}")
+            click.echo(f"        {line}")
 
 
 def _took(seconds: float) -> str:
@@ -123,8 +125,12 @@ def _ways(outcomes: Sequence[FileOutcome], *, detail: bool) -> None:
     if not left:
         return
     named = left if detail else left[:_NAMED]
-    more = f" and {len(left) - len(named)} more" if len(left) > len(named) else ""
-    click.secho(f"{len(left)} of {len(ways)} ways are reached by no test: {', '.join(named)}{more}", fg="yellow")
+    more = f"  and {len(left) - len(named)} more; --coverage names them" if len(left) > len(named) else ""
+    click.secho(f"no test reaches {len(left)} of {len(ways)} routes and steps of escalation:", fg="yellow")
+    for each in named:
+        click.secho(f"  {each}", fg="yellow")
+    if more:
+        click.secho(more, fg="yellow")
 
 
 def _table(alerts: Sequence[str], tests: Sequence[TestOutcome], fires: Counter[str]) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.replay.outcome import Failure, FileOutcome, Line, Mark, TestOutcome
     from agent.replay.rehearsal import Rehearsal
     from agent.replay.routing_files import rehearsed_routing
-    from agent.replay.routing_tests.report import RoutingReport, RoutingResult, untested
+    from agent.replay.routing_tests.coverage import untested
     from agent.replay.routing_tests.running import check_routing_tests, run_routing_tests
     from agent.replay.told import Told, Withheld
     from agent.replay.unit import Bench, Samples, check_tests, run_tests
@@ -28,8 +28,6 @@ __all__ = [
     "Line",
     "Mark",
     "Rehearsal",
-    "RoutingReport",
-    "RoutingResult",
     "Samples",
     "TestOutcome",
     "Told",
@@ -55,11 +53,7 @@ __getattr__ = lazy(
         ),
         "rehearsal": ("Rehearsal",),
         "routing_files": ("rehearsed_routing",),
-        "routing_tests.report": (
-            "RoutingReport",
-            "RoutingResult",
-            "untested",
-        ),
+        "routing_tests.coverage": ("untested",),
         "routing_tests.running": (
             "check_routing_tests",
             "run_routing_tests",

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from agent.model import Labels
 from agent.notify import Route, Routing
+from agent.replay.outcome import FileOutcome
 from agent.replay.told import Told
 
 
@@ -26,6 +27,13 @@ def reached(routing: Routing, alerts: Iterable[Labels], told: Iterable[Told]) ->
     routes = {_route(route) for labels in alerts for route in routing.match(labels)}
     steps = {_step(each.receiver, each.step) for each in told if each.step}
     return frozenset(routes | steps)
+
+
+def untested(outcomes: Iterable[FileOutcome]) -> list[str]:
+    """Return the routes and steps that no test of these files reaches."""
+    found = list(outcomes)
+    ways = frozenset[str]().union(*(each.ways for each in found))
+    return sorted(ways.difference(*(each.reached for each in found)))
 
 
 def _route(route: Route) -> str:

@@ -1,12 +1,12 @@
-"""What came of a file of routing tests, and how a failure reads: expected, got, and the whole story with its reasons."""
+"""How a routing test that failed reads: expected, got, what held a message back, and the whole story with its reasons."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from agent.model import Alert, Labels
 from agent.notify import Reason
+from agent.replay.outcome import Failure, Line, Mark
 from agent.replay.routing_tests.spec import MessageSpec, RoutingTest
 from agent.replay.routing_tests.story import Played
 from agent.replay.routing_tests.verdict import Judge, Verdict, picked
@@ -15,66 +15,41 @@ from agent.replay.told import Told, Withheld
 from agent.schema import Place
 
 
-@dataclass(frozen=True, slots=True)
-class RoutingResult:
-    """One test: `problems` is empty where it passed, `timeline` is its whole story, a line an event."""
-
-    name: str
-    place: Place
-    seconds: float
-    problems: tuple[str, ...] = ()
-    timeline: tuple[str, ...] = ()
-
-    @property
-    def passed(self) -> bool:
-        """Say whether all was as expected."""
-        return not self.problems
-
-
-@dataclass(frozen=True, slots=True)
-class RoutingReport:
-    """One file: its tests, and `errors` where it (or a file it names) cannot be used."""
-
-    path: str
-    results: tuple[RoutingResult, ...] = ()
-    errors: tuple[str, ...] = ()
-    all_ways: frozenset[str] = frozenset()
-    """Every route and every step of escalation of its routing, as `coverage` names them."""
-    reached: frozenset[str] = frozenset()
-    """Those that a test of this file reaches."""
-    left_out: int = 0
-    """Tests that were not chosen."""
-
-    @property
-    def passed(self) -> bool:
-        """Say whether every test passed."""
-        return not self.errors and all(each.passed for each in self.results)
-
-
-def untested(reports: Iterable[RoutingReport]) -> list[str]:
-    """Return the routes and steps that none of these files reaches."""
-    found = list(reports)
-    ways = frozenset[str]().union(*(each.all_ways for each in found))
-    return sorted(ways.difference(*(each.reached for each in found)))
-
-
-def problems_of(test: RoutingTest, played: Played, verdict: Verdict, judge: Judge) -> Iterator[str]:
-    """Give what is wrong, a line or a few each, the place in the file last."""
+def failures_of(test: RoutingTest, played: Played, verdict: Verdict, judge: Judge) -> Iterator[Failure]:
+    """Give what is wrong, one failure for each line of the file that does not hold, and one for all that is too much."""
     start_ms = played.start_ms
-    yield from verdict.undone
+    yield from (Failure(place, words) for place, words in played.problems)
+    missing: dict[Place, list[MessageSpec]] = {}
     for spec in verdict.missing:
-        yield f"not told: {expectation(spec)} ({spec.place})"
-        if near := _nearest(spec, verdict.spare, judge):
-            yield f"    nearest: {message(near[0], start_ms)}; it differs in {', '.join(near[1])}"
-        for each in _held_back(spec, played):
-            yield f"    {since(each.at_ms, start_ms)}: {withheld(each)}"
-    for told in verdict.unexpected:
-        yield f"told, and not expected: {message(told, start_ms)} ({test.place})"
+        missing.setdefault(spec.place, []).append(spec)
+    for place, specs in missing.items():
+        lines = [line for spec in specs for line in _missing(spec, verdict, judge, start_ms)]
+        lines += [
+            Line(Mark.REMARK, f"{since(each.at_ms, start_ms)}: {withheld(each)}")
+            for each in _held_back(specs[0], played)
+        ]
+        more = f", and {len(specs) - 1} more" if specs[1:] else ""
+        yield Failure(place, f"not told: {expectation(specs[0])}{more}", tuple(lines))
+    banned: dict[Place, list[Told]] = {}
     for spec, told in verdict.forbidden:
-        yield f"told, and never to be: {message(told, start_ms)} ({spec.place})"
+        banned.setdefault(spec.place, []).append(told)
+    for place, found in banned.items():
+        yield Failure(place, "told, which must never be", _got(found, start_ms))
+    if verdict.unexpected:
+        yield Failure(test.place, "told, and not expected", _got(verdict.unexpected, start_ms))
     for held in verdict.not_held:
         why = f' by "{held.why}"' if held.why else ""
-        yield f"not held back{why}: {', '.join(map(_name, held.alerts))} ({held.place})"
+        yield Failure(held.place, f"not held back{why}: {', '.join(map(_name, held.alerts))}")
+
+
+def _missing(spec: MessageSpec, verdict: Verdict, judge: Judge, start_ms: int) -> Iterator[Line]:
+    yield Line(Mark.EXPECTED, expectation(spec))
+    if near := _nearest(spec, verdict.spare, judge):
+        yield Line(Mark.GOT, f"{message(near[0], start_ms)}; it differs in {', '.join(near[1])}")
+
+
+def _got(told: Sequence[Told], start_ms: int) -> tuple[Line, ...]:
+    return tuple(Line(Mark.GOT, message(each, start_ms)) for each in told)
 
 
 def timeline(played: Played) -> Iterator[str]:
@@ -93,10 +68,10 @@ def expectation(spec: MessageSpec) -> str:
     if spec.between:
         when = f"between {spec.between[0].text} and {spec.between[1].text}"
     parts = [f"to {spec.to[0]}" if spec.to else "", f"by {spec.by[0]}" if spec.by else "", when, spec.status]
-    for name in ("alerts", "firing", "resolved"):
+    for name, words in (("alerts", "with just"), ("firing", "firing just"), ("resolved", "resolved just")):
         picks = getattr(spec, name)
         if picks is not None:
-            parts.append(f"{name} {', '.join(map(_name, picks)) or 'none'}")
+            parts.append(f"{words} {', '.join(map(_name, picks)) or 'no alert'}")
     parts.append(f"from {spec.receiver}" if spec.receiver else "")
     parts.append(f"step {spec.step}" if spec.step is not None else "")
     parts += [f'"{each}"' for each in (spec.reason, spec.text) if each]

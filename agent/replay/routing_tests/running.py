@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from agent.errors import SchemaError
+from agent.replay.outcome import Failure, FileOutcome, TestOutcome
 from agent.replay.routing_tests.coverage import everything
-from agent.replay.routing_tests.report import RoutingReport, RoutingResult, problems_of, timeline
+from agent.replay.routing_tests.report import failures_of, timeline
 from agent.replay.routing_tests.spec import RoutingTest, RoutingTestFile
 from agent.replay.routing_tests.story import Stage
 from agent.replay.routing_tests.verdict import Judge, texts
@@ -36,9 +36,9 @@ def check_routing_tests(path: Path) -> Iterator[str]:
     """Check a file and all that it names without playing it; give warnings, raise SchemaError."""
     file = read_routing_tests(path)
     stage = Stage(file, path)
-    problems = [problem for test in file.routing_tests for problem in stage.check(test)]
-    if problems:
-        raise SchemaError(problems)
+    found = [complaint for test in file.routing_tests for complaint in stage.check(test)]
+    if found:
+        raise SchemaError([f"{place}: {words}" for place, words in found])
     yield from (
         f'{test.place}: routing test "{test.name}": it expects nothing and allows all; it cannot fail'
         for test in file.routing_tests
@@ -46,34 +46,37 @@ def check_routing_tests(path: Path) -> Iterator[str]:
     )
 
 
-def run_routing_tests(path: Path, *, run: Sequence[re.Pattern[str]] = ()) -> RoutingReport:
-    """Play the tests of a file (those whose name one of `run` is found in); errors of the file are in the report."""
+def run_routing_tests(
+    path: Path, *, stopwatch: Callable[[], float] = perf_counter, wanted: Callable[[str], bool] = lambda _: True
+) -> FileOutcome:
+    """Play the tests of a file whose names are `wanted`; what keeps the file from being used is in the outcome."""
     try:
         file = read_routing_tests(path)
         stage = Stage(file, path)
     except SchemaError as error:
-        return RoutingReport(str(path), errors=tuple(error.problems))
-    chosen = [test for test in file.routing_tests if not run or any(each.search(test.name) for each in run)]
-    results, covered = [], set[str]()
-    for test in chosen:
-        result, reached = _result(stage, test)
-        results.append(result)
-        covered |= reached
-    left_out = len(file.routing_tests) - len(chosen)
-    return RoutingReport(str(path), tuple(results), (), everything(stage.routing(())), frozenset(covered), left_out)
+        return FileOutcome(str(path), problems=tuple(error.problems))
+    chosen = [test for test in file.routing_tests if wanted(test.name)]
+    ran = [_run(stage, test, stopwatch) for test in chosen]
+    return FileOutcome(
+        str(path),
+        tuple(outcome for outcome, _ in ran),
+        skipped=len(file.routing_tests) - len(chosen),
+        ways=everything(stage.routing(())),
+        reached=frozenset[str]().union(*(reached for _, reached in ran)),
+    )
 
 
-def _result(stage: Stage, test: RoutingTest) -> tuple[RoutingResult, frozenset[str]]:
-    begun = perf_counter()
-    try:
-        played = stage.play(test)
-    except SchemaError as error:
-        return RoutingResult(test.name, test.place, perf_counter() - begun, tuple(error.problems)), frozenset()
+def _run(stage: Stage, test: RoutingTest, stopwatch: Callable[[], float]) -> tuple[TestOutcome, frozenset[str]]:
+    """Play one test; return its outcome, and the routes and steps that it reached."""
+    begun = stopwatch()
+    if complaints := stage.check(test):
+        failures = tuple(Failure(place, words) for place, words in complaints)
+        return TestOutcome(test.name, test.place, failures, seconds=stopwatch() - begun), frozenset()
+    played = stage.play(test)
     judge = Judge(test, played, _words)
-    problems = tuple(problems_of(test, played, judge.verdict(), judge))
-    return RoutingResult(
-        test.name, test.place, perf_counter() - begun, problems, tuple(timeline(played))
-    ), played.reached
+    failures = tuple(failures_of(test, played, judge.verdict(), judge))
+    story = tuple(timeline(played))
+    return TestOutcome(test.name, test.place, failures, seconds=stopwatch() - begun, story=story), played.reached
 
 
 def _words(told: Told) -> str:

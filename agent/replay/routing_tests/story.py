@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from agent.errors import InvalidInput, SchemaError
+from agent.errors import InvalidInput
 from agent.model import Alert, Labels
 from agent.notify import Channel, Routing
 from agent.replay.rehearsal import Rehearsal
@@ -30,6 +30,10 @@ LONGEST_MS: Final = 35 * 86_400_000
 """How long a story goes on at most after the last instant that its test mentions."""
 
 
+Complaint = tuple[Place, str]
+"""What is wrong in a test, and where it is written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Played:
     """What a test's story came to. `acts` is what happened from outside: an alert fires, somebody acknowledges."""
@@ -40,8 +44,8 @@ class Played:
     told: tuple[Told, ...]
     withheld: tuple[Withheld, ...]
     acts: tuple[tuple[int, str], ...]
-    problems: tuple[str, ...]
-    """What could not be done, such as an acknowledgement of nothing, with its place."""
+    problems: tuple[Complaint, ...]
+    """What could not be done, such as an acknowledgement of nothing."""
     reached: frozenset[str]
     """The routes that its alerts take and the steps of escalation that ran, as `coverage` names them."""
 
@@ -52,7 +56,7 @@ class Act(NamedTuple):
     at_ms: int
     rank: int
     words: str
-    do: Callable[[Rehearsal], str]
+    do: Callable[[Rehearsal], Complaint | None]
     """Returns what is wrong with it, or nothing."""
 
 
@@ -81,29 +85,27 @@ class Stage:
             )
         return self._routings[without]
 
-    def check(self, test: RoutingTest) -> list[str]:
-        """Return what is wrong with a test as far as can be said without playing it, a line each with its place."""
-        problems = [f"{spec.place}: {wrong}" for spec in test.alerts if (wrong := self.alerts.wrong(spec))]
+    def check(self, test: RoutingTest) -> list[Complaint]:
+        """Return what is wrong with a test as far as can be said without playing it."""
+        problems = [(spec.place, wrong) for spec in test.alerts if (wrong := self.alerts.wrong(spec))]
         story = Story(self, test)
         for place, begin, end in _spans(test):
             if story.at(end) < story.at(begin):
-                problems.append(f"{place}: it would end at {end.text}, before it begins at {begin.text}")
+                problems.append((place, f"it would end at {end.text}, before it begins at {begin.text}"))
         routing = self.routing(())
         receivers = sorted(routing.receivers)
         for place, name in _receivers(test):
             if name not in receivers:
-                problems.append(f'{place}: no receiver is named "{name}"{suggest(name, receivers)}')
+                problems.append((place, f'no receiver is named "{name}"{suggest(name, receivers)}'))
         ways = sorted({*routing.channels, *map(str, Channel)})
         named = [*((each.place, each.by) for each in test.outages), *((test.place, each) for each in test.without)]
         for place, way in named:
             if way not in ways:
-                problems.append(f'{place}: no channel is named "{way}"; there are {", ".join(ways)}')
+                problems.append((place, f'no channel is named "{way}"; there are {", ".join(ways)}'))
         return problems
 
     def play(self, test: RoutingTest) -> Played:
-        """Play a test from its start to its end."""
-        if problems := self.check(test):
-            raise SchemaError(problems)
+        """Play a test, in which `check` found nothing wrong, from its start to its end."""
         return Story(self, test).play()
 
 
@@ -164,8 +166,8 @@ class Story:
         yield from (self._silence(each) for each in self.test.silences)
         yield from (self._acknowledgement(each) for each in self.test.acks)
         for outage in self.test.outages:
-            yield Act(self.at(outage.at), 4, f"{outage.by} is out", lambda _: "")
-            yield Act(self.at(outage.until), 4, f"{outage.by} is back", lambda _: "")
+            yield Act(self.at(outage.at), 4, f"{outage.by} is out", lambda _: None)
+            yield Act(self.at(outage.until), 4, f"{outage.by} is back", lambda _: None)
 
     def _made(self) -> Iterator[Alert]:
         return (self._begun(spec) for spec in self.test.alerts)
@@ -177,9 +179,8 @@ class Story:
     def _alert(self, spec: AlertSpec) -> Iterator[Act]:
         begin_ms, made = self.at(spec.at), self._begun(spec)
 
-        def fire(rehearsal: Rehearsal) -> str:
+        def fire(rehearsal: Rehearsal) -> None:
             rehearsal.put([made], begin_ms)
-            return ""
 
         yield Act(begin_ms, 1, f"{made.labels} fires", fire)
         if spec.until is None:
@@ -187,33 +188,31 @@ class Story:
         end_ms = self.at(spec.until)
         over = self.stage.alerts.make(spec, end_ms, end_ms, begin_ms)
 
-        def cease(rehearsal: Rehearsal) -> str:
+        def cease(rehearsal: Rehearsal) -> None:
             rehearsal.put([over], end_ms)
-            return ""
 
         yield Act(end_ms, 0, f"{made.labels} is over", cease)
 
     def _silence(self, spec: SilenceSpec) -> Act:
         at_ms = self.at(spec.at)
 
-        def silence(rehearsal: Rehearsal) -> str:
+        def silence(rehearsal: Rehearsal) -> Complaint | None:
             try:
                 rehearsal.silence(spec.matchers, at_ms, self.at(spec.until), spec.by, at_ms)
             except InvalidInput as error:
-                return f"{spec.place}: {error}"
-            return ""
+                return spec.place, str(error)
+            return None
 
         return Act(at_ms, 2, f"{spec.by} silences {_words(spec)} until {spec.until.text}", silence)
 
     def _acknowledgement(self, spec: AckSpec) -> Act:
         at_ms = self.at(spec.at)
 
-        def acknowledge(rehearsal: Rehearsal) -> str:
+        def acknowledge(rehearsal: Rehearsal) -> Complaint | None:
             if rehearsal.acknowledge(spec.by, at_ms, matchers=spec.matchers):
-                return ""
-            return (
-                f"{spec.place}: {spec.by} acknowledges {_words(spec)} at {spec.at.text}, when there is no such incident"
-            )
+                return None
+            what = f"{spec.by} acknowledges {_words(spec)} at {spec.at.text}"
+            return spec.place, f"{what}, when there is no such incident"
 
         return Act(at_ms, 3, f"{spec.by} acknowledges {_words(spec)}", acknowledge)
 

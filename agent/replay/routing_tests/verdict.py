@@ -36,8 +36,8 @@ class Verdict:
     """Messages that must never go out, and did."""
     not_held: tuple[HeldSpec, ...]
     """Alerts that were to be held back, and were not (or for another reason)."""
-    undone: tuple[str, ...]
-    """What people could not do."""
+    undone: bool
+    """Whether somebody could not do what the test says."""
     spare: tuple[Told, ...] = ()
     """Messages that met no expectation, refused or not."""
 
@@ -75,7 +75,7 @@ class Judge:
             tuple(refused),
             tuple(bans),
             tuple(spec for spec in self._test.held if not any(holds(spec, each) for each in self._played.withheld)),
-            self._played.problems,
+            bool(self._played.problems),
             tuple(left),
         )
 

@@ -41,4 +41,4 @@ def test_the_example_of_the_page_passes(page, root, tmp_path):
         example.replace("../../rules", str(root / "rules")).replace("../alert", f"{root}/alertmanager/alert")
     )
     report = run_routing_tests(path)
-    assert (report.errors, [each.problems for each in report.results]) == ((), [()])
+    assert report.passed and report.tests
