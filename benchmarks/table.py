@@ -20,6 +20,7 @@ from benchmarks.programs import version
 README = Path(__file__).with_name("README.md")
 QUICK = {
     "check": ["--alerts", "1000", "--times", "1"],
+    "delay": ["--seconds", "20", "--groups", "5"],
     "disk": ["--hours", "2", "--apart", "0.5"],
     "growth": ["--most", "20000"],
     "ingest": ["--seconds", "20", "--warm-up", "5"],

@@ -59,7 +59,6 @@ class _Running:
     spec: object
     scraper: Scraper | LocalScraper
     task: asyncio.Task[None]
-    since_ms: int
     has_landed: bool = False
 
 
@@ -111,7 +110,7 @@ class Collection:
             if key not in kept:
                 scraper = each.make(partial(self._has_landed, key))
                 task = asyncio.create_task(scraper.run(), name=f"collect {key[:60]}")
-                self._running[key] = _Running(each.spec, scraper, task, at_ms)
+                self._running[key] = _Running(each.spec, scraper, task)
         self.version += 1
 
     def feeds(self) -> dict[str, Feed]:
@@ -179,7 +178,7 @@ class Collection:
 
 def _feed(running: _Running) -> Feed:
     scraper, status = running.scraper, running.scraper.status
-    cadence = Cadence(status.scrape_interval_ms, scraper.offset_ms, running.since_ms)
+    cadence = Cadence(status.scrape_interval_ms, scraper.offset_ms)
     return Feed(status.labels, scraper.columns, cadence, running.has_landed)
 
 

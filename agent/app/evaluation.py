@@ -69,7 +69,7 @@ class Evaluation:
     def _follow_clock(self) -> None:
         """Start a loop for each group that is the clock's, end the others, restart where the interval changed."""
         waiting = {group.key for group in self._evaluator.waiting_for_scrapes}.difference(self._landings.clocked)
-        wanted = {key: self._evaluator.interval_ms(key) for key in self._evaluator.keys if key not in waiting}
+        wanted = {key: every for key, every in self._evaluator.intervals_ms.items() if key not in waiting}
         for key in [key for key, (interval, _) in self._tasks.items() if wanted.get(key) != interval]:
             self._tasks.pop(key)[1].cancel()
         for key, interval in wanted.items():

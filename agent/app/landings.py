@@ -198,17 +198,17 @@ class Landings:
         if reloads != self._reloads:
             self._seen = None
             return
+        # Nothing is evaluated over a store that is still filling: `count(up) < 3` would be true at every start.
         self._settled = self._settled or all(feed.has_landed for feed in feeds.values())
+        if not self._settled:
+            return
         self._order = {key: place for place, key in enumerate(targets)}
         cadences = {name: feed.cadence for name, feed in feeds.items()}
         dues = self._rounds.assign(targets, cadences, self._clock())
         periods = self._rounds.periods_ms
         for key in targets:
             self._evaluator.pace(key, periods.get(key))
-        # Until everything has landed once, who has no targets may get some: it is not evaluated over an empty store.
-        self.clocked = frozenset(
-            key for key in targets if key not in periods and (self._settled or key in self.clocked)
-        )
+        self.clocked = frozenset(key for key in targets if key not in periods)
         self._decided()
         self._open(dues)
         self._changed.set()

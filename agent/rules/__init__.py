@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agent.rules.records import ALERT_KIND, GROUP_KIND, TRANSITION_KIND, read_alert
     from agent.rules.rounds import Due, Rounds, targets_read
     from agent.rules.running import Settings
-    from agent.rules.schedule import Cadence, newest_of_rounds, next_slot, offset_of, slot_at, slots
+    from agent.rules.schedule import Cadence, newest_of_rounds, next_slot, offset_of, period_of, slot_at, slots
     from agent.rules.status import GroupStatus, Health, RuleStatus
 
 
@@ -73,6 +73,7 @@ __all__ = [
     "next_slot",
     "offset_of",
     "past",
+    "period_of",
     "read_alert",
     "read_rules",
     "read_transition",
@@ -128,6 +129,7 @@ __getattr__ = lazy(
             "newest_of_rounds",
             "next_slot",
             "offset_of",
+            "period_of",
             "slot_at",
             "slots",
         ),

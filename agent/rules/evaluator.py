@@ -101,6 +101,11 @@ class Evaluator:
         return self._groups[key].interval_ms
 
     @property
+    def intervals_ms(self) -> dict[GroupKey, int]:
+        """The interval of every group, as they are at one moment."""
+        return {key: group.interval_ms for key, group in self._groups.items()}
+
+    @property
     def waiting_for_scrapes(self) -> tuple[Group, ...]:
         """The groups that are evaluated when what they read has been scraped, as their files say them."""
         return tuple(group.spec for group in self._groups.values() if group.waits_for_scrapes)

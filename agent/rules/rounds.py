@@ -34,6 +34,7 @@ class Gathering:
         "_cadences",
         "_expects",
         "_first",
+        "_from",
         "_last",
         "_missing",
         "_newest_ms",
@@ -48,10 +49,12 @@ class Gathering:
     due_ms: int | None
     """The instant at which its groups were last due."""
 
-    def __init__(self, cadences: Mapping[str, Cadence], last: Mapping[str, int], now_ms: int) -> None:
+    def __init__(
+        self, cadences: Mapping[str, Cadence], known: Mapping[str, int], last: Mapping[str, int], now_ms: int
+    ) -> None:
         self.keys: tuple[GroupKey, ...] = ()
         self.period_ms = min(each.interval_ms for each in cadences.values())
-        self._cadences, self._last = cadences, last
+        self._cadences, self._from, self._last = cadences, known, last
         self.restart(now_ms)
 
     def restart(self, now_ms: int) -> None:
@@ -85,9 +88,13 @@ class Gathering:
                 self.due_ms = self._newest_ms
                 found.append(Due(self.keys, self._newest_ms, (), missed))
                 missed = 0
-            elif self._expects and not self._first:
-                missed += 1
-            self._next()
+                self._next()
+                continue
+            # What lies before everybody's newest scrape is over: one step, however far the clock leapt.
+            number = max(self._number + 1, min(self._last.get(each, 0) for each in self._cadences) // self.period_ms)
+            missed += number - self._number if self._expects and not self._first else 0
+            self._first = False
+            self._begin(number)
         return found
 
     def overdue(self, now_ms: int) -> list[Due]:
@@ -119,7 +126,7 @@ class Gathering:
             if start <= landed < end and landed > newest:
                 newest = landed
             slot = cadence.newest_slot(start, end)
-            if slot is not None:
+            if slot is not None and slot >= self._from.get(target, 0):
                 planned = max(planned, slot)
                 if landed < slot:
                     missing[target] = slot
@@ -134,6 +141,8 @@ class Rounds:
     def __init__(self) -> None:
         self._cadences: dict[str, Cadence] = {}
         self._last: dict[str, int] = {}
+        self._from: dict[str, int] = {}
+        """Since when a target is known: slots before that are not waited for."""
         self._gatherings: dict[frozenset[str], Gathering] = {}
         self._by_target: dict[str, list[Gathering]] = {}
         self._periods: dict[GroupKey, int] = {}
@@ -148,13 +157,14 @@ class Rounds:
     ) -> list[Due]:
         """Say anew which targets each group reads; a target without a cadence does not count, nor a group without targets.
 
-        Groups whose targets stay the same stay in their round. Returns what is due at once. `since_ms` of no cadence is
-        later than `now_ms`.
+        Groups whose targets stay the same stay in their round. Returns what is due at once.
         """
         same = {name for name, cadence in cadences.items() if self._cadences.get(name) == cadence}
         self._cadences = dict(cadences)
-        for name in self._last.keys() - cadences.keys():
-            del self._last[name]
+        for times in (self._last, self._from):
+            for name in times.keys() - cadences.keys():
+                del times[name]
+        self._from.update({name: min(self._from.get(name, now_ms), now_ms) for name in cadences})
         together: dict[frozenset[str], list[GroupKey]] = {}
         for key, names in targets.items():
             known = frozenset(name for name in names if name in cadences)
@@ -165,7 +175,7 @@ class Rounds:
         for names, keys in together.items():
             gathering = before.get(names) if names <= same else None
             if gathering is None:
-                gathering = Gathering({name: cadences[name] for name in names}, self._last, now_ms)
+                gathering = Gathering({name: cadences[name] for name in names}, self._from, self._last, now_ms)
             elif gathering.due_ms is not None:
                 fresh = tuple(key for key in keys if key not in gathering.keys)
                 due += [Due(fresh, gathering.due_ms)] if fresh else []
@@ -180,8 +190,10 @@ class Rounds:
     def landed(self, target: str, at_ms: int) -> list[Due]:
         """Take note that a target's scrape with this timestamp is in the store; return what is due by it."""
         cadence = self._cadences.get(target)
-        if cadence is not None and at_ms + 2 * cadence.interval_ms < self._last.get(target, 0):
-            self._set_back(at_ms)
+        if cadence is not None:
+            newest = max(self._last.get(target, 0), self._from[target])
+            if at_ms + 2 * cadence.interval_ms < newest:
+                self._set_back(at_ms)
         self._last[target] = at_ms
         return [due for each in self._by_target.get(target, ()) for due in each.landed(target, at_ms)]
 
@@ -196,8 +208,10 @@ class Rounds:
     def _set_back(self, now_ms: int) -> None:
         """Follow a clock that was set back: what landed in its future is forgotten."""
         self._last.clear()
+        self._from.update(dict.fromkeys(self._from, now_ms))
         for gathering in self._gatherings.values():
             gathering.restart(now_ms)
+            gathering.complete()
 
 
 def targets_read(

@@ -8,7 +8,9 @@ newest of their timestamps in that round, so that all samples up to the instant 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from agent.rules.spec import GroupKey
@@ -37,17 +39,16 @@ def slots(key: GroupKey, interval_ms: int, after_ms: int, until_ms: int) -> rang
 
 
 class Cadence(NamedTuple):
-    """When a target is scraped: at k · interval_ms + offset_ms for every whole k, from `since_ms` on."""
+    """When a target is scraped: at k · interval_ms + offset_ms for every whole k."""
 
     interval_ms: int
     offset_ms: int
-    since_ms: int = 0
 
     def newest_slot(self, start_ms: int, end_ms: int) -> int | None:
         """Return the newest slot in [start, end), None where there is none."""
         last = end_ms - 1
         slot = last - (last - self.offset_ms) % self.interval_ms
-        return slot if slot >= max(start_ms, self.since_ms) else None
+        return slot if slot >= start_ms else None
 
 
 def newest_of_rounds(landings: Iterable[int], period_ms: int) -> list[int]:
@@ -61,3 +62,12 @@ def newest_of_rounds(landings: Iterable[int], period_ms: int) -> list[int]:
         number = at_ms // period_ms
         newest[number] = max(at_ms, newest.get(number, at_ms))
     return [newest[number] for number in sorted(newest)]
+
+
+def period_of(targets: Iterable[Sequence[int]]) -> int | None:
+    """Return the shortest of the intervals at which targets were scraped, from the rising timestamps of each; None for none.
+
+    A target's interval is the distance between neighbours that is the most frequent: a scrape may have been missed.
+    """
+    gaps = (Counter(after - before for before, after in pairwise(each)).most_common(1) for each in targets)
+    return min((found[0][0] for found in gaps if found), default=None)

@@ -9,9 +9,11 @@ import time
 import numpy as np
 import pytest
 
+from agent.app import Agent, wall_clock
 from agent.app.collection import Feed
 from agent.app.evaluation import Evaluation, answering
 from agent.app.feeding import Feeding
+from agent.config import Flags, load_config
 from agent.model import Columns, Row, Sample
 from agent.query import Engine
 from agent.rules import Cadence, Evaluator, GroupKey, RuleSet, Settings, read_rules
@@ -36,7 +38,7 @@ class Target:
     def __init__(self, labels, interval, offset):
         self.labels = series(labels)
         self.columns = Columns([series(f"up{labels}")])
-        self.cadence = Cadence(interval * SECOND, offset * SECOND, START)
+        self.cadence = Cadence(interval * SECOND, offset * SECOND)
         self.has_landed = False
 
 
@@ -265,8 +267,8 @@ async def test_series_that_begin_are_waited_for_from_then_on(worlds):
     world.target("p")
     world.target("q", offset=5)
     await world.start()
-    assert await world.land("p", 0, x=1) == [("a", 0)]
-    await world.land("q", 5)
+    await world.land("p", 0, x=1)
+    assert await world.land("q", 5) == [("a", 0)], "nothing is evaluated until every target was heard"
     assert await world.land("p", 15, x=1) == [("a", 15)]
     assert await world.land("q", 20, x=1) == [("a", 20)], "in the very round in which they begin"
     assert await world.land("p", 30, x=1) == []
@@ -345,7 +347,7 @@ async def test_the_interval_of_a_group_is_the_shortest_among_its_targets(worlds)
     world.target("p", interval=5, offset=1)
     world.target("q", interval=60, offset=3)
     await world.start()
-    assert await world.land("p", 1, x=1) == [("fast", 1)]
+    await world.land("p", 1, x=1)
     assert await world.land("q", 3, x=1, y=1) == [("fast", 3), ("slow", 3)]
     assert await world.land("p", 6, x=1) == [("fast", 6)]
     assert world.intervals() == {"fast": 5, "slow": 60}
@@ -432,3 +434,40 @@ async def test_no_look_is_begun_after_the_end(worlds):
     await world.evaluation.stop()
     world.evaluation.landed("p", START)
     assert world.evaluation._landings._looking is None
+
+
+async def test_a_real_scrape_leads_to_the_alert_in_the_same_round_with_the_instant_of_the_sample(world):
+    """Over loopback, each second. What is proved is the order: the alert's own time is that of the sample that made it."""
+    world.page["broken"] = 0
+    path = world.configure()
+    text = path.read_text().replace(
+        "scrape_interval: 1d, evaluation_interval: 1d, scrape_timeout: 5s", "scrape_interval: 1s"
+    )
+    path.write_text(text)
+    agent = Agent(load_config(Flags(config_file=path), world.environment, world.folder), environment=world.environment)
+    world.started.append(agent)
+    handed = []
+    await agent.start()
+    put = agent.dispatcher.put
+
+    def told(alerts, at_ms):
+        handed.extend(alerts)
+        return put(alerts, at_ms)
+
+    agent.dispatcher.put = told
+    (group,) = agent.evaluator.status()
+    async with asyncio.timeout(20):
+        await until(lambda: agent.evaluator.status()[0].on_scrape and agent.evaluator.status()[0].last_evaluation_ms)
+        world.page["broken"] = 1
+        await until(lambda: any(each.name == "Broken" for each in handed))
+    (alert,) = agent.alerts()
+    stored = agent.store.select(series_matchers("broken"), 0, wall_clock())[0]
+    broken = [
+        at for at, value in zip(stored.timestamps.tolist(), stored.values[:, 0].tolist(), strict=True) if value == 1
+    ]
+    assert alert.active_at_ms == broken[0]
+    assert group.interval_ms == SECOND
+    seen = agent.telemetry.registry.get_sample_value
+    name = "burnline_rule_scrape_to_evaluation_seconds"
+    assert seen(f"{name}_bucket", {"le": "0.5"}) >= 1, "it takes milliseconds; half a second is for a busy machine"
+    assert seen("burnline_rule_rounds_overdue_total") == 0

@@ -14,7 +14,7 @@ from agent.query import Engine
 from agent.rules import load_rules
 from agent.store import Store
 from benchmarks import __main__ as frame
-from benchmarks import memory, parse
+from benchmarks import delay, memory, parse
 from benchmarks.growth import COSTS, _grown, at_size
 from benchmarks.history import History, into_blocks, into_store, rows
 from benchmarks.measurement import Measurement
@@ -228,3 +228,12 @@ def test_bytes_of_a_folder_are_those_of_its_files(tmp_path):
     (tmp_path / "a" / "chunks" / "1").write_bytes(b"12345")
     (tmp_path / "a" / "index").write_bytes(b"123")
     assert (bytes_in(tmp_path), bytes_in(tmp_path, "chunks")) == (8, 5)
+
+
+def test_a_delay_is_from_the_newest_rise_of_the_page_to_the_alert():
+    page = delay.Page()
+    said = [page.take().split()[-1] for _ in range(9)]
+    assert said == [b"0", b"0", b"1", b"1", b"0", b"0", b"1", b"1", b"0"]
+    assert len(page.rises) == 2
+    page.rises = [10.0, 18.0]
+    assert delay._delays(page, [("A", 9.0), ("A", 10.5), ("B", 17.0), ("A", 18.25)]) == [0.5, 7.0, 0.25]

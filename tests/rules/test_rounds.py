@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.rules import Cadence, Due, GroupKey, Rounds, feeders, newest_of_rounds, targets_read
+from agent.rules import Cadence, Due, GroupKey, Rounds, feeders, newest_of_rounds, period_of, targets_read
 from tests.rules.world import rule_set
 
 SECOND = 1000
@@ -22,10 +22,10 @@ def at(seconds):
 class Story:
     """Targets by name, as (interval, offset) in seconds; what is due is told in seconds from the start."""
 
-    def __init__(self, targets, reads, begins=0.0, since=-1e6):
+    def __init__(self, targets, reads, begins=0.0):
         self.rounds = Rounds()
         self.cadences = {
-            name: Cadence(round(interval * SECOND), round(offset * SECOND), at(since))
+            name: Cadence(round(interval * SECOND), round(offset * SECOND))
             for name, (interval, offset) in targets.items()
         }
         self.told(self.rounds.assign(reads, self.cadences, at(begins)))
@@ -52,7 +52,7 @@ TWO = {"rag": (15, 7), "node": (15, 0)}
 
 
 def test_a_group_is_due_when_the_last_target_that_it_reads_has_landed_at_the_newest_timestamp():
-    story = Story(TWO, {A: {"rag", "node"}}, since=0)
+    story = Story(TWO, {A: {"rag", "node"}})
     assert story.landed("node", 0) == []
     assert story.landed("rag", 7) == [("a", 7)]
     assert story.landed("rag", 22) == []
@@ -60,20 +60,20 @@ def test_a_group_is_due_when_the_last_target_that_it_reads_has_landed_at_the_new
 
 
 def test_groups_that_read_different_targets_are_due_apart_and_those_that_read_the_same_together():
-    story = Story(TWO, {A: {"node"}, B: {"rag"}, C: {"node"}}, since=0)
+    story = Story(TWO, {A: {"node"}, B: {"rag"}, C: {"node"}})
     assert story.landed("node", 0) == [("ac", 0)]
     assert story.landed("rag", 7) == [("b", 7)]
 
 
 def test_a_scrape_that_is_no_ones_and_a_group_that_reads_nothing_are_left_alone():
-    story = Story(TWO, {A: {"rag"}, B: set(), C: {"gone"}}, since=0)
+    story = Story(TWO, {A: {"rag"}, B: set(), C: {"gone"}})
     assert story.landed("node", 0) == []
     assert story.landed("stranger", 0) == []
     assert set(story.rounds.periods_ms) == {A}
 
 
 def test_a_target_of_the_next_round_that_lands_before_the_last_of_this_one_is_not_mixed_in():
-    story = Story(TWO, {A: {"rag", "node"}}, since=0)
+    story = Story(TWO, {A: {"rag", "node"}})
     story.landed("node", 0)
     assert story.landed("node", 15) == []
     assert story.landed("rag", 7) == [("a", 7)]
@@ -81,7 +81,7 @@ def test_a_target_of_the_next_round_that_lands_before_the_last_of_this_one_is_no
 
 
 def test_what_never_lands_is_waited_for_until_the_next_instant_and_named():
-    story = Story(TWO, {A: {"rag", "node"}}, since=0)
+    story = Story(TWO, {A: {"rag", "node"}})
     story.landed("node", 0)
     assert story.rounds.next_deadline() == at(22)
     assert story.overdue(21.9) == []
@@ -92,38 +92,38 @@ def test_what_never_lands_is_waited_for_until_the_next_instant_and_named():
 
 
 def test_a_round_in_which_nothing_lands_is_evaluated_at_the_instant_that_was_planned():
-    story = Story(TWO, {A: {"rag"}}, since=0)
+    story = Story(TWO, {A: {"rag"}})
     assert story.overdue(22) == [("a", 7, "rag")]
 
 
 def test_a_round_that_is_complete_only_because_the_next_one_has_begun_counts_as_missed():
-    story = Story(TWO, {A: {"rag"}}, since=0)
+    story = Story(TWO, {A: {"rag"}})
     assert story.landed("rag", 7) == [("a", 7)]
     assert story.landed("rag", 37) == [("a", 37, "missed", 1)]
 
 
 def test_after_a_long_sleep_the_newest_round_that_passed_is_evaluated_and_the_others_are_missed():
-    story = Story(TWO, {A: {"rag"}}, since=0)
+    story = Story(TWO, {A: {"rag"}})
     story.landed("rag", 7)
     assert story.overdue(3600) == [("a", 3600 - 15 - 8, "rag", "missed", 3600 // 15 - 3)]
     assert story.landed("rag", 3607 - 15) == [("a", 3592)]
 
 
 def test_at_the_start_nobody_waits_for_slots_that_had_passed():
-    story = Story(TWO, {A: {"rag", "node"}}, begins=3, since=3)
+    story = Story(TWO, {A: {"rag", "node"}}, begins=3)
     assert story.landed("rag", 7) == [("a", 7)]
     story.landed("node", 15)
     assert story.landed("rag", 22) == [("a", 22)]
 
 
 def test_a_scrape_between_two_slots_such_as_the_first_at_the_start_counts_for_its_round():
-    story = Story(TWO, {A: {"node"}}, begins=3, since=3)
+    story = Story(TWO, {A: {"node"}}, begins=3)
     assert story.landed("node", 3) == [], "its slot had passed: the round waits for nobody"
     assert story.landed("node", 15) == [("a", 15)]
 
 
 def test_a_target_with_a_longer_interval_is_waited_for_in_its_own_rounds_only():
-    story = Story({"fast": (5, 1), "slow": (15, 13)}, {A: {"fast", "slow"}}, since=0)
+    story = Story({"fast": (5, 1), "slow": (15, 13)}, {A: {"fast", "slow"}})
     assert story.rounds.periods_ms[A] == 5 * SECOND
     assert story.landed("fast", 1) == [("a", 1)]
     assert story.landed("fast", 6) == [("a", 6)]
@@ -133,7 +133,7 @@ def test_a_target_with_a_longer_interval_is_waited_for_in_its_own_rounds_only():
 
 
 def test_reading_one_target_more_neither_repeats_nor_skips_a_round():
-    story = Story(TWO, {A: {"node"}}, since=0)
+    story = Story(TWO, {A: {"node"}})
     assert story.landed("node", 0) == [("a", 0)]
     assert story.assign({A: {"node", "rag"}}, 3) == []
     assert story.landed("rag", 7) == [("a", 7)]
@@ -142,7 +142,7 @@ def test_reading_one_target_more_neither_repeats_nor_skips_a_round():
 
 
 def test_saying_the_same_again_changes_nothing():
-    story = Story(TWO, {A: {"node", "rag"}}, since=0)
+    story = Story(TWO, {A: {"node", "rag"}})
     story.landed("node", 0)
     assert story.assign({A: {"rag", "node"}}, 3) == []
     assert story.landed("rag", 7) == [("a", 7)]
@@ -150,7 +150,7 @@ def test_saying_the_same_again_changes_nothing():
 
 
 def test_a_group_that_is_new_is_due_at_the_last_round_that_is_complete():
-    story = Story(TWO, {A: {"node", "rag"}}, since=0)
+    story = Story(TWO, {A: {"node", "rag"}})
     story.landed("node", 0)
     story.landed("rag", 7)
     assert story.assign({A: {"node", "rag"}, B: {"rag"}}, 9) == [("b", 7)]
@@ -162,21 +162,38 @@ def test_a_group_that_is_new_is_due_at_the_last_round_that_is_complete():
 
 
 def test_a_target_that_moved_in_its_interval_begins_anew():
-    story = Story(TWO, {A: {"rag"}}, since=0)
+    story = Story(TWO, {A: {"rag"}})
     story.landed("rag", 7)
-    story.cadences["rag"] = Cadence(15 * SECOND, 2 * SECOND, at(8))
+    story.cadences["rag"] = Cadence(15 * SECOND, 2 * SECOND)
     story.assign({A: {"rag"}}, 8)
     assert story.landed("rag", 17) == [("a", 17)]
 
 
 def test_a_clock_that_was_set_back_is_followed():
-    story = Story(TWO, {A: {"rag", "node"}}, since=-7200)
+    story = Story(TWO, {A: {"rag", "node"}})
     story.landed("node", 0)
     assert story.landed("rag", 7) == [("a", 7)]
     assert story.landed("node", -3600) == []
     assert story.landed("rag", -3593) == [("a", -3593)]
     assert story.landed("node", -3585) == []
     assert story.landed("rag", -3578) == [("a", -3578)]
+
+
+def test_a_clock_that_is_set_back_before_anything_has_landed_is_followed_too():
+    story = Story(TWO, {A: {"rag", "node"}})
+    assert story.landed("node", -3600) == []
+    assert story.landed("rag", -3593) == [("a", -3593)]
+
+
+def test_a_clock_that_leaps_years_ahead_is_one_step():
+    years = 40 * 365 * 86_400
+    story = Story(TWO, {A: {"rag"}, B: {"rag", "node"}})
+    story.landed("node", 0)
+    assert story.landed("rag", 7) == [("a", 7), ("b", 7)]
+    assert story.landed("rag", years + 7) == [("a", years + 7, "missed", years // 15 - 1)]
+    assert story.landed("node", years) == [("b", years + 7, "missed", years // 15 - 1)]
+    assert story.landed("rag", years + 22) == [("a", years + 22)]
+    assert story.landed("node", years + 15) == [("b", years + 22)]
 
 
 CADENCES = st.dictionaries(
@@ -189,7 +206,7 @@ CADENCES = st.dictionaries(
 @given(CADENCES, st.randoms(use_true_random=False))
 def test_where_everything_lands_a_group_is_evaluated_at_the_newest_slot_of_each_round(targets, random):
     """And so a replay finds the same instants from the timestamps alone. Scrapes land late, in any order of targets."""
-    story = Story(targets, {A: set(targets)}, since=0)
+    story = Story(targets, {A: set(targets)})
     landings = [
         (slot + random.random() * 4, slot, name)
         for name, (interval, offset) in targets.items()
@@ -206,7 +223,7 @@ def test_where_everything_lands_a_group_is_evaluated_at_the_newest_slot_of_each_
 
 @given(CADENCES, st.randoms(use_true_random=False))
 def test_whatever_is_lost_rounds_go_on_in_order_and_none_is_held_beyond_its_deadline(targets, random):
-    story = Story(targets, {A: set(targets)}, since=0)
+    story = Story(targets, {A: set(targets)})
     period = min(interval for interval, _ in targets.values())
     landings = sorted(
         (slot + random.random() * interval, slot, name)
@@ -233,13 +250,20 @@ def test_the_newest_of_each_round_of_recorded_timestamps():
     assert newest_of_rounds([31, 7, 0, 15, 14, 44], 15) == [14, 15, 44]
 
 
+def test_the_period_of_recorded_scrapes_is_the_shortest_usual_distance_of_a_target():
+    assert period_of([]) is None
+    assert period_of([[], [5]]) is None
+    assert period_of([[0, 15, 30, 60, 75]]) == 15
+    assert period_of([[0, 15, 30, 45], [3, 13, 33, 43, 53], [7]]) == 10
+
+
 def test_the_newest_slot_of_a_stretch():
-    cadence = Cadence(15, 7, since_ms=20)
+    cadence = Cadence(15, 7)
     assert cadence.newest_slot(30, 45) == 37
     assert cadence.newest_slot(30, 37) is None
     assert cadence.newest_slot(15, 45) == 37
     assert cadence.newest_slot(15, 30) == 22
-    assert cadence.newest_slot(0, 15) is None, "before it began"
+    assert cadence.newest_slot(0, 15) == 7
 
 
 @pytest.mark.parametrize(

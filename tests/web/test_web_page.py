@@ -71,6 +71,15 @@ def with_health(health: RuleHealth) -> list[RuleGroupView]:
     return [RuleGroupView("g", "f.yml", 1000, [RuleView("r", "1", False, health=health)])]
 
 
+@pytest.mark.parametrize(
+    ("on_scrape", "said"), [(True, "evaluated when its scrape lands, every 15 s"), (False, "f.yml, every 15 s")]
+)
+async def test_the_page_says_when_a_group_is_evaluated(serve, on_scrape, said):
+    groups = [RuleGroupView("g", "f.yml", 15_000, [RuleView("r", "1", False)], on_scrape=on_scrape)]
+    answer = await (await serve(FakeHandles(rule_groups=groups))).get("/")
+    assert said in await answer.text()
+
+
 DOWN = [replace(scenes.healthy().scraped[0], health=TargetHealth.DOWN)]
 SMS_OFF = replace(scenes.healthy().shown, channels=[ChannelView("sms", "no phone number is set")])
 VERDICTS = [
