@@ -113,6 +113,10 @@ def run_tests(
 
     Prints a line per test, and for a failure its place, a diff and what the alert was doing. Exits 1 where one failed.
     """
+    from agent.footprint import without
+
+    with without("rich"):  # as in run
+        import structlog  # noqa: F401
     from agent.cli.test import Reports, run_files
     from agent.cli.test_report import Shown
 

@@ -16,7 +16,7 @@ import click
 import re2
 
 from agent.cli.kinds import ROUTING_TESTS, UNIT_TESTS, expanded, kind_of
-from agent.cli.test_report import Shown, show
+from agent.cli.test_report import Shown, show, total
 from agent.errors import InvalidInput
 from agent.replay import FileOutcome
 from agent.telemetry import configure_logging
@@ -68,8 +68,6 @@ def run_files(files: Sequence[Path], names: Sequence[str], reports: Reports, *, 
 
         click.echo(as_json(outcomes))
     else:
-        from agent.cli.test_report import total
-
         total(outcomes, reports.shown, time.perf_counter() - began)
     if reports.junit is not None:
         from agent.cli.junit import write_junit

@@ -89,9 +89,9 @@ class SeriesValues:
         natives: dict[int, Histogram] = {}
         at = 0
         for each in self.stretches:
-            count = min(each.count, limit - at)
-            if count <= 0:
+            if at >= limit:
                 break
+            count = min(each.count, limit - at)
             parts.append(each.floats(count))
             natives.update(enumerate(each.natives(count), at))
             at += count
