@@ -79,6 +79,11 @@ class Rehearsal:
         """What is in force."""
         return self._dispatcher.routing
 
+    @property
+    def labels(self) -> tuple[Labels, ...]:
+        """The labels of all alerts that were put, each once."""
+        return tuple(self._labels.values())
+
     def next_due(self) -> int | None:
         """Return when something happens next by itself, or None."""
         return self._dispatcher.next_due()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.app import Bench
 from agent.model import Labels
 from agent.replay import run_routing_tests, untested
 from agent.replay.routing_tests.running import read_routing_tests
@@ -16,7 +17,7 @@ FILES = sorted((Path(__file__).resolve().parents[2] / "alertmanager" / "tests").
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_whoever_is_to_be_told_is_told(path):
-    outcome = run_routing_tests(path)
+    outcome = run_routing_tests(path, bench=Bench())
     assert outcome.tests
     assert [*outcome.problems, *(str(failure) for test in outcome.tests for failure in test.failures)] == []
 

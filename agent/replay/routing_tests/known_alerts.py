@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent.model import Alert, Labels
 from agent.replay.routing_tests.spec import AlertSpec
-from agent.rules import Expander, Group, Rule, load_rules
+from agent.rules import Expander, Group, Rule, RuleSet, load_rules
 from agent.schema import suggest
 
 
@@ -21,7 +21,8 @@ class KnownAlerts:
         self._external = external_labels
         self._rules: dict[str, list[tuple[Group, Rule]]] = {}
         self._any = bool(patterns)
-        for group in load_rules(patterns, folder).groups if patterns else ():
+        self.rules = load_rules(patterns, folder) if patterns else RuleSet()
+        for group in self.rules.groups:
             for rule in group.rules:
                 if rule.alert:
                     self._rules.setdefault(rule.name, []).append((group, rule))

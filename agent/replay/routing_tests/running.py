@@ -20,6 +20,7 @@ from agent.schema import read
 
 if TYPE_CHECKING:
     from agent.notify.messages import Renderer
+    from agent.replay.unit import Bench
 
 
 def read_routing_tests(path: Path) -> RoutingTestFile:
@@ -47,12 +48,19 @@ def check_routing_tests(path: Path) -> Iterator[str]:
 
 
 def run_routing_tests(
-    path: Path, *, stopwatch: Callable[[], float] = perf_counter, wanted: Callable[[str], bool] = lambda _: True
+    path: Path,
+    *,
+    bench: Bench | None = None,
+    stopwatch: Callable[[], float] = perf_counter,
+    wanted: Callable[[str], bool] = lambda _: True,
 ) -> FileOutcome:
-    """Play the tests of a file whose names are `wanted`; what keeps the file from being used is in the outcome."""
+    """Play the tests of a file whose names are `wanted`; what keeps the file from being used is in the outcome.
+
+    `bench` makes the store for tests that give series; without it they fail.
+    """
     try:
         file = read_routing_tests(path)
-        stage = Stage(file, path)
+        stage = Stage(file, path, bench)
     except SchemaError as error:
         return FileOutcome(str(path), problems=tuple(error.problems))
     chosen = [test for test in file.routing_tests if wanted(test.name)]
@@ -69,7 +77,10 @@ def run_routing_tests(
 def _run(stage: Stage, test: RoutingTest, stopwatch: Callable[[], float]) -> tuple[TestOutcome, frozenset[str]]:
     """Play one test; return its outcome, and the routes and steps that it reached."""
     begun = stopwatch()
-    if complaints := stage.check(test):
+    complaints = stage.check(test)
+    if test.input_series and stage.bench is None:
+        complaints.append((test.place, "series need a store, and none was given; `burnline test` gives one"))
+    if complaints:
         failures = tuple(Failure(place, words) for place, words in complaints)
         return TestOutcome(test.name, test.place, failures, seconds=stopwatch() - begun), frozenset()
     played = stage.play(test)

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 from agent.model import Labels, Matcher
 from agent.notify import Channel, parse_matchers
 from agent.replay.routing_tests.when import Instant, Moment, When, Zone, parse_when
-from agent.schema import Convert, Place, Text, WrongValue, key, suggest
+from agent.replay.unit.spec import InputSeries
+from agent.schema import Convert, Duration, Place, Text, WrongValue, key, suggest
 
 UTC: Final = ZoneInfo("UTC")
+MOST_TIMES: Final = 1_000
 ZERO: Final = When("0s", after_ms=0)
 _CHANNELS: Final = tuple(str(each) for each in Channel)
 
@@ -138,6 +140,8 @@ class MessageSpec:
             raise WrongValue("between", "`at` says when already; keep one of them")
         if self.times < 1:
             raise WrongValue("times", "a message that is never sent stands under `never`")
+        if self.times > MOST_TIMES:
+            raise WrongValue("times", f"more than {MOST_TIMES} messages are more than anybody reads")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +157,15 @@ class HeldSpec:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTest:
-    """One test: what happens, and who is told."""
+    """One test: what happens, and who is told. What happens are alerts, or series that the rules are evaluated over."""
 
     __title__ = "routing test"
     __named_by__ = ("name",)
     place: Place
     name: str
-    alerts: tuple[AlertSpec, ...]
+    alerts: tuple[AlertSpec, ...] = ()
+    input_series: tuple[InputSeries, ...] = ()
+    interval: Duration = 15_000
     expect: tuple[MessageSpec, ...] = ()
     never: tuple[MessageSpec, ...] = ()
     held: tuple[HeldSpec, ...] = ()
@@ -172,8 +178,10 @@ class RoutingTest:
     others: Literal["refuse", "allow"] = "refuse"
 
     def __post_init__(self) -> None:
-        if not self.alerts:
+        if not self.alerts and not self.input_series:
             raise WrongValue("alerts", "a test without alerts tells nobody anything")
+        if self.interval <= 0:
+            raise WrongValue("interval", "samples cannot come without any time between them; write it like 15s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from agent.errors import InvalidInput
@@ -21,6 +21,9 @@ from agent.replay.routing_tests.spec import AckSpec, AlertSpec, RoutingTest, Rou
 from agent.replay.routing_tests.when import When, moment_ms
 from agent.replay.told import Told, Withheld
 from agent.schema import Place, suggest
+
+if TYPE_CHECKING:
+    from agent.replay.unit import Bench
 
 DEFAULT_START: Final = datetime(2026, 1, 5, 12)  # noqa: DTZ001  # a wall clock's reading; the file says in which zone
 """A Monday at noon, in the file's time zone."""
@@ -63,8 +66,9 @@ class Act(NamedTuple):
 class Stage:
     """What the tests of a file share: the routing, and the alerts of its rule files. Raises SchemaError."""
 
-    def __init__(self, file: RoutingTestFile, path: Path) -> None:
+    def __init__(self, file: RoutingTestFile, path: Path, bench: Bench | None = None) -> None:
         self.file = file
+        self.bench = bench
         self._folder = path.parent
         self.alerts = KnownAlerts(file.rule_files, self._folder, Labels(file.external_labels))
         self._routings: dict[tuple[str, ...], Routing] = {}
@@ -92,6 +96,10 @@ class Stage:
         for place, begin, end in _spans(test):
             if story.at(end) < story.at(begin):
                 problems.append((place, f"it would end at {end.text}, before it begins at {begin.text}"))
+        if test.until and story.at(test.until) < story.start_ms:
+            problems.append((test.place, f"it would end at {test.until.text}, before it begins"))
+        if test.input_series:
+            problems += self._check_series(test)
         routing = self.routing(())
         receivers = sorted(routing.receivers)
         for place, name in _receivers(test):
@@ -103,6 +111,13 @@ class Stage:
             if way not in ways:
                 problems.append((place, f'no channel is named "{way}"; there are {", ".join(ways)}'))
         return problems
+
+    def _check_series(self, test: RoutingTest) -> Iterator[Complaint]:
+        from agent.replay.routing_tests.watching import wrong_series
+
+        if not self.file.rule_files:
+            yield test.place, "input_series need rules to be evaluated: name rule_files in this file"
+        yield from wrong_series(test.input_series, Story(self, test).rows())
 
     def play(self, test: RoutingTest) -> Played:
         """Play a test, in which `check` found nothing wrong, from its start to its end."""
@@ -117,6 +132,7 @@ class Story:
         self.test = test
         self.zone = stage.file.timezone
         self.start_ms = moment_ms(test.starts or stage.file.starts or DEFAULT_START, self.zone)
+        self._happened: list[tuple[int, str]] = []
 
     def at(self, when: When) -> int:
         """Return an instant of the test in ms since the epoch."""
@@ -129,7 +145,7 @@ class Story:
             for each in self.test.outages:
                 rehearsal.fail(each.by, self.at(each.at), self.at(each.until))
             end_ms = self.at(self.test.until) if self.test.until else None
-            problems = [act.do(rehearsal) for act in acts if end_ms is None or act.at_ms <= end_ms]
+            problems = [self._do(act, rehearsal) for act in acts if end_ms is None or act.at_ms <= end_ms]
             self._end(rehearsal, end_ms)
             return Played(
                 self.start_ms,
@@ -137,40 +153,90 @@ class Story:
                 self.zone,
                 tuple(rehearsal.told),
                 tuple(rehearsal.withheld),
-                tuple((act.at_ms, act.words) for act in acts if act.words),
+                tuple(self._happened),
                 tuple(each for each in problems if each),
-                reached(rehearsal.routing, (alert.labels for alert in self._made()), rehearsal.told),
+                reached(rehearsal.routing, rehearsal.labels, rehearsal.told),
             )
+
+    def _do(self, act: Act, rehearsal: Rehearsal) -> Complaint | None:
+        if act.words:
+            self._happened.append((act.at_ms, act.words))
+        return act.do(rehearsal)
 
     def _end(self, rehearsal: Rehearsal, end_ms: int | None) -> None:
         """Go on to the end: as the test says, else until all is over and told, else to the last instant it mentions."""
         if end_ms is not None:
             rehearsal.advance(end_ms)
             return
-        last_ms = max(self._mentioned(), default=self.start_ms)
+        last_ms = self._last_ms()
         rehearsal.advance(max(last_ms, rehearsal.now_ms))
-        if all(spec.until for spec in self.test.alerts):
+        if not self.test.input_series and all(spec.until for spec in self.test.alerts):
             while (due_ms := rehearsal.next_due()) is not None and due_ms <= last_ms + LONGEST_MS:
                 rehearsal.advance(due_ms)
+
+    def _last_ms(self) -> int:
+        """Return the last instant that the test mentions, or has samples of."""
+        return max(self._mentioned(), default=self.start_ms)
+
+    def rows(self) -> int:
+        """Return how many times the series are read and the rules evaluated."""
+        end_ms = self.at(self.test.until) if self.test.until else self._last_ms()
+        return (end_ms - self.start_ms) // self.test.interval + 1
 
     def _mentioned(self) -> Iterator[int]:
         test = self.test
         firsts = [*(each.at for each in test.alerts), *(each.at for each in test.acks)]
         singles = [each.at for each in (*test.expect, *test.never) if each.at]
         ends = [when for _, begin, end in _spans(test) for when in (begin, end)]
-        return (self.at(when) for when in (*firsts, *singles, *ends))
+        yield from (self.at(when) for when in (*firsts, *singles, *ends))
+        yield from (self.start_ms + count * self.test.interval for count in self._lengths())
+
+    def _lengths(self) -> Iterator[int]:
+        """Give how many samples each series has that can be read."""
+        if self.test.input_series:
+            from agent.replay.routing_tests.watching import lengths
+
+            yield from lengths(self.test.input_series)
 
     def _acts(self) -> Iterator[Act]:
         for alert in self.test.alerts:
             yield from self._alert(alert)
+        if self.test.input_series:
+            yield from self._evaluations()
         yield from (self._silence(each) for each in self.test.silences)
         yield from (self._acknowledgement(each) for each in self.test.acks)
         for outage in self.test.outages:
             yield Act(self.at(outage.at), 4, f"{outage.by} is out", lambda _: None)
             yield Act(self.at(outage.until), 4, f"{outage.by} is back", lambda _: None)
 
-    def _made(self) -> Iterator[Alert]:
-        return (self._begun(spec) for spec in self.test.alerts)
+    def _evaluations(self) -> Iterator[Act]:
+        from agent.replay.routing_tests.watching import Watch
+
+        step_ms, rows = self.test.interval, self.rows()
+        assert self.stage.bench is not None
+        watch = Watch(
+            self.stage.alerts.rules,
+            self.test.input_series,
+            self.start_ms,
+            step_ms,
+            rows,
+            self.stage.bench(step_ms),
+            Labels(self.stage.file.external_labels),
+        )
+
+        def evaluate(at_ms: int) -> Callable[[Rehearsal], Complaint | None]:
+            def look(rehearsal: Rehearsal) -> Complaint | None:
+                seen = watch.look(at_ms)
+                self._happened.extend((at_ms, f"{each.labels} {_change(each.after)}") for each in seen.changes)
+                rehearsal.put(seen.alerts, at_ms)
+                return (self.test.place, seen.failures[0]) if seen.failures else None
+
+            return look
+
+        yield from (
+            Act(at_ms, 1, "", evaluate(at_ms))
+            for at_ms in range(self.start_ms, self.start_ms + rows * step_ms, step_ms)
+        )
 
     def _begun(self, spec: AlertSpec) -> Alert:
         begin_ms = self.at(spec.at)
@@ -215,6 +281,10 @@ class Story:
             return spec.place, f"{what}, when there is no such incident"
 
         return Act(at_ms, 3, f"{spec.by} acknowledges {_words(spec)}", acknowledge)
+
+
+def _change(after: str) -> str:
+    return "fires" if after == "firing" else "is over"
 
 
 def _plain(path: Path) -> Path:

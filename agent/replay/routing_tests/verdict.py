@@ -6,6 +6,7 @@ whatever their order in the file.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -122,21 +123,32 @@ def singles(spec: MessageSpec) -> list[MessageSpec]:
 
 
 def paired(fits: Sequence[Sequence[bool]]) -> dict[int, int]:
-    """Return the message that each expectation takes, for as many expectations as possible (augmenting paths, Kuhn)."""
+    """Return the message that each expectation takes, for as many expectations as possible (augmenting paths, breadth first)."""
+    took: dict[int, int] = {}
     taker: dict[int, int] = {}
-
-    def place(spec: int, tried: set[int]) -> bool:
-        for message, good in enumerate(fits[spec]):
-            if good and message not in tried:
-                tried.add(message)
-                if message not in taker or place(taker[message], tried):
-                    taker[message] = spec
-                    return True
-        return False
-
     for spec in range(len(fits)):
-        place(spec, set())
-    return {spec: message for message, spec in taker.items()}
+        reached: dict[int, int] = {}
+        message = _free(spec, fits, taker, reached)
+        while message is not None:
+            owner = reached[message]
+            before = took.get(owner)
+            took[owner], taker[message] = message, owner
+            message = before
+    return took
+
+
+def _free(spec: int, fits: Sequence[Sequence[bool]], taker: dict[int, int], reached: dict[int, int]) -> int | None:
+    """Return a message that nobody took, reached from `spec` over exchanges that `reached` then holds, or None."""
+    asking = deque([spec])
+    while asking:
+        current = asking.popleft()
+        for message, good in enumerate(fits[current]):
+            if good and message not in reached:
+                reached[message] = current
+                if message not in taker:
+                    return message
+                asking.append(taker[message])
+    return None
 
 
 def same_alerts(picks: Sequence[Labels], alerts: Sequence[Alert]) -> bool:

@@ -42,8 +42,8 @@ def prepare(test: UnitTest, step_ms: int, rules: int) -> Prepared:
     warnings: list[str] = []
     for each in test.input_series:
         try:
-            labels, values = _series(each)
-        except _Wrong as error:
+            labels, values = read_series(each)
+        except Wrong as error:
             failures.append(Failure(error.place, error.message))
             continue
         if labels in found:
@@ -75,18 +75,21 @@ def _too_much(test: UnitTest, evaluations: int, cells: int) -> Iterator[Failure]
         yield Failure(test.place, f"{text}; shorten its series, or raise its interval")
 
 
-class _Wrong(Exception):  # control flow inside this page
+class Wrong(Exception):  # control flow inside this room, mapped to a Failure
+    """Say what cannot be read, and where it stands."""
+
     def __init__(self, place: Place, message: str) -> None:
         self.place, self.message = place, message
         super().__init__(message)
 
 
-def _located(text: Text | None, fallback: Place, error: ParseError, about: str) -> _Wrong:
+def _located(text: Text | None, fallback: Place, error: ParseError, about: str) -> Wrong:
     place = fallback if text is None else text.locate(error.line, error.column)
-    return _Wrong(place, f"{about}: {error}")
+    return Wrong(place, f"{about}: {error}")
 
 
-def _series(given: InputSeries) -> tuple[Labels, SeriesValues]:
+def read_series(given: InputSeries) -> tuple[Labels, SeriesValues]:
+    """Read one series in Prometheus' notation; raise Wrong."""
     try:
         labels = parse_metric(given.series or "")
     except ParseError as error:
@@ -104,7 +107,7 @@ def expected_samples(case: ExpressionCase) -> tuple[list[Measured], list[Failure
     for each in case.exp_samples:
         try:
             wanted.append(_sample(each))
-        except _Wrong as error:
+        except Wrong as error:
             failures.append(Failure(error.place, error.message))
     return wanted, failures
 
@@ -126,7 +129,7 @@ def _histogram(text: Text, place: Place) -> Histogram | float:
         raise _located(text, place, error, "histogram") from error
     _, natives = values.cells(2)
     if values.count != 1 or 0 not in natives:
-        raise _Wrong(text.place, f"histogram: expected one histogram, found {text!s}")
+        raise Wrong(text.place, f"histogram: expected one histogram, found {text!s}")
     return natives[0]
 
 

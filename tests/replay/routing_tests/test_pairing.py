@@ -27,3 +27,7 @@ def test_no_other_pairing_meets_more(fits):
         for order in permutations(messages, len(fits))
     )
     assert len(found) == best
+
+
+def test_a_thousand_equal_expectations_are_no_matter():
+    assert len(paired([[True] * 1000] * 1000)) == 1000

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.app import Bench
 from agent.errors import SchemaError
 from agent.replay import FileOutcome, check_routing_tests, run_routing_tests, untested
 from tests.notify.story import ESCALATION
@@ -185,6 +186,8 @@ def test_what_is_not_as_expected_fails_and_says_how(folder, test, said):
         (f"{SLOW}, without: pigeon", 'no channel is named "pigeon"'),
         (f"{SLOW}, silences: [{{until: 1m, matchers: 'a=~\"(\"'}}]", 'invalid regular expression "("'),
         (f"{SLOW}, expect: [{{times: 0}}]", "stands under `never`"),
+        (f"{SLOW}, expect: [{{times: 1000000000}}]", "more than 1000 messages"),
+        (f"{SLOW}, until: 2020-01-01T00:00", "it would end at 2020-01-01T00:00, before it begins"),
     ],
 )
 def test_what_is_written_wrong_is_said_with_its_place_by_run_and_by_check(folder, test, said):
@@ -266,3 +269,67 @@ def test_variables_of_escalation_yml_are_what_the_file_says(folder):
     (folder / "escalation.yml").write_text(ESCALATION + PLAN.replace("#team", "${TEAM_CHANNEL}"))
     head = FILE.replace("routing_tests", "environment: {TEAM_CHANNEL: '#ops'}\nrouting_tests")
     assert run(folder, f"{SLOW}, until: 1m, expect: [{{to: '#ops'}}]", head=head).passed
+
+
+SAMPLED = "interval: 1m, input_series: [{series: 'x{instance=\"i\"}', values: '0x2 3x4 0x5'}]"
+WATCHED = """
+groups:
+  - name: g
+    rules:
+      - record: y
+        expr: x * 2
+      - alert: Slow
+        expr: y > 5
+        for: 1m
+        labels: {severity: warning}
+        annotations: {summary: "slow at {{ $value }} on {{ $labels.instance }}"}
+"""
+
+
+def test_series_go_the_whole_way_from_the_sample_to_the_message(folder):
+    """The series is 3 from minute 3 to 7; its alert waits a minute, and the group of messages ten seconds more."""
+    (folder / "rules.yml").write_text(WATCHED)
+    expected = (
+        "{at: 4m10s, to: '#team', status: firing, alerts: Slow, text: slow at 6 on i},"
+        "{between: [8m, 9m10s], to: '#team', status: resolved, alerts: Slow}"
+    )
+    path = written(folder, f"{SAMPLED}, expect: [{expected}]")
+    outcome = run_routing_tests(path, bench=Bench())
+    assert said_by(outcome) == ""
+    assert [line.split(maxsplit=1)[0] for line in outcome.tests[0].story] == ["4m", "4m10s", "8m", "8m10s"]
+
+
+def test_series_of_every_test_begin_in_an_empty_store(folder):
+    (folder / "rules.yml").write_text(WATCHED)
+    quiet = "interval: 1m, input_series: [{series: 'x{instance=\"i\"}', values: '0x9'}]"
+    outcome = run_routing_tests(written(folder, f"{SAMPLED}, others: allow", quiet), bench=Bench())
+    assert said_by(outcome) == ""
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        (SAMPLED.replace("0x2", "0y2"), r"test.yml:4:\d+: .*values of x"),
+        (SAMPLED.replace("'x{", "'{{x"), r"test.yml:4:\d+: .*series "),
+        (SAMPLED.replace("1m", "0s"), "samples cannot come without any time between them"),
+        (f"{SAMPLED}, until: 1y", "the rules would be evaluated 525,601 times, more than 100,000; shorten the test"),
+        (SAMPLED.replace("0x5", "0x99999999"), "the test loads 100,000,00. samples, more than 10,000,000"),
+    ],
+)
+def test_series_that_cannot_be_used_are_named_with_their_place(folder, test, said):
+    outcome = run_routing_tests(written(folder, test), bench=Bench())
+    assert re.search(said, said_by(outcome))
+
+
+def test_a_rule_that_fails_fails_the_test_and_is_named(folder):
+    (folder / "rules.yml").write_text(WATCHED.replace("x * 2", 'label_replace(x, "instance", "", "", "") + on () x'))
+    two = SAMPLED.replace("input_series: [", "input_series: [{series: 'x{instance=\"j\"}', values: '0x5'}, ")
+    outcome = run_routing_tests(written(folder, f"{two}, others: allow"), bench=Bench())
+    assert 'group "g", rule "y" fails' in said_by(outcome)
+
+
+def test_series_without_rules_or_without_a_store_are_refused(folder):
+    assert "name rule_files in this file" in said_by(
+        run(folder, SAMPLED, head=FILE.replace("rule_files: [rules.yml]", ""))
+    )
+    assert "series need a store" in said_by(run(folder, SAMPLED))
