@@ -8,8 +8,10 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.cli.check_output import show
 from agent.cli.check_report import Choice, Report
@@ -19,21 +21,37 @@ from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput, SchemaError
 from agent.model import Labels
 from agent.notify import Routing, load_routing
-from agent.rules import LintSetting, RuleSet, lint, load_rules
+from agent.rules import LintSetting, RuleSet, lint, live, load_rules
+
+if TYPE_CHECKING:
+    from agent.cli.check_live import LiveServer
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line asks for: `lint` chooses codes, `shape` is text, json or sarif."""
+    """What the command line asks for: `lint` chooses codes, `shape` is text, json or sarif, `live` names a server to ask."""
 
     lint: str = "all"
     shape: str = "text"
+    live: str = ""
+    """The URL of a server to ask about the rules."""
+    token_file: Path | None = None
 
 
 def check_files(files: Sequence[Path], options: Options | None = None) -> int:
     """Check `files`, or ./burnline.yml and all it names; print; return 0, 1 on an error, 3 where only lints found something."""
     options = options or Options()
     report = Report(Choice.read(options.lint))
+    if options.live:
+        with closing(_server(options)) as report.server:
+            report.types = report.server.types()
+            _check(files, report)
+    else:
+        _check(files, report)
+    return show(report, options.shape)
+
+
+def _check(files: Sequence[Path], report: Report) -> None:
     if files:
         _check_each(list(expanded(files)), report)
     elif Path("burnline.yml").is_file():
@@ -41,7 +59,12 @@ def check_files(files: Sequence[Path], options: Options | None = None) -> int:
     else:
         message = "nothing to check: name files, or run it where a burnline.yml is"
         raise InvalidInput(message)
-    return show(report, options.shape)
+
+
+def _server(options: Options) -> LiveServer:
+    from agent.cli.check_live import LiveServer
+
+    return LiveServer(options.live, options.token_file, quiet=options.shape != "text")
 
 
 def _check_each(paths: list[Path], report: Report) -> None:
@@ -148,7 +171,10 @@ def _rules(patterns: Iterable[str], report: Report, setting: LintSetting, *, leg
         if file not in with_groups and not any(text.startswith(f"{file}:") for text in problems):
             report.add(f"{file}:1:1: no rule group is in it", "nothing")
     lines = _lines(rules)
-    report.findings(lint(rules, setting=setting), lines)
+    findings = lint(rules, setting=replace(setting, types=report.types))
+    if report.server is not None:
+        findings += live(rules, report.server, report.server.spread)
+    report.findings(findings, lines)
     report.comments(lines)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent.errors import InvalidInput, SchemaError
 from agent.rules import CODES, Finding, Severity, ignored, unknown_codes
 from agent.schema import suggest
+
+if TYPE_CHECKING:
+    from agent.cli.check_live import LiveServer
 
 _PLACED: Final = re.compile(r"(?P<file>.*?):(?P<line>\d+):(?P<column>\d+): (?P<rest>.*)", re.DOTALL)
 _GROUP: Final = re.compile(
@@ -115,12 +118,17 @@ class Choice:
 
 @dataclass
 class Report:
-    """What was found so far. `files` were read, `rules` is how many rules are in them."""
+    """What was found so far. `files` were read, `rules` is how many rules are in them.
+
+    `server` is asked about rules, where one was named; `types` are the types of its metrics.
+    """
 
     choice: Choice = field(default_factory=Choice)
     problems: list[Problem] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     rules: int = 0
+    server: LiveServer | None = None
+    types: Mapping[str, str] = field(default_factory=dict)
 
     def add(self, text: str, code: str = "error", source: str = "") -> None:
         """Note a problem that is a line of text."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agent.rules.evaluator import Evaluated, Evaluator
     from agent.rules.expansion import Expander
     from agent.rules.history import Events, Page, Past, Wanted, past, read_transition
+    from agent.rules.lints.live import live
     from agent.rules.reading import Reads, Selector, feeders, in_order, may_feed, reads, written
     from agent.rules.records import ALERT_KIND, GROUP_KIND, TRANSITION_KIND, read_alert
     from agent.rules.rounds import Due, Rounds, targets_read
@@ -67,6 +68,7 @@ __all__ = [
     "ignored",
     "in_order",
     "lint",
+    "live",
     "load_rules",
     "may_feed",
     "newest_of_rounds",
@@ -112,6 +114,7 @@ __getattr__ = lazy(
             "past",
             "read_transition",
         ),
+        "lints.live": ("live",),
         "records": (
             "ALERT_KIND",
             "GROUP_KIND",

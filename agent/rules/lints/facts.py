@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from agent.query import ast
 from agent.rules.lints.calls import call_interval, call_shape, keeps_counter, words
@@ -70,28 +70,25 @@ class Analysis:
         return self._facts[id(node)]
 
     def _of(self, node: ast.Expr) -> Facts:
-        match node:
-            case ast.VectorSelector():
-                return self._selector(node)
-            case ast.MatrixSelector():
-                return self.of(node.selector)
-            case ast.NumberLiteral():
-                return Facts(Interval(node.value, node.value), NOTHING, constant=True)
-            case ast.ParenExpr():
-                return self.of(node.expr)
-            case ast.SubqueryExpr():
-                return replace(self.of(node.expr), bounds=(), never=False)
-            case ast.UnaryExpr():
-                inner = self.of(node.expr)
-                values = combined("-", Interval(0, 0), inner.values) if node.op == "-" else inner.values
-                return replace(inner, values=values, counter="", bounds=())
-            case ast.AggregateExpr():
-                return self._aggregate(node)
-            case ast.Call():
-                return self._call(node)
-            case ast.BinaryExpr():
-                return self._binary(node)
-        return UNKNOWN
+        how = _BY_KIND.get(type(node))
+        return how(self, node) if how else UNKNOWN
+
+    def _matrix(self, node: ast.MatrixSelector) -> Facts:
+        return self._facts[id(node.selector)]
+
+    def _number(self, node: ast.NumberLiteral) -> Facts:
+        return Facts(Interval(node.value, node.value), NOTHING, constant=True)
+
+    def _inner(self, node: ast.ParenExpr) -> Facts:
+        return self._facts[id(node.expr)]
+
+    def _subquery(self, node: ast.SubqueryExpr) -> Facts:
+        return replace(self.of(node.expr), bounds=(), never=False)
+
+    def _sign(self, node: ast.UnaryExpr) -> Facts:
+        inner = self.of(node.expr)
+        values = combined("-", Interval(0, 0), inner.values) if node.op == "-" else inner.values
+        return replace(inner, values=values, counter="", bounds=())
 
     def _selector(self, node: ast.VectorSelector) -> Facts:
         found = self._recorded.facts(node) if node.name else None
@@ -141,16 +138,23 @@ class Analysis:
         return ANY
 
     def _call(self, node: ast.Call) -> Facts:
-        inputs = [self.of(argument) for argument in node.args]
-        main = next((each for each, arg in zip(inputs, node.args, strict=True) if _is_vector(arg)), UNKNOWN)
-        self._of_counters(node, main)
-        rates = node.name in ("rate", "irate", "increase", "delta", "idelta", "deriv", "histogram_quantile")
+        facts = self._facts
+        inputs = [facts[id(argument)] for argument in node.args]
+        main = UNKNOWN
+        for argument in node.args:
+            if argument.type in _VECTORS:
+                main = facts[id(argument)]
+                break
+        if main.counter or main.gauge:
+            self._of_counters(node, main)
+        rates = node.name in _RATES
+        keeps = keeps_counter(node.name)
         return Facts(
             call_interval(node.name, [each.values for each in inputs]),
             call_shape(node, main.shape),
-            counter=main.counter if keeps_counter(node.name) else "",
-            gauge=f"{node.name}() gives a gauge" if rates else main.gauge if keeps_counter(node.name) else "",
-            summed=main.summed and keeps_counter(node.name),
+            counter=main.counter if keeps else "",
+            gauge=f"{node.name}() gives a gauge" if rates else main.gauge if keeps else "",
+            summed=main.summed and keeps,
             constant=node.name == "pi" or (bool(inputs) and all(each.constant for each in inputs)),
             never=main.never and node.name not in ("absent", "absent_over_time", "scalar"),
         )
@@ -181,8 +185,7 @@ class Analysis:
         shape = self._binary_shape(node, left, right)
         constant = left.constant and right.constant
         if node.op in ast.COMPARISONS:
-            made = self._comparison(node, left, right, never=never)
-            return replace(made, shape=shape, constant=constant)
+            return self._comparison(node, left, right, shape, never=never)
         if node.op not in _ARITHMETIC:
             return replace(left, never=never, bounds=())
         values = combined(node.op, left.values, right.values)
@@ -206,7 +209,7 @@ class Analysis:
             self._say(node, "join-never", f'"{node.op}" {outcome}: {why}', "")
         return bool(why) and node.op != "unless"
 
-    def _comparison(self, node: ast.BinaryExpr, left: Facts, right: Facts, *, never: bool) -> Facts:
+    def _comparison(self, node: ast.BinaryExpr, left: Facts, right: Facts, shape: Shape, *, never: bool) -> Facts:
         mine, theirs = compared(node.op, left.values, right.values)
         constant = left.constant and right.constant
         if not never and not constant and (mine.empty or theirs.empty):
@@ -214,11 +217,11 @@ class Analysis:
             never = True
         self._bare(node, left, right)
         if node.return_bool:
-            return Facts(SHARE, never=never)
+            return Facts(SHARE, shape, constant=constant, never=never)
         turned = node.matching is None and node.lhs.type is ast.ValueType.SCALAR
         kept, of = (right, theirs) if turned else (left, mine)
         bounds = self._bounds(node, kept, of)
-        return Facts(ANY if never else of, gauge=kept.gauge, never=never, bounds=bounds)
+        return Facts(ANY if never else of, shape, gauge=kept.gauge, constant=constant, never=never, bounds=bounds)
 
     def _bounds(self, node: ast.BinaryExpr, kept: Facts, values: Interval) -> Bounds:
         if node.matching is not None or node.op == "!=" or kept.constant:
@@ -285,8 +288,19 @@ _NEEDS_RATE: Final = words(
 )
 
 
-def _is_vector(node: ast.Expr) -> bool:
-    return node.type in (ast.ValueType.VECTOR, ast.ValueType.MATRIX)
+_RATES: Final = words("rate irate increase delta idelta deriv histogram_quantile")
+_VECTORS: Final = (ast.ValueType.VECTOR, ast.ValueType.MATRIX)
+_BY_KIND: Final[dict[type[ast.Expr], Callable[[Analysis, Any], Facts]]] = {
+    ast.VectorSelector: Analysis._selector,
+    ast.MatrixSelector: Analysis._matrix,
+    ast.NumberLiteral: Analysis._number,
+    ast.ParenExpr: Analysis._inner,
+    ast.SubqueryExpr: Analysis._subquery,
+    ast.UnaryExpr: Analysis._sign,
+    ast.AggregateExpr: Analysis._aggregate,
+    ast.Call: Analysis._call,
+    ast.BinaryExpr: Analysis._binary,
+}
 
 
 def _only_compares(node: ast.Expr) -> bool:

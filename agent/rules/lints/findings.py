@@ -72,6 +72,20 @@ _ROWS: Final = (
     Code("same-condition", "two alerts with the same condition, `for` and labels", "both fire together; keep one"),
     Code("routed-nowhere", "an alert that every route hands to a receiver that sends nothing", "route it to somebody"),
     Code("unknown-code", "a comment that silences a code that there is not", "correct the spelling"),
+    Code("live-no-metric", "a metric that the server has never seen", "the rule sees nothing; correct the name"),
+    Code("live-no-value", "a label value that the server has never seen, near one that it has", "correct the value"),
+    Code("live-no-label", "a label that no series of the metric has", "correct the label's name"),
+    Code(
+        "live-no-join", "two sides that have series of which none meet", "compare their labels; use on() or ignoring()"
+    ),
+    Code(
+        "live-no-series",
+        "a selector that matches no series now",
+        "it may be right: nothing happened yet",
+        Severity.INFO,
+    ),
+    Code("live-fires", "an alert whose condition is true now", "it would be pending or firing", Severity.INFO),
+    Code("live-failed", "an expression that the server cannot evaluate", "read its reason"),
 )
 CODES: Final[Mapping[str, Code]] = {code.name: code for code in _ROWS}
 

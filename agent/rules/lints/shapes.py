@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from agent.model import MatchOp
 from agent.query import ast
 
 _NONE: frozenset[str] = frozenset()
@@ -37,7 +38,8 @@ class Shape:
     def only(self, labels: Iterable[str]) -> Shape:
         """Return the shape after all but `labels` were dropped; those that can be there are taken to be."""
         kept = frozenset(label for label in labels if not self.lacks(label))
-        return replace(self._kept(kept), must=kept)
+        fixed = {name: value for name, value in self.fixed.items() if name in kept}
+        return Shape(kept, _NONE, fixed, kept)
 
     def _kept(self, labels: frozenset[str]) -> Shape:
         fixed = {name: value for name, value in self.fixed.items() if name in labels}
@@ -81,12 +83,12 @@ def selected(node: ast.VectorSelector, of: Shape = ANYTHING) -> Shape:
     gone: set[str] = set()
     fixed = dict(of.fixed)
     for matcher in node.matchers:
-        if matcher.op.value == "=" and matcher.name != "__name__":
+        if matcher.op is MatchOp.EQUAL and matcher.name != "__name__":
             if matcher.value:
                 fixed[matcher.name] = matcher.value
             else:
                 gone.add(matcher.name)
-    found = Shape(of.may, of.gone, fixed, of.must | frozenset(name for name, value in fixed.items() if value))
+    found = Shape(of.may, of.gone, fixed, of.must | fixed.keys())
     return found.without(gone) if gone else found
 
 
@@ -101,7 +103,10 @@ def absence(node: ast.Expr) -> Shape:
     fixed = {
         matcher.name: matcher.value
         for matcher in selector.matchers
-        if matcher.op.value == "=" and matcher.value and matcher.name != "__name__" and names.count(matcher.name) == 1
+        if matcher.op is MatchOp.EQUAL
+        and matcher.value
+        and matcher.name != "__name__"
+        and names.count(matcher.name) == 1
     }
     return Shape(frozenset(fixed), _NONE, fixed, frozenset(fixed))
 
