@@ -114,7 +114,7 @@ def test_check_with_nothing_to_check_says_so(agent):
     _, folder, _ = agent
     done = burnline(folder, "check")
     assert done.returncode == 1
-    assert done.stderr == "nothing to check: name files, or run it where a burnline.yml is\n"
+    assert done.stderr == "burnline: nothing to check: name files, or run it where a burnline.yml is\n"
 
 
 def test_a_second_agent_on_the_same_port_is_one_line_and_code_1(agent, service, tmp_path):
