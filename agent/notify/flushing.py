@@ -15,7 +15,7 @@ from agent.notify.decisions import Decision, Verdict
 from agent.notify.dedup import decide, set_aside, told, untold
 from agent.notify.groups import Group
 from agent.notify.incidents import Incident, Recipient, RunningStep, StepState, begin
-from agent.notify.inhibition import Inhibitor
+from agent.notify.inhibition import Inhibitor, Parts
 from agent.notify.messenger import Messenger, wants_resolved
 from agent.notify.reasons import Reason, Suppression
 from agent.notify.routing import LOG_TARGET, Destination, Routing
@@ -56,9 +56,11 @@ class Flush:
         silences: Silences,
         messenger: Messenger,
         at_ms: int,
+        parts: Parts,
         telemetry: Telemetry | None = None,
     ) -> None:
         self.at_ms = at_ms
+        self._parts = parts
         self.decisions: list[Decision] = []
         self._routing = routing
         self._table = table
@@ -69,7 +71,7 @@ class Flush:
 
     @cached_property
     def _inhibitor(self) -> Inhibitor:
-        return Inhibitor(self._routing.inhibit_rules, self._table, self.at_ms)
+        return Inhibitor(self._parts, self._table, self.at_ms)
 
     def group(self, group: Group) -> bool:
         """Flush one group; return False where nothing is left of it."""

@@ -5,7 +5,7 @@ Semantics: Alertmanager's inhibit.go, without the shortcuts of its 0.34 index (r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.model import Alert, Labels, Matcher, match_all
@@ -25,20 +25,43 @@ class InhibitRule:
         return tuple(labels.get(name) for name in self.equal)
 
 
+Part = tuple[int, tuple[str, ...], bool]
+"""That an alert is a source of a rule (its number): the values of the rule's `equal` labels, and whether it is a target too."""
+
+
+class Parts:
+    """The parts that alerts play in some rules, asked again at every flush: found once for a set of labels."""
+
+    def __init__(self, rules: Sequence[InhibitRule]) -> None:
+        self.rules = rules
+        self._known: dict[Labels, tuple[Part, ...]] = {}
+
+    def of(self, labels: Labels) -> tuple[Part, ...]:
+        """Return the rules that an alert with these labels is a source of."""
+        found = self._known.get(labels)
+        if found is None:
+            found = self._known[labels] = tuple(
+                (number, rule.values(labels), match_all(rule.targets, labels))
+                for number, rule in enumerate(self.rules)
+                if match_all(rule.sources, labels)
+            )
+        return found
+
+    def forget(self, labels: Labels) -> None:
+        """Forget an alert's part."""
+        self._known.pop(labels, None)
+
+
 class Inhibitor:
     """The firing sources of all rules at one instant, ready to be asked about many targets."""
 
-    def __init__(self, rules: Iterable[InhibitRule], alerts: Iterable[Alert], at_ms: int) -> None:
-        firing = [alert for alert in alerts if not alert.resolved_at(at_ms)]
-        self._indexed: list[tuple[InhibitRule, Mapping[tuple[str, ...], list[tuple[str, bool]]]]] = []
-        for rule in rules:
-            sources: dict[tuple[str, ...], list[tuple[str, bool]]] = {}
-            for alert in firing:
-                if match_all(rule.sources, alert.labels):
-                    both = match_all(rule.targets, alert.labels)
-                    sources.setdefault(rule.values(alert.labels), []).append((alert.fingerprint, both))
-            if sources:
-                self._indexed.append((rule, sources))
+    def __init__(self, parts: Parts, alerts: Iterable[Alert], at_ms: int) -> None:
+        found: dict[int, dict[tuple[str, ...], list[tuple[str, bool]]]] = {}
+        for alert in alerts:
+            if not alert.resolved_at(at_ms):
+                for number, values, both in parts.of(alert.labels):
+                    found.setdefault(number, {}).setdefault(values, []).append((alert.fingerprint, both))
+        self._indexed = [(parts.rules[number], found[number]) for number in sorted(found)]
 
     def inhibited_by(self, labels: Labels) -> str:
         """Return the fingerprint of an alert that mutes one with these labels, or nothing.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random as random_module
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from time import monotonic
 from typing import Final, Protocol
 
@@ -134,7 +135,7 @@ class Sender:
             self._busy[row.transport] -= 1
             self._outbox.changed()
         try:
-            await asyncio.wrap_future(written)
+            await _done(written)
         except StorageError as error:
             self._log.error("the outcome of a message is not on the disk", message=row.id, error=str(error))
 
@@ -144,7 +145,7 @@ class Sender:
         if future is None:
             return
         try:
-            await asyncio.wrap_future(future)
+            await _done(future)
         except StorageError as error:
             self._log.error("a message is sent that is not on the disk", message=row.id, error=str(error))
 
@@ -192,3 +193,11 @@ class Sender:
             self._telemetry.notifications_failed.labels(channel, reason).inc()
             if given_up or self._failures[channel] >= 3:
                 self._telemetry.channel_failing.labels(channel).set(1)
+
+
+async def _done(future: Future[None]) -> None:
+    """Wait for a write; one that is done already costs no turn of the loop. Raises StorageError."""
+    if future.done():
+        future.result()
+    else:
+        await asyncio.wrap_future(future)

@@ -19,6 +19,7 @@ from agent.notify.dedup import Entry
 from agent.notify.flushing import Flush
 from agent.notify.groups import Group, claim, group_id
 from agent.notify.incidents import Ack
+from agent.notify.inhibition import Parts
 from agent.notify.messenger import Messenger
 from agent.notify.notification import Channel
 from agent.notify.outbox import HISTORY, Outbox
@@ -59,6 +60,7 @@ class Triage:
         self._dirty: set[str] = set()
         self._routes: dict[str, list[Route]] = {}
         """What the routing says of each alert in the table: it is asked again each time the alert is handed over."""
+        self._parts = Parts(routing.inhibit_rules)
         self._next_housekeeping_ms = at_ms + HOUSEKEEPING_MS
         self._messenger = Messenger(self.outbox, lambda: self._routing, self._groups.get, self._dirty)
         self.outbox.companions = self._changed_groups
@@ -135,6 +137,7 @@ class Triage:
         """
         self._routing = routing
         self._routes.clear()
+        self._parts = Parts(routing.inhibit_rules)
         self._adopt(list(self._groups.values()), at_ms)
         self._commit([], self._drop_unused())
         self._count()
@@ -178,7 +181,7 @@ class Triage:
         return self._journal.events(HISTORY, fingerprint, since_ms=since_ms, limit=limit)
 
     def _flush(self, at_ms: int) -> Flush:
-        return Flush(self._routing, self._table, self.silences, self._messenger, at_ms, self._telemetry)
+        return Flush(self._routing, self._table, self.silences, self._messenger, at_ms, self._parts, self._telemetry)
 
     def _group(self, route: Route, alert: Alert, at_ms: int) -> list[Decision]:
         """Put an alert into its group on a route; one that is over joins nothing new."""
@@ -235,6 +238,8 @@ class Triage:
 
     def _forget(self, fingerprint: str) -> Delete:
         self._routes.pop(fingerprint, None)
+        if alert := self._table.get(fingerprint):
+            self._parts.forget(alert.labels)
         return self._table.drop(fingerprint)
 
     def _routes_of(self, alert: Alert) -> list[Route]:

@@ -7,7 +7,7 @@ import pytest
 from agent.errors import InvalidInput
 from agent.model import Alert, Labels
 from agent.notify import SilenceState, Suppression, parse_matchers
-from agent.notify.inhibition import Inhibitor, InhibitRule
+from agent.notify.inhibition import Inhibitor, InhibitRule, Parts
 from tests.notify.story import START_MS, alert, between
 
 SLACK = "slack:#alerts"
@@ -66,14 +66,16 @@ INHIBITION = [
 )
 def test_inhibition(name, made, sources, target, muted):
     alerts = [firing(**each) for each in sources]
-    assert bool(Inhibitor([made], alerts, 100).inhibited_by(Labels(target))) is muted
+    assert bool(Inhibitor(Parts([made]), alerts, 100).inhibited_by(Labels(target))) is muted
 
 
 def test_only_a_firing_source_inhibits_and_any_of_several_will_do():
     over = Alert(Labels.of(s="1", n="1"), Labels(), 1, 50)
-    assert Inhibitor([rule("s=1", "t=1")], [over], 100).inhibited_by(Labels.of(t="1")) == ""
+    assert Inhibitor(Parts([rule("s=1", "t=1")]), [over], 100).inhibited_by(Labels.of(t="1")) == ""
     other = firing(s="1", n="2")
-    assert Inhibitor([rule("s=1", "t=1")], [over, other], 100).inhibited_by(Labels.of(t="1")) == other.fingerprint
+    assert (
+        Inhibitor(Parts([rule("s=1", "t=1")]), [over, other], 100).inhibited_by(Labels.of(t="1")) == other.fingerprint
+    )
 
 
 def test_the_weaker_alert_is_not_told_while_the_stronger_one_fires(story):
