@@ -196,7 +196,7 @@ def test_json_is_one_object_with_every_finding(write):
                 "rule": "A",
                 "code": "never-matches",
                 "severity": "warning",
-                "message": "this comparison can never match: the left side is between 0 and 1, the right side always 5; "
+                "message": "this comparison can never match: the left side is between 0 and 1, the right side 5; "
                 "a share is a fraction of 1",
                 "suggestion": "0.05",
             }

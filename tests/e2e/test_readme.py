@@ -78,3 +78,25 @@ def test_a_block_does_what_it_says(block, place, service, tmp_path):
             assert get(port, "/-/healthy")[0] == 200
             process.terminate()
             assert process.wait(15) == 0
+
+
+def test_check_finds_the_three_mistakes_of_the_rule_and_none_once_they_are_corrected(place):
+    """What the README says that check says, to the letter; corrected as it says."""
+    readme = (ROOT / "README.md").read_text().split("## Write a rule")[1]
+    rule = re.search(r"^```yaml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    said = re.search(r"\n\n```\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert rule
+    assert said
+
+    def check(text):
+        (place / "rules" / "mine.yml").write_text(text)
+        command = [sys.executable, "-m", "agent", "check"]
+        here = {**environment(), "PYTHONPATH": str(ROOT)}
+        return subprocess.run(command, cwd=place, env=here, capture_output=True, text=True, check=False, timeout=30)
+
+    done = check(rule[1])
+    assert (done.stdout, done.returncode) == (said[1], 3)
+    done = check(
+        rule[1].replace("> 5", "> 0.05").replace("critcal", "critical").replace("$labels.instance", "$labels.job")
+    )
+    assert (done.stdout, done.returncode) == ("10 files, 36 rules: good\n", 0)

@@ -41,7 +41,7 @@ def findings(expr, summary="x", records=RECORDS, **keywords):
 @pytest.mark.parametrize(
     ("expr", "code", "column", "words"),
     [
-        ("up > 1", "never-matches", 7, "the left side is between 0 and 1, the right side always 1"),
+        ("up > 1", "never-matches", 7, "the left side is between 0 and 1, the right side 1"),
         ("5 < up", "never-matches", 7, "the right side between 0 and 1"),
         ("rate(x_total[5m]) < 0", "never-matches", 7, "never less than 0"),
         ("x > 5 and x < 3", "never-matches", 7, "x would be more than 5 and less than 3 at once"),

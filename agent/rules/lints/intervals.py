@@ -49,7 +49,7 @@ class Interval:
 
     def __str__(self) -> str:
         if self.point is not None:
-            return f"always {self.low:g}"
+            return f"{self.low:g}"
         if self.low == -INF:
             return f"{'less than' if self.high_open else 'at most'} {self.high:g}"
         if self.high == INF:
