@@ -36,6 +36,14 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """Rules that are built and do not run yet."""
+
+    groups: dict[GroupKey, RunningGroup]
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluated:
     """What one evaluation of a group did. `failures` are (rule, message)."""
 
@@ -302,18 +310,27 @@ class Evaluator:
     def reload(self, rules: RuleSet, at_ms: int, *, settings: Settings | None = None) -> None:
         """Replace the rules at `at_ms`: state is kept rule by rule; alerts of removed rules are resolved with a reason.
 
-        Everything new is built before anything is replaced.
+        Everything new is built before anything is replaced; a group that is the same, under the same settings, just goes on.
         """
+        self.take_over(self.prepared(rules, settings), at_ms)
+
+    def prepared(self, rules: RuleSet, settings: Settings | None = None) -> Prepared:
+        """Build what `take_over` takes, without touching what runs; it may be done beside evaluations."""
         settings = settings or self.settings
-        after = build(rules, settings)
+        same = settings == self.settings
+        return Prepared(build(rules, settings, self._groups if same else None), settings)
+
+    def take_over(self, prepared: Prepared, at_ms: int) -> None:
+        """Replace the rules at `at_ms` by what was prepared since the last time; nothing may be evaluated meanwhile."""
+        after, settings = prepared.groups, prepared.settings
         with contextlib.ExitStack() as locks:
             before = self._groups
             for group in before.values():
                 locks.enter_context(group.lock)
             handed = hand_over(before.values(), after.values(), relabel=settings.removed == "resolve")
             self._groups, self.settings = after, settings
-            for group in before.values():
-                group.retired = True
+            for key, group in before.items():
+                group.retired = after.get(key) is not group
         for rule in handed.removed:
             self._leaving.add(rule.output, at_ms, at_ms + 2 * before[rule.key.key].interval_ms)
             why = "its labels were changed" if rule in handed.relabelled else "the rule was removed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -170,6 +170,10 @@ class RunningGroup:
         if self.waits_for_scrapes and before.on_scrape:
             self.interval_ms, self.on_scrape = before.interval_ms, True
 
+    def says(self, spec: Group) -> bool:
+        """Say whether the group runs exactly what `spec` says, at the same lines, which errors name."""
+        return self.spec == spec and [each.place for each in self.spec.rules] == [each.place for each in spec.rules]
+
     def has_pending(self) -> bool:
         """Say whether an alert of the group waits for its `for`."""
         return any(alert.state is State.PENDING for rule in self.rules for alert in rule.active.values())
@@ -187,9 +191,15 @@ class RunningGroup:
         )
 
 
-def build(rules: RuleSet, settings: Settings) -> dict[GroupKey, RunningGroup]:
-    """Return running groups without state, in the order of the files."""
-    return {spec.key: RunningGroup(spec, settings) for spec in rules.groups}
+def build(
+    rules: RuleSet, settings: Settings, running: Mapping[GroupKey, RunningGroup] | None = None
+) -> dict[GroupKey, RunningGroup]:
+    """Return running groups in the order of the files: the unchanged among those `running`, the others without state."""
+    found = {}
+    for spec in rules.groups:
+        known = running.get(spec.key) if running else None
+        found[spec.key] = known if known is not None and known.says(spec) else RunningGroup(spec, settings)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,36 @@ def test_unchanged_groups_keep_state_health_and_phase():
     assert world.states()['{alertname="A", severity="page"}'] == "firing"
 
 
+def test_an_unchanged_group_goes_on_as_the_very_same_and_a_changed_one_or_changed_settings_make_a_new_one():
+    world = running(0)
+
+    def groups():
+        return dict(world.evaluator._groups)
+
+    first = groups()
+    reload(world, 0.5, RULES.replace("expr: x > 0}", "expr: x > 1}"))
+    second = groups()
+    assert [key.name for key in first if second[key] is first[key]] == ["one"]
+    reload(world, 0.6, RULES, settings=Settings(interval_ms=MINUTE, resend_delay_ms=1))
+    assert all(group is not second[key] for key, group in groups().items())
+    reload(world, 0.7, RULES + "# a comment behind\n")
+    third = groups()
+    reload(world, 0.8, "# a line before\n" + RULES)
+    assert all(group is not third[key] for key, group in groups().items()), "errors name the new lines"
+    world.evaluate(1, 2)
+    assert world.states()['{alertname="A", severity="page"}'] == "firing"
+
+
+def test_what_is_evaluated_while_new_rules_are_built_is_not_lost():
+    world = running(0)
+    prepared = world.evaluator.prepared(rule_set(RULES.replace("before", "after")))
+    world.evaluate(1)
+    world.evaluator.take_over(prepared, START + MINUTE + 1)
+    world.evaluate(2)
+    assert world.states()['{alertname="A", severity="page"}'] == "firing"
+    assert [each[2] for each in world.transitions() if each[0] == 2] == ["firing"]
+
+
 def test_editing_expr_for_or_annotations_keeps_the_alert():
     world = running(0, 1)
     reload(world, 1.5, RULES.replace("expr: x > 0, for: 2m", "expr: x >= 1, for: 1m").replace("before", "after"))
