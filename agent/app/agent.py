@@ -18,13 +18,19 @@ import aiohttp
 import structlog
 
 from agent.app.build import VERSION, Built, build
+from agent.app.changes import Changes, changes
 from agent.app.collection import Collection
 from agent.app.evaluation import Evaluation, answering
 from agent.app.feeding import Feeding
+from agent.app.filewatch import FileWatch, FolderEvents
 from agent.app.handles import Handles
 from agent.app.loops import Clock, at_slots, wall_clock, when_due
+from agent.app.own_alerts import OwnAlerts
 from agent.app.questions import Questions, limits_of
+from agent.app.reload_alert import annotations_of, labels_of, problems_of
 from agent.app.server import Server
+from agent.app.sources import Sources, sources_of
+from agent.app.turns import Turns
 from agent.config import Config, Flags, load_config
 from agent.errors import BurnlineError
 from agent.journal import Journal, Prune
@@ -68,7 +74,15 @@ class Agent:
         self.waiting_for = "the first scrape"
         self._flags = flags
         self._running = AsyncExitStack()
-        self._reloading = asyncio.Lock()
+        self._turns = Turns(self._reload)
+        self._sources = Sources()
+        self._secrets: set[Path] = set()
+        self.files = FileWatch(
+            sources=lambda: self._sources,
+            reload=self._turns,
+            refused=self._refused,
+            wanted=lambda: self.config.file.reload.on_change,
+        )
         self._due = asyncio.Event()
         self.reload_error = ""
         self.storage_trouble = ""
@@ -80,12 +94,11 @@ class Agent:
 
     async def start(self) -> None:
         """Start everything; raise BurnlineError, with nothing left running, where a part cannot be started."""
-        async with self._reloading:
-            try:
-                await self._start()
-            except BaseException:
-                await self.stop()
-                raise
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
 
     async def _start(self) -> None:
         """Start part by part; each one's end is registered right after its beginning, and `stop` runs them backwards."""
@@ -94,7 +107,9 @@ class Agent:
         ends.callback(self.server.close)
         self._listens_on(await self.server.listen(self.config.host, self.config.port))
         config = self.config
-        self.built = built = await asyncio.to_thread(build, config, self.environment)
+        self._sources = sources_of(config)
+        await self.files.reading()
+        self.built = built = await asyncio.to_thread(build, config, self.environment, self._secrets)
         self.journal = Journal.open(config.storage_path / "burnline.db")
         ends.push_async_callback(asyncio.to_thread, self.journal.close)
         self.store = await asyncio.to_thread(
@@ -111,6 +126,9 @@ class Agent:
         self.questions = Questions(self.store, config.file.query)
         ends.callback(self.questions.close)
         self._start_dispatcher(built, now_ms)
+        self.own = OwnAlerts(
+            put=self.dispatcher.put, write=self.journal.write, settings=lambda: self.evaluator.settings
+        )
         self._start_rules(built, now_ms)
         ends.push_async_callback(self.server.stop)
         await self.server.serve(create_app(Handles(self), telemetry=self.telemetry, external_url=config.external_url))
@@ -128,6 +146,7 @@ class Agent:
         self._spawn("housekeeping", at_slots("housekeeping", _next_housekeeping, self._keep_house, self.clock))
         await self._keep_house(now_ms)
         self._taken_over(built, now_ms)
+        self._watch_files(now_ms)
         self.waiting_for = ""
 
     def _start_dispatcher(self, built: Built, now_ms: int) -> None:
@@ -166,33 +185,68 @@ class Agent:
         self.waiting_for = "nothing: it is stopping"
         await self._running.aclose()
 
-    async def reload(self) -> None:
-        """Read all files anew and take them over; raise, and keep what runs, where anything is wrong with them."""
-        async with self._reloading:
-            try:
-                config = self._read_again()
-                wanted = self.collection.plan(config)
-                built = await asyncio.to_thread(build, config, self.environment)
-            except BurnlineError as error:
-                self.telemetry.reload_successful.set(0)
-                self.reload_error = str(error)
-                raise
-            self.reload_error = ""
-            now_ms = self.clock()
-            self.config, self.built = config, built
-            self.store.retention_ms = config.file.storage.retention
-            self.store.max_memory_bytes = config.file.storage.max_memory
-            self.store.retention_bytes = config.file.storage.retention_size
-            self.store.exemplars.resize(config.file.storage.exemplars.max_exemplars)
-            self.questions.apply(config.file.query)
-            self.rules_engine.limits = limits_of(config.file.query)
-            self.collection.apply(wanted, now_ms)
-            await self.evaluation.in_thread(
-                lambda: self.evaluator.reload(built.rules, now_ms, settings=built.settings),
-            )
-            self.evaluation.apply()
-            await self.dispatcher.reload(built.routing, built.receivers, now_ms)
-            self._taken_over(built, now_ms)
+    async def reload(self) -> Changes:
+        """Read all files anew, take them over and say what changed; raise, and keep what runs, where anything is wrong."""
+        try:
+            return await self._turns()
+        except BurnlineError as error:
+            self._refused(error)
+            raise
+        finally:
+            self.files.settled()
+
+    async def _reload(self) -> Changes:
+        await self.files.reading()
+        self._secrets = set()
+        running = sources_of(self.config)
+        try:
+            config = self._read_again()
+            self._sources = running | sources_of(config)
+            wanted = self.collection.plan(config)
+            built = await asyncio.to_thread(build, config, self.environment, self._secrets)
+            prepared = await asyncio.to_thread(self.evaluator.prepared, built.rules, built.settings)
+        finally:
+            # Also what a refused configuration names is looked at, so that mending it there is noticed.
+            self._sources |= sources_of(self.config, self._secrets)
+        found = changes(self.built, built, self.collection.compare(wanted))
+        now_ms = self.clock()
+        self.config, self.built = config, built
+        self.store.retention_ms = config.file.storage.retention
+        self.store.max_memory_bytes = config.file.storage.max_memory
+        self.store.retention_bytes = config.file.storage.retention_size
+        self.store.exemplars.resize(config.file.storage.exemplars.max_exemplars)
+        self.questions.apply(config.file.query)
+        self.rules_engine.limits = limits_of(config.file.query)
+        self.collection.apply(wanted, now_ms)
+        await self.evaluation.in_thread(lambda: self.evaluator.take_over(prepared, now_ms))
+        self.evaluation.apply()
+        await self.dispatcher.reload(built.routing, built.receivers, now_ms)
+        self._sources = sources_of(config, self._secrets)
+        self._taken_over(built, now_ms, found)
+        return found
+
+    def _refused(self, error: BurnlineError) -> None:
+        """Say wherever somebody may look that the files of now are not in force, and why."""
+        self.telemetry.reload_successful.set(0)
+        self.reload_error = str(error)
+        words = annotations_of(error, self.config.root)
+        self.own.fire(self._about_files, words, self.clock(), problems_of(error, self.config.root)[0])
+        self.woken()
+
+    @property
+    def _about_files(self) -> Labels:
+        return labels_of(f"{self.config.host}:{self.config.port}")
+
+    def _watch_files(self, now_ms: int) -> None:
+        """Begin to look for changed files; what a former agent said about them is over, since this one could start."""
+        self._sources = sources_of(self.config, self._secrets)
+        self.own.settle(
+            self._about_files, self.journal.events, now_ms, "the agent was started with files that it can read"
+        )
+        events = FolderEvents()
+        self._running.push_async_callback(self._turns.idle)
+        self._running.push_async_callback(events.stop)
+        self._spawn("files", self.files.run(events, self.clock))
 
     def as_sent(self, labels: Labels) -> Labels:
         """Return an alert's labels with the external labels that it is sent with."""
@@ -254,7 +308,8 @@ class Agent:
         self.dispatcher.tick(at_ms)
 
     async def _keep_house(self, at_ms: int) -> None:
-        """Keep the store within its bounds, and say how it is."""
+        """Keep the store within its bounds, and say how it is; say again what the agent says about itself."""
+        self.own.repeat(at_ms)
         kept = await asyncio.to_thread(self.store.enforce, at_ms)
         if kept.dropped_for_memory:
             _log.warning(
@@ -283,7 +338,10 @@ class Agent:
 
         self._running.push_async_callback(end)
 
-    def _taken_over(self, built: Built, at_ms: int) -> None:
+    def _taken_over(self, built: Built, at_ms: int, found: Changes | None = None) -> None:
+        self.reload_error = ""
+        self.own.end(self._about_files, at_ms, "the files were mended and taken over")
+        self.woken()
         self.telemetry.reload_successful.set(1)
         self.telemetry.reload_at.set(at_ms / 1000)
         for warning in built.routing.warnings:
@@ -298,6 +356,7 @@ class Agent:
             rule_groups=len(built.rules.groups),
             receivers=len(built.routing.receivers),
             page=self.url,
+            **({"changes": found.words()} if found is not None else {}),
         )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from agent import __version__
 from agent.config import Config
 from agent.errors import SchemaError
-from agent.notify import Receiver, Routing, load_routing, receivers_for
+from agent.notify import Receiver, Routing, load_routing, read_secret, receivers_for
 from agent.notify.messages import Renderer
 from agent.rules import RuleSet, Settings, load_rules
 
@@ -26,8 +27,17 @@ class Built:
     receivers: Mapping[str, Receiver]
 
 
-def build(config: Config, environment: Mapping[str, str]) -> Built:
-    """Read all files that `config` names; raise SchemaError with the problems of all of them, InvalidInput otherwise."""
+def build(config: Config, environment: Mapping[str, str], secrets: set[Path] | None = None) -> Built:
+    """Read all files that `config` names; raise SchemaError with the problems of all of them, InvalidInput otherwise.
+
+    The secret files that are read are added to `secrets`, also where the reading ends in an error.
+    """
+
+    def read_and_note(path: Path) -> str:
+        if secrets is not None:
+            secrets.add(path)
+        return read_secret(path)
+
     problems: list[str] = []
     rules, routing = RuleSet((), ()), None
     try:
@@ -36,7 +46,9 @@ def build(config: Config, environment: Mapping[str, str]) -> Built:
         problems += error.problems
     try:
         strict = config.file.notify.alertmanager_compat == "strict" or None
-        routing = load_routing(config.routing_file, config.escalation_file, environment, strict=strict)
+        routing = load_routing(
+            config.routing_file, config.escalation_file, environment, read_secret=read_and_note, strict=strict
+        )
     except SchemaError as error:
         problems += error.problems
     if problems or routing is None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import structlog
 
+from agent.app.changes import Difference, difference
 from agent.collect import (
     Collector,
     LocalScraper,
@@ -98,6 +99,12 @@ class Collection:
         every = settings.scrape_interval
         wanted["burnline"] = Wanted(every, partial(self._local, "burnline", instance, own, every))
         return wanted
+
+    def compare(self, wanted: Mapping[str, Wanted]) -> Difference:
+        """Return which targets would come, go or be made anew."""
+        return difference(
+            {key: each.spec for key, each in self._running.items()}, {key: each.spec for key, each in wanted.items()}
+        )
 
     def apply(self, wanted: Mapping[str, Wanted], at_ms: int) -> None:
         """End what is no longer wanted, with staleness markers; keep what is; start what is new."""

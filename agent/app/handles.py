@@ -131,7 +131,14 @@ class Handles:
 
     def alerts(self) -> Sequence[web.AlertView]:
         """Return the pending and firing alerts, firing ones first, the worst and the oldest before the others."""
-        found = [each for group in self.rules() for rule in group.rules for each in rule.alerts]
+        told = self._told()
+        found = [views.alert_view(each, told) for each in self._agent.own.active]
+        found += [
+            each
+            for group in self._agent.evaluator.status()
+            for rule in views.group_view(group, told).rules
+            for each in rule.alerts
+        ]
         order = {"critical": 0, "warning": 1, "info": 2}
         return sorted(
             found,
@@ -197,9 +204,10 @@ class Handles:
         message = "the alert is over, or nobody was told of it yet: there is nothing to acknowledge"
         raise InvalidInput(message)
 
-    async def reload(self) -> None:
+    async def reload(self) -> web.ReloadAnswer:
         """Read the configuration anew."""
-        await self._agent.reload()
+        found = await self._agent.reload()
+        return web.ReloadAnswer(found.words(), found.plain())
 
     async def runbooks(self) -> Sequence[str]:
         """Return the runbooks' names."""

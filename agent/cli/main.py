@@ -187,6 +187,16 @@ def alerts(
 
 
 @burnline.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
+@url_option
+def reload(as_json: bool, url: str) -> None:
+    """Have the running agent read its files anew, and say what changed; what is wrong with them is said instead."""
+    from agent.cli.query import reload_files
+
+    reload_files(url, as_json=as_json)
+
+
+@burnline.command()
 @click.argument("fingerprint")
 @click.option("--by", default="", envvar="USER", help="Who acknowledges.")
 @click.option("--comment", default="")

@@ -94,3 +94,14 @@ def acknowledge(url: str, fingerprint: str, by: str, comment: str) -> None:
     path = f"/api/v1/alerts/{quote(fingerprint, safe='')}/ack"
     answer = call(url, path, {"by": by, "comment": comment}, as_json=True)
     Console().print(f"acknowledged by {answer['by']}; nobody else will be woken for it", style="green", markup=False)
+
+
+def reload_files(url: str, *, as_json: bool = False) -> None:
+    """Have the agent read its files and say what that changed; raise BurnlineError with every problem where it refused."""
+    answer = call(url, "/-/reload")
+    if as_json:
+        Console().print_json(json.dumps(answer))
+    else:
+        Console(soft_wrap=True).print(
+            f"reloaded; changed: {answer['said']}", style="green", markup=False, highlight=False
+        )

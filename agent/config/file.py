@@ -129,6 +129,14 @@ class WebSection:
 
 
 @dataclass(frozen=True, slots=True)
+class ReloadSection:
+    """`reload:` — when changed files are taken over, beside SIGHUP and POST /-/reload."""
+
+    __title__ = "reload"
+    on_change: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigFile:
     """A whole burnline.yml."""
 
@@ -142,6 +150,7 @@ class ConfigFile:
     notify: NotifySection = field(default_factory=NotifySection)
     storage: StorageSection = field(default_factory=StorageSection)
     query: QuerySection = field(default_factory=QuerySection)
+    reload: ReloadSection = field(default_factory=ReloadSection)
     web: WebSection = field(default_factory=WebSection)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ class Config:
 
     def under(self, name: str) -> Path:
         """Resolve a path as written in the file: relative ones stand beside it."""
-        return (self.root / name).resolve()
+        return _plain(self.root / name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +84,19 @@ def load_config(flags: Flags, environment: Mapping[str, str], working_directory:
     if flags.targets:
         jobs = (*file.scrape_configs, *_from_targets(flags.targets).scrape_configs)
         file = dataclasses.replace(file, scrape_configs=jobs)
-    beside = path.resolve().parent
+    beside = _plain(path).parent
     file = dataclasses.replace(file, scrape_configs=tuple(_beside(job, beside) for job in file.scrape_configs))
     names = [job.job_name for job in file.scrape_configs]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise SchemaError([f'{path}:1:1: job_name "{name}" is given twice; give each job its own' for name in repeated])
     _check_jobs(file, path)
-    return _resolve(file, flags, path.resolve().parent, str(path))
+    return _resolve(file, flags, _plain(path).parent, str(path))
+
+
+def _plain(path: Path) -> Path:
+    """Return the absolute path, without `..`; links stay: a ConfigMap's lead elsewhere after each change."""
+    return Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow the links
 
 
 def _check_jobs(file: ConfigFile, path: Path) -> None:
@@ -153,9 +159,9 @@ def _resolve(file: ConfigFile, flags: Flags, root: Path, source: str) -> Config:
         file=file,
         root=root,
         rule_globs=rules,
-        routing_file=(root / file.notify.config_file).resolve() if file.notify.config_file else None,
-        escalation_file=(root / file.notify.escalation_file).resolve() if file.notify.escalation_file else None,
-        storage_path=Path(flags.storage_path).resolve() if flags.storage_path else (root / file.storage.path).resolve(),
+        routing_file=_plain(root / file.notify.config_file) if file.notify.config_file else None,
+        escalation_file=_plain(root / file.notify.escalation_file) if file.notify.escalation_file else None,
+        storage_path=_plain(Path(flags.storage_path) if flags.storage_path else root / file.storage.path),
         host=host,
         port=port,
         external_url=(flags.external_url or file.web.external_url or f"http://{shown}:{port}").rstrip("/"),

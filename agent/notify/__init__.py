@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from agent.notify.routing import Route, Routing, Warning  # noqa: A004 - the room's word for what is said at load
     from agent.notify.rows import Row, RowState
     from agent.notify.sender import Sender
+    from agent.notify.settings import read_secret
     from agent.notify.silences import Silence, Silences, SilenceState
     from agent.notify.triage import Triage
     from agent.notify.views import Acknowledged, AlertView, GroupView, IncidentView, StepView, View
@@ -61,6 +62,7 @@ __all__ = [
     "load_routing",
     "log_only",
     "parse_matchers",
+    "read_secret",
     "receivers_for",
 ]
 
@@ -103,6 +105,7 @@ __getattr__ = lazy(
             "Silences",
             "SilenceState",
         ),
+        "settings": ("read_secret",),
         "triage": ("Triage",),
         "views": (
             "Acknowledged",

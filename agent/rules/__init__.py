@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from agent.rules.history import Events, Page, Past, Wanted, past, read_transition
     from agent.rules.lints.live import live
     from agent.rules.reading import Reads, Selector, feeders, in_order, may_feed, reads, written
-    from agent.rules.records import ALERT_KIND, GROUP_KIND, TRANSITION_KIND, read_alert
+    from agent.rules.records import ALERT_KIND, GROUP_KIND, TRANSITION_KIND, RuleKey, append_transition, read_alert
     from agent.rules.rounds import Due, Rounds, targets_read
     from agent.rules.running import Settings
     from agent.rules.schedule import Cadence, newest_of_rounds, next_slot, offset_of, period_of, slot_at, slots
+    from agent.rules.sending import to_send
     from agent.rules.status import GroupStatus, Health, RuleStatus
 
 
@@ -56,6 +57,7 @@ __all__ = [
     "Rounds",
     "Routes",
     "Rule",
+    "RuleKey",
     "RuleSet",
     "RuleStatus",
     "Selector",
@@ -64,6 +66,7 @@ __all__ = [
     "State",
     "Transition",
     "Wanted",
+    "append_transition",
     "feeders",
     "ignored",
     "in_order",
@@ -85,6 +88,7 @@ __all__ = [
     "slots",
     "step",
     "targets_read",
+    "to_send",
     "unknown_codes",
     "written",
 ]
@@ -119,6 +123,8 @@ __getattr__ = lazy(
             "ALERT_KIND",
             "GROUP_KIND",
             "TRANSITION_KIND",
+            "RuleKey",
+            "append_transition",
             "read_alert",
         ),
         "rounds": (
@@ -136,6 +142,7 @@ __getattr__ = lazy(
             "slot_at",
             "slots",
         ),
+        "sending": ("to_send",),
         "status": (
             "GroupStatus",
             "Health",

@@ -28,6 +28,7 @@ from agent.web.views import (
     PlanNode,
     QueryAnswer,
     QueryOptions,
+    ReloadAnswer,
     RuleGroupView,
     StorageView,
     TargetView,
@@ -204,11 +205,12 @@ class FakeHandles:
         self.details[fingerprint] = replace(found, alert=replace(found.alert, acknowledgement=made), next_steps=())
         return made
 
-    async def reload(self) -> None:
+    async def reload(self) -> ReloadAnswer:
         """Raise `reload_error` if there is one."""
         self.calls.append(("reload",))
         if self.reload_error is not None:
             raise self.reload_error
+        return ReloadAnswer("nothing", {"groups": {"added": [], "removed": [], "changed": []}})
 
     async def runbooks(self) -> Sequence[str]:
         """Return the names in `books`."""

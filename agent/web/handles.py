@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         PlanAnswer,
         QueryAnswer,
         QueryOptions,
+        ReloadAnswer,
         RuleGroupView,
         TargetView,
     )
@@ -124,8 +125,8 @@ class Handles(Protocol):
         """Stop the escalation of one alert; None where it is unknown, InvalidInput where there is nothing to stop."""
         ...
 
-    async def reload(self) -> None:
-        """Read the configuration anew; raise an error with every problem's place, and keep the old one, if it is bad."""
+    async def reload(self) -> ReloadAnswer:
+        """Read the configuration anew, say what changed; raise with each problem's place, and keep the old one, if it is bad."""
         ...
 
     async def runbooks(self) -> Sequence[str]:

@@ -6,6 +6,7 @@ import structlog
 from aiohttp import web
 
 from agent.errors import BurnlineError
+from agent.web.envelope import ApiError, ErrorType, failure, success
 from agent.web.room import handles_of
 
 _log = structlog.get_logger(__name__)
@@ -25,13 +26,19 @@ async def ready(request: web.Request) -> web.Response:
 
 
 async def reload(request: web.Request) -> web.Response:
-    """Read the configuration anew; a bad one is refused with each problem's file, line and column."""
+    """Read the configuration anew; a bad one is refused with each problem's file, line and column.
+
+    The answer is empty, as Prometheus'; who accepts JSON is told what changed.
+    """
+    json = "application/json" in request.headers.get("Accept", "")
     try:
-        await handles_of(request).reload()
+        found = await handles_of(request).reload()
     except BurnlineError as error:
         _log.warning("reload refused", error=str(error))
+        if json:
+            return failure(ApiError(ErrorType.INTERNAL, str(error)))
         return web.Response(text=f"failed to reload config: {error}\n", status=500)
-    return web.Response(text="")
+    return success({"said": found.words, **found.changes}) if json else web.Response(text="")
 
 
 async def metrics(request: web.Request) -> web.Response:

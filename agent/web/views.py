@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.model import Labels
 
@@ -245,6 +245,14 @@ class HistoryPage:
 
     lines: Sequence[HistoryLine]
     next_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadAnswer:
+    """What a reload changed: in a line of words, and by kind as plain data."""
+
+    words: str
+    changes: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

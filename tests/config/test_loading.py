@@ -134,3 +134,17 @@ def test_an_external_url_on_the_command_line_is_checked_as_in_the_file(tmp_path)
 def test_what_is_no_target_is_refused_with_its_place(tmp_path, target):
     with pytest.raises(SchemaError, match="is not a target"):
         load(tmp_path, EXAMPLE.replace("127.0.0.1:8000", target))
+
+
+def test_files_are_named_beside_the_configuration_also_where_that_is_a_link_that_leads_elsewhere_tomorrow(tmp_path):
+    """As in Prometheus, and as a ConfigMap needs it: a rule group is known by its file's name."""
+    (tmp_path / "..2026_01").mkdir()
+    (tmp_path / "..2026_01" / "burnline.yml").write_text(
+        "rule_files: [rules.yml]\nnotify: {config_file: ../am/routes.yml}\nstorage: {path: data}\n"
+    )
+    (tmp_path / "..data").symlink_to("..2026_01")
+    (tmp_path / "burnline.yml").symlink_to("..data/burnline.yml")
+    config = load_config(Flags(config_file=tmp_path / "burnline.yml"), {}, tmp_path)
+    assert config.rule_globs == (str(tmp_path / "rules.yml"),)
+    assert config.routing_file == tmp_path.parent / "am" / "routes.yml"
+    assert config.storage_path == tmp_path / "data"

@@ -147,7 +147,6 @@ def _each_fault_of_the_agent() -> dict[str, Callable[[Telemetry], object]]:
         "DeliveryAttemptsFailing": lambda own: own.notifications_failed.labels("slack", "serverError").inc(),
         "SamplesDropped": lambda own: own.samples_dropped.labels("memory").inc(50),
         "ChannelDisabled": lambda own: own.channel_disabled.labels("sms").set(1),
-        "ReloadFailed": lambda own: own.reload_successful.set(0),
         "StorageNotDurable": lambda own: own.store_durable.set(0),
         "StoredSamplesDamaged": lambda own: own.store_damaged.set(1),
     }

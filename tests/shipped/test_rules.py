@@ -27,7 +27,6 @@ SELF_WATCHING = {
     "DeliveryAttemptsFailing",
     "SamplesDropped",
     "ChannelDisabled",
-    "ReloadFailed",
     "StorageNotDurable",
     "StoredSamplesDamaged",
 }
@@ -143,7 +142,6 @@ def test_an_alert_with_a_limit_tells_its_value_in_words(alerts):
         "Watchdog",
         "DeliveryFailing",
         "ChannelDisabled",
-        "ReloadFailed",
         "MaintenanceActive",
         "StorageNotDurable",
     }

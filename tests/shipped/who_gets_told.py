@@ -17,11 +17,13 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 ORDER = ("critical", "warning", "info", "none")
 CHANNELS = {"email": "email", "slack": "Slack", "sms": "SMS"}
+OWN = {"ReloadFailed": {"labels": {"severity": "warning"}}}
+"""Alerts that the agent raises about itself; no rule file has them."""
 HEAD = """# Who gets told
 
-Each shipped alert, whom it reaches by `alertmanager/alertmanager.yml` and `alertmanager/escalation.yml`, and what holds it
-back. A test makes this page anew from those files and from what Alertmanager's own `amtool` says of the routes, and
-compares.
+Each shipped alert, and `ReloadFailed`, which the agent raises about itself: whom it reaches by `alertmanager/alertmanager.yml`
+and `alertmanager/escalation.yml`, and what holds it back. A test makes this page anew from those files and from what
+Alertmanager's own `amtool` says of the routes, and compares.
 
 "On call" is whoever has the week in the team's rotation; `#rag-alerts` and the mailing list are the whole team's. A channel
 without an account is disabled: its messages go to the receiver's `on_failure`, in the end to the log.
@@ -33,6 +35,7 @@ def page(
     alerts: Mapping[str, Mapping[str, Any]], routed: Callable[[Mapping[str, str]], list[str]], root: Path = ROOT
 ) -> str:
     """Return the page's text."""
+    alerts = {**alerts, **OWN}
     plans = _read(root / "alertmanager" / "escalation.yml")["receivers"]
     rules = _read(root / "alertmanager" / "alertmanager.yml")["inhibit_rules"]
     lines = [

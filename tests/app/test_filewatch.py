@@ -1,0 +1,228 @@
+"""When changed files are read: once they rest, not for a touch, and nobody is told of what is broken for a moment only."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from agent.app.filewatch import DOUBT_MS, LOOK_MS, PATIENCE_MS, REST_MS, FileWatch, FolderEvents
+from agent.app.sources import Sources, folders_of
+from agent.errors import SchemaError
+
+START = 1_700_000_000_000
+
+
+class Story:
+    """A file, an agent that reads it (the text "bad" is refused), and a clock moved by hand."""
+
+    def __init__(self, tmp_path) -> None:
+        self.path = tmp_path / "rules.yml"
+        self.path.write_text("first")
+        self.read: list[str] = []
+        self.told: list[str] = []
+        self.on = True
+        self.while_reading = lambda: None
+        self.now_ms = START
+        self.watch = FileWatch(
+            sources=lambda: Sources(frozenset({self.path})),
+            reload=self.reload,
+            refused=lambda error: self.told.append(str(error)),
+            wanted=lambda: self.on,
+        )
+
+    async def reload(self) -> None:
+        await self.watch.reading()
+        text = self.path.read_text() if self.path.exists() else "gone"
+        self.while_reading()
+        self.read.append(text)
+        if text in ("bad", "gone"):
+            raise SchemaError([f"rules.yml:1:1: {text}"])
+
+    def write(self, text: str) -> None:
+        self.path.write_text(text)
+
+    async def go(self, ms: int) -> None:
+        """Move the clock as `run` does: look, wait as long as that says, look again."""
+        end_ms = self.now_ms + ms
+        while True:
+            wait_ms = await self.watch.look(self.now_ms)
+            assert wait_ms > 0
+            if self.now_ms + wait_ms > end_ms:
+                self.now_ms = end_ms
+                await self.watch.look(self.now_ms)
+                return
+            self.now_ms += wait_ms
+
+
+@pytest.fixture
+async def story(tmp_path):
+    made = Story(tmp_path)
+    await made.reload()
+    made.read.clear()
+    return made
+
+
+async def test_a_changed_file_is_read_once_it_rested(story):
+    story.write("second")
+    await story.go(REST_MS - 1)
+    assert story.read == []
+    await story.go(1)
+    assert story.read == ["second"]
+    await story.go(60_000)
+    assert story.read == ["second"]
+
+
+async def test_a_file_that_is_only_touched_is_not_read(story):
+    story.write("first")
+    await story.go(60_000)
+    assert story.read == []
+
+
+async def test_writing_in_steps_ends_in_one_reading_and_writing_without_end_is_read_in_between(story):
+    for step in range(4):
+        story.write(f"step {step}")
+        await story.go(REST_MS // 2)
+    await story.go(REST_MS)
+    assert story.read == ["step 3"]
+    for step in range(4, 4 + 2 * PATIENCE_MS // REST_MS):
+        story.write(f"step {step}")
+        await story.go(REST_MS // 2)
+    assert len(story.read) == 2
+
+
+async def test_what_is_taken_back_before_it_rested_is_not_read(story):
+    story.write("second")
+    await story.go(REST_MS // 2)
+    story.write("first")
+    await story.go(60_000)
+    assert story.read == []
+
+
+async def test_a_broken_file_is_read_again_before_anybody_is_told_and_told_once(story):
+    story.write("bad")
+    await story.go(REST_MS)
+    assert (story.read, story.told) == (["bad"], [])
+    await story.go(DOUBT_MS)
+    assert (story.read, story.told) == (["bad", "bad"], ["rules.yml:1:1: bad"])
+    await story.go(600_000)
+    assert len(story.read) == 2
+    story.write("good")
+    await story.go(REST_MS)
+    assert (story.read[-1], len(story.told)) == ("good", 1)
+
+
+async def test_a_half_written_file_that_is_whole_a_second_later_tells_nobody(story):
+    story.write("bad")
+    await story.go(REST_MS)
+    story.write("whole")
+    await story.go(60_000)
+    assert (story.read, story.told) == (["bad", "whole"], [])
+
+
+async def test_a_file_that_is_gone_between_two_renames_tells_nobody(story):
+    story.path.unlink()
+    await story.go(REST_MS + 100)
+    story.write("back")
+    await story.go(60_000)
+    assert (story.read, story.told) == (["gone", "back"], [])
+
+
+async def test_a_broken_file_that_is_saved_again_and_again_is_told_of_all_the_same(story):
+    for step in range(8):
+        story.write("bad")
+        await story.go(REST_MS)
+        story.path.unlink()
+        await story.go(REST_MS)
+        assert step < 4 or story.told
+    assert story.told
+
+
+async def test_a_mended_file_is_read_although_it_is_as_it_was_at_first(story):
+    """The agent still runs what it had; but it must say that the fault is over."""
+    story.write("bad")
+    await story.go(REST_MS + DOUBT_MS)
+    story.write("first")
+    await story.go(60_000)
+    assert story.read == ["bad", "bad", "first"]
+
+
+async def test_a_file_replaced_while_it_is_read_is_read_again(story):
+    def replace() -> None:
+        story.while_reading = lambda: None
+        story.write("third")
+
+    story.while_reading = replace
+    story.write("second")
+    await story.go(60_000)
+    assert story.read == ["second", "third"]
+
+
+async def test_what_somebody_asked_to_be_read_is_not_read_again(story):
+    story.write("second")
+    await story.reload()
+    await story.go(60_000)
+    assert story.read == ["second"]
+
+
+async def test_nothing_is_read_where_the_setting_says_so_and_what_changed_is_when_it_allows_it_again(story):
+    story.on = False
+    story.write("second")
+    await story.go(60_000)
+    assert story.read == []
+    story.on = True
+    await story.go(LOOK_MS + REST_MS)
+    assert story.read == ["second"]
+
+
+async def test_a_clock_that_is_set_back_does_not_put_reading_off(story):
+    story.write("bad")
+    await story.go(REST_MS // 2)
+    story.now_ms -= 86_400_000
+    await story.go(REST_MS)
+    assert story.read == ["bad"]
+    story.now_ms -= 86_400_000
+    await story.go(DOUBT_MS)
+    assert story.told
+
+
+@pytest.mark.parametrize("how", ["written", "renamed over", "new beside it", "link swapped"])
+async def test_the_system_tells_of_what_happens_in_a_folder(tmp_path, how):
+    """Real events of a real file system: the wait ends long before its time."""
+    for version in ("v1", "v2"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "rules.yml").write_text(version)
+    (tmp_path / "data").symlink_to("v1")
+    path = tmp_path / "data" / "rules.yml"
+    (tmp_path / "aside").write_text("aside")
+    events = FolderEvents()
+    events.watch(folders_of(Sources(frozenset({path}))))
+    try:
+        await asyncio.sleep(0.3)  # until the system watches: nothing says when it does
+        match how:
+            case "written":
+                path.write_text("other")
+            case "renamed over":
+                (tmp_path / "aside").rename(path)
+            case "new beside it":
+                path.with_name("new.yml").write_text("new")
+            case "link swapped":
+                (tmp_path / "next").symlink_to("v2")
+                (tmp_path / "next").rename(tmp_path / "data")
+        began = asyncio.get_running_loop().time()
+        await events.wait(20)
+        assert asyncio.get_running_loop().time() - began < 10
+        assert events.works
+    finally:
+        await events.stop()
+
+
+async def test_a_folder_that_cannot_be_watched_is_said_and_left_to_looking(tmp_path):
+    events = FolderEvents()
+    events.watch(frozenset({tmp_path / "gone"}))
+    for _ in range(100):
+        await asyncio.sleep(0.01)  # the refusal comes from a thread
+        if not events.works:
+            break
+    assert not events.works
+    await events.stop()
