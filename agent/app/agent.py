@@ -146,7 +146,7 @@ class Agent:
         self._spawn("housekeeping", at_slots("housekeeping", _next_housekeeping, self._keep_house, self.clock))
         await self._keep_house(now_ms)
         self._taken_over(built, now_ms)
-        self._watch_files(now_ms)
+        await self._watch_files(now_ms)
         self.waiting_for = ""
 
     def _start_dispatcher(self, built: Built, now_ms: int) -> None:
@@ -208,6 +208,7 @@ class Agent:
         finally:
             # Also what a refused configuration names is looked at, so that mending it there is noticed.
             self._sources |= sources_of(self.config, self._secrets)
+            await self.files.was_read()
         found = changes(self.built, built, self.collection.compare(wanted))
         now_ms = self.clock()
         self.config, self.built = config, built
@@ -222,6 +223,7 @@ class Agent:
         self.evaluation.apply()
         await self.dispatcher.reload(built.routing, built.receivers, now_ms)
         self._sources = sources_of(config, self._secrets)
+        await self.files.was_read()
         self._taken_over(built, now_ms, found)
         return found
 
@@ -237,9 +239,10 @@ class Agent:
     def _about_files(self) -> Labels:
         return labels_of(f"{self.config.host}:{self.config.port}")
 
-    def _watch_files(self, now_ms: int) -> None:
+    async def _watch_files(self, now_ms: int) -> None:
         """Begin to look for changed files; what a former agent said about them is over, since this one could start."""
         self._sources = sources_of(self.config, self._secrets)
+        await self.files.was_read()
         self.own.settle(
             self._about_files, self.journal.events, now_ms, "the agent was started with files that it can read"
         )

@@ -65,21 +65,30 @@ class FileWatch:
     ) -> None:
         self._sources, self._reload, self._refused, self._wanted = sources, reload, refused, wanted
         self._contents = Contents()
-        self._taken = b""
-        self._seen: bytes | None = None
+        self._taken: dict[Path, bytes] = {}
+        self._taken_from = Sources()
+        self._seen: dict[Path, bytes] | None = None
         self._rests_since_ms = self._moves_since_ms = 0
         self._doubts_since_ms: int | None = None
 
     async def reading(self) -> None:
         """Remember what is about to be read, by whomever: it needs no reading again."""
-        self._taken = await self._digest()
+        self._taken_from = self._sources()
+        self._taken = await asyncio.to_thread(self._contents.of, self._taken_from)
         self._seen = None
+
+    async def was_read(self) -> None:
+        """Take note of files that only the reading has led to: they are as it found them; the others may have changed since."""
+        found = await self._found()
+        named = set(await asyncio.to_thread(self._taken_from.paths))
+        self._taken = {path: self._taken.get(path, b"") if path in named else each for path, each in found.items()}
+        self._taken_from = self._sources()
 
     async def look(self, at_ms: int) -> int:
         """Look at the files, and have them read where it is time; return in how many ms to look again."""
         if not self._wanted():
             return LOOK_MS
-        found = await self._digest()
+        found = await self._found()
         if found == self._taken and self._doubts_since_ms is None:
             self._seen = None
             return LOOK_MS
@@ -134,8 +143,8 @@ class FileWatch:
                 wait_ms = LOOK_ALONE_MS
             await telling.wait(wait_ms / 1000)
 
-    async def _digest(self) -> bytes:
-        return await asyncio.to_thread(self._contents.digest, self._sources())
+    async def _found(self) -> dict[Path, bytes]:
+        return await asyncio.to_thread(self._contents.of, self._sources())
 
 
 class FolderEvents:

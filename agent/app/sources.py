@@ -60,15 +60,11 @@ class Contents:
         self._known: dict[Path, tuple[Stamp, bytes]] = {}
         self._looking = threading.Lock()
 
-    def digest(self, sources: Sources) -> bytes:
-        """Return a digest of the names and contents of all files; what cannot be read is content of its own kind."""
+    def of(self, sources: Sources) -> dict[Path, bytes]:
+        """Return a digest of each file's content; what cannot be read has one of its own kind."""
         with self._looking:
             known, self._known = self._known, {}
-            together = hashlib.blake2b(digest_size=16)
-            for path in sources.paths():
-                together.update(f"{path}\0".encode(errors="surrogateescape"))
-                together.update(self._of(path, known.get(path)))
-            return together.digest()
+            return {path: self._of(path, known.get(path)) for path in sources.paths()}
 
     def _of(self, path: Path, known: tuple[Stamp, bytes] | None) -> bytes:
         try:

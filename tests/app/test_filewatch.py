@@ -24,8 +24,9 @@ class Story:
         self.on = True
         self.while_reading = lambda: None
         self.now_ms = START
+        self.sources = Sources(frozenset({self.path}), frozenset({f"{tmp_path}/more/*"}))
         self.watch = FileWatch(
-            sources=lambda: Sources(frozenset({self.path})),
+            sources=lambda: self.sources,
             reload=self.reload,
             refused=lambda error: self.told.append(str(error)),
             wanted=lambda: self.on,
@@ -184,6 +185,29 @@ async def test_a_clock_that_is_set_back_does_not_put_reading_off(story):
     story.now_ms -= 86_400_000
     await story.go(DOUBT_MS)
     assert story.told
+
+
+@pytest.mark.parametrize("when", ["before", "while it was read", "after"])
+async def test_files_that_only_the_reading_led_to_are_read_again_where_they_change_later(story, tmp_path, when):
+    """A secret that a changed file names, say: naming it is no change of it."""
+    secret, late = tmp_path / "secret", tmp_path / "more" / "late.yml"
+    late.parent.mkdir()
+    secret.write_text("s")
+
+    def lead_there() -> None:
+        story.while_reading = lambda: None
+        story.sources |= Sources(frozenset({secret}))
+        if when == "while it was read":
+            late.write_text("appeared where a glob names it")
+
+    story.while_reading = lead_there
+    await story.reload()
+    await story.watch.was_read()
+    if when == "after":
+        await story.go(1000)
+        secret.write_text("t")
+    await story.go(60_000)
+    assert len(story.read) == (1 if when == "before" else 2)
 
 
 @pytest.mark.parametrize("how", ["written", "renamed over", "new beside it", "link swapped"])

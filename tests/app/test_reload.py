@@ -172,6 +172,20 @@ async def test_the_command_says_what_changed_or_every_problem(world):
     assert "routes.yml:1:" in done.output
 
 
+async def test_a_rotated_secret_is_taken_over_and_a_start_with_secrets_reads_nothing_again(world, tmp_path):
+    (tmp_path / "token").write_text(world.inbox.slack_token)
+    world.write("people.yml", ESCALATION.replace('bot_token: "${SLACK_TOKEN}"', f"bot_token_file: {tmp_path}/token"))
+    agent = await world.start()
+    built, clock = agent.built, world.clock.now_ms
+    for step in range(4):
+        await agent.files.look(clock + step * 1000)
+    assert agent.built is built
+    (tmp_path / "token").write_text("xoxb-another")
+    for step in range(4, 8):
+        await agent.files.look(clock + step * 1000)
+    assert agent.built is not built
+
+
 async def test_a_group_that_a_reload_does_not_change_keeps_its_loop_and_its_alerts(world):
     agent = await world.start()
     world.page |= {"broken": 1, "slow": 3}

@@ -60,24 +60,24 @@ CHANGES = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_of_content_or_name_changes_the_digest_and_taking_it_back_brings_the_old_one(folder, sources, name):
     contents = Contents()
-    before = contents.digest(sources)
+    before = contents.of(sources)
     saved = folder.with_name("saved")
     shutil.copytree(folder, saved)
     CHANGES[name](folder)
-    changed = contents.digest(sources)
+    changed = contents.of(sources)
     assert changed != before
-    assert contents.digest(sources) == changed
+    assert contents.of(sources) == changed
     shutil.rmtree(folder)
     shutil.copytree(saved, folder)
-    assert contents.digest(sources) == before
+    assert contents.of(sources) == before
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_what_changes_no_content_leaves_the_digest(folder, sources, name):
     contents = Contents()
-    before = contents.digest(sources)
+    before = contents.of(sources)
     ELSEWHERE[name](folder)
-    assert contents.digest(sources) == before
+    assert contents.of(sources) == before
 
 
 def config_map(folder: Path, version: str, **files: str) -> None:
@@ -102,9 +102,9 @@ def test_the_swap_of_a_config_map_changes_the_digest_and_shows_in_a_watched_fold
     ):
         assert {tmp_path, tmp_path / "..2026_01"} <= folders_of(sources)
     contents, watched = Contents(), Sources(patterns=frozenset({f"{tmp_path}/*.yml"}))
-    before = contents.digest(watched)
+    before = contents.of(watched)
     config_map(tmp_path, "2026_02", burnline="one", rules="b")
-    assert contents.digest(watched) != before
+    assert contents.of(watched) != before
     assert tmp_path / "..2026_02" in folders_of(watched)
     assert tmp_path / "..2026_01" not in folders_of(watched)
 
@@ -132,7 +132,7 @@ def test_links_in_a_circle_end(tmp_path):
     (tmp_path / "b.yml").symlink_to("a.yml")
     sources = Sources(frozenset({tmp_path / "a.yml"}))
     assert folders_of(sources) == {tmp_path}
-    assert Contents().digest(sources) == Contents().digest(sources)
+    assert Contents().of(sources) == Contents().of(sources)
 
 
 def test_a_configuration_names_its_own_file_routes_people_templates_rules_and_secrets(tmp_path):
