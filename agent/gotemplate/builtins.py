@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote as percent_encode
 
-from agent.gotemplate.formatting import printf, sprint, sprintln
+from agent.gotemplate.formatting import sprint, sprintln, to_text
+from agent.gotemplate.printf import printf
 from agent.gotemplate.values import MISSING, AnyMap, Value, is_list, is_true, type_name
 
 
@@ -18,8 +19,9 @@ from agent.gotemplate.values import MISSING, AnyMap, Value, is_list, is_true, ty
 class Function:
     """A function that templates may call.
 
-    `takes` names the kind of each parameter (any, string, float64, int, bool); `rest` is the kind of any number of further
-    ones, empty where there are none. `call` raises ValueError with the reason where it fails.
+    `takes` names the type of each parameter (any, string, float64, int, bool, template.queryResult, *template.sample); `rest`
+    is the type of any number of further ones, empty where there are none. `call` raises ValueError with the reason where it
+    fails.
     """
 
     call: Callable[..., Value]
@@ -33,7 +35,8 @@ def query_escape(text: str) -> str:
 
 
 def _strings(values: tuple[Value, ...]) -> str:
-    return values[0] if len(values) == 1 and isinstance(values[0], str) else sprint(*values)
+    shown = ["<no value>" if each is None or each is MISSING else each for each in values]
+    return to_text(shown[0]) if len(shown) == 1 else sprint(*shown, pointer="")
 
 
 _HTML: Final = str.maketrans({'"': "&#34;", "'": "&#39;", "&": "&amp;", "<": "&lt;", ">": "&gt;", "\0": "\ufffd"})
@@ -63,15 +66,24 @@ def _kind(value: Value) -> str:
     raise ValueError("invalid type for comparison")
 
 
+def _basic_kind(value: Value) -> str:
+    """Return Go's basic kind, "" for nil and what is made of parts."""
+    return _kind(value) if isinstance(value, bool | int | float | str) else ""
+
+
 def _equal_pair(left: Value, right: Value) -> bool:
-    if left is None or left is MISSING or right is None or right is MISSING:
-        return (left is None or left is MISSING) and (right is None or right is MISSING)
-    if is_list(left) or is_list(right) or isinstance(left, Mapping) or isinstance(right, Mapping):
-        wrong = left if is_list(left) or isinstance(left, Mapping) else right
-        message = f"non-comparable type {type_name(wrong)}"
-        raise ValueError(message)
-    if _kind(left) != _kind(right):
+    nothing = [each is None or each is MISSING for each in (left, right)]
+    if any(nothing):
+        return all(nothing)
+    kind = _basic_kind(left)
+    if kind != _basic_kind(right):
         raise ValueError("incompatible types for comparison")
+    if kind:
+        return bool(left == right)
+    for each in (left, right):
+        if is_list(each) or isinstance(each, Mapping) or type_name(left) != type_name(right):
+            message = f"non-comparable type {type_name(each)}"
+            raise ValueError(message)
     return bool(left == right)
 
 
@@ -99,7 +111,7 @@ def _length(value: Value) -> int:
         return len(value.encode())
     if isinstance(value, Sequence | Mapping):
         return len(value)
-    message = f"len of type {type_name(value)}" if value is not None else "len of nil pointer"
+    message = f"len of type {type_name(value).removeprefix('*')}" if value is not None else "len of nil pointer"
     raise ValueError(message)
 
 
@@ -116,7 +128,7 @@ def _position(value: Value, length: int, *, inclusive: bool = False) -> int:
 def _index(value: Value, *keys: Value) -> Value:
     for key in keys:
         if value is None or value is MISSING:
-            raise ValueError("index of nil pointer" if value is None else "index of untyped nil")
+            raise ValueError("index of untyped nil")
         if isinstance(value, Mapping):
             if not isinstance(key, str):
                 message = f"value has type {type_name(key)}; should be string"
@@ -128,7 +140,7 @@ def _index(value: Value, *keys: Value) -> Value:
         elif is_list(value):
             value = value[_position(key, len(value))]
         else:
-            message = f"can't index item of type {type_name(value)}"
+            message = f"can't index item of type {type_name(value).removeprefix('*')}"
             raise ValueError(message)
     return value
 
@@ -158,6 +170,8 @@ def _slice(value: Value, *indexes: Value) -> Value:
 
 
 def _call(function: Value, *arguments: Value) -> Value:
+    if function is None:
+        raise ValueError("call of nil")
     if not callable(function):
         message = f"non-function of type {type_name(function)}"
         raise ValueError(message)

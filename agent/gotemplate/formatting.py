@@ -1,319 +1,190 @@
-"""Go's fmt for template values: %v and its kin for printf, and the rules of print and println.
+"""Go's fmt for template values: every verb with its flags, width and precision, and the rules of print and println.
 
-Source: the documentation of Go's package fmt. What is wrong in a format becomes visible text (`%!d(string=x)`), never an error.
+Source: Go's package fmt. What is wrong in a format becomes visible text (`%!d(string=x)`), never an error; what would print more
+than LONGEST characters is an error, raised before they are made.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
-from agent.gotemplate.values import MISSING, Struct, Value, is_list, sorted_items, type_name
+from agent.gotemplate.numerals import Spec, format_double, format_integer, quote, shortest
+from agent.gotemplate.values import MISSING, Struct, Value, sorted_items, type_name
 
-TOO_WIDE: Final = 1_000_000
-"""A width or precision beyond this is refused, as in Go."""
-_SPEC = re.compile(r"%([+\-# 0]*)(?:\[(\d+)\])?(\d+|\*)?(?:(\.)(?:\[(\d+)\])?(\d+|\*)?)?(?:\[(\d+)\])?(.?)", re.DOTALL)
-_SIMPLE_ESCAPES: Final = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """One verb with its flags; `width` and `precision` are None where they are not given."""
-
-    verb: str = "v"
-    flags: str = ""
-    width: int | None = None
-    precision: int | None = None
+LONGEST: Final = 1_000_000
+"""The most characters that one value may print."""
 
 
-_PLAIN = Spec()
+PLAIN: Final = Spec()
+"""%v."""
+
+
+class Printed:
+    """Text that is being made, and how long it is already."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._length = 0
+
+    def write(self, text: str) -> None:
+        """Add text; raise ValueError where it becomes longer than LONGEST."""
+        self._length += len(text)
+        if self._length > LONGEST:
+            message = f"a value longer than {LONGEST} characters"
+            raise ValueError(message)
+        self._parts.append(text)
+
+    def text(self) -> str:
+        """Return all of it."""
+        return "".join(self._parts)
 
 
 def to_text(value: Value) -> str:
-    """Return what an action prints: as %v, except that nothing at all prints `<no value>`."""
+    """Return what an action prints: as %v, except that nothing at all prints `<no value>`; raise ValueError where too long."""
+    if type(value) is str:
+        return value
+    if type(value) is float:
+        return shortest(value)
     return "<no value>" if value is None or value is MISSING else format_value(value)
 
 
-def format_value(value: Value, spec: Spec = _PLAIN, depth: int = 0) -> str:
-    """Format a value under a verb, without padding."""
+def format_value(value: Value, spec: Spec = PLAIN) -> str:
+    """Format a value under a verb; raise ValueError where it prints more than LONGEST characters."""
+    printed = Printed()
+    # An action prints what a pointer points at, and printf says that it is one.
+    write_value(printed, value, spec, pointer="")
+    return printed.text()
+
+
+def write_value(printed: Printed, value: Value, spec: Spec, *, pointer: str = "&") -> None:
+    """Write a value under a verb; `pointer` stands before a struct that is given as a pointer."""
     match value:
         case None:
-            return "<nil>" if spec.verb == "v" else f"%!{spec.verb}(<nil>)"
+            if spec.verb in "vT":
+                printed.write(padded("<nil>", spec))
+            else:
+                printed.write(f"%!{spec.verb}(<nil>)")
+        case _ if spec.verb == "T":
+            printed.write(padded(type_name(value)[: spec.precision], spec))
         case bool():
-            return ("true" if value else "false") if spec.verb in "vt" else bad_verb(value, spec.verb)
-        case int():
-            return format_integer(value, spec)
-        case float():
-            return format_double(value, spec)
-        case str():
-            return format_string(value, spec)
-        case Struct() if value.text and spec.verb in "vs":
-            return value.text
-        case Struct():
-            named = "+" in spec.flags or "#" in spec.flags
-            parts = [
-                (f"{name}:" if named else "") + format_value(each, spec, depth + 1)
-                for name, each in value.fields.items()
-            ]
-            return "{" + " ".join(parts) + "}"
-        case Mapping():
-            entries = [
-                f"{format_value(key, spec, depth + 1)}:{format_value(each, spec, depth + 1)}"
-                for key, each in sorted_items(value)
-            ]
-            return "map[" + " ".join(entries) + "]"
-        case Sequence():
-            return "[" + " ".join(format_value(each, spec, depth + 1) for each in value) + "]"
-    return "<no value>" if value is MISSING else bad_verb(value, spec.verb)
-
-
-def bad_verb(value: Value, verb: str) -> str:
-    """Return Go's visible text for a verb that does not fit the value."""
-    return f"%!{verb}({type_name(value)}={format_value(value)})"
-
-
-def _signed(text: str, spec: Spec) -> str:
-    if text.startswith(("-", "+")):
-        return text
-    return ("+" if "+" in spec.flags and spec.verb != "v" else " " if " " in spec.flags else "") + text
-
-
-def format_integer(value: int, spec: Spec) -> str:
-    """Format an int: d v b o O x X c q U."""
-    magnitude, sharp = abs(value), "#" in spec.flags
-    match spec.verb:
-        case "d" | "v":
-            digits = str(magnitude)
-        case "b":
-            digits = ("0b" if sharp else "") + f"{magnitude:b}"
-        case "o" | "O":
-            digits = ("0o" if spec.verb == "O" else "0" if sharp else "") + f"{magnitude:o}"
-        case "x" | "X":
-            digits = ("0x" if sharp else "") + f"{magnitude:x}"
-            digits = digits.upper() if spec.verb == "X" else digits
-        case "c":
-            return _character(value)
-        case "q":
-            return "'" + quote(_character(value))[1:-1].replace("'", "\\'").replace('\\"', '"') + "'"
-        case "U":
-            return f"U+{value:04X}"
+            shown = "true" if value else "false"
+            printed.write(padded(shown, spec) if spec.verb in "tv" else _bad(value, spec))
+        case int() | float() | str():
+            formatted = _format_basic(value, spec)
+            printed.write(_bad(value, spec) if formatted is None else formatted)
+        case Struct() if value.text and spec.verb in "vsxXq":
+            write_value(printed, value.text, spec if spec.verb != "v" else replace(spec, verb="s"))
+        case Struct() if spec.verb != "p":
+            _write_struct(printed, value, spec, pointer)
+        case Mapping() | Sequence():
+            _write_collection(printed, value, spec)
         case _:
-            return bad_verb(value, spec.verb)
-    if spec.precision is not None:
-        digits = "" if spec.precision == 0 and value == 0 else digits.rjust(spec.precision, "0")
-    return _signed("-" + digits if value < 0 else digits, spec)
+            printed.write("<no value>" if value is MISSING else _bad(value, spec))
 
 
-def _character(value: int) -> str:
-    return chr(value) if 0 <= value <= 0x10FFFF and not 0xD800 <= value < 0xE000 else "\ufffd"
+def _format_basic(value: float | str, spec: Spec) -> str | None:
+    if isinstance(value, str):
+        return format_string(value, spec)
+    return format_integer(value, spec) if isinstance(value, int) else format_double(value, spec)
 
 
-def format_double(value: float, spec: Spec = _PLAIN) -> str:
-    """Format a float64: v g G e E f F x; %v is the shortest %g."""
-    if spec.verb not in "vgGeEfFx":
-        return bad_verb(value, spec.verb)
-    if math.isnan(value):
-        return _signed("NaN", spec)
-    if math.isinf(value):
-        return "-Inf" if value < 0 else " Inf" if " " in spec.flags and "+" not in spec.flags else "+Inf"
+def _bad(value: Value, spec: Spec) -> str:
+    """Return Go's visible text for a verb that does not fit the value; the value keeps width and flags."""
+    if value is MISSING or callable(value):
+        return f"%!{spec.verb}({type_name(value)})"
+    printed = Printed()
+    write_value(printed, value, replace(spec, verb="v"))
+    return f"%!{spec.verb}({type_name(value)}={printed.text()})"
+
+
+def _write_struct(printed: Printed, value: Struct, spec: Spec, pointer: str) -> None:
+    sharp = "S" in spec.flags
+    named = sharp or "P" in spec.flags
+    name = value.type_name
+    lead = pointer if name.startswith("*") else ""
+    printed.write(lead + (name.removeprefix("*") if sharp else "") + "{")
+    for index, (field, each) in enumerate(value.fields.items()):
+        printed.write((", " if sharp else " ") * (index > 0) + (f"{field}:" if named else ""))
+        _write_part(printed, each, spec)
+    printed.write("}")
+
+
+def _write_collection(printed: Printed, value: Mapping[str, Value] | Sequence[Value], spec: Spec) -> None:
+    sharp = "S" in spec.flags
+    is_map = isinstance(value, Mapping)
+    opening, closing = (type_name(value) + "{", "}") if sharp else ("map[" if is_map else "[", "]")
+    entries: Iterable[tuple[Value, Value]] = sorted_items(value) if isinstance(value, Mapping) else enumerate(value)
+    printed.write(opening)
+    for index, (key, each) in enumerate(entries):
+        printed.write((", " if sharp else " ") * (index > 0))
+        if is_map:
+            write_value(printed, key, spec)
+            printed.write(":")
+        _write_part(printed, each, spec)
+    printed.write(closing)
+
+
+def _write_part(printed: Printed, value: Value, spec: Spec) -> None:
+    if value is None:
+        printed.write("<nil>")
+    else:
+        write_value(printed, value, spec, pointer="")
+
+
+def format_string(value: str, spec: Spec) -> str | None:
+    """Format a string: s v q x X; a precision cuts it, counted in characters (in bytes for x). None: another verb."""
+    flags = spec.flags
     match spec.verb:
-        case "f" | "F":
-            text = f"{value:.{6 if spec.precision is None else spec.precision}f}"
-        case "e" | "E":
-            text = f"{value:.{6 if spec.precision is None else spec.precision}e}"
-        case "x":
-            text = _hexadecimal(value)
-        case _:
-            text = shortest(value) if spec.precision is None else f"{value:.{spec.precision or 1}g}"
-    return _signed(text.upper() if spec.verb in "GE" else text, spec)
-
-
-def shortest(value: float) -> str:
-    """Return the fewest digits that read back as `value`; with an exponent where it is below -4 or above 5."""
-    sign = "-" if math.copysign(1, value) < 0 else ""
-    mantissa, _, power = f"{abs(value)!r}".partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    digits = (whole + fraction).lstrip("0")
-    if not digits:
-        return sign + "0"
-    point = int(power or 0) + len(whole) - (len(whole + fraction) - len((whole + fraction).lstrip("0")))
-    digits = digits.rstrip("0")
-    exponent = point - 1
-    if exponent < -4 or exponent >= 6:
-        tail = "." + digits[1:] if len(digits) > 1 else ""
-        return f"{sign}{digits[0]}{tail}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
-    if point <= 0:
-        return f"{sign}0.{'0' * -point}{digits}"
-    if point >= len(digits):
-        return sign + digits + "0" * (point - len(digits))
-    return f"{sign}{digits[:point]}.{digits[point:]}"
-
-
-def _hexadecimal(value: float) -> str:
-    mantissa, _, power = value.hex().partition("p")
-    mantissa = mantissa.rstrip("0").removesuffix(".") if "." in mantissa else mantissa
-    if mantissa.endswith("0x"):
-        mantissa += "0"
-    return f"{mantissa}p{power[0]}{int(power[1:]):02d}"
-
-
-def format_string(value: str, spec: Spec) -> str:
-    """Format a string: s v q x X; a precision cuts it, counted in characters."""
-    if spec.precision is not None:
-        value = value[: spec.precision]
-    match spec.verb:
-        case "s" | "v":
-            return value if spec.verb == "s" or "#" not in spec.flags else quote(value)
-        case "q":
-            if "#" in spec.flags and "`" not in value and (value.isprintable() or "\t" in value):
-                return f"`{value}`"
-            return quote(value)
         case "x" | "X":
-            pieces = [f"{byte:02x}" for byte in value.encode()]
-            text = (" " if " " in spec.flags else "").join(pieces)
-            return text.upper() if spec.verb == "X" else text
-    return bad_verb(value, spec.verb)
+            return _hexadecimal(value.encode()[: spec.precision], spec)
+        case "s":
+            return padded(value[: spec.precision], spec)
+        case "v":
+            return padded(quote(value[: spec.precision]) if "S" in flags else value[: spec.precision], spec)
+        case "q":
+            value = value[: spec.precision]
+            if "#" in flags and "`" not in value and all(each.isprintable() or each == "\t" for each in value):
+                return padded(f"`{value}`", spec)
+            return padded(quote(value, ascii_only="+" in flags), spec)
+    return None
 
 
-def quote(value: str) -> str:
-    """Quote as Go's strconv.Quote."""
-    parts = []
-    for character in value:
-        code = ord(character)
-        if character in '"\\':
-            parts.append("\\" + character)
-        elif character.isprintable():
-            parts.append(character)
-        elif character in _SIMPLE_ESCAPES:
-            parts.append(_SIMPLE_ESCAPES[character])
-        elif code < 0x80:
-            parts.append(f"\\x{code:02x}")
-        else:
-            parts.append(f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
-    return '"' + "".join(parts) + '"'
+def _hexadecimal(data: bytes, spec: Spec) -> str:
+    sharp, upper = "#" in spec.flags, spec.verb == "X"
+    digits = [f"{byte:02X}" if upper else f"{byte:02x}" for byte in data]
+    prefix = ("0X" if upper else "0x") if sharp and digits else ""
+    if " " in spec.flags:
+        return padded(" ".join(prefix + each for each in digits), spec)
+    return padded(prefix + "".join(digits), spec)
 
 
-def _pad(text: str, value: Value, spec: Spec) -> str:
-    width = spec.width or 0
-    if len(text) >= width:
+def padded(text: str, spec: Spec) -> str:
+    """Return `text` in its width: to the left or the right, with spaces or zeros."""
+    width = spec.width
+    if width is None or width <= len(text):
         return text
     if "-" in spec.flags:
         return text.ljust(width)
-    numeric = isinstance(value, int | float) and not (isinstance(value, float) and not math.isfinite(value))
-    if "0" in spec.flags and (numeric or isinstance(value, str)):
-        if numeric and isinstance(value, int) and spec.precision is not None:
-            return text.rjust(width)
-        sign = text[:1] if numeric and text[:1] in "+- " else ""
-        return sign + text[len(sign) :].rjust(width - len(sign), "0")
-    return text.rjust(width)
+    return text.rjust(width, "0" if "0" in spec.flags else " ")
 
 
-class _Arguments:
-    """The values that printf has left, and whether its format jumped between them."""
-
-    def __init__(self, values: Sequence[Value]) -> None:
-        self.values = values
-        self.at = 0
-        self.jumped = False
-
-    def jump(self, index: str | None) -> bool:
-        if index is None:
-            return True
-        self.jumped = True
-        if not 1 <= int(index) <= len(self.values):
-            return False
-        self.at = int(index) - 1
-        return True
-
-    def take_number(self) -> int | None:
-        if self.at >= len(self.values):
-            return None
-        value = self.values[self.at]
-        self.at += 1
-        return value if type(value) is int and abs(value) <= TOO_WIDE else None
-
-
-def printf(pattern: str, *values: Value) -> str:
-    """Format as Go's fmt.Sprintf."""
-    arguments = _Arguments(values)
-    parts: list[str] = []
-    at = 0
-    while True:
-        start = pattern.find("%", at)
-        parts.append(pattern[at : start if start >= 0 else None])
-        if start < 0:
-            break
-        match = _SPEC.match(pattern, start)
-        assert match is not None
-        at = match.end()
-        parts.append(_one(match, arguments))
-    rest = values[arguments.at :]
-    if rest and not arguments.jumped:
-        extra = ", ".join("<nil>" if each is None else f"{type_name(each)}={format_value(each)}" for each in rest)
-        parts.append(f"%!(EXTRA {extra})")
-    return "".join(parts)
-
-
-def _one(match: re.Match[str], arguments: _Arguments) -> str:
-    flags, first, width_text, point, second, precision_text, third, verb = match.groups()
-    notes = ""
-    good = arguments.jump(first)
-    width = precision = None
-    if width_text:
-        width = arguments.take_number() if width_text == "*" else int(width_text)
-        if width is None or width > TOO_WIDE:
-            notes, width = "%!(BADWIDTH)", None
-        elif width < 0:
-            flags, width = flags + "-", -width
-    if point:
-        good = arguments.jump(second) and good
-        precision = 0
-        if precision_text:
-            precision = arguments.take_number() if precision_text == "*" else int(precision_text)
-        if precision is None or not 0 <= precision <= TOO_WIDE:
-            notes, precision = notes + "%!(BADPREC)", None
-    good = arguments.jump(third) and good
-    if not verb:
-        return notes + "%!(NOVERB)"
-    if verb == "%":
-        return notes + "%"
-    if not good:
-        return f"{notes}%!{verb}(BADINDEX)"
-    if arguments.at >= len(arguments.values):
-        return f"{notes}%!{verb}(MISSING)"
-    value = arguments.values[arguments.at]
-    arguments.at += 1
-    return notes + _verb(value, Spec(verb, flags, width, precision))
-
-
-def _verb(value: Value, spec: Spec) -> str:
-    if spec.verb == "T":
-        return _pad(type_name(value), "", spec)
-    if spec.verb in "vdsqtxXeEfFgGbcoOU" and (is_list(value) or isinstance(value, Mapping | Struct)):
-        return _pad_elements(value, spec)
-    return _pad(format_value(value, spec), value, spec)
-
-
-def _pad_elements(value: Value, spec: Spec) -> str:
-    """Format a composite value: width and flags belong to each of its elements."""
-    if not spec.width or isinstance(value, Mapping | Struct):
-        return format_value(value, spec)
-    return "[" + " ".join(_verb(each, spec) for each in value) + "]"
-
-
-def sprint(*values: Value) -> str:
+def sprint(*values: Value, pointer: str = "&") -> str:
     """Join as Go's fmt.Sprint: a space between two operands where neither is a string."""
-    parts: list[str] = []
+    printed = Printed()
     for index, value in enumerate(values):
         if index and not isinstance(value, str) and not isinstance(values[index - 1], str):
-            parts.append(" ")
-        parts.append(format_value(value))
-    return "".join(parts)
+            printed.write(" ")
+        write_value(printed, value, PLAIN, pointer=pointer)
+    return printed.text()
 
 
 def sprintln(*values: Value) -> str:
     """Join as Go's fmt.Sprintln: spaces between all, a line's end after them."""
-    return " ".join(format_value(value) for value in values) + "\n"
+    printed = Printed()
+    for index, value in enumerate(values):
+        printed.write(" " * (index > 0))
+        write_value(printed, value, PLAIN)
+    printed.write("\n")
+    return printed.text()

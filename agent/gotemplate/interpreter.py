@@ -32,7 +32,7 @@ from agent.gotemplate.nodes import (
     Variable,
 )
 from agent.gotemplate.parser import Definitions
-from agent.gotemplate.values import MISSING, Struct, Value, is_list, is_true, sorted_items, type_name
+from agent.gotemplate.values import MISSING, Struct, Value, Vector, is_list, is_true, sorted_items, type_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,16 @@ class _Signal(Enum):
 
 _NO_VALUE: Final = object()
 """Marks that no value comes through the pipe; nil is a value."""
-_KIND_NAMES: Final = {"string": str, "float64": float, "int": int, "bool": bool}
+_TYPES: Final = {
+    "string": str,
+    "float64": float,
+    "int": int,
+    "bool": bool,
+    "template.queryResult": Vector,
+    "*template.sample": Struct,
+}
+_SHOWN: Final = 100
+"""How many characters an error shows of the action that failed."""
 
 
 def execute(
@@ -98,7 +107,7 @@ class _Interpreter:
         where = f'executing "{self.name}"'
         if node is not None:
             shown = self.source.text[node.start : node.end]
-            where += f" at <{shown if len(shown) <= 20 else shown[:20] + '...'}>"
+            where += f" at <{shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '...'}>"
         return self.source.error(node.start if node else 0, f"{where}: {message}")
 
     def step(self, node: Node) -> None:
@@ -323,22 +332,36 @@ class _Interpreter:
         return value if final is _NO_VALUE else final
 
     def argument(self, dot: Value, node: Node, kind: str) -> Value:
-        if isinstance(node, Constant):
-            value = node.value
-            if kind == "float64" and type(value) is int:
-                return float(value)
-            if kind in _KIND_NAMES and type(value) is not _KIND_NAMES[kind]:
-                words = {"float64": "float", "int": "integer"}.get(kind, kind)
-                raise self.error(node, f"expected {words}; found {self.source.text[node.start : node.end]}")
-            return value
+        if kind in _TYPES and isinstance(node, Constant | Nil):
+            return self.constant(node, kind)
         return self.fitting(node, self.operand(dot, node), kind)
+
+    def constant(self, node: Constant | Nil, kind: str) -> Value:
+        """Return a constant as an argument of this type."""
+        if isinstance(node, Nil):
+            if kind == "template.queryResult":
+                return Vector()
+            raise self.error(node, f"cannot assign nil to {kind}")
+        if kind == "float64" and type(node.value) is int:
+            return float(node.value)
+        if type(node.value) is _TYPES[kind]:
+            return node.value
+        shown = self.source.text[node.start : node.end]
+        if "." in kind:
+            raise self.error(node, f"can't handle {shown} for arg of type {kind}")
+        words = {"float64": "float", "int": "integer"}.get(kind, kind)
+        raise self.error(node, f"expected {words}; found {shown}")
 
     def fitting(self, node: Node, value: Value, kind: str) -> Value:
         if value is MISSING:
             value = None
-        if kind not in _KIND_NAMES or type(value) is _KIND_NAMES[kind]:
+        if kind not in _TYPES:
+            return value
+        if type(value) is _TYPES[kind] and (type(value) is not Struct or value.type_name == kind):
             return value
         if value is None:
+            if kind == "template.queryResult":
+                return Vector()
             raise self.error(node, f"invalid value; expected {kind}")
         raise self.error(node, f"wrong type for value; expected {kind}; got {type_name(value)}")
 

@@ -17,9 +17,9 @@ import re2
 
 from agent.errors import QueryError
 from agent.gotemplate.builtins import Function, query_escape
-from agent.gotemplate.formatting import Spec, format_double
+from agent.gotemplate.numerals import Spec, format_double, quote, shortest
 from agent.gotemplate.times import duration, moment_of, time_text, time_value
-from agent.gotemplate.values import AnyMap, Struct, Value, type_name
+from agent.gotemplate.values import AnyMap, Struct, Value, Vector, type_name
 from agent.model import Labels, parse_duration, parse_float
 
 _LARGE: Final = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
@@ -28,13 +28,16 @@ _BINARY: Final = ("", "ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
 _REFERENCE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 
 
+_FOUR: Final = Spec("g", precision=4)
+
+
 def to_number(value: Value) -> float:
     """Return a number or a numeric text as float; raise ValueError as Go's strconv does."""
     if isinstance(value, str):
         try:
             return parse_float(value) if value == value.strip() else float("")
         except ValueError:
-            message = f'strconv.ParseFloat: parsing "{value}": invalid syntax'
+            message = f"strconv.ParseFloat: parsing {quote(value)}: invalid syntax"
             raise ValueError(message) from None
     if isinstance(value, bool) or not isinstance(value, int | float):
         message = f"can't convert {type_name(value)} to float"
@@ -44,7 +47,7 @@ def to_number(value: Value) -> float:
 
 def four_digits(value: float) -> str:
     """Print with four significant digits (%.4g)."""
-    return format_double(value, Spec("g", precision=4))
+    return format_double(value, _FOUR) or ""
 
 
 def _scaled(value: float, base: int, names: Sequence[str]) -> str:
@@ -104,28 +107,34 @@ def humanize_timestamp(given: Value) -> str:
     value = to_number(given)
     if not math.isfinite(value):
         return four_digits(value)
-    return time_text(moment_of(value, format_double(value)))
+    return time_text(moment_of(value, shortest(value)))
 
 
-def _first(vector: Value) -> Value:
+def _first(vector: Vector) -> Struct:
     if not vector:
         raise ValueError("first() called on vector with no elements")
     return vector[0]
 
 
-def _sample_field(sample: Value, name: str) -> Value:
-    if not isinstance(sample, Struct) or name not in sample.fields:
-        message = f"wrong type for value; expected *template.sample; got {type_name(sample)}"
-        raise ValueError(message)
-    return sample.fields[name]
+def _label(name: str, sample: Struct) -> str:
+    return str(sample.fields["Labels"].get(name, ""))
 
 
-def _label(name: str, sample: Value) -> str:
-    return str(_sample_field(sample, "Labels").get(name, ""))
+def _sort_by_label(name: str, vector: Vector) -> Vector:
+    return Vector(sorted(vector, key=lambda sample: _label(name, sample)))
 
 
-def _sort_by_label(name: str, vector: Value) -> list[Value]:
-    return sorted(vector, key=lambda sample: _label(name, sample))
+_GO_REASONS: Final = {
+    "bad repetition operator": "invalid nested repetition operator",
+    "invalid named capture group": "invalid named capture",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "invalid repetition size": "invalid repeat count",
+    "missing )": "missing closing )",
+    "missing ]": "missing closing ]",
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "trailing \\ at end of regexp": "trailing backslash at end of expression",
+}
+"""What RE2 says of a mistake → what Go says of it."""
 
 
 @functools.lru_cache(maxsize=512)
@@ -136,7 +145,8 @@ def _regex(pattern: str) -> Any:
         return re2.compile(pattern, options)
     except re2.error as error:
         reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error.args[0])
-        message = f"error parsing regexp: {reason}: `{pattern}`"
+        why, _, part = reason.partition(": ")
+        message = f"error parsing regexp: {_GO_REASONS.get(why, why)}: `{part or pattern}`"
         raise ValueError(message) from error
 
 
@@ -208,6 +218,8 @@ def _args(*values: Value) -> AnyMap:
 
 
 def _parse_seconds(text: str) -> float:
+    if not text:
+        raise ValueError("empty duration string")
     sign, text = (-1, text[1:]) if text.startswith("-") else (1, text)
     return sign * parse_duration(text) / 1000
 
@@ -220,17 +232,19 @@ def _link(tab: int) -> Function:
     return Function(lambda expression: f"/graph?g0.expr={query_escape(expression)}&g0.tab={tab}", ("string",))
 
 
+_VECTOR: Final = "template.queryResult"
+_SAMPLE: Final = "*template.sample"
 PROMETHEUS: Final[dict[str, Function]] = {
     "args": Function(_args, (), "any"),
     "externalURL": Function(_unbound),
-    "first": Function(_first, ("any",)),
+    "first": Function(_first, (_VECTOR,)),
     "graphLink": _link(0),
     "humanize": Function(humanize, ("any",)),
     "humanize1024": Function(humanize1024, ("any",)),
     "humanizeDuration": Function(humanize_duration, ("any",)),
     "humanizePercentage": Function(lambda value: four_digits(to_number(value) * 100) + "%", ("any",)),
     "humanizeTimestamp": Function(humanize_timestamp, ("any",)),
-    "label": Function(_label, ("string", "any")),
+    "label": Function(_label, ("string", _SAMPLE)),
     "match": Function(_match, ("string", "string")),
     "now": Function(_unbound),
     "parseDuration": Function(_parse_seconds, ("string",)),
@@ -238,20 +252,18 @@ PROMETHEUS: Final[dict[str, Function]] = {
     "query": Function(_unbound, ("string",)),
     "reReplaceAll": Function(replace_all, ("string", "string", "string")),
     "safeHtml": Function(lambda text: text, ("string",)),
-    "sortByLabel": Function(_sort_by_label, ("string", "any")),
+    "sortByLabel": Function(_sort_by_label, ("string", _VECTOR)),
     "stripDomain": Function(_strip_domain, ("string",)),
     "stripPort": Function(_strip_port, ("string",)),
-    "strvalue": Function(lambda sample: _label("__value__", sample), ("any",)),
+    "strvalue": Function(lambda sample: _label("__value__", sample), (_SAMPLE,)),
     "tableLink": _link(1),
     "title": Function(_title, ("string",)),
     "toDuration": Function(lambda value: duration(to_number(value)), ("any",)),
     "toLower": Function(lambda text: text.lower(), ("string",)),
-    "toTime": Function(
-        lambda value: time_value(moment_of(to_number(value), format_double(to_number(value)))), ("any",)
-    ),
+    "toTime": Function(lambda value: time_value(moment_of(to_number(value), shortest(to_number(value)))), ("any",)),
     "toUpper": Function(lambda text: text.upper(), ("string",)),
     "urlQueryEscape": Function(query_escape, ("string",)),
-    "value": Function(lambda sample: _sample_field(sample, "Value"), ("any",)),
+    "value": Function(lambda sample: sample.fields["Value"], (_SAMPLE,)),
 }
 
 Query = Callable[[str, int], Iterable[tuple[Labels, float]]]
@@ -261,12 +273,12 @@ Query = Callable[[str, int], Iterable[tuple[Labels, float]]]
 def bind(at_ms: int, query: Query, external_url: str = "") -> Mapping[str, Function]:
     """Return the functions that depend on when and where a template runs: query, now, externalURL, pathPrefix."""
 
-    def ask(expression: str) -> list[Struct]:
+    def ask(expression: str) -> Vector:
         try:
             found = list(query(expression, at_ms))
         except QueryError as error:
             raise ValueError(str(error)) from error
-        return [Struct("*template.sample", {"Labels": labels, "Value": value}) for labels, value in found]
+        return Vector(Struct(_SAMPLE, {"Labels": labels, "Value": value}) for labels, value in found)
 
     return {
         "externalURL": Function(lambda: external_url),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -71,6 +72,8 @@ def duration(seconds: float) -> Struct:
 
 def moment_of(seconds: float, shown: str) -> datetime:
     """Return the instant `seconds` after the epoch, cut to milliseconds; raise ValueError where Go's int64 overflows."""
+    if not math.isfinite(seconds):
+        raise ValueError("value is NaN or Inf")
     if not -LARGEST <= seconds * 1e9 <= LARGEST:
         message = f"{shown} cannot be represented as a nanoseconds timestamp since it overflows int64"
         raise ValueError(message)

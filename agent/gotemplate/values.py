@@ -26,6 +26,10 @@ class Struct:
     text: str = ""
 
 
+class Vector(list[Struct]):
+    """What a query gives, as templates take it: Prometheus' template.queryResult."""
+
+
 class AnyMap(dict[str, Value]):
     """A map[string]interface {}: an entry that is missing is nil, not ""."""
 
@@ -60,6 +64,8 @@ def type_name(value: Value) -> str:
             return "map[string]interface {}"
         case Mapping():
             return "map[string]string"
+        case Vector():
+            return "template.queryResult"
         case Sequence():
             return "[]string" if value and all(isinstance(each, str) for each in value) else "[]interface {}"
     return "func" if callable(value) else "<nil>"

@@ -156,8 +156,8 @@ def test_what_go_refuses_is_refused_before_it_runs(text):
         (
             "{{ reReplaceAll `(` `` `x` }}",
             (
-                'template: case:1:4: executing "case" at <reReplaceAll `(` `` ...>: error calling reReplaceAll: '
-                "error parsing regexp: missing ): (: `(`"
+                'template: case:1:4: executing "case" at <reReplaceAll `(` `` `x`>: error calling reReplaceAll: '
+                "error parsing regexp: missing closing ): `(`"
             ),
         ),
         (
