@@ -13,7 +13,7 @@ from agent.app import Bench
 from agent.model import Labels
 from agent.replay import run_routing_tests, untested
 from agent.replay.routing_tests.running import read_routing_tests
-from agent.replay.routing_tests.story import Stage
+from agent.replay.routing_tests.stage import Stage
 
 FILES = sorted((Path(__file__).resolve().parents[2] / "alertmanager" / "tests").glob("*.yml"))
 

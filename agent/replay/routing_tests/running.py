@@ -13,7 +13,7 @@ from agent.replay.outcome import Failure, FileOutcome, TestOutcome
 from agent.replay.routing_tests.coverage import everything
 from agent.replay.routing_tests.report import failures_of, timeline
 from agent.replay.routing_tests.spec import RoutingTest, RoutingTestFile
-from agent.replay.routing_tests.story import Stage
+from agent.replay.routing_tests.stage import Stage
 from agent.replay.routing_tests.verdict import Judge, texts
 from agent.replay.told import Told
 from agent.schema import read

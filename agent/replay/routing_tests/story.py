@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from agent.errors import InvalidInput
 from agent.model import Alert, Labels
-from agent.notify import Channel, Routing
 from agent.replay.rehearsal import Rehearsal
-from agent.replay.routing_files import rehearsed_routing
 from agent.replay.routing_tests.coverage import reached
-from agent.replay.routing_tests.known_alerts import KnownAlerts
-from agent.replay.routing_tests.spec import AckSpec, AlertSpec, RoutingTest, RoutingTestFile, SilenceSpec
+from agent.replay.routing_tests.spec import AckSpec, AlertSpec, RoutingTest, SilenceSpec
 from agent.replay.routing_tests.when import When, moment_ms
 from agent.replay.told import Told, Withheld
-from agent.schema import Place, suggest
+from agent.schema import Place
 
 if TYPE_CHECKING:
-    from agent.replay.unit import Bench
+    from agent.replay.routing_tests.stage import Stage
 
 DEFAULT_START: Final = datetime(2026, 1, 5, 12)  # noqa: DTZ001  # a wall clock's reading; the file says in which zone
 """A Monday at noon, in the file's time zone."""
@@ -31,8 +26,6 @@ FOREVER_MS: Final = 10 * 365 * 86_400_000
 """How long an alert fires that the test does not end."""
 LONGEST_MS: Final = 35 * 86_400_000
 """How long a story goes on at most after the last instant that its test mentions."""
-
-
 Complaint = tuple[Place, str]
 """What is wrong in a test, and where it is written."""
 
@@ -61,67 +54,6 @@ class Act(NamedTuple):
     words: str
     do: Callable[[Rehearsal], Complaint | None]
     """Returns what is wrong with it, or nothing."""
-
-
-class Stage:
-    """What the tests of a file share: the routing, and the alerts of its rule files. Raises SchemaError."""
-
-    def __init__(self, file: RoutingTestFile, path: Path, bench: Bench | None = None) -> None:
-        self.file = file
-        self.bench = bench
-        self._folder = path.parent
-        self.alerts = KnownAlerts(file.rule_files, self._folder, Labels(file.external_labels))
-        self._routings: dict[tuple[str, ...], Routing] = {}
-        self.routing(())
-
-    def routing(self, without: tuple[str, ...]) -> Routing:
-        """Return the routing with some transports disabled."""
-        if without not in self._routings:
-            routes = _plain(self._folder / self.file.alertmanager)
-            beside = routes.parent / "escalation.yml"
-            escalation = _plain(self._folder / self.file.escalation) if self.file.escalation else beside
-            self._routings[without] = rehearsed_routing(
-                routes,
-                escalation if self.file.escalation or beside.is_file() else None,
-                self.file.environment,
-                strict=self.file.strict,
-                without=without,
-            )
-        return self._routings[without]
-
-    def check(self, test: RoutingTest) -> list[Complaint]:
-        """Return what is wrong with a test as far as can be said without playing it."""
-        problems = [(spec.place, wrong) for spec in test.alerts if (wrong := self.alerts.wrong(spec))]
-        story = Story(self, test)
-        for place, begin, end in _spans(test):
-            if story.at(end) < story.at(begin):
-                problems.append((place, f"it would end at {end.text}, before it begins at {begin.text}"))
-        if test.until and story.at(test.until) < story.start_ms:
-            problems.append((test.place, f"it would end at {test.until.text}, before it begins"))
-        if test.input_series:
-            problems += self._check_series(test)
-        routing = self.routing(())
-        receivers = sorted(routing.receivers)
-        for place, name in _receivers(test):
-            if name not in receivers:
-                problems.append((place, f'no receiver is named "{name}"{suggest(name, receivers)}'))
-        ways = sorted({*routing.channels, *map(str, Channel)})
-        named = [*((each.place, each.by) for each in test.outages), *((test.place, each) for each in test.without)]
-        for place, way in named:
-            if way not in ways:
-                problems.append((place, f'no channel is named "{way}"; there are {", ".join(ways)}'))
-        return problems
-
-    def _check_series(self, test: RoutingTest) -> Iterator[Complaint]:
-        from agent.replay.routing_tests.watching import wrong_series
-
-        if not self.file.rule_files:
-            yield test.place, "input_series need rules to be evaluated: name rule_files in this file"
-        yield from wrong_series(test.input_series, Story(self, test).rows())
-
-    def play(self, test: RoutingTest) -> Played:
-        """Play a test, in which `check` found nothing wrong, from its start to its end."""
-        return Story(self, test).play()
 
 
 class Story:
@@ -187,7 +119,7 @@ class Story:
         test = self.test
         firsts = [*(each.at for each in test.alerts), *(each.at for each in test.acks)]
         singles = [each.at for each in (*test.expect, *test.never) if each.at]
-        ends = [when for _, begin, end in _spans(test) for when in (begin, end)]
+        ends = [when for _, begin, end in spans(test) for when in (begin, end)]
         yield from (self.at(when) for when in (*firsts, *singles, *ends))
         yield from (self.start_ms + count * self.test.interval for count in self._lengths())
 
@@ -287,22 +219,12 @@ def _change(after: str) -> str:
     return "fires" if after == "firing" else "is over"
 
 
-def _plain(path: Path) -> Path:
-    """Return a path without `..`, so that messages and coverage name a file alike from wherever it is reached."""
-    return Path(os.path.normpath(path))
-
-
-def _spans(test: RoutingTest) -> Iterator[tuple[Place, When, When]]:
+def spans(test: RoutingTest) -> Iterator[tuple[Place, When, When]]:
     """Give all spans of time that a test names."""
     yield from ((each.place, each.at, each.until) for each in test.alerts if each.until)
     yield from ((each.place, each.at, each.until) for each in test.silences)
     yield from ((each.place, each.at, each.until) for each in test.outages)
     yield from ((each.place, *each.between) for each in (*test.expect, *test.never) if each.between)
-
-
-def _receivers(test: RoutingTest) -> Iterator[tuple[Place, str]]:
-    yield from ((each.place, each.receiver) for each in (*test.expect, *test.never) if each.receiver)
-    yield from ((each.place, each.receiver) for each in test.held if each.receiver)
 
 
 def _words(spec: AckSpec | SilenceSpec) -> str:
