@@ -59,6 +59,8 @@ class Alerting:
         """Evaluate a rule and add what changed to `transitions`."""
         assert rule.expander is not None
         vector = pairs_of(self._query(rule.expression, at_ms - group.offset_ms))
+        if not vector and rule.is_idle:
+            return
         observed = rule.expander.observe(vector, at_ms, self._query) if vector else []
         if rule.no_data is NoData.ALERT:
             missing = no_data_alert(rule, present=bool(observed), knowledge=knowledge, at_ms=at_ms)

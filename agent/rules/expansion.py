@@ -5,6 +5,7 @@ A template that fails while it runs becomes visible text, so that the alert stil
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Final
 
@@ -19,15 +20,22 @@ ALERT_NAME: Final = "alertname"
 
 
 class Expander:
-    """The compiled templates of one alerting rule."""
+    """The templates of one alerting rule. They are compiled when the first alert needs them: most rules never have one."""
 
     def __init__(self, group: Group, rule: Rule, *, external_labels: Labels, external_url: str) -> None:
         self.name = rule.name
+        self._group, self._rule = group, rule
         self._external_labels = external_labels
         self._external_url = external_url
-        self._labels = self._compiled(group.labels_of(rule))
-        annotations = {name: str(text) for name, text in rule.annotations.items() if name != NO_DATA_ANNOTATION}
-        self._annotations = self._compiled(annotations)
+
+    @functools.cached_property
+    def _labels(self) -> dict[str, Template]:
+        return self._compiled(self._group.labels_of(self._rule))
+
+    @functools.cached_property
+    def _annotations(self) -> dict[str, Template]:
+        texts = {name: str(text) for name, text in self._rule.annotations.items() if name != NO_DATA_ANNOTATION}
+        return self._compiled(texts)
 
     def _compiled(self, texts: Mapping[str, str]) -> dict[str, Template]:
         return {name: parse_template(text, f"{self.name}.{name}") for name, text in texts.items()}

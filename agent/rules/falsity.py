@@ -132,8 +132,10 @@ def _of_sets(node: ast.BinaryExpr, left: list[Witness], right: list[Witness]) ->
         return [*left, *(replace(each, own=False) for each in _narrowed(right, scope, node.rhs))]
     if node.op == "unless":
         return [*left, Witness(node.rhs, scope, own=False)]
-    # Of `or`, a side that is false for a whole group says nothing of a series that came from the other side.
-    return [each for each in (*left, *right) if each.own]
+    # Of `or`, a side that is false for a whole group says nothing of a series that came from the other side; and what is
+    # false on one side may hold on the other.
+    own = [each for each in (*left, *right) if each.own]
+    return [replace(each, expr=_unless(each.expr, each.scope, node)) for each in own]
 
 
 def _through_matching(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -82,6 +83,11 @@ class RunningRule:
         self.last_evaluation_ms = 0
         self.seconds = 0.0
 
+    @functools.cached_property
+    def annotations(self) -> Labels:
+        """The annotations as written."""
+        return Labels({name: str(text) for name, text in self.spec.annotations.items()})
+
     @property
     def recovery(self) -> str:
         """What gives the value that an alert recovered to, "" where nothing does."""
@@ -126,7 +132,7 @@ class RunningRule:
             expression=self.expression,
             is_alert=self.spec.is_alert,
             labels=self.static,
-            annotations=Labels({name: str(text) for name, text in self.spec.annotations.items()}),
+            annotations=self.annotations,
             for_ms=self.spec.for_ms or 0,
             keep_firing_for_ms=self.spec.keep_firing_for_ms or 0,
             health=self.health,

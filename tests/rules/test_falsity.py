@@ -187,6 +187,7 @@ WORLD = {("a", "p", "1"): 3, ("a", "p", "2"): 1, ("b", "p", "1"): 1, ("b", "p", 
         ("absent(c)", {}, TRUE),
         ("absent_over_time(a[5m])", {}, FALSE),
         ("sum without (i) (a > 9)", {"g": "p"}, FALSE),
+        ("c > 1 and (a > 1 or b > 1)", {"g": "p", "i": "1"}, UNKNOWN),  # b is 1, but a holds, and c is not known
         ("a > bool 2 == 1", {"g": "p", "i": "2"}, FALSE),
     ],
 )
