@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import os
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from agent.store import Store
 from agent.telemetry import Telemetry
 from agent.web import AlertView, create_app
 
+_MOST_AMBIGUOUS = 6
 _HOUSEKEEPING_MS = 5_000
 _FIXED = {
     "host": "web.listen_address",
@@ -255,10 +257,17 @@ class Agent:
         """Return an alert's labels with the external labels that it is sent with."""
         return Labels({**self.built.settings.external_labels, **labels})
 
-    def as_evaluated(self, labels: Labels) -> Labels:
-        """Return the labels that an alert has in the rules, where they are `as_sent`."""
+    def before_sending(self, labels: Labels) -> Iterator[Labels]:
+        """Give the labels that an alert may have in the rules where they are `as_sent`, the likeliest first.
+
+        A label with an external label's value may be its own; with many such labels not every case is given.
+        """
         external = self.built.settings.external_labels
-        return Labels([pair for pair in labels.pairs if external.get(pair[0]) != pair[1]])
+        same = [name for name, value in labels.pairs if external.get(name) == value]
+        ambiguous = same[:_MOST_AMBIGUOUS]
+        for kept in range(len(ambiguous) + 1):
+            for own in itertools.combinations(ambiguous, kept):
+                yield labels.without(*(name for name in same if name not in own))
 
     def notices(self) -> list[str]:
         """Return sentences that deserve attention: a reload that failed, a disk that refuses, warnings about the files."""

@@ -181,7 +181,7 @@ class Handles:
     async def alert_history(self, question: web.HistoryQuestion) -> web.HistoryPage:
         """Return changes of alerts' states, read from the journal in a thread."""
         if question.fingerprint:
-            question = replace(question, fingerprint=own_fingerprint(self._agent, question.fingerprint))
+            question = replace(question, fingerprint=await own_fingerprint(self._agent, question.fingerprint))
         return await asyncio.to_thread(read_history, self._agent.journal.newest, question)
 
     async def acknowledge(self, fingerprint: str, by: str, comment: str) -> web.Acknowledgement | None:

@@ -33,7 +33,7 @@ async def alert_detail(agent: Agent, fingerprint: str, told: views.Told) -> web.
     last = known.alert if known else next(told_of, None)
     if last is None:
         return await _forgotten(agent, fingerprint)
-    own = agent.as_evaluated(last.labels)
+    own, events = await _before_sending(agent, last.labels)
     over = last.resolved_at(agent.clock())
     view = web.AlertView(
         labels=own,
@@ -44,16 +44,26 @@ async def alert_detail(agent: Agent, fingerprint: str, told: views.Told) -> web.
         fired_at_ms=last.starts_at_ms,
         resolved_at_ms=last.ends_at_ms if over else 0,
     )
-    return _detail(agent, view, fingerprint, await _transitions(agent, own.fingerprint()))
+    return _detail(agent, view, fingerprint, events)
 
 
-def own_fingerprint(agent: Agent, fingerprint: str) -> str:
+async def own_fingerprint(agent: Agent, fingerprint: str) -> str:
     """Return the fingerprint by which the rules know an alert, given that or the one of the labels it was sent with."""
     found = agent.evaluator.find(fingerprint)
     if found is not None:
         return found[2].labels.fingerprint()
     known = agent.dispatcher.view(agent.clock()).find(fingerprint)
-    return agent.as_evaluated(known.alert.labels).fingerprint() if known else fingerprint
+    return (await _before_sending(agent, known.alert.labels))[0].fingerprint() if known else fingerprint
+
+
+async def _before_sending(agent: Agent, sent: Labels) -> tuple[Labels, list[Event]]:
+    """Return the labels that an alert had in the rules, which no longer know it, and its transitions: the journal decides."""
+    candidates = list(agent.before_sending(sent))
+    for labels in candidates:
+        events = await _transitions(agent, labels.fingerprint())
+        if events:
+            return labels, events
+    return candidates[0], []
 
 
 async def _forgotten(agent: Agent, fingerprint: str) -> web.AlertDetail | None:

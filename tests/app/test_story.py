@@ -107,9 +107,9 @@ async def test_an_alert_that_is_over_is_shown_as_resolved_with_both_messages(wor
     assert world.slack() == ["firing Broken", "resolved Broken"]
 
 
-@pytest.mark.parametrize("external", ["", "service: rag"])
+@pytest.mark.parametrize("external", ["", "service: rag", "severity: critical", "service: rag, severity: critical"])
 async def test_an_alert_that_the_rules_forgot_is_shown_from_what_was_sent(world, external):
-    """Its rule is gone since; the old link in the message must still help."""
+    """Its rule is gone since; the old link in the message must still help, whichever external labels it has itself."""
     world.external_labels = external
     await world.start()
     sent = await fire(world)
