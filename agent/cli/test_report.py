@@ -116,7 +116,7 @@ def _coverage(outcomes: Sequence[FileOutcome], *, detail: bool) -> None:
         _table(alerts, tests, fires)
     if silent := [name for name in alerts if not fires[name]]:
         named = ", ".join(silent[:_NAMED]) + (f" and {len(silent) - _NAMED} more" if len(silent) > _NAMED else "")
-        click.secho(f"{len(silent)} of {_counted(len(alerts), 'alert')} never fire in any test: {named}", fg="yellow")
+        click.secho(f"{len(silent)} of {len(alerts)} alerts fire in no test: {named}", fg="yellow")
 
 
 def _ways(outcomes: Sequence[FileOutcome], *, detail: bool) -> None:

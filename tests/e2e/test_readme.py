@@ -27,12 +27,31 @@ STAYS = "burnline run"
 """What begins so runs until it is told to end."""
 SHAPE = re.compile(r"^```yaml\nscrape_configs:.*?^```", re.MULTILINE | re.DOTALL)
 
+NAMED = dict(re.findall(r"^```yaml (\S+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL))
+"""Files that the README shows, by the name that stands behind `yaml`."""
+WRITING = (ROOT / "README.md").read_text().split("## Write a rule")[1]
+
+
+def mine():
+    """Return the rule with three mistakes that the README shows."""
+    rule = re.search(r"^```yaml\n(.*?)^```", WRITING, re.MULTILINE | re.DOTALL)
+    assert rule
+    return rule[1]
+
+
+def corrected():
+    """Return it as the README says that it is good."""
+    return mine().replace("> 5", "> 0.05").replace("critcal", "critical").replace("$labels.instance", "$labels.job")
+
 
 @pytest.fixture
 def place(tmp_path):
-    """A folder as a user's: the shipped rules and routes, and the README's own five lines as burnline.yml."""
+    """A folder as a user's: the shipped rules and routes, and the README's own files, its five lines as burnline.yml."""
     for name in ("rules", "alertmanager"):
         shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "rules" / "mine.yml").write_text(corrected())
+    for name, text in NAMED.items():
+        (tmp_path / name).write_text(text)
     block = SHAPE.search((ROOT / "README.md").read_text())
     assert block
     (tmp_path / "burnline.yml").write_text(block[0].removeprefix("```yaml\n").removesuffix("```"))
@@ -49,6 +68,19 @@ def service(tmp_path):
 
 def environment():
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def burnline(place, *words):
+    """Run the command as it is in this folder of sources."""
+    return subprocess.run(
+        [sys.executable, "-m", "agent", *words],
+        cwd=place,
+        env={**environment(), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
 
 
 def test_every_block_is_run_somewhere():
@@ -82,21 +114,24 @@ def test_a_block_does_what_it_says(block, place, service, tmp_path):
 
 def test_check_finds_the_three_mistakes_of_the_rule_and_none_once_they_are_corrected(place):
     """What the README says that check says, to the letter; corrected as it says."""
-    readme = (ROOT / "README.md").read_text().split("## Write a rule")[1]
-    rule = re.search(r"^```yaml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    said = re.search(r"\n\n```\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    assert rule
+    said = re.search(r"\n\n```\n(.*?)^```", WRITING, re.MULTILINE | re.DOTALL)
     assert said
 
     def check(text):
         (place / "rules" / "mine.yml").write_text(text)
-        command = [sys.executable, "-m", "agent", "check"]
-        here = {**environment(), "PYTHONPATH": str(ROOT)}
-        return subprocess.run(command, cwd=place, env=here, capture_output=True, text=True, check=False, timeout=30)
+        done = burnline(place, "check")
+        return done.stdout, done.returncode
 
-    done = check(rule[1])
-    assert (done.stdout, done.returncode) == (said[1], 3)
-    done = check(
-        rule[1].replace("> 5", "> 0.05").replace("critcal", "critical").replace("$labels.instance", "$labels.job")
-    )
-    assert (done.stdout, done.returncode) == ("10 files, 36 rules: good\n", 0)
+    assert check(mine()) == (said[1], 3)
+    assert check(corrected()) == ("10 files, 35 rules: good\n", 0)
+
+
+def test_a_test_that_asks_too_early_says_what_the_readme_says(place):
+    path = place / "rules" / "tests" / "mine.yml"
+    path.write_text(path.read_text().replace("eval_time: 6m", "eval_time: 5m"))
+    done = burnline(place, "test", "rules/tests/mine.yml")
+    shown = re.search(r"^```text\n(rules/tests/.*?)^```", WRITING, re.MULTILINE | re.DOTALL)
+    assert shown
+    said = [line.strip() for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert [line.strip() for line in shown[1].splitlines() if line.strip() not in said] == []

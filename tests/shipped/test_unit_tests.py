@@ -1,13 +1,18 @@
-"""promtool accepts the rules, their unit tests pass, and the unit tests notice when a rule is changed."""
+"""promtool accepts the rules, their unit tests pass there and here, and notice there and here when a rule is changed."""
 
 from __future__ import annotations
 
 import re
 import subprocess
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
+
+from agent.app import Bench
+from agent.replay import run_tests
 
 pytestmark = pytest.mark.peers
 FILES = ("backup", "burnline", "events", "host", "rag", "service")
@@ -64,23 +69,38 @@ def _mutants(rule: dict) -> list[tuple[str, dict]]:
     return made
 
 
-def test_the_unit_tests_notice_every_change_of_a_rule(root: Path, promtool, tmp_path: Path):
+def _by_promtool(promtool: str, path: Path) -> bool:
+    done = subprocess.run([promtool, "test", "rules", str(path)], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def _by_burnline(bench: Bench, path: Path) -> bool:
+    return run_tests(path, bench, stopwatch=time.perf_counter).passed
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_unit_tests_of_a_rule_file_pass_in_burnline_too(root: Path, name):
+    assert _by_burnline(Bench(), root / "rules" / "tests" / f"{name}.yml")
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("judge", ["promtool", "burnline"])
+def test_the_unit_tests_notice_every_change_of_a_rule(root: Path, request, tmp_path: Path, name, judge):
+    passes = (
+        partial(_by_promtool, request.getfixturevalue("promtool"))
+        if judge == "promtool"
+        else partial(_by_burnline, Bench())
+    )
+    document = yaml.safe_load((root / "rules" / f"{name}.yml").read_text(encoding="utf-8"))
+    tests = tmp_path / "tests" / f"{name}.yml"
+    tests.parent.mkdir()
+    tests.write_text((root / "rules" / "tests" / f"{name}.yml").read_text(encoding="utf-8"), encoding="utf-8")
+    rules = document["groups"][0]["rules"]
     survivors = []
-    for name in FILES:
-        document = yaml.safe_load((root / "rules" / f"{name}.yml").read_text(encoding="utf-8"))
-        tests = (root / "rules" / "tests" / f"{name}.yml").read_text(encoding="utf-8")
-        (tmp_path / "tests").mkdir(exist_ok=True)
-        (tmp_path / "tests" / f"{name}.yml").write_text(tests, encoding="utf-8")
-        rules = document["groups"][0]["rules"]
-        for number, rule in enumerate(rules):
-            for change, mutant in _mutants(rule) if "alert" in rule else ():
-                document["groups"][0]["rules"] = [*rules[:number], mutant, *rules[number + 1 :]]
-                (tmp_path / f"{name}.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
-                done = subprocess.run(
-                    [promtool, "test", "rules", str(tmp_path / "tests" / f"{name}.yml")],
-                    capture_output=True,
-                    check=False,
-                )
-                if done.returncode == 0:
-                    survivors.append(f"{rule['alert']} {change}")
+    for number, rule in enumerate(rules):
+        for change, mutant in _mutants(rule) if "alert" in rule else ():
+            document["groups"][0]["rules"] = [*rules[:number], mutant, *rules[number + 1 :]]
+            (tmp_path / f"{name}.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
+            if passes(tests):
+                survivors.append(f"{rule['alert']} {change}")
     assert not survivors, "; ".join(survivors)

@@ -54,9 +54,11 @@ class Explainer:
 
     def _told(self, life: Life, case: AlertCase, rules: Sequence[Rule]) -> str:
         asked_ms = self._asked_ms(case)
-        text = f"{life.labels.without('alertname')} was {life.told(self._start_ms)}"
         fires_ms = next((at_ms for at_ms, state in life.changes if state is State.FIRING and at_ms > asked_ms), None)
-        if life.state_at(asked_ms) is State.FIRING or fires_ms is None:
+        firing = life.state_at(asked_ms) is State.FIRING
+        until_ms = asked_ms if firing else fires_ms
+        text = f"{life.labels.without('alertname')} was {life.told(self._start_ms, until_ms)}"
+        if firing or fires_ms is None:
             return text
         waits = {format_duration(rule.for_ms) for rule in rules if rule.for_ms}
         why = f"; `for` is {' or '.join(sorted(waits))}" if waits else ""
