@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from agent.rules.expansion import Expander
     from agent.rules.history import Events, Page, Past, Wanted, past, read_transition
     from agent.rules.lints.live import live
-    from agent.rules.reading import Reads, Selector, feeders, in_order, may_feed, reads, written
+    from agent.rules.ordering import feeders, in_order
+    from agent.rules.reading import Reads, Selector, may_feed, reads, written
     from agent.rules.records import ALERT_KIND, GROUP_KIND, TRANSITION_KIND, RuleKey, append_transition, read_alert
     from agent.rules.rounds import Due, Rounds, targets_read
     from agent.rules.running import Settings
@@ -101,11 +102,10 @@ __getattr__ = lazy(
             "Evaluator",
         ),
         "expansion": ("Expander",),
+        "ordering": ("feeders", "in_order"),
         "reading": (
             "Reads",
             "Selector",
-            "feeders",
-            "in_order",
             "may_feed",
             "reads",
             "written",

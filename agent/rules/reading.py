@@ -1,20 +1,19 @@
-"""What rules read and what they write: the selectors of an expression, who may feed them, and the order that follows.
+"""What rules read and what they write: the selectors of an expression, and which rules may feed them.
 
-Pure functions of the files' text: nothing here knows which series there are. In doubt a producer may feed a selector, so
-an order is never wrong, only stricter than it had to be.
+Pure functions of the files' text: nothing here knows which series there are. In doubt a producer may feed a selector.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from agent.model import METRIC_NAME, Matcher, MatchOp
 from agent.query import ast, evaluate_duration
 from agent.rules.expressions import parsed
-from agent.rules.spec import Group, GroupKey, Rule
+from agent.rules.spec import Group, Rule
 
 _KEPT_EXPRESSIONS: Final = 2**16
 _CLOCKS: Final = frozenset({"time", "start", "end", "predict_linear"})
@@ -146,89 +145,3 @@ def written(group: Group, rule: Rule) -> list[dict[str, str]]:
     # An alert's state is its own: what stands in the file under that name is overwritten.
     fixed.pop("alertstate", None)
     return [{**fixed, METRIC_NAME: name, "alertname": rule.name} for name in _ALERTS]
-
-
-def feeders(groups: Sequence[Group]) -> dict[GroupKey, tuple[GroupKey, ...]]:
-    """Return, of each group, the other groups whose series its rules may read, in the order given."""
-    places = {group.key: place for place, group in enumerate(groups)}
-    writers: dict[str, list[tuple[Group, Rule]]] = {}
-    for group in groups:
-        for rule in group.rules:
-            for name in _ALERTS if rule.is_alert else (rule.name,):
-                writers.setdefault(name, []).append((group, rule))
-    asked: dict[Selector, frozenset[GroupKey]] = {}
-    found = {}
-    for group in groups:
-        fed: set[GroupKey] = set()
-        for rule in group.rules:
-            for selector in reads(rule.expr).selectors:
-                if selector not in asked:
-                    asked[selector] = frozenset(_feeding(selector, writers))
-                fed |= asked[selector]
-        found[group.key] = tuple(sorted(fed - {group.key}, key=places.__getitem__))
-    return found
-
-
-def _feeding(selector: Selector, writers: Mapping[str, list[tuple[Group, Rule]]]) -> Iterator[GroupKey]:
-    names: Iterable[str] = (selector.name,) if selector.name else writers
-    for name in names:
-        if selector.refuses({METRIC_NAME: name}):
-            continue
-        for group, rule in writers.get(name, ()):
-            if may_feed(group, selector, rule):
-                yield group.key
-
-
-def in_order(
-    groups: Iterable[Group], fed_by: Mapping[GroupKey, Sequence[GroupKey]] | None = None
-) -> tuple[GroupKey, ...]:
-    """Return the groups so that one that reads what another writes comes after it; `fed_by` is what `feeders` found.
-
-    Otherwise they stay in the order given, as do groups that read each other in a circle. This is the order of groups
-    that are evaluated at the same instant, live and in a replay.
-    """
-    groups = tuple(groups)
-    fed_by = feeders(groups) if fed_by is None else fed_by
-    order: list[GroupKey] = []
-    places = {group.key: place for place, group in enumerate(groups)}
-    for circle in _circles(fed_by):
-        order += sorted(circle, key=places.__getitem__)
-    return tuple(order)
-
-
-def _circles(fed_by: Mapping[GroupKey, Sequence[GroupKey]]) -> Iterator[list[GroupKey]]:
-    """Give the strongly connected components, feeders first (R. Tarjan, 1972, without recursion)."""
-    low: dict[GroupKey, int] = {}
-    path: list[GroupKey] = []
-    done: set[GroupKey] = set()
-    for root in fed_by:
-        if root in low:
-            continue
-        low[root] = len(low)
-        path.append(root)
-        way = [(root, low[root], iter(fed_by[root]))]
-        while way:
-            key, number, rest = way[-1]
-            fresh = next((each for each in rest if each not in done and _lowered(low, key, each)), None)
-            if fresh is not None:
-                low[fresh] = len(low)
-                path.append(fresh)
-                way.append((fresh, low[fresh], iter(fed_by[fresh])))
-                continue
-            way.pop()
-            if way:
-                low[way[-1][0]] = min(low[way[-1][0]], low[key])
-            if low[key] == number:
-                circle: list[GroupKey] = []
-                while key not in done:
-                    circle.append(path.pop())
-                    done.add(circle[-1])
-                yield circle
-
-
-def _lowered(low: dict[GroupKey, int], key: GroupKey, other: GroupKey) -> bool:
-    """Say whether `other` was never seen; where it was, it is on the path, and `key` is in a circle with it."""
-    if other not in low:
-        return True
-    low[key] = min(low[key], low[other])
-    return False

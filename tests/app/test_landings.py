@@ -16,7 +16,16 @@ from agent.app.feeding import Feeding
 from agent.config import Flags, load_config
 from agent.model import Columns, Row, Sample
 from agent.query import Engine
-from agent.rules import Cadence, Evaluator, GroupKey, RuleSet, Settings, read_rules
+from agent.rules import (
+    Cadence,
+    Evaluator,
+    GroupKey,
+    RuleSet,
+    Settings,
+    newest_of_rounds,
+    period_of,
+    read_rules,
+)
 from agent.store import Store
 from agent.telemetry import Telemetry
 from tests.rules.world import series
@@ -466,6 +475,11 @@ async def test_a_real_scrape_leads_to_the_alert_in_the_same_round_with_the_insta
         at for at, value in zip(stored.timestamps.tolist(), stored.values[:, 0].tolist(), strict=True) if value == 1
     ]
     assert alert.active_at_ms == broken[0]
+    recorded = agent.store.select(series_matchers("ALERTS"), 0, wall_clock())[0].timestamps.tolist()
+    scraped = agent.store.select(series_matchers('up{job="rag"}'), 0, wall_clock())[0].timestamps.tolist()
+    instants = newest_of_rounds(scraped, period_of([scraped]))
+    assert recorded[0] == broken[0]
+    assert set(recorded) <= set(instants), "a replay finds the instants in what is recorded"
     assert group.interval_ms == SECOND
     seen = agent.telemetry.registry.get_sample_value
     name = "burnline_rule_scrape_to_evaluation_seconds"

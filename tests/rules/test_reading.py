@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from agent.errors import ParseError
-from agent.rules import GroupKey, Selector, feeders, in_order, may_feed, reads
+from agent.rules import Selector, may_feed, reads
 from tests.rules.world import MINUTE, rule_set
 
 HOUR = 60 * MINUTE
@@ -133,69 +131,6 @@ def test_a_group_feeds_what_any_of_its_rules_feeds():
     group = rule_set("groups: [{name: g, rules: [{record: a, expr: x}, {record: b, expr: x}]}]").groups[0]
     assert may_feed(group, selector("b"))
     assert not may_feed(group, selector("b"), group.rules[0])
-
-
-def groups_of(edges):
-    """Return groups 0..n-1 of which group i reads what the groups edges[i] record."""
-    text = "".join(
-        f"- {{name: '{n}', rules: [{{record: 'r{n}', expr: '{' or '.join(['x', *(f'r{each}' for each in fed)])}'}}]}}\n"
-        for n, fed in enumerate(edges)
-    )
-    return rule_set("groups:\n" + text).groups
-
-
-@pytest.mark.parametrize(
-    ("edges", "order"),
-    [
-        ([[], [], []], "012"),
-        ([[0], [1], [2]], "012"),  # a group that reads itself is no circle
-        ([[2], [], []], "201"),
-        ([[1], [2], [3], []], "3210"),
-        ([[1], [0], []], "012"),  # a circle stays in the order of the files
-        ([[2], [], [1, 3], [2]], "1230"),
-        ([[], [2, 0], [1]], "012"),
-    ],
-)
-def test_a_group_comes_after_those_that_it_reads(edges, order):
-    assert "".join(key.name for key in in_order(groups_of(edges))) == order
-
-
-def reachable(edges, start):
-    seen, waiting = set(), list(edges[start])
-    while waiting:
-        each = waiting.pop()
-        if each not in seen:
-            seen.add(each)
-            waiting += edges[each]
-    return seen
-
-
-@given(
-    st.integers(1, 7).flatmap(lambda n: st.lists(st.lists(st.integers(0, n - 1), max_size=3), min_size=n, max_size=n))
-)
-def test_the_order_holds_for_any_web_of_groups(edges):
-    order = [int(key.name) for key in in_order(groups_of(edges))]
-    assert sorted(order) == list(range(len(edges)))
-    place = {group: order.index(group) for group in order}
-    below = [reachable(edges, group) for group in order]
-    reach = dict(zip(order, below, strict=True))
-    for group in order:
-        for other in reach[group] - {group}:
-            if group in reach[other]:
-                assert (place[group] < place[other]) == (group < other)
-            else:
-                assert place[other] < place[group]
-
-
-def test_a_chain_of_thousands_of_groups_is_put_in_order():
-    count = 3_000
-    groups = groups_of([[n + 1] for n in range(count - 1)] + [[]])
-    assert [int(key.name) for key in in_order(groups)] == list(range(count))[::-1]
-
-
-def test_the_feeders_of_a_group_are_other_groups_in_the_order_of_the_files():
-    groups = groups_of([[2, 1, 0], [], []])
-    assert feeders(groups)[GroupKey("rules.yml", "0")] == (GroupKey("rules.yml", "1"), GroupKey("rules.yml", "2"))
 
 
 def test_a_selector_without_an_exact_name_has_none():
