@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from agent.model import Alert, Row
+from agent.model import Alert, Labels, Row
 from agent.query import ast, parse
+from agent.replay.account import Failing, RuleId
 from agent.replay.ahead import Answers, Asking, Patterns, look_ahead
 from agent.replay.order import Unit, units
 from agent.rules import Evaluator, Group, GroupKey, Rule, RuleSet, Settings, Transition
@@ -26,13 +27,6 @@ STRETCH_MS: Final = 86_400_000
 
 Instants = Callable[[Group, int, int], Sequence[int]]
 """Return when a group is evaluated, from the first instant to the last, both inclusive (ms)."""
-
-
-class RuleId(NamedTuple):
-    """A rule by its group and its place in it."""
-
-    group: GroupKey
-    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +49,12 @@ class HandedOver:
 
 
 @dataclass(slots=True)
-class Failing:
-    """How often a rule failed, and what it said last."""
-
-    times: int = 0
-    message: str = ""
-    last_ms: int = 0
-
-
-@dataclass(slots=True)
 class Stretch:
     """What happened in a stretch of time, in the order in which it happened."""
 
     until_ms: int
     transitions: list[Happened] = field(default_factory=list)
     handed_over: list[HandedOver] = field(default_factory=list)
-    kept: list[tuple[int, RuleId]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -80,6 +64,8 @@ class Counted:
     due: int = 0
     made: int = 0
     failing: dict[RuleId, Failing] = field(default_factory=dict)
+    kept: dict[tuple[RuleId, Labels, int], int] = field(default_factory=dict)
+    """Until when alerts fired on without their condition, by rule, labels and since when."""
 
 
 class Player:
@@ -106,6 +92,12 @@ class Player:
         self._units = units(rules.groups, offsets, step_by_step=step_by_step)
         self._order = {group.key: place for place, group in enumerate(self._groups())}
         self._patterns: dict[RuleId, Patterns] = {}
+        self._keeping = {
+            RuleId(group.key, number)
+            for group in rules.groups
+            for number, rule in enumerate(group.rules)
+            if rule.keep_firing_for_ms
+        }
         self._stretch = Stretch(0)
         self._rule = RuleId(GroupKey("", ""), 0)
         self._expression = ""
@@ -212,9 +204,17 @@ class Player:
         order = self._order[rule_id.group]
         self._stretch.transitions += [Happened(rule_id, order, each) for each in done.transitions]
         for _, message in done.failures:
-            failing = self.counted.failing.setdefault(rule_id, Failing())
-            failing.times += 1
-            failing.message, failing.last_ms = message, at_ms
+            before = self.counted.failing.get(rule_id)
+            self.counted.failing[rule_id] = Failing(before.times + 1 if before else 1, message, at_ms)
+        if rule_id in self._keeping:
+            self._note_kept(rule_id, at_ms)
+
+    def _note_kept(self, rule_id: RuleId, at_ms: int) -> None:
+        kept = self.counted.kept
+        for labels, alert in self.evaluator.alerts(*rule_id).items():
+            since_ms = alert.keep_firing_since_ms
+            if since_ms is not None and (alert.resolved_at_ms is None or alert.resolved_at_ms == at_ms):
+                kept[rule_id, labels, since_ms] = at_ms
 
     def _query(self, expression: str, at_ms: int) -> Any:
         if self._answers is not None and at_ms == self._answered_ms and expression == self._expression:
