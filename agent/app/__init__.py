@@ -9,18 +9,36 @@ from agent.doors import lazy
 if TYPE_CHECKING:
     from agent.app.agent import Agent
     from agent.app.bench import Bench
+    from agent.app.build import rule_settings
     from agent.app.loops import Clock, wall_clock
     from agent.app.past import kept_alerts, offline, read_history
+    from agent.app.questions import limits_of
+    from agent.app.replaying import Samples, length_ms, replay_over
     from agent.app.serving import serve
 
 
-__all__ = ["Agent", "Bench", "Clock", "kept_alerts", "offline", "read_history", "serve", "wall_clock"]
+__all__ = [
+    "Agent",
+    "Bench",
+    "Clock",
+    "Samples",
+    "kept_alerts",
+    "length_ms",
+    "limits_of",
+    "offline",
+    "read_history",
+    "replay_over",
+    "rule_settings",
+    "serve",
+    "wall_clock",
+]
 
 __getattr__ = lazy(
     __name__,
     {
         "agent": ("Agent",),
         "bench": ("Bench",),
+        "build": ("rule_settings",),
         "loops": (
             "Clock",
             "wall_clock",
@@ -29,6 +47,12 @@ __getattr__ = lazy(
             "kept_alerts",
             "offline",
             "read_history",
+        ),
+        "questions": ("limits_of",),
+        "replaying": (
+            "Samples",
+            "length_ms",
+            "replay_over",
         ),
         "serving": ("serve",),
     },

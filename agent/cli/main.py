@@ -211,6 +211,75 @@ def ack(fingerprint: str, by: str, comment: str, url: str) -> None:
 
 
 @burnline.command()
+@click.argument("rules", nargs=-1, required=True, metavar="RULES...")
+@click.option(
+    "--from", "since", default="7d", show_default=True, metavar="TIME", help="A duration before --until, or a time."
+)
+@click.option("--until", default="", metavar="TIME", help="Default: the newest sample.")
+@click.option(
+    "--storage.path", "storage", type=click.Path(path_type=Path), help="Read an agent's folder, running or not."
+)
+@click.option("--config.file", "config_file", type=click.Path(path_type=Path), help="Default: ./burnline.yml.")
+@click.option("--alertmanager", type=click.Path(path_type=Path), help="Routes to go through; default: burnline.yml's.")
+@click.option("--escalation", type=click.Path(path_type=Path), help="The escalation file beside it.")
+@click.option("--compare", multiple=True, metavar="RULES", help="Changed rules: say what they would have changed.")
+@click.option("--rule", "names", multiple=True, metavar="NAME", help="Only these rules, and what they read.")
+@click.option("--group", "groups", multiple=True, metavar="NAME", help="Only these groups, and what they read.")
+@click.option("--interval", default="", metavar="DURATION", help="Evaluate every group so often.")
+@click.option("--step-by-step", is_flag=True, help="Evaluate instant by instant: slow, and the same.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each time that an alert fired or was pending.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with timelines, too.")
+@url_option
+def replay(
+    rules: tuple[str, ...],
+    since: str,
+    until: str,
+    storage: Path | None,
+    config_file: Path | None,
+    alertmanager: Path | None,
+    escalation: Path | None,
+    compare: tuple[str, ...],
+    names: tuple[str, ...],
+    groups: tuple[str, ...],
+    interval: str,
+    step_by_step: bool,
+    verbose: bool,
+    as_json: bool,
+    html: Path | None,
+    url: str,
+) -> None:
+    """Show when rules would have fired over recorded samples, and who would have been told.
+
+    The samples are those of an agent's folder (--storage.path), or of the running agent or Prometheus at --url.
+    """
+    from agent.cli.replay import Options, run_replay
+
+    sys.exit(
+        run_replay(
+            Options(
+                files=rules,
+                since=since,
+                until=until,
+                storage=storage,
+                url=url,
+                config_file=config_file,
+                alertmanager=alertmanager,
+                escalation=escalation,
+                compare=compare,
+                rules=names,
+                groups=groups,
+                interval=interval,
+                step_by_step=step_by_step,
+                verbose=verbose,
+                as_json=as_json,
+                html=html,
+            )
+        )
+    )
+
+
+@burnline.command()
 @click.option(
     "--exit-after",
     type=click.FloatRange(min=1, max=86_400),

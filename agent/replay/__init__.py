@@ -11,38 +11,101 @@ from typing import TYPE_CHECKING
 from agent.doors import lazy
 
 if TYPE_CHECKING:
+    from agent.replay.account import FLAP_MS, Failing, Report, RuleAccount, RuleId, Spell, Telling, counted, telling_of
+    from agent.replay.choosing import chosen, run_in_ms, with_interval
+    from agent.replay.comparing import Comparison, compared
+    from agent.replay.fetching import Ask, fetch, requests
+    from agent.replay.instants import Recorded
     from agent.replay.lives import Life
     from agent.replay.outcome import Failure, FileOutcome, Line, Mark, TestOutcome
+    from agent.replay.plain import report_json
     from agent.replay.rehearsal import Rehearsal
+    from agent.replay.replaying import Asked, begins_ms, replay
     from agent.replay.routing_files import rehearsed_routing
     from agent.replay.routing_tests.coverage import untested
     from agent.replay.routing_tests.running import check_routing_tests, run_routing_tests
     from agent.replay.told import Told, Withheld
     from agent.replay.unit import Bench, Samples, check_tests, run_tests
+    from agent.replay.words import differences, duration, headline, moment, telling_labels, times
+
 
 __all__ = [
+    "FLAP_MS",
+    "Ask",
+    "Asked",
     "Bench",
+    "Comparison",
+    "Failing",
     "Failure",
     "FileOutcome",
     "Life",
     "Line",
     "Mark",
+    "Recorded",
     "Rehearsal",
+    "Report",
+    "RuleAccount",
+    "RuleId",
     "Samples",
+    "Spell",
+    "Telling",
     "TestOutcome",
     "Told",
     "Withheld",
+    "begins_ms",
     "check_routing_tests",
     "check_tests",
+    "chosen",
+    "compared",
+    "counted",
+    "differences",
+    "duration",
+    "fetch",
+    "headline",
+    "moment",
     "rehearsed_routing",
+    "replay",
+    "report_json",
+    "requests",
+    "run_in_ms",
     "run_routing_tests",
     "run_tests",
+    "telling_labels",
+    "telling_of",
+    "times",
     "untested",
+    "with_interval",
 ]
 
 __getattr__ = lazy(
     __name__,
     {
+        "account": (
+            "FLAP_MS",
+            "Failing",
+            "Report",
+            "RuleAccount",
+            "RuleId",
+            "Spell",
+            "Telling",
+            "counted",
+            "telling_of",
+        ),
+        "choosing": (
+            "chosen",
+            "run_in_ms",
+            "with_interval",
+        ),
+        "comparing": (
+            "Comparison",
+            "compared",
+        ),
+        "fetching": (
+            "Ask",
+            "fetch",
+            "requests",
+        ),
+        "instants": ("Recorded",),
         "lives": ("Life",),
         "outcome": (
             "Failure",
@@ -51,7 +114,13 @@ __getattr__ = lazy(
             "Mark",
             "TestOutcome",
         ),
+        "plain": ("report_json",),
         "rehearsal": ("Rehearsal",),
+        "replaying": (
+            "Asked",
+            "begins_ms",
+            "replay",
+        ),
         "routing_files": ("rehearsed_routing",),
         "routing_tests.coverage": ("untested",),
         "routing_tests.running": (
@@ -67,6 +136,14 @@ __getattr__ = lazy(
             "Samples",
             "check_tests",
             "run_tests",
+        ),
+        "words": (
+            "differences",
+            "duration",
+            "headline",
+            "moment",
+            "telling_labels",
+            "times",
         ),
     },
 )

@@ -106,5 +106,3 @@ def run_in_ms(rules: RuleSet) -> int:
         for _, rule in rules.rules
     ]
     return min(RUN_IN_MS, max(needed, default=0))
-
-

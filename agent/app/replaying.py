@@ -1,0 +1,71 @@
+"""Join a replay: the samples of a folder, a store in memory for what the rules write, and the engine over both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from agent.errors import InvalidInput
+from agent.query import Engine, Limits
+from agent.replay import Ask, Asked, Recorded, Report, begins_ms, fetch, replay, run_in_ms
+from agent.rules import RuleSet
+from agent.store import Store
+
+_FOREVER_MS: Final = 2**61
+_MEMORY_BYTES: Final = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Recorded samples, and the instants between which they lie (ms)."""
+
+    recorded: Recorded
+    oldest_ms: int
+    newest_ms: int
+
+    @classmethod
+    def kept_in(cls, storage_path: Path) -> Self:
+        """Look into a storage folder, also while an agent runs on it; raise InvalidInput where it holds no samples."""
+        try:
+            store = Store.look_into(storage_path / "samples", max_memory_bytes=_MEMORY_BYTES)
+        except OSError as error:
+            message = (
+                f"cannot read samples in {storage_path}: {error.strerror or error}; --storage.path names the agent's"
+            )
+            raise InvalidInput(f"{message} folder") from error
+        stats = store.stats()
+        if not stats.newest_ms:
+            message = f"there are no samples in {storage_path} yet; let the agent run for a while"
+            raise InvalidInput(message)
+        return cls(store, stats.oldest_ms, stats.newest_ms)
+
+    @classmethod
+    def fetched(
+        cls, ask: Ask, rules: RuleSet, from_ms: int, until_ms: int, progress: Callable[[int], None] = lambda _: None
+    ) -> Self:
+        """Fetch what `rules` read in a replay of this stretch, over an API; raise BurnlineError where it does not answer."""
+        store = Store(retention_ms=_FOREVER_MS, max_memory_bytes=2 * _MEMORY_BYTES, max_exemplars=0)
+        came = fetch(ask, rules, from_ms - run_in_ms(rules), until_ms, store, progress)
+        store.enforce(until_ms)
+        if not came.samples:
+            raise InvalidInput("nothing that these rules read has samples there in that time")
+        return cls(store, came.oldest_ms, came.newest_ms)
+
+
+def replay_over(
+    samples: Samples, asked: Asked, limits: Limits | None = None, progress: Callable[[int], None] = lambda _: None
+) -> Report:
+    """Replay what is asked over samples; what the rules write is kept apart, in memory, for as long as this takes."""
+    own = Store(retention_ms=_FOREVER_MS, max_memory_bytes=_MEMORY_BYTES, max_exemplars=0)
+
+    def engines(queryable: Any) -> Engine:
+        return Engine(queryable, limits or Limits())
+
+    return replay(asked, samples.recorded, own, engines, oldest_ms=samples.oldest_ms, progress=progress)
+
+
+def length_ms(samples: Samples, asked: Asked) -> int:
+    """Return how much virtual time a replay goes through, for a progress bar."""
+    return asked.until_ms - begins_ms(asked, samples.oldest_ms) + 1
