@@ -69,6 +69,8 @@ class RuleAccount:
     until_ms: int
     spells: tuple[Spell, ...]
     told: tuple[Told, ...]
+    transitions: tuple[Transition, ...] = ()
+    """Every change of the rule's alerts from `from_ms` on, as it happened."""
 
     @property
     def fired(self) -> tuple[Spell, ...]:

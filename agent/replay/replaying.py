@@ -140,7 +140,8 @@ def _report(
             if not rule.is_alert:
                 continue
             rule_id = RuleId(group.key, number)
-            spells = list(spells_of((each.transition for each in by_rule.get(rule_id, ())), asked.from_ms))
+            transitions = [each.transition for each in by_rule.get(rule_id, ())]
+            spells = list(spells_of(transitions, asked.from_ms))
             kept = player.counted.kept.items()
             with_kept(spells, ((labels, since, until) for (of, labels, since), until in kept if of == rule_id))
             accounts.append(
@@ -155,6 +156,7 @@ def _report(
                     until_ms=until_ms,
                     spells=tuple(spells),
                     told=tuple(told.get(rule_id, ())),
+                    transitions=tuple(each for each in transitions if each.at_ms >= asked.from_ms),
                 )
             )
     names = {
