@@ -22,7 +22,7 @@ from agent.replay import (
     times,
 )
 
-_SPELLS_SHOWN = 20
+_SPELLS_SHOWN = 200
 
 
 def report_shown(report: Report, *, verbose: bool) -> Iterator[RenderableType]:
@@ -31,7 +31,10 @@ def report_shown(report: Report, *, verbose: bool) -> Iterator[RenderableType]:
     busy = [account for account in report.rules if account.spells]
     if busy:
         yield ""
-        yield _table(report, busy, verbose=verbose)
+        yield _table(report, busy)
+        if verbose:
+            yield ""
+            yield _spells(report, busy)
     quiet = [account.name for account in report.rules if not account.spells]
     if quiet:
         yield ""
@@ -39,20 +42,38 @@ def report_shown(report: Report, *, verbose: bool) -> Iterator[RenderableType]:
     yield from _remarks(report)
 
 
-def _table(report: Report, accounts: list[RuleAccount], *, verbose: bool) -> Table:
+def _table(report: Report, accounts: list[RuleAccount]) -> Table:
+    table = _headed(report)
+    for account in accounts:
+        table.add_row(*_line(report, account))
+    return table
+
+
+def _headed(report: Report) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("alert", overflow="fold")
+    table.add_column("alert", no_wrap=True)
     for name in ("fired", "firing for", "longest", "only pending", "flaps"):
         table.add_column(name, justify="right", no_wrap=True)
     if report.told is not None:
         table.add_column("told", overflow="fold")
-    for account in accounts:
-        table.add_row(*_line(report, account))
-        if verbose:
-            for spell in account.spells[:_SPELLS_SHOWN]:
-                table.add_row(*_spell_line(report, spell))
-            if len(account.spells) > _SPELLS_SHOWN:
-                table.add_row(Text(f"  and {len(account.spells) - _SPELLS_SHOWN} more; --json has all", style="dim"))
+    return table
+
+
+def _spells(report: Report, accounts: list[RuleAccount]) -> Table:
+    """Return every time that an alert fired or was pending, with the labels that tell it from others of its rule."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("since", "alert", "what", "for"):
+        table.add_column(name, no_wrap=True, justify="right" if name == "for" else "left")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("of", overflow="fold")
+    lines = sorted(
+        ((spell.fired_ms or spell.began_ms, account.name, spell) for account in accounts for spell in account.spells),
+        key=lambda each: each[:2],
+    )
+    for _, name, spell in lines[:_SPELLS_SHOWN]:
+        table.add_row(*_spell_line(report, name, spell))
+    if len(lines) > _SPELLS_SHOWN:
+        table.add_row("", Text(f"and {len(lines) - _SPELLS_SHOWN:,} more; --json has all", style="dim"))
     return table
 
 
@@ -80,16 +101,15 @@ def _tellings(counts: object) -> Text:
     return Text(", ".join(said)) if said else Text("nobody", style="dim")
 
 
-def _spell_line(report: Report, spell: Spell) -> list[RenderableType]:
-    began = moment(spell.fired_ms or spell.began_ms)
-    labels = telling_labels(spell.labels)
+def _spell_line(report: Report, name: str, spell: Spell) -> list[RenderableType]:
     length = spell.firing_ms(report.from_ms, report.until_ms)
+    what = Text("fired", style="red") if spell.ended_ms is not None else Text("fires on", style="bold red")
     if spell.fired_ms is None:
         length = (spell.ended_ms or report.until_ms) - spell.began_ms
-        what = "pending"
-    else:
-        what = "still firing" if spell.ended_ms is None else "fired"
-    return [Text(f"  {began}  {labels}", style="dim"), Text(what, style="dim"), Text(duration(length), style="dim")]
+        what = Text("only pending" if spell.ended_ms is not None else "still pending", style="dim")
+    value = "" if spell.value is None else f"{spell.value:.4g}"
+    began = moment(spell.fired_ms or spell.began_ms)
+    return [began, Text(name), what, duration(length), Text(value), Text(telling_labels(spell.labels), style="dim")]
 
 
 def _remarks(report: Report) -> Iterator[RenderableType]:
@@ -111,12 +131,7 @@ def comparison_shown(report: Report, comparison: Comparison) -> Iterator[Rendera
     differing = comparison.differing
     if differing:
         yield ""
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        table.add_column("alert", overflow="fold")
-        for name in ("fired", "firing for", "longest", "only pending", "flaps"):
-            table.add_column(name, justify="right", no_wrap=True)
-        if report.told is not None:
-            table.add_column("told", overflow="fold")
+        table = _headed(report)
         for change in differing:
             table.add_row(Text(change.name, style="bold"), *_both(report, change.before, change.after))
         yield table

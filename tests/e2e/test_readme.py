@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.processes import free_port, get, running
+from tests.replay.recorded import record
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90), pytest.mark.xdist_group("readme")]
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +65,13 @@ def service(tmp_path):
     command = [sys.executable, "-m", "sample_rag_app", "--listen-address", f"127.0.0.1:{port}"]
     with running(command, port, "/health/ready", tmp_path / "service.log"):
         yield port
+
+
+@pytest.fixture(autouse=True)
+def samples(request, place):
+    """For what replays: a day of samples in the folder that it names."""
+    if "burnline replay" in request.node.name:
+        record(place / "data")
 
 
 def environment():

@@ -58,7 +58,7 @@ class Target:
         self.labels = Labels.of(job=job, instance=f"{job}:1")
         names = [("up", ""), ("load", "0"), ("load", "1"), ("load", "2"), ("work_total", "")]
         self.columns = Columns(self.labels.merged({"__name__": name, "n": n}) for name, n in names)
-        self.cadence = Cadence(15 * SECOND, offset, START)
+        self.cadence = Cadence(15 * SECOND, offset)
         self.has_landed = False
         self._random = random.Random(seed)
         self._load, self._work, self._down = np.full(3, 2.0), 0.1, 0
