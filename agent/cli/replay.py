@@ -97,9 +97,9 @@ def _show(console: Console, options: Options, report: Report, comparison: Compar
     from agent.cli.replay_tables import comparison_shown, report_shown
 
     if options.html is not None:
-        from agent.replay import page
+        from agent.replay import report_page
 
-        options.html.write_text(page(report, comparison), encoding="utf-8")
+        options.html.write_text(report_page(report, comparison), encoding="utf-8")
     if options.as_json:
         print(json.dumps(report_json(report, comparison), indent=2))  # noqa: T201  # no console may break its lines
         return

@@ -49,13 +49,13 @@ def _table(report: Report, accounts: list[RuleAccount]) -> Table:
     return table
 
 
-def _headed(report: Report) -> Table:
+def _headed(report: Report, *, wrapping: bool = False) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("alert", no_wrap=True)
     for name in ("fired", "firing for", "longest", "only pending", "flaps"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=not wrapping)
     if report.told is not None:
-        table.add_column("told", overflow="fold")
+        table.add_column("told", overflow="fold", min_width=16)
     return table
 
 
@@ -131,7 +131,7 @@ def comparison_shown(report: Report, comparison: Comparison) -> Iterator[Rendera
     differing = comparison.differing
     if differing:
         yield ""
-        table = _headed(report)
+        table = _headed(report, wrapping=True)
         for change in differing:
             table.add_row(Text(change.name, style="bold"), *_both(report, change.before, change.after))
         yield table

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agent.replay.instants import Recorded
     from agent.replay.lives import Life
     from agent.replay.outcome import Failure, FileOutcome, Line, Mark, TestOutcome
+    from agent.replay.page import report_page
     from agent.replay.plain import report_json
     from agent.replay.rehearsal import Rehearsal
     from agent.replay.replaying import Asked, begins_ms, replay
@@ -66,6 +67,7 @@ __all__ = [
     "rehearsed_routing",
     "replay",
     "report_json",
+    "report_page",
     "requests",
     "run_in_ms",
     "run_routing_tests",
@@ -80,6 +82,7 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
+        "page": ("report_page",),
         "account": (
             "FLAP_MS",
             "Failing",

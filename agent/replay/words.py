@@ -75,24 +75,26 @@ def differences(comparison: Comparison, zone: tzinfo | None = None) -> Iterator[
         yield from _told(comparison, zone)
     else:
         counts = [sum(len(account.fired) for account in report.rules) for report in (before, after)]
-        yield f"Alerts would have fired {times(counts[1])} instead of {times(counts[0])}."
+        yield f"Alerts would have fired {_instead(counts[0], counts[1])}."
     lengths = [sum(account.firing_ms for account in report.rules) for report in (before, after)]
     if lengths[0] != lengths[1]:
         more = "longer" if lengths[1] > lengths[0] else "shorter"
         yield f"Together they would have fired for {duration(abs(lengths[1] - lengths[0]))} {more}."
     changed = [pair for change in comparison.differing for pair in change.pairs if _says_something(pair)]
-    for pair in sorted(changed, key=lambda each: each.at_ms)[:_OUTAGES_TOLD]:
+    weightiest = sorted(changed, key=lambda pair: -_weight(pair, comparison))[:_OUTAGES_TOLD]
+    for pair in sorted(weightiest, key=lambda each: each.at_ms):
         yield f"{_named(pair)} of {moment(pair.at_ms, zone)} {_fate(pair, comparison)}."
     if len(changed) > _OUTAGES_TOLD:
-        yield f"And {len(changed) - _OUTAGES_TOLD} more."
+        yield f"These are the {_OUTAGES_TOLD} that change most; {len(changed) - _OUTAGES_TOLD:,} more change less."
+
+
+def _instead(before: int, after: int) -> str:
+    return f"{times(after)}, as before" if before == after else f"{times(after)} instead of {times(before)}"
 
 
 def _told(comparison: Comparison, zone: tzinfo | None) -> Iterator[str]:
     before, after = comparison.before, comparison.after
-    if before.tellings == after.tellings:
-        yield f"Somebody would have been told {times(after.tellings)}, as before."
-    else:
-        yield f"Somebody would have been told {times(after.tellings)} instead of {times(before.tellings)}."
+    yield f"Somebody would have been told {_instead(before.tellings, after.tellings)}."
     nights = at_night(before, zone), at_night(after, zone)
     if nights[0] != nights[1]:
         yield f"At night {times(nights[1])} instead of {times(nights[0])}."
@@ -102,6 +104,13 @@ def _says_something(pair: Pair) -> bool:
     if pair.before is None or pair.after is None:
         return True
     return bool(pair.later_ms) or pair.before.ended_ms != pair.after.ended_ms
+
+
+def _weight(pair: Pair, comparison: Comparison) -> int:
+    """Return by how much an outage changes: in the time that it fires, and in when somebody hears of it."""
+    from_ms, until_ms = comparison.before.from_ms, comparison.after.until_ms
+    lengths = [0 if spell is None else spell.firing_ms(from_ms, until_ms) for spell in (pair.before, pair.after)]
+    return abs(lengths[1] - lengths[0]) + abs(pair.later_ms)
 
 
 def _named(pair: Pair) -> str:
@@ -136,7 +145,7 @@ def _fate(pair: Pair, comparison: Comparison) -> str:
 
 
 def rule_timing(for_ms: int, keep_ms: int) -> str:
-    """Return `for 5m, keep_firing_for 3m`, as far as there is any."""
-    said = [f"for {format_duration(for_ms)}"] if for_ms else []
-    said += [f"keep_firing_for {format_duration(keep_ms)}"] if keep_ms else []
+    """Return `for: 5m, keep_firing_for: 3m`, as far as there is any."""
+    said = [f"for: {format_duration(for_ms)}"] if for_ms else []
+    said += [f"keep_firing_for: {format_duration(keep_ms)}"] if keep_ms else []
     return ", ".join(said)
