@@ -13,15 +13,17 @@ import structlog
 
 from agent.errors import BurnlineError
 from agent.model import METRIC_NAME, Labels, format_rfc3339
+from agent.query import ast
 from agent.rules.answers import Query, pairs_of
 from agent.rules.falsity import EVERYTHING, Key, Scope
-from agent.rules.reading import reads
+from agent.rules.reading import Selector, reads
 from agent.rules.running import RunningRule, Settings
 from agent.rules.spec import NoData
 from agent.rules.states import NO_DATA_LABEL, Absence, ActiveAlert, Observation
 
 _OF_THE_SCRAPE: Final = ("up", "scrape_")
 """Series with these names are written of a target that fails as well."""
+_CARRIED_MS: Final = 3_600_000
 _SHOWN_TARGETS: Final = 5
 _log = structlog.get_logger()
 
@@ -43,13 +45,30 @@ class Knowledge:
                 self._answers[expression] = None
         return self._answers[expression]
 
-    def failing(self, rule: RunningRule) -> list[Labels]:
-        """Return the targets (the labels of their `up`) that fail now and may carry series that the rule reads."""
-        down = [labels.without(METRIC_NAME) for labels, _ in self.ask("up == 0") or ()]
-        if not down:
-            return []
-        read = [each for each in reads(rule.expression).selectors if not each.name.startswith(_OF_THE_SCRAPE)]
-        return sorted(target for target in down if any(not each.refuses(target) for each in read))
+    def failing(self, rule: RunningRule, at_ms: int) -> list[Labels]:
+        """Return the targets (the labels of their `up`) that fail now and carry series that the rule reads.
+
+        A target carries what it was seen to carry in the last hour; where nobody carried it, whoever its labels allow.
+        """
+        down = {labels.without(METRIC_NAME) for labels, _ in self.ask("up == 0") or ()}
+        known = {target: since for target, since in rule.failing_since.items() if target in down}
+        fresh = down - known.keys() - rule.unconcerned
+        read = (
+            [each for each in reads(rule.expression).selectors if not each.name.startswith(_OF_THE_SCRAPE)]
+            if fresh
+            else []
+        )
+        carrying = {
+            target for each in read for target in fresh if not each.refuses(target) and self._carries(target, each)
+        }
+        rule.failing_since = known | dict.fromkeys(carrying, at_ms)
+        rule.unconcerned = (rule.unconcerned & down) | (fresh - carrying)
+        return sorted(rule.failing_since)
+
+    def _carries(self, target: Labels, selector: Selector) -> bool:
+        series = ast.MatrixSelector(ast.VectorSelector(selector.name, selector.matchers), _CARRIED_MS)
+        carriers = self.ask(f"group by (job, instance) (last_over_time({series}))")
+        return not carriers or any(_within(each, target) for each, _ in carriers)
 
 
 def judge(
@@ -65,10 +84,14 @@ def judge(
     An alert whose target fails stays while nothing is known of it. One that only may be touched by a failing target (it is
     known to be over as far as the others say), or whose series are gone although no target fails, stays for `grace_ms`.
     """
-    failing, over = knowledge.failing(rule), _KnownOver(rule, present, knowledge)
+    failing, over = knowledge.failing(rule, at_ms), _KnownOver(rule, present, knowledge)
     found = {}
     for alert in absent:
-        mine = [target for target in failing if _may_concern(target, alert.labels, rule.overwritten)]
+        mine = [
+            target
+            for target in (*failing, *sorted(rule.unconcerned))
+            if _may_concern(target, alert.labels, rule.overwritten, surely=target in rule.unconcerned)
+        ]
         known = over.says(alert.labels) or (rule.falsity.by_presence and not mine)
         if known and not mine:
             continue
@@ -131,8 +154,7 @@ def no_data_alert(rule: RunningRule, *, present: bool, knowledge: Knowledge, at_
 
     It has none where a target that it reads fails, or where neither the condition nor its contrary gives a series.
     """
-    failing = knowledge.failing(rule)
-    rule.failing_since = {target: rule.failing_since.get(target, at_ms) for target in failing}
+    failing = knowledge.failing(rule, at_ms)
     if not failing:
         asked = rule.falsity.witnesses
         if present or not asked or any(knowledge.ask(expression) != [] for expression, _ in asked):
@@ -149,8 +171,18 @@ def no_data_alert(rule: RunningRule, *, present: bool, knowledge: Knowledge, at_
     return Observation(labels.merged({NO_DATA_LABEL: "true"}), float(len(failing)), annotations.merged(said))
 
 
-def _may_concern(target: Labels, alert: Labels, but: frozenset[str]) -> bool:
-    """Say whether no label of the alert, but those that its rule writes, contradicts that the target feeds it."""
+def _within(labels: Labels, target: Labels) -> bool:
+    return all(target.get(name) == value for name, value in labels.pairs)
+
+
+def _may_concern(target: Labels, alert: Labels, but: frozenset[str], *, surely: bool) -> bool:
+    """Say whether no label of the alert, but those that its rule writes, contradicts that the target feeds it.
+
+    `surely`: the alert must name the target's instance. It is asked of targets that are not known to carry what is read; one
+    that has failed since before a restart may be among them.
+    """
+    if surely and ("instance" in but or "instance" not in alert):
+        return False
     return all(name in but or alert.get(name, value) == value for name, value in target.pairs)
 
 

@@ -13,7 +13,7 @@ from agent.errors import TemplateError
 from agent.gotemplate import Function, Struct, Template, bind
 from agent.model import METRIC_NAME, Labels
 from agent.rules.answers import Query, pairs_of
-from agent.rules.spec import NO_DATA_ANNOTATION, Group, Rule, parse_template
+from agent.rules.spec import Group, Rule, parse_template
 from agent.rules.states import Observation
 
 ALERT_NAME: Final = "alertname"
@@ -34,8 +34,7 @@ class Expander:
 
     @functools.cached_property
     def _annotations(self) -> dict[str, Template]:
-        texts = {name: str(text) for name, text in self._rule.annotations.items() if name != NO_DATA_ANNOTATION}
-        return self._compiled(texts)
+        return self._compiled({name: str(text) for name, text in self._rule.annotations.items()})
 
     def _compiled(self, texts: Mapping[str, str]) -> dict[str, Template]:
         return {name: parse_template(text, f"{self.name}.{name}") for name, text in texts.items()}

@@ -76,7 +76,9 @@ class RunningRule:
         """Since when the conditions held that a rule with other labels watched, by the labels of the series."""
         self.inherited_but: frozenset[str] = frozenset()
         self.failing_since: dict[Labels, int] = {}
-        """Since when targets fail, for a rule that alerts of that."""
+        """Since when targets fail that carry what the rule reads, as far as it was asked."""
+        self.unconcerned: set[Labels] = set()
+        """Targets that fail and carry nothing of it."""
         self.output = Output()
         self.health = Health.UNKNOWN
         self.last_error = ""
@@ -108,7 +110,8 @@ class RunningRule:
         self.active = before.active
         self.unseen, self.held_since_ms = before.unseen, before.held_since_ms
         self.restored, self.inherited = before.restored, before.inherited
-        self.failing_since = before.failing_since
+        if before.expression == self.expression:
+            self.failing_since, self.unconcerned = before.failing_since, before.unconcerned
         self.output = before.output
         if before.expression == self.expression:
             self.health, self.last_error = before.health, before.last_error

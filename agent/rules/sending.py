@@ -6,6 +6,7 @@ from typing import Final
 
 from agent.model import RESOLVED_REASON, Alert, Labels
 from agent.rules.running import Settings
+from agent.rules.spec import NO_DATA_ANNOTATION
 from agent.rules.states import ActiveAlert
 
 _LIFETIMES: Final = 4
@@ -20,13 +21,14 @@ def labels_as_sent(labels: Labels, settings: Settings) -> Labels:
 def to_send(alert: ActiveAlert, at_ms: int, interval_ms: int, settings: Settings, *, reason: str = "") -> Alert:
     """Return what the routing is told about a firing or resolved alert at `at_ms`."""
     labels = labels_as_sent(alert.labels, settings)
+    annotations = alert.annotations.without(NO_DATA_ANNOTATION)
     resolved = alert.resolved_at_ms is not None
     until = alert.resolved_at_ms
     if until is None:
         until = at_ms + _LIFETIMES * max(interval_ms, settings.resend_delay_ms)
     return Alert(
         labels=labels,
-        annotations=alert.annotations.merged({RESOLVED_REASON: reason}) if reason else alert.annotations,
+        annotations=annotations.merged({RESOLVED_REASON: reason}) if reason else annotations,
         starts_at_ms=alert.active_at_ms if alert.fired_at_ms is None else alert.fired_at_ms,
         ends_at_ms=until,
         generator_url=f"{settings.external_url.rstrip('/')}/alert/{labels.fingerprint()}",

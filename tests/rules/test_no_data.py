@@ -120,6 +120,45 @@ def test_targets_that_the_expression_does_not_read_keep_nothing():
     assert changes(world) == [(0, "firing"), (1, "inactive")]
 
 
+def with_a_failing_database(text, minutes):
+    """Return a world in which another job's target, which never carried x, fails all the time."""
+    world = World(text)
+    service = Service(world, "a")
+    for minute in range(minutes):
+        service.scrape(minute, **(BAD if minute == 0 else GOOD))
+        world.set(minute, 'up{job="db",instance="d"}', 0)
+        world.evaluate(minute)
+    return world
+
+
+def test_a_failing_target_that_never_carried_what_is_read_keeps_nothing():
+    assert changes(with_a_failing_database(rules("sum(x) > 5"), 3)) == [(0, "firing"), (1, "inactive")]
+
+
+def test_nor_does_a_rule_without_a_job_alert_of_its_missing_data():
+    world = with_a_failing_database(rules("sum(x) > 5", "alert"), 3)
+    assert changes(world) == [(0, "firing"), (1, "inactive")]
+
+
+def test_who_carries_what_is_asked_once_while_the_same_targets_fail():
+    world = lived(rules("x > 5"), {0: BAD, **dict.fromkeys(range(1, 9), FAILED)})
+    assert [minute for asked, minute in world.asked if "last_over_time" in asked] == [1]
+
+
+def test_a_target_that_has_failed_for_longer_than_an_hour_still_keeps_its_alert_over_a_restart_too():
+    story = {0: {"x": [9, 9]}, **{minute: {"x": [None, 9]} for minute in range(1, 90)}}
+    world = lived(rules("x > 5"), story, instances=("a", "b"))
+    assert len(world.states()) == 2
+    world.settle()
+    after = World(rules("x > 5"), journal=world.journal, memory=world.memory)
+    after.evaluator.restore(after.journal.records, START + 90 * MINUTE)
+    service = Service(after, "a", "b")
+    for minute in range(90, 110):
+        service.scrape(minute, x=[None, 9])
+        after.evaluate(minute)
+    assert len(after.states()) == 2
+
+
 def test_a_series_that_is_gone_from_a_target_that_answers_ends_the_alert_after_the_grace():
     story = {0: BAD, **{minute: {"y": 1} for minute in range(1, 9)}}
     world = lived(rules("x > 5"), story)
