@@ -71,8 +71,7 @@ def _show_trace(test: TestOutcome) -> None:
     width = max(shutil.get_terminal_size().columns - 30, 20)
     end = format_duration(test.last_ms)
     for life in test.lives[:_ALERTS_DRAWN]:
-        told = life.told(test.start_ms, test.start_ms + test.last_ms)
-        click.echo(f"      {_titled(life)}: {told}")
+        click.echo(f"      {_titled(life)}: {life.told(test.start_ms)}")
         drawn = life.drawn(test.start_ms, test.last_ms, test.step_ms, width)
         click.echo(f"        {click.style('0s', dim=True)} {drawn} {click.style(end, dim=True)}")
     if len(test.lives) > _ALERTS_DRAWN:
@@ -111,7 +110,7 @@ def _coverage(outcomes: Sequence[FileOutcome], *, detail: bool) -> None:
     tests = [test for outcome in outcomes for test in outcome.tests]
     fires: Counter[str] = Counter()
     for test in tests:
-        fires.update({life.name for life in test.lives if life.fired_by(test.start_ms + test.last_ms)})
+        fires.update({life.name for life in test.lives if life.fired})
     if detail and alerts:
         _table(alerts, tests, fires)
     if silent := [name for name in alerts if not fires[name]]:

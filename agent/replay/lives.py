@@ -24,9 +24,10 @@ class Life:
         """The alert's name."""
         return self.labels.get("alertname")
 
-    def fired_by(self, at_ms: int) -> bool:
-        """Say whether it fired at or before an instant."""
-        return any(state is State.FIRING for changed_ms, state in self.changes if changed_ms <= at_ms)
+    @property
+    def fired(self) -> bool:
+        """Whether it ever fired."""
+        return any(state is State.FIRING for _, state in self.changes)
 
     def state_at(self, at_ms: int) -> State:
         """Return its state after the evaluation at (or before) an instant."""
@@ -82,6 +83,8 @@ class Lives:
         """Return the lives of the alerts of one name, sorted by their labels."""
         return sorted((life for life in self._lives.values() if life.name == name), key=lambda life: life.labels)
 
-    def all(self) -> tuple[Life, ...]:
-        """Return all lives, sorted by name and labels."""
-        return tuple(sorted(self._lives.values(), key=lambda life: (life.name, life.labels)))
+    def until(self, last_ms: int) -> tuple[Life, ...]:
+        """Return all lives up to an instant, sorted by name and labels."""
+        lives = sorted(self._lives.values(), key=lambda life: (life.name, life.labels))
+        cut = (Life(life.labels, [each for each in life.changes if each[0] <= last_ms]) for life in lives)
+        return tuple(life for life in cut if life.changes)

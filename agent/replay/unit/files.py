@@ -64,7 +64,7 @@ def _run_test(test: UnitTest, name: str, tested: Tested, bench: Bench, stopwatch
         failures=tuple(failures),
         warnings=warnings,
         seconds=stopwatch() - began,
-        lives=run.lives.all() if run is not None else (),
+        lives=run.lives.until(prepared.ticks[-1]) if run is not None else (),
         asserted=_asserted(test),
         start_ms=test.start_ms,
         step_ms=tested.step_ms,

@@ -85,6 +85,7 @@ class Run:
                 external_labels=Labels(self._test.external_labels),
                 external_url=self._test.external_url,
                 resend_delay_ms=_NEVER_MS,
+                recovered_value=False,
             ),
         )
 
