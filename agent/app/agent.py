@@ -38,7 +38,7 @@ from agent.journal import Journal, Prune
 from agent.model import Alert, Labels, Row
 from agent.notify import Dispatcher
 from agent.query import Engine
-from agent.rules import TRANSITION_KIND, Evaluator
+from agent.rules import TRANSITION_KIND, Evaluator, Tally
 from agent.store import Store
 from agent.telemetry import Telemetry
 from agent.web import AlertView, create_app
@@ -170,10 +170,12 @@ class Agent:
         def hand_over(alerts: list[Alert], at_ms: int) -> None:
             loop.call_soon_threadsafe(self.dispatcher.put, alerts, at_ms)
 
+        tally = Tally()
         self.rules_engine = Engine(self.store, limits_of(self.config.file.query), rolling=True)
         self.evaluator = Evaluator(
             built.rules,
-            query=answering(self.rules_engine),
+            query=answering(self.rules_engine, tally),
+            tally=tally,
             sink=self._keep,
             notify=hand_over,
             write=self.journal.write,

@@ -12,18 +12,21 @@ from agent.app.landings import Landings
 from agent.app.loops import Clock, at_slots
 from agent.model import Alert
 from agent.query import Engine, Scalar, Vector
-from agent.rules import Evaluator, GroupKey
+from agent.rules import Evaluator, GroupKey, Tally
 from agent.telemetry import Telemetry
 
 T = TypeVar("T")
 Put = Callable[[list[Alert], int], None]
 
 
-def answering(engine: Engine) -> Callable[[str, int], Vector | Scalar | float]:
-    """Return the rules' query: an instant's vector or scalar; other kinds are the rules' to refuse."""
+def answering(engine: Engine, tally: Tally) -> Callable[[str, int], Vector | Scalar | float]:
+    """Return the rules' query: an instant's vector or scalar; other kinds are the rules' to refuse. It counts what it reads."""
 
     def answer(expression: str, at_ms: int) -> Vector | Scalar | float:
-        return engine.instant(expression, at_ms).value  # type: ignore[return-value]
+        found = engine.instant(expression, at_ms)
+        value = found.value
+        tally.add(found.series, found.samples, len(value) if isinstance(value, Vector) else 1)
+        return value  # type: ignore[return-value]
 
     return answer
 

@@ -82,6 +82,7 @@ def _rule_view(rule: rules.RuleStatus, told: Told) -> web.RuleView:
         last_evaluation_ms=rule.last_evaluation_ms,
         evaluation_seconds=rule.evaluation_seconds,
         alerts=[alert_view(each, told) for each in rule.alerts],
+        evaluations=rule.evaluations,
     )
 
 

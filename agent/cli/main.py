@@ -187,6 +187,20 @@ def alerts(
 
 
 @burnline.command()
+@click.argument("names", nargs=-1)
+@click.option("--group", "groups", multiple=True, help="Only rules of this group; repeatable.")
+@click.option("--slow", is_flag=True, help="The slowest first, by the longest of their last evaluations.")
+@click.option("--failing", is_flag=True, help="Only those whose last evaluation failed.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
+@url_option
+def rules(names: tuple[str, ...], groups: tuple[str, ...], slow: bool, failing: bool, as_json: bool, url: str) -> None:
+    """Show how the rules' last evaluations went: what they read and gave, how long they took, why they failed."""
+    from agent.cli.rules import show_rules
+
+    show_rules(url, names, groups, slow=slow, failing=failing, as_json=as_json)
+
+
+@burnline.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
 @url_option
 def reload(as_json: bool, url: str) -> None:

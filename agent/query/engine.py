@@ -89,8 +89,8 @@ class Engine:
                 value: Value = _ragged(node, evaluation)
             else:
                 value = _at_instant(evaluate(node, evaluation), at_ms)
-        noticed = evaluation.annotations
-        return Result(value, noticed.warnings, noticed.infos)
+        noticed, taken = evaluation.annotations, evaluation.query.allowance
+        return Result(value, noticed.warnings, noticed.infos, taken.series, taken.samples)
 
     def range(
         self,
@@ -106,8 +106,8 @@ class Engine:
         node, evaluation = self._over(expr, start_ms, end_ms, step_ms, expired, lookback_ms)
         with np.errstate(all="ignore"):
             value = _over_range(evaluate(node, evaluation), evaluation)
-        noticed = evaluation.annotations
-        return Result(value, noticed.warnings, noticed.infos)
+        noticed, taken = evaluation.annotations, evaluation.query.allowance
+        return Result(value, noticed.warnings, noticed.infos, taken.series, taken.samples)
 
     def kind(self, expr: str) -> ast.ValueType:
         """Return the type of what an expression gives; raise ParseError."""

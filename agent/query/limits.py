@@ -36,12 +36,14 @@ class Limits:
 class Allowance:
     """What one query has taken of its limits. `expired` says whether time is up; it is asked all the way."""
 
-    __slots__ = ("_expired", "_limits", "held", "kept", "peak", "samples")
+    __slots__ = ("_expired", "_limits", "held", "kept", "peak", "samples", "series")
 
     def __init__(self, limits: Limits, expired: Callable[[], bool] | None = None) -> None:
         self._limits = limits
         self._expired = expired
         self.samples = 0
+        self.series = 0
+        """Series that selectors gave, for who wants to know; there is no limit of them."""
         self.held = 0
         self.kept = 0
         """Bytes of values that wait for another use, beside those that are `held` by what is being computed."""

@@ -35,8 +35,9 @@ def select_blocks(evaluation: Evaluation, matchers: tuple[Matcher, ...], after_m
     """Read the blocks of the series that match, leaving out those without series."""
     queryable, allowance = evaluation.query.queryable, evaluation.query.allowance
     allowance.reserve(CELL * queryable.cells(matchers, after_ms, until_ms, allowance.pulse))
-    found = queryable.select(matchers, after_ms, until_ms)
-    return [block for block in found if block.labels]
+    found = [block for block in queryable.select(matchers, after_ms, until_ms) if block.labels]
+    allowance.series += sum(len(block.labels) for block in found)
+    return found
 
 
 def select_instant(evaluation: Evaluation, node: ast.VectorSelector, *, timestamps: bool = False) -> Frame:

@@ -7,7 +7,7 @@ result costs nothing until somebody reads it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -132,8 +132,10 @@ Value = Scalar | String | Vector | Matrix | Ragged
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A query's value, and what was noticed on the way."""
+    """A query's value, what was noticed on the way, and how many series its selectors gave and samples were read or made."""
 
     value: Value
     warnings: tuple[str, ...] = ()
     infos: tuple[str, ...] = ()
+    series: int = field(default=0, compare=False)
+    samples: int = field(default=0, compare=False)

@@ -16,6 +16,7 @@ from agent.rules.spec import Group, GroupKey, Rule, RuleSet
 from agent.rules.states import Absence, ActiveAlert, LimitExceeded, Observation, State, Transition, step
 
 if TYPE_CHECKING:
+    from agent.rules.evaluations import PastEvaluation, Tally
     from agent.rules.evaluator import Evaluated, Evaluator
     from agent.rules.expansion import Expander
     from agent.rules.history import Events, Page, Past, Wanted, past, read_transition
@@ -54,6 +55,7 @@ __all__ = [
     "Observation",
     "Page",
     "Past",
+    "PastEvaluation",
     "Reads",
     "Rounds",
     "Routes",
@@ -65,6 +67,7 @@ __all__ = [
     "Settings",
     "Severity",
     "State",
+    "Tally",
     "Transition",
     "Wanted",
     "append_transition",
@@ -97,6 +100,10 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
+        "evaluations": (
+            "PastEvaluation",
+            "Tally",
+        ),
         "evaluator": (
             "Evaluated",
             "Evaluator",

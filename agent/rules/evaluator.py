@@ -21,11 +21,12 @@ from agent.rules import for_state, schedule
 from agent.rules.absence import Knowledge
 from agent.rules.alerting import Alerting, Notify, Sink
 from agent.rules.answers import Query, histograms_of, pairs_of
+from agent.rules.evaluations import Tally
 from agent.rules.keeping import Keeper, Writer
 from agent.rules.outputs import Leaving, Output, recorded
 from agent.rules.records import ALERT_KIND, GROUP_KIND, RuleKey
 from agent.rules.restoring import resume, set_back, take_back
-from agent.rules.running import RunningGroup, RunningRule, Settings, build, hand_over
+from agent.rules.running import RunningGroup, RunningRule, Settings, build, hand_over, share_memory
 from agent.rules.sending import labels_as_sent, to_send
 from agent.rules.spec import Group, GroupKey, RuleSet
 from agent.rules.states import ActiveAlert, State, Transition
@@ -68,14 +69,17 @@ class Evaluator:
         write: Writer = _no_writer,
         telemetry: Telemetry | None = None,
         settings: Settings | None = None,
+        tally: Tally | None = None,
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.settings = settings or Settings()
         self._query, self._sink, self._notify = query, sink, notify
         self._keeper = Keeper(write)
         self._telemetry = telemetry or Telemetry()
+        self._tally = tally or Tally()
         self._stopwatch = stopwatch
         self._groups = build(rules, self.settings)
+        share_memory(self._groups.values())
         self._leaving = Leaving()
         self._alerting = Alerting(query, sink, notify, self._keeper)
         self._latest_ms = 0
@@ -242,6 +246,7 @@ class Evaluator:
     ) -> str:
         """Evaluate one rule; return why it failed, or nothing."""
         began = self._stopwatch()
+        self._tally.take()
         failure = ""
         try:
             if rule.spec.is_alert:
@@ -259,6 +264,7 @@ class Evaluator:
         rule.last_error = failure
         rule.last_evaluation_ms = at_ms
         rule.seconds = self._stopwatch() - began
+        rule.evaluations.add(at_ms, rule.seconds, self._tally.take(), failure)
         name = str(group.key)
         self._telemetry.rule_evaluations.labels(name).inc()
         if failure:
@@ -329,6 +335,7 @@ class Evaluator:
                 locks.enter_context(group.lock)
             handed = hand_over(before.values(), after.values(), relabel=settings.removed == "resolve")
             self._groups, self.settings = after, settings
+            share_memory(after.values())
             for key, group in before.items():
                 group.retired = after.get(key) is not group
         for rule in handed.removed:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from agent.model import METRIC_NAME, Labels
+from agent.rules.evaluations import Evaluations, kept_each
 from agent.rules.expansion import ALERT_NAME, Expander
 from agent.rules.expressions import recovery_of
 from agent.rules.falsity import EVERYTHING, Falsity, Key, falsity_of
@@ -84,6 +85,7 @@ class RunningRule:
         self.last_error = ""
         self.last_evaluation_ms = 0
         self.seconds = 0.0
+        self.evaluations = Evaluations()
 
     @functools.cached_property
     def annotations(self) -> Labels:
@@ -116,6 +118,7 @@ class RunningRule:
         if before.expression == self.expression:
             self.health, self.last_error = before.health, before.last_error
             self.last_evaluation_ms, self.seconds = before.last_evaluation_ms, before.seconds
+            self.evaluations = before.evaluations
 
     def inherit(self, before: RunningRule) -> None:
         """Let the conditions that a rule watched under other labels go on counting towards `for`."""
@@ -143,6 +146,7 @@ class RunningRule:
             last_evaluation_ms=self.last_evaluation_ms,
             evaluation_seconds=self.seconds,
             alerts=active,
+            evaluations=self.evaluations,
         )
 
 
@@ -209,6 +213,14 @@ def build(
         known = running.get(spec.key) if running else None
         found[spec.key] = known if known is not None and known.says(spec) else RunningGroup(spec, settings)
     return found
+
+
+def share_memory(groups: Collection[RunningGroup]) -> None:
+    """Let every rule keep as many of its last evaluations as the number of rules allows."""
+    most = kept_each(sum(len(group.rules) for group in groups))
+    for group in groups:
+        for rule in group.rules:
+            rule.evaluations.resize(most)
 
 
 @dataclass(frozen=True, slots=True)

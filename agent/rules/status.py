@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from agent.model import Labels
+from agent.rules.evaluations import PastEvaluation
 from agent.rules.spec import GroupKey
 from agent.rules.states import ActiveAlert, State
 
@@ -34,6 +36,8 @@ class RuleStatus:
     last_evaluation_ms: int
     evaluation_seconds: float
     alerts: tuple[ActiveAlert, ...] = ()
+    evaluations: Sequence[PastEvaluation] = field(default=(), compare=False)
+    """The last ones, newest first; it goes on changing while the rule runs."""
 
     @property
     def state(self) -> State:

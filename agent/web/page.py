@@ -20,7 +20,20 @@ from agent.web.parameters import read_parameters
 from agent.web.room import handles_of
 from agent.web.runbook_text import local_name, outside_link, plain_name, to_html
 from agent.web.views import AlertDetail, AlertState, AlertView
-from agent.web.words import ago, by_urgency, clock, counted, is_quiet, number, since, size, span, time_of_day, verdict
+from agent.web.words import (
+    ago,
+    by_urgency,
+    clock,
+    counted,
+    is_quiet,
+    last_evaluations,
+    number,
+    since,
+    size,
+    span,
+    time_of_day,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -64,6 +77,7 @@ def _templates() -> Environment:
         "ago": ago,
         "clock": clock,
         "counted": counted,
+        "last_evaluations": last_evaluations,
         "number": number,
         "shortened": shortened,
         "since": since,

@@ -14,9 +14,9 @@ from agent.errors import ParseError
 from agent.model import Matcher, format_duration, format_float, format_rfc3339, match_all
 from agent.web.envelope import ApiError, ErrorType, invalid, success
 from agent.web.handles import Handles
-from agent.web.parameters import Parameters, read_parameters
+from agent.web.parameters import Parameters, limit, read_parameters
 from agent.web.room import handles_of
-from agent.web.views import Acknowledgement, AlertState, AlertView, RuleGroupView, RuleView, TargetView
+from agent.web.views import Acknowledgement, AlertState, AlertView, EvaluationView, RuleGroupView, RuleView, TargetView
 
 _NEVER: Final = "0001-01-01T00:00:00Z"
 """Go's zero time, which clients take for "not yet"."""
@@ -87,7 +87,8 @@ async def rules(request: web.Request) -> web.Response:
     groups = _filtered(handles.rules(), parameters, handles)
     groups, token = _page(groups, parameters)
     with_alerts = not is_true(parameters.first("exclude_alerts"))
-    data: dict[str, Any] = {"groups": [_group_json(group, with_alerts=with_alerts) for group in groups]}
+    most = limit(parameters, "evaluations")
+    data: dict[str, Any] = {"groups": [_group_json(group, most, with_alerts=with_alerts) for group in groups]}
     if token:
         data["groupNextToken"] = token
     return success(data)
@@ -145,11 +146,11 @@ def _token(group: RuleGroupView) -> str:
     return hashlib.sha256(f"{group.file};{group.name}".encode()).hexdigest()[:40]
 
 
-def _group_json(group: RuleGroupView, *, with_alerts: bool) -> dict[str, Any]:
+def _group_json(group: RuleGroupView, evaluations: int, *, with_alerts: bool) -> dict[str, Any]:
     return {
         "name": group.name,
         "file": group.file,
-        "rules": [_rule_json(rule, with_alerts=with_alerts) for rule in group.rules],
+        "rules": [_rule_json(rule, evaluations, with_alerts=with_alerts) for rule in group.rules],
         "interval": group.interval_ms / 1000,
         "limit": group.limit,
         "evaluationTime": group.evaluation_seconds,
@@ -157,7 +158,7 @@ def _group_json(group: RuleGroupView, *, with_alerts: bool) -> dict[str, Any]:
     }
 
 
-def _rule_json(rule: RuleView, *, with_alerts: bool) -> dict[str, Any]:
+def _rule_json(rule: RuleView, evaluations: int, *, with_alerts: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {"name": rule.name, "query": rule.query, "labels": dict(rule.labels.pairs)}
     if rule.alerting:
         shown |= {
@@ -170,11 +171,24 @@ def _rule_json(rule: RuleView, *, with_alerts: bool) -> dict[str, Any]:
     shown["health"] = rule.health.value
     if rule.last_error:
         shown["lastError"] = rule.last_error
+    if evaluations:
+        shown["evaluations"] = [_evaluation_json(each) for each in rule.evaluations[:evaluations]]
     return shown | {
         "evaluationTime": rule.evaluation_seconds,
         "lastEvaluation": instant_text(rule.last_evaluation_ms),
         "type": "alerting" if rule.alerting else "recording",
     }
+
+
+def _evaluation_json(evaluation: EvaluationView) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "at": instant_text(evaluation.at_ms),
+        "seconds": evaluation.seconds,
+        "series": evaluation.series,
+        "samples": evaluation.samples,
+        "results": evaluation.results,
+    }
+    return shown | ({"error": evaluation.error} if evaluation.error else {})
 
 
 def _is_active(alert: AlertView) -> bool:

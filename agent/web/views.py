@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.model import Labels
 
@@ -309,6 +309,40 @@ class RuleHealth(StrEnum):
     UNKNOWN = "unknown"
 
 
+class EvaluationView(Protocol):
+    """One evaluation of a rule: when, how long it took, what its queries read, how many series it gave, why it failed."""
+
+    @property
+    def at_ms(self) -> int:
+        """The instant it was for."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        ...
+
+    @property
+    def series(self) -> int:
+        """How many series its selectors gave."""
+        ...
+
+    @property
+    def samples(self) -> int:
+        """How many samples its queries read."""
+        ...
+
+    @property
+    def results(self) -> int:
+        """How many series its expression gave."""
+        ...
+
+    @property
+    def error(self) -> str:
+        """Why it failed, "" where it did not."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class RuleView:
     """One rule; `alerting` tells an alerting rule from a recording one, for which `alerts` stays empty."""
@@ -325,6 +359,8 @@ class RuleView:
     last_evaluation_ms: int = 0
     evaluation_seconds: float = 0.0
     alerts: Sequence[AlertView] = ()
+    evaluations: Sequence[EvaluationView] = field(default=(), compare=False)
+    """The last ones, newest first."""
 
     @property
     def state(self) -> AlertState:

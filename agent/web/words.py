@@ -10,7 +10,16 @@ from enum import StrEnum
 from typing import Final
 
 from agent.model import format_float
-from agent.web.views import AlertState, AlertView, Overview, RuleGroupView, RuleHealth, TargetHealth, TargetView
+from agent.web.views import (
+    AlertState,
+    AlertView,
+    EvaluationView,
+    Overview,
+    RuleGroupView,
+    RuleHealth,
+    TargetHealth,
+    TargetView,
+)
 
 _MINUTE: Final = 60_000
 _HOUR: Final = 60 * _MINUTE
@@ -68,6 +77,28 @@ def number(value: float | None) -> str:
     if abs(value) >= 1000 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.4g}"
+
+
+def last_evaluations(evaluations: Sequence[EvaluationView]) -> str:
+    """Say what a rule's last evaluation read and gave, and how long the last ones took: the newest and the slowest."""
+    newest = evaluations[0]
+    slowest = max(each.seconds for each in evaluations)
+    failed = sum(bool(each.error) for each in evaluations)
+    parts = [
+        f"read {counted(newest.series, 'series', 'series')}, {counted(newest.samples, 'sample')}",
+        f"gave {counted(newest.results, 'series', 'series')}",
+        f"took {milliseconds(newest.seconds)}",
+        f"at most {milliseconds(slowest)} in {counted(len(evaluations), 'evaluation')}" if len(evaluations) > 1 else "",
+        f"{failed} of them failed" if failed else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a short time in milliseconds, seconds from one on: `0.43 ms`, `12 ms`, `1.3 s`."""
+    if seconds >= 1:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds * 1000:.2g} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
 
 
 def size(count: int) -> str:
