@@ -7,6 +7,7 @@ is looked up anew when the series change, beside the event loop and at a bounded
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from functools import partial
@@ -64,7 +65,7 @@ class Landings:
         self._rounds = Rounds()
         self._order: dict[GroupKey, int] = {}
         self._waiting: dict[GroupKey, Waiting] = {}
-        self._wake, self._changed = asyncio.Event(), asyncio.Event()
+        self._wake, self._changed, self._reloaded = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._keys: frozenset[GroupKey] = frozenset()
         self._seen: object = None
         self._reloads = 0
@@ -81,6 +82,7 @@ class Landings:
         self._keys = frozenset(group.key for group in self._evaluator.waiting_for_scrapes)
         self.clocked = frozenset(self.clocked) & self._keys
         self._reloads += 1
+        self._reloaded.set()
         if not self._settled:
             self._settles_ms = self._clock() + self._evaluator.settings.interval_ms
         self._look_again()
@@ -98,10 +100,7 @@ class Landings:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                batch = sorted(self._waiting.values(), key=lambda each: self._order.get(each.key, 0))
-                self._waiting.clear()
-                for each in await self._in_thread(partial(self._evaluate, batch)):
-                    self._put_back(each)
+                await attempt("rules rounds", self._evaluate_waiting, self._clock())
 
     async def pass_deadlines(self) -> None:
         """Evaluate, for ever, what waits for scrapes that did not land in time."""
@@ -121,20 +120,24 @@ class Landings:
         for due in dues:
             self._tell_late(due)
             for key in due.keys:
-                if key not in self._keys:
+                held = self._waiting.get(key)
+                if key not in self._keys or (held is not None and held.at_ms >= due.at_ms):
                     continue
-                missed = due.missed + (key in self._waiting)
+                missed = due.missed + (held is not None)
                 if missed:
                     self._evaluator.missed(key, missed)
                 self._waiting[key] = Waiting(key, due.at_ms, now)
         if self._waiting:
             self._wake.set()
 
-    def _put_back(self, each: Waiting) -> None:
-        if each.key in self._waiting:
-            self._evaluator.missed(each.key, 1)
-        elif each.key in self._keys:
-            self._waiting[each.key] = each
+    async def _evaluate_waiting(self, _: int) -> None:
+        batch = sorted(self._waiting.values(), key=lambda each: self._order.get(each.key, 0))
+        self._waiting.clear()
+        for each in await self._in_thread(partial(self._evaluate, batch)):
+            if each.key in self._waiting:
+                self._evaluator.missed(each.key, 1)
+            elif each.key in self._keys:
+                self._waiting[each.key] = each
 
     def _evaluate(self, batch: list[Waiting]) -> list[Waiting]:
         """Evaluate in the rules' thread; return what is left when the time is over."""
@@ -188,8 +191,11 @@ class Landings:
     async def _look(self) -> None:
         while self._feeding.version != self._seen:
             began = self._stopwatch()
+            self._reloaded.clear()
             await attempt("rules look", self._look_once, self._clock())
-            await asyncio.sleep(_REST * (self._stopwatch() - began))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_REST * (self._stopwatch() - began)):
+                    await self._reloaded.wait()
 
     async def _look_once(self, _: int) -> None:
         seen, reloads, feeds = self._feeding.version, self._reloads, self._feeding.feeds()

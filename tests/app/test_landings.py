@@ -335,6 +335,32 @@ async def test_rounds_that_pass_while_a_group_is_evaluated_are_missed_and_counte
     assert world.metric("prometheus_rule_group_iterations_missed_total", rule_group="rules.yml;a") == 2
 
 
+async def test_more_slices_than_one_evaluate_every_group_once_and_in_order(worlds, monkeypatch):
+    """A slice of no time: each group is a turn of the thread, and what is left goes on."""
+    monkeypatch.setattr("agent.app.landings._SLICE_SECONDS", -1.0)
+    world = worlds({f"g{n}": record("x", f"r{n}") for n in range(7)})
+    world.target("p")
+    await world.start()
+    await world.land("p", 0, x=1)
+    assert await world.land("p", 15, x=1) == [(f"g{n}", 15) for n in range(7)]
+    assert not world.metric("prometheus_rule_group_iterations_missed_total", rule_group="rules.yml;g3")
+
+
+async def test_reading_another_target_neither_repeats_an_evaluation_nor_counts_as_a_missed_round(worlds):
+    world = worlds({"a": record("sum(x)")})
+    world.target("p")
+    world.target("q", offset=5)
+    await world.start()
+    await world.land("p", 0, x=1)
+    await world.land("q", 5)
+    await world.land("p", 15, x=1)
+    await world.land("q", 20, x=1)
+    await world.land("p", 30)
+    await world.land("q", 35, x=1)
+    assert world.evaluated == [("a", 0), ("a", 15), ("a", 20), ("a", 35)]
+    assert not world.metric("prometheus_rule_group_iterations_missed_total", rule_group="rules.yml;a")
+
+
 async def test_a_group_that_fails_in_an_unforeseen_way_stops_no_other(worlds):
     world = worlds({"a": record("x"), "b": record("x", "s")})
     world.target("p")
