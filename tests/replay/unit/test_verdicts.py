@@ -213,6 +213,28 @@ def test_a_recorded_series_that_is_also_an_input_must_agree_with_it(run, failure
         assert 'rule "fixed" fails at 0s: duplicate sample for timestamp' in failures(text, rules)[0]
 
 
+def test_the_end_of_a_recorded_series_does_not_end_the_input_of_the_same_name(run):
+    rules = "groups: [{name: g, rules: [{record: fixed, expr: vector(1) and on() vector(time()) < 120}]}]"
+    text = """
+    rule_files: [rules.yml]
+    tests:
+      - input_series: [{series: fixed, values: 1x5}]
+        promql_expr_test: [{expr: fixed, eval_time: 2m, exp_samples: [{labels: fixed, value: 1}]}]
+    """
+    assert run(text, rules).passed
+
+
+def test_a_rule_that_writes_before_what_is_there_already_fails(failures):
+    rules = "groups: [{name: g, query_offset: 1m, rules: [{record: fixed, expr: m}]}]"
+    text = """
+    rule_files: [rules.yml]
+    tests:
+      - input_series: [{series: fixed, values: 1x5}, {series: m, values: 1x5}]
+        promql_expr_test: [{expr: m, eval_time: 2m, exp_samples: []}]
+    """
+    assert 'rule "fixed" fails at 1m: out of order sample' in failures(text, rules)[0]
+
+
 def test_a_series_that_is_given_twice_is_the_later_one_and_a_warning(run):
     text = """
     tests:
