@@ -175,7 +175,7 @@ class Evaluator:
                 failure = self._evaluate_rule(group, rule, at_ms, knowledge, transitions)
                 if failure:
                     failures.append((rule.spec.name, failure))
-            self._end_leaving(at_ms)
+            self._end_leaving(group, at_ms)
             self._restore_for_state(group, at_ms)
             group.last_evaluation_ms = at_ms
             group.seconds = self._stopwatch() - began
@@ -338,9 +338,10 @@ class Evaluator:
             share_memory(after.values())
             for key, group in before.items():
                 group.retired = after.get(key) is not group
+        relabelled = set(map(id, handed.relabelled))
         for rule in handed.removed:
-            self._leaving.add(rule.output, at_ms, at_ms + 2 * before[rule.key.key].interval_ms)
-            why = "its labels were changed" if rule in handed.relabelled else "the rule was removed"
+            self._leaving.add(rule.output, rule.key.key, at_ms, before[rule.key.key].interval_ms)
+            why = "its labels were changed" if id(rule) in relabelled else "the rule was removed"
             self._resolve(rule.key, rule.active.values(), at_ms, f"{why} by a reload")
         for former, rule in handed.moved:
             self._keeper.moved(former, rule.key, rule.active.values())
@@ -376,9 +377,9 @@ class Evaluator:
         if over:
             self._notify([to_send(alert, at_ms, 0, self.settings, reason=why) for alert in over], at_ms)
 
-    def _end_leaving(self, at_ms: int) -> None:
+    def _end_leaving(self, group: RunningGroup, at_ms: int) -> None:
         outputs = (rule.output for group in self._groups.values() for rule in group.rules)
-        for row in self._leaving.rows(at_ms, outputs):
+        for row in self._leaving.rows(group.key, at_ms, at_ms - group.offset_ms, outputs):
             try:
                 self._sink(row)
             except BurnlineError as error:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from agent.errors import ExecutionError
 from agent.model import HISTOGRAM_NAN, METRIC_NAME, STALE_NAN, Columns, Histogram, Labels, Row, absent_row
+from agent.rules.spec import GroupKey
 from agent.rules.states import ActiveAlert, State
 
 ALERTS: Final = "ALERTS"
@@ -92,31 +93,47 @@ class Output:
 @dataclass(frozen=True, slots=True)
 class _Left:
     output: Output
+    group: GroupKey
     stopped_at_ms: int
     due_ms: int
 
 
 class Leaving:
-    """The outputs of removed rules, until the rules that took their place have had time to write the same series."""
+    """The outputs of removed rules, until the rules that took their place have had time to write the same series.
+
+    Series of a rule whose group goes on end with the group's next evaluation, those of a removed group when it was removed,
+    said two intervals later; as in Prometheus.
+    """
 
     def __init__(self) -> None:
         self._outputs: list[_Left] = []
         self._lock = threading.Lock()
 
-    def add(self, output: Output, stopped_at_ms: int, due_ms: int) -> None:
-        """Remember an output whose rule stopped; from `due_ms` on its series may be ended."""
+    def add(self, output: Output, group: GroupKey, stopped_at_ms: int, interval_ms: int) -> None:
+        """Remember an output of a group whose rule stopped."""
         with self._lock:
-            self._outputs.append(_Left(output, stopped_at_ms, due_ms))
+            self._outputs.append(_Left(output, group, stopped_at_ms, stopped_at_ms + 2 * interval_ms))
 
-    def rows(self, at_ms: int, running: Iterable[Output]) -> list[Row]:
-        """Return the rows that end the series of outputs that are due by `at_ms` and that no running rule writes."""
+    def rows(self, group: GroupKey, at_ms: int, written_at_ms: int, running: Iterable[Output]) -> list[Row]:
+        """Return the rows that end what no running rule writes, once `group` was evaluated at `at_ms`.
+
+        `written_at_ms` is the instant of the group's own rows.
+        """
         with self._lock:
-            due = [each for each in self._outputs if each.due_ms <= at_ms]
-            if not due:
+            if not self._outputs:
                 return []
-            self._outputs = [each for each in self._outputs if each.due_ms > at_ms]
-        live: frozenset[Labels] = frozenset().union(*(output.live for output in running))
-        rows = [each.output.stale_row(sorted(each.output.live - live), each.stopped_at_ms) for each in due]
+            due: list[_Left] = []
+            later: list[_Left] = []
+            for each in self._outputs:
+                (due if each.group == group or each.due_ms <= at_ms else later).append(each)
+            self._outputs = later
+        live: frozenset[Labels] = frozenset().union(*(output.live for output in running)) if due else frozenset()
+        rows = [
+            each.output.stale_row(
+                sorted(each.output.live - live), written_at_ms if each.group == group else each.stopped_at_ms
+            )
+            for each in due
+        ]
         return [row for row in rows if row is not None]
 
 

@@ -130,13 +130,22 @@ groups:
     assert [len(rule.alerts) for rule in group.rules] == [1, 0, 0]
 
 
-def test_the_series_of_a_removed_rule_end_after_two_intervals():
+def test_the_series_of_a_removed_rule_end_with_the_next_evaluation_of_its_group():
     world = running(0)
     reload(world, 0.5, RULES.replace("  - {record: doubled, expr: x * 2}\n", ""))
+    assert world.ask(0.9, "doubled") == {"doubled": 2}
+    world.evaluate(1)
+    assert world.ask(1, "doubled") == {}
+
+
+def test_the_series_of_a_removed_group_end_when_it_went_said_after_two_intervals():
+    world = running(0)
+    reload(world, 0.5, RULES[RULES.index("- name: two") :].join(["groups:\n", ""]))
     world.evaluate(1, 2)
     assert world.ask(2, "doubled") == {"doubled": 2}
     world.evaluate(3)
     assert world.ask(3, "doubled") == {}
+    assert world.rows[-1].timestamp_ms == START + MINUTE // 2
 
 
 def test_the_series_of_a_renamed_group_go_on_without_a_gap():
