@@ -61,6 +61,7 @@ class Analysis:
         self._recorded = recorded
         self._say = say
         self._facts: dict[int, Facts] = {}
+        self._top = ast.unwrapped(nodes[0])
         for node in reversed(nodes):
             self._facts[id(node)] = self._of(node)
         self.whole = self._facts[id(nodes[0])]
@@ -232,10 +233,14 @@ class Analysis:
         return ((side, values),)
 
     def _bare(self, node: ast.BinaryExpr, left: Facts, right: Facts) -> None:
+        """Remark on a counter that is compared. `x > 0` inside of more asks whether it ever counted, which is a fair question."""
         for side, other in ((left, right), (right, left)):
-            if side.counter and not other.counter and node.op not in ("==", "!=") and other.shape == NOTHING:
-                why = f"{side.counter} is a counter: it only grows until its process restarts, and so does what is compared"
-                self._say(node, "raw-counter", f"{why}; compare rate() or increase() of it", "")
+            if not side.counter or other.counter or node.op in ("==", "!=") or other.shape != NOTHING:
+                continue
+            if other.values.point == 0 and node is not self._top:
+                continue
+            why = f"{side.counter} is a counter: it only grows until its process restarts, and so does what is compared"
+            self._say(node, "raw-counter", f"{why}; compare rate() or increase() of it", "")
 
     def _set(self, node: ast.BinaryExpr, left: Facts, right: Facts) -> Facts:
         if node.op == "or":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from agent.model import MatchOp
+from agent.model import METRIC_NAME, MatchOp
 from agent.query import ast
 
 _NONE: frozenset[str] = frozenset()
@@ -83,7 +83,7 @@ def selected(node: ast.VectorSelector, of: Shape = ANYTHING) -> Shape:
     gone: set[str] = set()
     fixed = dict(of.fixed)
     for matcher in node.matchers:
-        if matcher.op is MatchOp.EQUAL and matcher.name != "__name__":
+        if matcher.op is MatchOp.EQUAL and matcher.name != METRIC_NAME:
             if matcher.value:
                 fixed[matcher.name] = matcher.value
             else:
@@ -105,7 +105,7 @@ def absence(node: ast.Expr) -> Shape:
         for matcher in selector.matchers
         if matcher.op is MatchOp.EQUAL
         and matcher.value
-        and matcher.name != "__name__"
+        and matcher.name != METRIC_NAME
         and names.count(matcher.name) == 1
     }
     return Shape(frozenset(fixed), _NONE, fixed, frozenset(fixed))
@@ -140,7 +140,7 @@ def apart(node: ast.BinaryExpr, left: Shape, right: Shape) -> str:
         return ""
 
     def compares(label: str) -> bool:
-        return (label in matching.labels) == matching.on
+        return (label in matching.labels) == matching.on and (matching.on or label != METRIC_NAME)
 
     for label in sorted(left.fixed.keys() & right.fixed.keys()):
         if compares(label) and left.fixed[label] != right.fixed[label]:
