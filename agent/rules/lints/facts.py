@@ -244,8 +244,6 @@ class Analysis:
 
     def _set(self, node: ast.BinaryExpr, left: Facts, right: Facts) -> Facts:
         if node.op == "or":
-            if left.never or right.never:
-                return replace(right if left.never else left, bounds=(), never=left.never and right.never)
             return Facts(
                 left.values.hull(right.values),
                 left.shape.either(right.shape),
@@ -253,6 +251,7 @@ class Analysis:
                 gauge=left.gauge and right.gauge,
                 summed=left.summed or right.summed,
                 constant=left.constant and right.constant,
+                never=left.never and right.never,
             )
         never = left.never or (right.never and node.op == "and")
         if not never and not right.never:
