@@ -11,7 +11,7 @@ import pytest
 
 from agent.app import Agent, wall_clock
 from agent.app.collection import Feed
-from agent.app.evaluation import Evaluation, answering
+from agent.app.evaluation import Evaluation
 from agent.app.feeding import Feeding
 from agent.config import Flags, load_config
 from agent.model import Columns, Row, Sample
@@ -96,7 +96,7 @@ class World:
         return (at_ms - START) / SECOND
 
     def query(self, expression, at_ms):
-        return answering(self.engine)(expression, at_ms)
+        return self.engine.instant(expression, at_ms).value
 
     def feeds(self):
         return {
