@@ -129,15 +129,16 @@ class FileWatch:
 
     async def run(self, telling: Telling, clock: Clock) -> None:
         """Look for ever: when something is told, and at intervals."""
-        while True:
+        wait_ms = LOOK_MS
+
+        async def look(at_ms: int) -> None:
+            nonlocal wait_ms
+            wait_ms = LOOK_MS
             folders = await asyncio.to_thread(folders_of, self._sources())
             telling.watch(folders if len(folders) <= MOST_FOLDERS and self._wanted() else frozenset())
-            wait_ms = LOOK_MS
+            wait_ms = await self.look(at_ms)
 
-            async def look(at_ms: int) -> None:
-                nonlocal wait_ms
-                wait_ms = await self.look(at_ms)
-
+        while True:
             await attempt("files", look, clock())
             if wait_ms == LOOK_MS and not telling.works:
                 wait_ms = LOOK_ALONE_MS

@@ -89,7 +89,7 @@ def folders_of(sources: Sources) -> frozenset[Path]:
         whole = Path(pattern)
         plain = [part for part in whole.parents if not glob.has_magic(str(part))]
         found.update(_on_the_way(plain[0] / "any") if plain else ())
-    return frozenset(folder for folder in found if folder.is_dir())
+    return frozenset(folder for folder in found if os.path.isdir(folder))  # noqa: PTH112  # no error where it may not look
 
 
 def _on_the_way(path: Path) -> Iterator[Path]:

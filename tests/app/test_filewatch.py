@@ -241,6 +241,30 @@ async def test_the_system_tells_of_what_happens_in_a_folder(tmp_path, how):
         await events.stop()
 
 
+async def test_the_loop_outlives_a_look_that_fails(story):
+    """A bug, or a folder that may not be looked into, must not end the looking for good."""
+
+    class Telling:
+        works, waited = True, 0
+
+        def watch(self, folders):
+            if not self.waited:
+                raise PermissionError("may not look")
+
+        async def wait(self, seconds):
+            self.waited += 1
+            story.now_ms += int(seconds * 1000)
+            await asyncio.sleep(0)
+
+    telling = Telling()
+    story.write("second")
+    loop = asyncio.create_task(story.watch.run(telling, lambda: story.now_ms))
+    while "second" not in story.read:
+        assert telling.waited < 100
+        await asyncio.sleep(0.001)  # the looking is done in threads
+    loop.cancel()
+
+
 async def test_a_folder_that_cannot_be_watched_is_said_and_left_to_looking(tmp_path):
     events = FolderEvents()
     events.watch(frozenset({tmp_path / "gone"}))
