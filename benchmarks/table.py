@@ -27,6 +27,7 @@ QUICK = {
     "rules": ["--interval", "5", "--seconds", "20", "--without", "10", "--warm-up", "15"],
     "range": ["--hours", "1"],
     "ready": ["--hours", "2", "--starts", "2"],
+    "replay": ["--hours", "3"],
     "memory": ["--seconds", "20", "--idle", "20"],
 }
 HEAD = """# Measurements

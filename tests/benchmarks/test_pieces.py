@@ -14,7 +14,7 @@ from agent.query import Engine
 from agent.rules import load_rules
 from agent.store import Store
 from benchmarks import __main__ as frame
-from benchmarks import delay, memory, parse
+from benchmarks import delay, memory, parse, replay
 from benchmarks.growth import COSTS, _grown, at_size
 from benchmarks.history import History, into_blocks, into_store, rows
 from benchmarks.measurement import Measurement
@@ -237,3 +237,12 @@ def test_a_delay_is_from_the_newest_rise_of_the_page_to_the_alert():
     assert len(page.rises) == 2
     page.rises = [10.0, 18.0]
     assert delay._delays(page, [("A", 9.0), ("A", 10.5), ("B", 17.0), ("A", 18.25)]) == [0.5, 7.0, 0.25]
+
+
+def test_a_short_day_is_replayed_and_the_slow_way_comes_to_the_same():
+    """The replay's benchmark raises where both ways differ; something fires in its samples."""
+    parser = ArgumentParser()
+    replay.arguments(parser)
+    (found,) = replay.measure(parser.parse_args(["--hours", "1.5", "--series", "60"]))
+    assert found.theirs == 5400 and 0 < found.ours
+    assert " 0 firings" not in found.what

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
 
 import pytest
 from click.testing import CliRunner
 
 from agent.app import Samples, replay_over
 from agent.cli.main import burnline
+from agent.query import Engine
 from agent.replay import Asked, headline
 from agent.rules import Settings, load_rules
+from agent.store import Store
 from tests.replay.recorded import BEGIN, CHANGED, HOUR, MINUTE, ROUTES, RULES, record
 
 
@@ -170,3 +176,77 @@ def test_interrupted_it_tells_what_is_known(place):
     assert report.interrupted
     assert report.until_ms < BEGIN + 25 * HOUR
     assert "would have fired 4 times" in headline(report)
+
+
+class Api(ThreadingHTTPServer):
+    """A Prometheus-compatible API over a folder; from the `breaks`-th question on it only answers 503."""
+
+    def __init__(self, folder, breaks=10**9):
+        super().__init__(("127.0.0.1", 0), Answering)
+        self.engine = Engine(Store.look_into(folder / "samples", max_memory_bytes=2**27))
+        self.asked, self.breaks = 0, breaks
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Answering(BaseHTTPRequestHandler):
+    def do_POST(self):
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.server.asked += 1
+        if self.server.asked > self.server.breaks:
+            self.answer(503, {"status": "error", "errorType": "unavailable", "error": "going down"})
+            return
+        found = self.server.engine.instant(form["query"][0], round(float(form["time"][0]) * 1000)).value
+        result = [
+            {
+                "metric": dict(each.labels.pairs),
+                "values": [
+                    [at / 1000, repr(float(value))] for at, value in zip(each.timestamps, each.values, strict=True)
+                ],
+            }
+            for each in found
+        ]
+        self.answer(200, {"status": "success", "data": {"resultType": "matrix", "result": result}})
+
+    def answer(self, status, body):
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def api(day):
+    """Serve the day; `api(breaks)` is one that goes down."""
+    with contextlib.ExitStack() as running:
+
+        def serve(**keywords):
+            server = running.enter_context(Api(day, **keywords))
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            running.callback(thread.join)
+            running.callback(server.shutdown)
+            return server
+
+        yield serve
+
+
+def test_over_the_api_it_is_the_same(place, api):
+    """Fetched from a server, the day says what it says from the folder."""
+    when = ("--from", "1d", "--until", "2023-11-15T00:00", "--json")
+    near = json.loads(said("rules.yml", "--storage.path", "data", *when))
+    far = json.loads(said("rules.yml", "--url", api().url, *when))
+    assert far["alerts"] == near["alerts"]
+
+
+def test_a_server_that_goes_down_half_way_is_told(place, api):
+    """What had come is said, and what the server answered."""
+    server = api(breaks=4)
+    text = said("rules.yml", "--url", server.url, "--from", "1d", "--until", "2023-11-15T00:00", code=1)
+    assert re.search(r'fetching \{__name__="\w+"\}: .*going down \(samples up to 2023-11-14T\d\d', text)
