@@ -21,7 +21,7 @@ from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput, SchemaError
 from agent.model import Labels
 from agent.notify import Routing, load_routing
-from agent.rules import LintSetting, RuleSet, lint, live, load_rules
+from agent.rules import Accepted, LintSetting, RuleSet, lint, live, load_rules
 
 if TYPE_CHECKING:
     from agent.cli.check_live import LiveServer
@@ -170,21 +170,19 @@ def _rules(patterns: Iterable[str], report: Report, setting: LintSetting, *, leg
     for file in rules.files:
         if file not in with_groups and not any(text.startswith(f"{file}:") for text in problems):
             report.add(f"{file}:1:1: no rule group is in it", "nothing")
-    lines = _lines(rules)
     findings = lint(rules, setting=replace(setting, types=report.types))
     if report.server is not None:
         findings += live(rules, report.server, report.server.spread)
-    report.findings(findings, lines)
-    report.comments(lines)
+    report.findings(findings, _accepted(rules))
 
 
-def _lines(rules: RuleSet) -> dict[str, Sequence[str]]:
-    """Return the lines of the files in which a comment accepts something."""
-    found: dict[str, Sequence[str]] = {}
+def _accepted(rules: RuleSet) -> dict[str, Accepted]:
+    """Return what comments accept, of the files that have such comments."""
+    found: dict[str, Accepted] = {}
     for file in rules.files:
         text = Path(file).read_text(encoding="utf-8", errors="replace")
         if "burnline:ignore" in text:
-            found[file] = text.splitlines()
+            found[file] = Accepted(file, text.splitlines())
     return found
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import InvalidInput, SchemaError
-from agent.rules import CODES, Finding, Severity, ignored, unknown_codes
+from agent.rules import CODES, Accepted, Finding, Severity
 from agent.schema import suggest
 
 if TYPE_CHECKING:
@@ -139,16 +139,13 @@ class Report:
         for text in error.problems if isinstance(error, SchemaError) else [str(error)]:
             self.add(text, source=source)
 
-    def findings(self, findings: Iterable[Finding], lines: dict[str, Sequence[str]]) -> None:
-        """Note what lints found and no comment in the files' `lines` accepts."""
-        self.problems += [
-            problem_from(each) for each in findings if not ignored(each, lines.get(each.place.source, ()))
-        ]
-
-    def comments(self, lines: dict[str, Sequence[str]]) -> None:
-        """Note comments that accept nothing."""
-        for file, text in lines.items():
-            self.problems += [problem_from(each) for each in unknown_codes(file, text)]
+    def findings(self, findings: Iterable[Finding], accepted: Mapping[str, Accepted]) -> None:
+        """Note what lints found and no comment of the files accepts, and comments that name no code."""
+        for each in findings:
+            comments = accepted.get(each.place.source)
+            if comments is None or not comments.accepts(each):
+                self.problems.append(problem_from(each))
+        self.problems += [problem_from(each) for comments in accepted.values() for each in comments.unknown()]
 
     def ordered(self) -> list[Problem]:
         """Return the problems that count, each once, by file, line and column, paths relative to where we are."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.doors import lazy
 from agent.rules.expressions import recovery_of
-from agent.rules.lints import CODES, Code, Finding, LintSetting, Routes, Severity, ignored, lint, unknown_codes
+from agent.rules.lints import CODES, Accepted, Code, Finding, LintSetting, Routes, Severity, lint
 from agent.rules.loading import load_rules, read_rules
 from agent.rules.spec import Group, GroupKey, Rule, RuleSet
 from agent.rules.states import Absence, ActiveAlert, LimitExceeded, Observation, State, Transition, step
@@ -37,6 +37,7 @@ __all__ = [
     "GROUP_KIND",
     "TRANSITION_KIND",
     "Absence",
+    "Accepted",
     "ActiveAlert",
     "Cadence",
     "Code",
@@ -72,7 +73,6 @@ __all__ = [
     "Wanted",
     "append_transition",
     "feeders",
-    "ignored",
     "in_order",
     "lint",
     "live",
@@ -93,7 +93,6 @@ __all__ = [
     "step",
     "targets_read",
     "to_send",
-    "unknown_codes",
     "written",
 ]
 

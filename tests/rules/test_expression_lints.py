@@ -231,6 +231,15 @@ def test_a_thousand_operators_in_a_row_are_read_without_recursion():
     assert findings(" + ".join(["x"] * 3000) + " > 5") == []
 
 
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_long_chain_of_recordings_is_followed_as_far_as_it_pays(step):
+    """In whichever order the file has them; what is beyond is not known, and nothing is said of it."""
+    chain = [f"  - {{record: r{number}, expr: 'sum by (job) (r{number - 1})'}}\n" for number in range(1, 2000)]
+    records = "  - {record: r0, expr: 'up > bool 0'}\n" + "".join(chain[::step])
+    assert findings("r1999 > -1", records=records) == []
+    assert [each.code for each in findings("r9 < 0", records=records)] == ["never-matches"]
+
+
 @pytest.mark.shared
 def test_the_rules_of_others_are_left_in_peace(shared):
     """Of rules that run somewhere only what they lack or repeat is said, and of one alert that it reads a missing label."""

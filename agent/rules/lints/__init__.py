@@ -11,13 +11,13 @@ from typing import Final
 
 from agent.rules.lints import conduct
 from agent.rules.lints.findings import CODES, Code, Finding, Remark, Severity
-from agent.rules.lints.ignoring import ignored, unknown_codes
+from agent.rules.lints.ignoring import Accepted
 from agent.rules.lints.repetition import Repetition
 from agent.rules.lints.selections import selections
 from agent.rules.lints.subject import LintSetting, Records, Routes, Subject
 from agent.rules.spec import Group, Rule, RuleSet
 
-__all__ = ["CODES", "Code", "Finding", "LintSetting", "Routes", "Severity", "ignored", "lint", "unknown_codes"]
+__all__ = ["CODES", "Accepted", "Code", "Finding", "LintSetting", "Routes", "Severity", "lint"]
 
 Check = Callable[[Subject], Iterator[Remark]]
 

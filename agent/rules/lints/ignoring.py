@@ -17,35 +17,39 @@ _COMMENT: Final = re.compile(r"#\s*burnline:ignore(-file)?\b[ \t:]*([\w-]+(?:\s*
 _SEPARATOR: Final = re.compile(r"\s*,\s*")
 
 
-def _comments(lines: Sequence[str]) -> Iterator[tuple[int, bool, int, str]]:
-    """Give (line, whether for the file, column, code) of each code that a comment names."""
-    for number, line in enumerate(lines, 1):
-        if "burnline:ignore" not in line:
-            continue
-        for match in _COMMENT.finditer(line):
-            for code in filter(None, _SEPARATOR.split(match[2] or "")):
-                yield number, bool(match[1]), match.start() + 1, code
+class Accepted:
+    """What the comments of one file accept."""
 
+    def __init__(self, source: str, lines: Sequence[str]) -> None:
+        self._source = source
+        self._everywhere: set[str] = set()
+        self._at: dict[int, set[str]] = {}
+        self._comments = {number for number, line in enumerate(lines, 1) if line.lstrip().startswith("#")}
+        self._unknown: list[tuple[int, int, str]] = []
+        for number, line in enumerate(lines, 1):
+            for match in _COMMENT.finditer(line) if "burnline:ignore" in line else ():
+                codes = set(filter(None, _SEPARATOR.split(match[2] or "")))
+                (self._everywhere if match[1] else self._at.setdefault(number, set())).update(codes)
+                self._unknown += [(number, match.start() + 1, code) for code in sorted(codes - CODES.keys())]
 
-def ignored(finding: Finding, lines: Sequence[str]) -> bool:
-    """Say whether a comment in the file's `lines` accepts `finding`."""
-    near = {finding.place.line, finding.place.line - 1, *_above(finding.rule_line, lines)}
-    return any(code == finding.code and (whole or number in near) for number, whole, _, code in _comments(lines))
+    def accepts(self, finding: Finding) -> bool:
+        """Say whether a comment accepts a finding."""
+        if finding.code in self._everywhere:
+            return True
+        line = finding.place.line
+        return any(finding.code in self._at.get(number, ()) for number in (line, line - 1, *self._above(finding)))
 
-
-def _above(rule_line: int, lines: Sequence[str]) -> Iterator[int]:
-    """Give the rule's own first line and those of the comment that stands on it."""
-    yield rule_line
-    number = rule_line - 1
-    while 0 < number <= len(lines) and lines[number - 1].lstrip().startswith("#"):
+    def _above(self, finding: Finding) -> Iterator[int]:
+        """Give the rule's own first line and those of the comment that stands on it."""
+        number = finding.rule_line
         yield number
-        number -= 1
+        while number - 1 in self._comments:
+            number -= 1
+            yield number
 
-
-def unknown_codes(source: str, lines: Sequence[str]) -> Iterator[Finding]:
-    """Find comments that name a code which there is not."""
-    for number, _, column, code in _comments(lines):
-        if code not in CODES:
+    def unknown(self) -> Iterator[Finding]:
+        """Find comments that name a code which there is not."""
+        for number, column, code in self._unknown:
             near = suggest(code, list(CODES)).removeprefix('; did you mean "').removesuffix('"?')
             message = f'there is no code "{code}", so this comment accepts nothing'
-            yield Finding(Place(source, number, column), "", "", "unknown-code", message, near)
+            yield Finding(Place(self._source, number, column), "", "", "unknown-code", message, near)

@@ -14,6 +14,8 @@ from agent.rules.lints.metrics import Kinds
 from agent.rules.lints.shapes import Shape, selected
 from agent.rules.spec import Group, Rule, RuleSet
 
+_DEEPEST: Final = 24
+"""How far recorded series are followed through the rules that record them; beyond, nothing is certain of them."""
 _MOST_PRODUCERS: Final = 32
 """Of a metric that more rules record nothing is said: they would all have to be read for each selector."""
 
@@ -119,16 +121,18 @@ class Records:
 
     def _of(self, group: Group, rule: Rule) -> Facts | None:
         key = id(rule)
-        if key not in self._known:
-            if key in self._asked:
-                return None
-            self._asked.add(key)
-            whole = Subject(group, rule, self._setting, self).analysis.whole
-            shape = whole.shape
-            for name, value in group.labels_of(rule).items():
-                shape = shape.with_label(name, value) if value else shape.without([name])
-            self._known[key] = Facts(whole.values, shape, whole.counter, whole.gauge, whole.summed)
-        return self._known[key]
+        if key in self._known:
+            return self._known[key]
+        if key in self._asked or len(self._asked) >= _DEEPEST:
+            return None
+        self._asked.add(key)
+        whole = Subject(group, rule, self._setting, self).analysis.whole
+        self._asked.discard(key)
+        shape = whole.shape
+        for name, value in group.labels_of(rule).items():
+            shape = shape.with_label(name, value) if value else shape.without([name])
+        found = self._known[key] = Facts(whole.values, shape, whole.counter, whole.gauge, whole.summed)
+        return found
 
 
 def _refuses(node: ast.VectorSelector, shape: Shape) -> bool:
