@@ -19,13 +19,14 @@ T = TypeVar("T")
 Put = Callable[[list[Alert], int], None]
 
 
-def answering(engine: Engine, tally: Tally) -> Callable[[str, int], Vector | Scalar | float]:
+def answering(engine: Engine, tally: Tally | None = None) -> Callable[[str, int], Vector | Scalar | float]:
     """Return the rules' query: an instant's vector or scalar; other kinds are the rules' to refuse. It counts what it reads."""
 
     def answer(expression: str, at_ms: int) -> Vector | Scalar | float:
         found = engine.instant(expression, at_ms)
         value = found.value
-        tally.add(found.series, found.samples, len(value) if isinstance(value, Vector) else 1)
+        if tally is not None:
+            tally.add(found.series, found.samples, len(value) if isinstance(value, Vector) else 1)
         return value  # type: ignore[return-value]
 
     return answer
