@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from agent.errors import InvalidInput
+from agent.errors import BurnlineError, InvalidInput
+from agent.model import format_rfc3339
 from agent.query import Engine, Limits
 from agent.replay import Ask, Asked, Recorded, Report, begins_ms, fetch, replay, run_in_ms
 from agent.rules import RuleSet
@@ -50,8 +53,19 @@ class Samples:
         came = fetch(ask, rules, from_ms - run_in_ms(rules), until_ms, store, progress)
         store.enforce(until_ms)
         if not came.samples:
-            raise InvalidInput("nothing that these rules read has samples there in that time")
+            message = f"nothing that these rules read has samples there from {format_rfc3339(from_ms)} to"
+            raise InvalidInput(f"{message} {format_rfc3339(until_ms)}; {_newest(ask, until_ms)}")
         return cls(store, came.oldest_ms, came.newest_ms)
+
+
+def _newest(ask: Ask, until_ms: int) -> str:
+    """Say when targets were scraped last, as far as a server tells that."""
+    for back in ("1d", "30d"):
+        with contextlib.suppress(BurnlineError):
+            found = [float(each["value"][1]) for each in ask(f"max(max_over_time(timestamp(up)[{back}:5m]))", until_ms)]
+            if found:
+                return f"its targets were scraped last at {format_rfc3339(round(found[0] * 1000))}"
+    return "it has scraped no target in the 30 days before"
 
 
 def replay_over(
@@ -63,7 +77,16 @@ def replay_over(
     def engines(queryable: Any) -> Engine:
         return Engine(queryable, limits or Limits())
 
-    return replay(asked, samples.recorded, own, engines, oldest_ms=samples.oldest_ms, progress=progress)
+    def went_on(done_ms: int) -> None:
+        own.enforce(asked.until_ms)
+        progress(done_ms)
+
+    report = replay(asked, samples.recorded, own, engines, oldest_ms=samples.oldest_ms, progress=went_on)
+    lost = sum(own.stats().dropped.values())
+    if not lost:
+        return report
+    said = f"{lost:,} samples that rules wrote found no room in memory: what reads them may be wrong. Replay less at a time."
+    return dataclasses.replace(report, notes=(*report.notes, said))
 
 
 def length_ms(samples: Samples, asked: Asked) -> int:

@@ -87,7 +87,7 @@ def run_replay(options: Options) -> int:
         if others is not None and not report.interrupted:
             other = _replayed(replace(asked, rules=others), samples, limits, bar, "replaying the other")
     notes += [f"It is not said who would have been told: {why}."] if routing is None else []
-    report = replace(report, notes=tuple(notes))
+    report = replace(report, notes=(*report.notes, *notes))
     comparison = None if other is None else compared(report, other)
     _show(console, options, report, comparison)
     return 130 if report.interrupted or (other is not None and other.interrupted) else 0

@@ -199,6 +199,10 @@ class Answering(BaseHTTPRequestHandler):
             self.answer(503, {"status": "error", "errorType": "unavailable", "error": "going down"})
             return
         found = self.server.engine.instant(form["query"][0], round(float(form["time"][0]) * 1000)).value
+        if hasattr(found, "timestamp_ms"):
+            vector = [{"metric": {}, "value": [0, repr(float(value))]} for value in found.values]
+            self.answer(200, {"status": "success", "data": {"resultType": "vector", "result": vector}})
+            return
         result = [
             {
                 "metric": dict(each.labels.pairs),
@@ -243,6 +247,13 @@ def test_over_the_api_it_is_the_same(place, api):
     near = json.loads(said("rules.yml", "--storage.path", "data", *when))
     far = json.loads(said("rules.yml", "--url", api().url, *when))
     assert far["alerts"] == near["alerts"]
+
+
+def test_a_stretch_without_samples_over_the_api_says_when_there_were_some(place, api):
+    """--until long after the last scrape."""
+    text = said("rules.yml", "--url", api().url, "--from", "1d", "--until", "2023-11-20T00:00", code=1)
+    assert "nothing that these rules read has samples there" in text
+    assert "scraped last at 2023-11-15T00:00:00" in text
 
 
 def test_a_server_that_goes_down_half_way_is_told(place, api):

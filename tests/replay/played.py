@@ -42,12 +42,24 @@ class Played:
     """A replay that is over: `transitions`, `handed_over` and what the rules `wrote`, as plain values."""
 
     def __init__(
-        self, rules, store, from_ms, until_ms, *, settings=None, interval_ms=MINUTE, lookback_ms=300_000, **keywords
+        self,
+        rules,
+        store,
+        from_ms,
+        until_ms,
+        *,
+        settings=None,
+        interval_ms=MINUTE,
+        lookback_ms=300_000,
+        history_ms=0,
+        limits=None,
+        **keywords,
     ):
         settings = settings or Settings(interval_ms=interval_ms)
         own = memory_store()
         self.overlay = Overlay(store, own, rules.groups)
-        self.engine = Engine(self.overlay, lookback_ms=lookback_ms)
+        self.overlay.take_history(from_ms, history_ms)
+        self.engine = Engine(self.overlay, lookback_ms=lookback_ms, **(limits or {}))
 
         def instants(group, first_ms, last_ms):
             return slots(group.key, group.interval_ms or settings.interval_ms, first_ms - 1, last_ms)
@@ -76,6 +88,11 @@ class Played:
         self.failing = {
             rule: (each.times, each.message, each.last_ms) for rule, each in self.player.counted.failing.items()
         }
+
+    def series(self, name):
+        """Return the (instant, value) that the rules wrote of a series, history included."""
+        cells = self.wrote.items()
+        return sorted((at_ms, np.frombuffer(value)[0]) for (labels, at_ms), value in cells if labels == name)
 
 
 def written_by(store):

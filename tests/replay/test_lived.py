@@ -9,7 +9,7 @@ import numpy as np
 
 from agent.app import Samples, replay_over
 from agent.app.collection import Feed
-from agent.app.evaluation import Evaluation, answering
+from agent.app.evaluation import Evaluation
 from agent.app.feeding import Feeding
 from agent.journal import Journal, Put
 from agent.model import ABSENT_NAN, STALE_NAN, Columns, Labels, Row, format_float
@@ -95,9 +95,10 @@ class Life:
         self.rules = rules
         self.store = Store.open(folder / "samples", retention_ms=10**12, max_memory_bytes=2**27)
         self.journal = Journal.open(":memory:")
+        engine = Engine(self.store, rolling=True)
         self.evaluator = Evaluator(
             rules,
-            query=answering(Engine(self.store, rolling=True)),
+            query=lambda expression, at_ms: engine.instant(expression, at_ms).value,
             sink=self.store.append,
             notify=lambda alerts, at_ms: None,
             write=self.journal.write,

@@ -129,3 +129,53 @@ def test_settings_reach_the_evaluation():
     assert [each[3:5] for each in played.transitions] == [("inactive", "firing")]
     assert all("north" in alert for _, _, alerts in played.handed_over for alert in alerts)
     assert played.player.counted.due == 5
+
+
+def test_what_was_recorded_before_the_beginning_is_still_read():
+    """A window that reaches back finds what the lived rule recorded; what it recorded later is hidden."""
+    store = memory_store()
+    fill(store, [Labels.of(__name__="a")], [[1] * 20])
+    fill(store, [Labels.of(__name__="r1")], [[5] * 20])
+    rules = rule_set(
+        'groups: [{name: g, rules: [{record: r1, expr: "a * 2"}, {record: r2, expr: "max_over_time(r1[5m])"}]}]'
+    )
+    begin = START + 10 * MINUTE
+    found = Played(rules, store, begin, START + 19 * MINUTE, history_ms=10 * MINUTE)
+    assert [value for _, value in found.series("r2") if value == 5] == [5.0] * 4
+    assert {value for at_ms, value in found.series("r1") if at_ms >= begin} == {2.0}
+
+
+def test_a_stretch_that_is_too_much_for_one_query_is_halved():
+    """Limits of queries do not change what a replay finds."""
+    store = memory_store()
+    fill(
+        store,
+        [Labels.of(__name__="a", n=str(n)) for n in range(4)],
+        [[number % (n + 2) for number in range(60)] for n in range(4)],
+    )
+    rules = rule_set(
+        'groups: [{name: g, rules: [{record: r1, expr: "sum(a)"}, {alert: A1, expr: "rate(a[3m]) > 0.02"}]}]'
+    )
+    until = START + 60 * MINUTE
+    whole = Played(rules, store, START, until)
+    for limits in ({"max_points": 7}, {"max_samples": 90}):
+        small = Played(rules, store, START, until, limits=limits)
+        assert (small.transitions, small.wrote, small.failing) == (whole.transitions, whole.wrote, {})
+
+
+def test_a_rule_that_fails_now_and_then_is_known_for_the_rest():
+    """Pairs that match twice at some instants fail there, and are counted; the others are as step by step."""
+    store = memory_store()
+    fill(
+        store,
+        [Labels.of(__name__="a", n="1"), Labels.of(__name__="a", n="2")],
+        [[1] * 40, [None] * 17 + [1, "stale"] + [None] * 21],
+    )
+    fill(store, [Labels.of(__name__="b")], [[1] * 40])
+    rules = rule_set('groups: [{name: g, rules: [{record: r1, expr: "b + on () a"}]}]')
+    found = Played(rules, store, START, START + 39 * MINUTE)
+    ((times, message, last_ms),) = found.failing.values()
+    assert times == 1
+    assert "many-to-many" in message or "duplicate" in message
+    assert START + 17 * MINUTE <= last_ms < START + 18 * MINUTE
+    assert len(found.series("r1")) == 38  # of 39 slots
