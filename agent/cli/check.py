@@ -172,7 +172,7 @@ def _rules(patterns: Iterable[str], report: Report, setting: LintSetting, *, leg
             report.add(f"{file}:1:1: no rule group is in it", "nothing")
     findings = lint(rules, setting=replace(setting, types=report.types))
     if report.server is not None:
-        findings += live(rules, report.server, report.server.spread)
+        findings += live(rules, report.server, report.server.spread, report.types)
     report.findings(findings, _accepted(rules))
 
 

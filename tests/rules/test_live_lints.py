@@ -137,6 +137,21 @@ def test_an_alert_that_waits_would_be_pending():
     assert [each.message for each in found] == ["the alert would be pending 3 times now, and fire after 5m"]
 
 
+def test_what_a_target_declares_may_have_no_series_yet():
+    """A labelled counter that counted nothing is on the page by its TYPE line only."""
+    rules = rule_set(RULES.format(expr="failures_total > 5 or other_seconds_bucket > 5 and failures_total > 1"))
+    found = live(rules, Memory(), in_turn, {"failures_total": "counter", "other_seconds": "histogram"})
+    assert [each.code for each in found] == []
+    rules = rule_set(RULES.format(expr="failures_total > 5 and other_seconds_bucket > 5 and failures_total > 1"))
+    found = live(rules, Memory(), in_turn, {"failures_total": "counter", "other_seconds": "histogram"})
+    assert sorted((each.code, each.place.column) for each in found) == [("live-no-series", 11), ("live-no-series", 34)]
+
+
+def test_what_is_missing_is_said_once_of_a_rule():
+    found = live(rule_set(RULES.format(expr="gone > 5 and gone{a='b'} > 5 and gone > 1")), Memory(), in_turn)
+    assert [(each.code, each.place.column) for each in found] == [("live-no-metric", 11)]
+
+
 def test_a_refused_question_is_said_of_the_rule_only():
     class Refusing(Memory):
         def count(self, expression):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
@@ -26,6 +26,7 @@ _NEAR_METRIC: Final = 0.88
 """Names of metrics share their prefixes and suffixes."""
 _SHORT, _NEAR_SHORT = 5, 0.65
 """Two letters changed about are a third of a short word."""
+_PART: Final = re.compile(r"_(bucket|sum|count|total)$")
 _DIGITS: Final = re.compile(r"\d")
 _SHOWN_VALUES: Final = 5
 _OWN: Final = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
@@ -68,38 +69,60 @@ class _Use:
     excused: bool
 
 
+_Join = tuple[Group, Rule, ast.BinaryExpr]
+
+
 @dataclass
 class _Gathered:
     uses: dict[str, list[_Use]] = field(default_factory=dict)
-    joins: list[tuple[Group, Rule, ast.BinaryExpr]] = field(default_factory=list)
+    joins: list[_Join] = field(default_factory=list)
 
 
-def live(rules: RuleSet, server: Server, spread: Spread) -> list[Finding]:
-    """Return what `server` says of the rules, in the order of the files."""
+def live(rules: RuleSet, server: Server, spread: Spread, declared: Collection[str] = ()) -> list[Finding]:
+    """Return what `server` says of the rules, first of their selectors, then of joins and of the whole.
+
+    `declared` are metrics that targets say they have, whether or not there is a series yet.
+    """
     gathered = _gather(rules)
     texts = list(gathered.uses)
     counts = dict(zip(texts, spread("selectors", _asked(server.count), texts), strict=True))
     empty = [text for text in texts if counts[text] == 0]
     recorded = {rule.name: rule for _, rule in rules.rules if rule.record}
-    explain = _Explainer(server, recorded, tuple(server.names()) if empty else ())
-    findings: list[Finding] = []
-    for text, said in zip(
-        empty, spread("what is missing", lambda each: explain(gathered.uses[each][0].node), empty), strict=True
-    ):
-        findings += [_finding(use, said) for use in gathered.uses[text] if not use.excused or said.suggestion]
-    joins = [each for each in gathered.joins if all(counts[_text(node)] for node in _selectors(each[2]))]
-    for (group, rule, node), message in zip(
-        joins, spread("joins", lambda each: _join(server, each[2]), joins), strict=True
-    ):
+    explain = _Explainer(server, recorded, tuple(server.names()) if empty else (), declared)
+    said = spread("what is missing", lambda text: explain(gathered.uses[text][0].node), empty)
+    met = [each for each in gathered.joins if all(counts[_text(node)] for node in _selectors(each[2]))]
+    return [
+        *_missing(gathered, dict(zip(empty, said, strict=True))),
+        *_joins(met, server, spread),
+        *_outcomes(rules, server, spread),
+    ]
+
+
+def _missing(gathered: _Gathered, said: Mapping[str, _Said]) -> list[Finding]:
+    """Say what is missing, once of each rule, where it stands first."""
+    findings = [
+        _at(use.group, use.rule, use.node, each.code, each.message, each.suggestion)
+        for text, each in said.items()
+        for use in gathered.uses[text]
+        if not use.excused or each.suggestion
+    ]
+    findings.sort(key=lambda each: (each.place.line, each.place.column), reverse=True)
+    return list({(each.place.source, each.rule_line, each.message): each for each in findings}.values())
+
+
+def _joins(joins: Sequence[_Join], server: Server, spread: Spread) -> Iterator[Finding]:
+    messages = spread("joins", lambda each: _join(server, each[2]), joins)
+    for (group, rule, node), message in zip(joins, messages, strict=True):
         if message:
-            findings.append(_at(group, rule, node, "live-no-join", message))
+            yield _at(group, rule, node, "live-no-join", message)
+
+
+def _outcomes(rules: RuleSet, server: Server, spread: Spread) -> Iterator[Finding]:
     asked = [(group, rule) for group, rule in rules.rules if parsed(rule.expr).type is ast.ValueType.VECTOR]
-    for (group, rule), outcome in zip(
-        asked, spread("rules", lambda each: _outcome(server, each[1]), asked), strict=True
-    ):
+    outcomes = spread("rules", lambda each: _outcome(server, each[1]), asked)
+    for (group, rule), outcome in zip(asked, outcomes, strict=True):
         if outcome:
-            findings.append(_at(group, rule, parsed(rule.expr), *outcome))
-    return findings
+            yield _at(group, rule, parsed(rule.expr), *outcome)
 
 
 def _gather(rules: RuleSet) -> _Gathered:
@@ -153,11 +176,14 @@ class _Said:
 class _Explainer:
     """Says why a selector finds nothing."""
 
-    def __init__(self, server: Server, recorded: Mapping[str, Rule], names: Sequence[str]) -> None:
+    def __init__(
+        self, server: Server, recorded: Mapping[str, Rule], names: Sequence[str], declared: Collection[str]
+    ) -> None:
         self._server = server
         self._recorded = recorded
         self._names = names
         self._known = frozenset(names)
+        self._declared = declared
 
     def __call__(self, node: ast.VectorSelector) -> _Said:
         if node.name and node.name not in self._known:
@@ -176,6 +202,8 @@ class _Explainer:
             return _Said("live-no-series", f"{name} is recorded at {rule.place} and not known to the server yet")
         if name in _OWN:
             return _Said("live-no-series", f"{name} has no series: no alert was ever active")
+        if name in self._declared or _PART.sub("", name) in self._declared:
+            return _Said("live-no-series", f"a target declares {name} and has no series of it yet")
         return _Said(
             "live-no-metric", f"the server has never seen a metric {name}", _nearest(name, self._names, _NEAR_METRIC)
         )
@@ -251,10 +279,6 @@ def _outcome(server: Server, rule: Rule) -> tuple[str, str] | None:
     times = "once" if found == 1 else f"{found} times"
     state = f"would be pending {times} now, and fire after {format_duration(rule.for_ms)}" if rule.for_ms else ""
     return "live-fires", f"the alert {state or f'would fire {times} now'}"
-
-
-def _finding(use: _Use, said: _Said) -> Finding:
-    return _at(use.group, use.rule, use.node, said.code, said.message, said.suggestion)
 
 
 def _at(group: Group, rule: Rule, node: ast.Expr, code: str, message: str, suggestion: str = "") -> Finding:
