@@ -16,7 +16,7 @@ from agent.rules.keeping import Keeper
 from agent.rules.outputs import alert_series
 from agent.rules.records import ALERT_KIND, GROUP_KIND, RuleKey, read_alert, read_groups
 from agent.rules.running import RunningGroup, RunningRule, Settings
-from agent.rules.states import ActiveAlert, State, Transition
+from agent.rules.states import ActiveAlert, State, Transition, is_no_data
 
 
 def take_back(
@@ -43,7 +43,7 @@ def take_back(
         known_ms = max(*alert.times_ms, evaluated.get(str(rule_key.key), 0))
         alert = alert.moved(min(0, at_ms - known_ms))
         rule.active[alert.labels] = alert
-        if alert.state is not State.INACTIVE:
+        if alert.state is not State.INACTIVE and not is_no_data(alert.labels):
             rule.unseen.add(alert.labels)
     for rule in rules.values():
         # Whatever these alerts become, the series that they had before the restart go on or end with a marker.

@@ -218,6 +218,18 @@ def test_alert_speaks_as_well_where_neither_the_condition_nor_its_contrary_gives
     assert changes(world) == [(0, "firing"), (1, "inactive")]
 
 
+def test_the_alert_about_missing_data_goes_over_a_restart_and_ends_with_the_first_data():
+    world = lived(rules("x > 5", "alert"), {0: GOOD, 1: FAILED})
+    world.settle()
+    after = World(rules("x > 5", "alert"), journal=world.journal, memory=world.memory)
+    after.evaluator.restore(after.journal.records, START + 2 * MINUTE)
+    service = Service(after, "a")
+    for minute, metrics in {2: FAILED, 3: GOOD}.items():
+        service.scrape(minute, **metrics)
+        after.evaluate(minute)
+    assert changes(after) == [(1, "firing"), (3, "inactive")]
+
+
 def test_alert_keeps_the_alerts_of_before_as_well():
     world = lived(rules("x > 5", "alert"), {0: BAD, 1: FAILED})
     assert set(world.states()) == {'{alertname="A", instance="a", job="j"}', '{alertname="A", no_data="true"}'}

@@ -55,6 +55,7 @@ class Ours:
             resend_delay_ms=RESEND_DELAY_MS,
             restore="prometheus",
             restore_grace_ms=0,
+            recovered_value=False,
             for_grace_period_ms=FOR_GRACE_MS,
             outage_tolerance_ms=OUTAGE_TOLERANCE_MS,
         )
