@@ -155,8 +155,10 @@ def _routing(options: Options, config: Config) -> tuple[Routing | None, str]:
     """Return the routes to go through, or None and why there are none."""
     if options.alertmanager is not None:
         return rehearsed_routing(options.alertmanager, options.escalation, os.environ), ""
-    if config.source == "command line" or config.routing_file is None:
-        return None, "there is no alertmanager.yml; name it with --alertmanager, or a burnline.yml with --config.file"
+    if config.source == "command line":
+        return None, "there is no burnline.yml here; name it with --config.file, or routes with --alertmanager"
+    if config.routing_file is None:
+        return None, f"{config.source} names no notify.config_file; name routes with --alertmanager"
     escalation = options.escalation or config.escalation_file
     strict = config.file.notify.alertmanager_compat == "strict" or None
     return rehearsed_routing(config.routing_file, escalation, os.environ, strict=strict), ""

@@ -17,6 +17,7 @@ from agent.replay import (
     differences,
     duration,
     headline,
+    is_short,
     moment,
     telling_labels,
     times,
@@ -108,7 +109,7 @@ def _spell_line(report: Report, name: str, spell: Spell) -> list[RenderableType]
         length = (spell.ended_ms or report.until_ms) - spell.began_ms
         what = Text("only pending" if spell.ended_ms is not None else "still pending", style="dim")
     value = "" if spell.value is None else f"{spell.value:.4g}"
-    began = moment(spell.fired_ms or spell.began_ms)
+    began = moment(spell.fired_ms or spell.began_ms, exact=is_short(report))
     return [began, Text(name), what, duration(length), Text(value), Text(telling_labels(spell.labels), style="dim")]
 
 

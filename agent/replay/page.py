@@ -17,7 +17,17 @@ from agent.model import Labels
 from agent.replay.account import Report, RuleAccount, Spell, telling_of
 from agent.replay.comparing import Comparison
 from agent.replay.told import Told
-from agent.replay.words import NIGHT, differences, duration, headline, moment, rule_timing, telling_labels, times
+from agent.replay.words import (
+    NIGHT,
+    differences,
+    duration,
+    headline,
+    is_short,
+    moment,
+    rule_timing,
+    telling_labels,
+    times,
+)
 
 LANES: Final = 12
 """An alert with more label sets has its last lane for all the others together."""
@@ -87,7 +97,8 @@ class Tick:
 class _Scale:
     """From instants to per cent of the width."""
 
-    def __init__(self, from_ms: int, until_ms: int, zone: tzinfo | None) -> None:
+    def __init__(self, from_ms: int, until_ms: int, zone: tzinfo | None, *, exact: bool) -> None:
+        self.exact = exact
         self.from_ms, self.until_ms, self.zone = from_ms, until_ms, zone
         self._length = max(1, until_ms - from_ms)
 
@@ -126,7 +137,7 @@ class _Scale:
 
 def report_page(report: Report, comparison: Comparison | None = None, zone: tzinfo | None = None) -> str:
     """Return the page of a report, or of two that are compared, as HTML."""
-    scale = _Scale(report.from_ms, report.until_ms, zone)
+    scale = _Scale(report.from_ms, report.until_ms, zone, exact=is_short(report))
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("pages")),
         autoescape=True,
@@ -242,7 +253,9 @@ def _bar(begin_ms: int, end_ms: int, kind: str, title: str, scale: _Scale) -> Ba
 
 
 def _span(begin_ms: int, end_ms: int, scale: _Scale) -> str:
-    return f"{moment(begin_ms, scale.zone)} – {scale.local(end_ms):%H:%M} ({duration(end_ms - begin_ms)})"
+    end = scale.local(end_ms)
+    until = f"{end:%H:%M:%S}" if scale.exact else f"{end:%H:%M}"
+    return f"{moment(begin_ms, scale.zone, exact=scale.exact)} – {until} ({duration(end_ms - begin_ms)})"
 
 
 def _marks(told: Iterable[Told], scale: _Scale) -> Iterator[Mark]:
@@ -254,5 +267,5 @@ def _marks(told: Iterable[Told], scale: _Scale) -> Iterator[Mark]:
         hour = scale.local(at_ms).hour
         ways = ", ".join(dict.fromkeys(f"{each.by} to {each.to}" for each in messages))
         why = "; ".join(dict.fromkeys(each.reason for each in messages))
-        title = f"{moment(at_ms, scale.zone)}: {receiver} told by {ways}\n{why}"
+        title = f"{moment(at_ms, scale.zone, exact=scale.exact)}: {receiver} told by {ways}\n{why}"
         yield Mark(scale.at(at_ms), title, hour >= NIGHT[0] or hour < NIGHT[1])

@@ -13,6 +13,7 @@ from agent.replay.comparing import Comparison, Pair
 NIGHT: Final = (22, 7)
 """From which hour to which people sleep."""
 _OUTAGES_TOLD: Final = 8
+_SHORT_MS: Final = 7_200_000
 
 
 def duration(length_ms: int) -> str:
@@ -27,10 +28,15 @@ def duration(length_ms: int) -> str:
     return " ".join(parts[:2])
 
 
-def moment(at_ms: int, zone: tzinfo | None = None) -> str:
-    """Return an instant as `Tue 5 May 14:02`."""
+def moment(at_ms: int, zone: tzinfo | None = None, *, exact: bool = False) -> str:
+    """Return an instant as `Tue 5 May 14:02`, or `exact` to the second."""
     found = datetime.fromtimestamp(at_ms / 1000, zone)
-    return f"{found:%a} {found.day} {found:%b %H:%M}"
+    return f"{found:%a} {found.day} {found:%b} {found:{'%H:%M:%S' if exact else '%H:%M'}}"
+
+
+def is_short(report: Report) -> bool:
+    """Say whether seconds matter: the stretch is a matter of an hour or two."""
+    return report.until_ms - report.from_ms <= _SHORT_MS
 
 
 def at_night(report: Report, zone: tzinfo | None = None) -> int:
@@ -83,7 +89,8 @@ def differences(comparison: Comparison, zone: tzinfo | None = None) -> Iterator[
     changed = [pair for change in comparison.differing for pair in change.pairs if _says_something(pair)]
     weightiest = sorted(changed, key=lambda pair: -_weight(pair, comparison))[:_OUTAGES_TOLD]
     for pair in sorted(weightiest, key=lambda each: each.at_ms):
-        yield f"{_named(pair)} of {moment(pair.at_ms, zone)} {_fate(pair, comparison)}."
+        when = moment(pair.at_ms, zone, exact=is_short(before))
+        yield f"{_named(pair)} of {when} {_fate(pair, comparison)}."
     if len(changed) > _OUTAGES_TOLD:
         yield f"These are the {_OUTAGES_TOLD} that change most; {len(changed) - _OUTAGES_TOLD:,} more change less."
 

@@ -66,7 +66,7 @@ def test_without_routes_it_says_why_nobody_is_named(place):
     """There is no burnline.yml here and no --alertmanager."""
     text = said("rules.yml", "--storage.path", "data", "--from", "1d")
     assert "told" not in text.splitlines()[2]
-    assert "It is not said who would have been told: there is no alertmanager.yml" in text
+    assert "It is not said who would have been told: there is no burnline.yml here" in text
 
 
 def test_a_change_is_said_in_words(place):
@@ -123,7 +123,7 @@ def test_an_alert_that_fires_at_the_beginning_is_known(place):
         "rules.yml", "--storage.path", "data", "--from", "2023-11-14T02:10", "--until", "2023-11-14T02:30", "-v"
     )
     assert "Errors 1 10m 10m" in text
-    assert "Tue 14 Nov 02:01 Errors fired 10m" in text
+    assert "Tue 14 Nov 02:01:00 Errors fired 10m" in text
 
 
 @pytest.mark.parametrize(

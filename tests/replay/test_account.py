@@ -87,9 +87,9 @@ def test_outages_are_paired_by_alert_and_time():
     assert words == [
         "Alerts would have fired 3 times, as before.",
         "Together they would have fired for 12m longer.",
-        "A (i=1) of Thu 1 Jan 00:01 would have fired 4m later and ended 2m earlier.",
-        "A (i=1) of Thu 1 Jan 00:51 would not have fired (2m before).",
-        "A (i=1) of Thu 1 Jan 01:20 would have fired, for 20m, and did not before.",
+        "A (i=1) of Thu 1 Jan 00:01:00 would have fired 4m later and ended 2m earlier.",
+        "A (i=1) of Thu 1 Jan 00:51:00 would not have fired (2m before).",
+        "A (i=1) of Thu 1 Jan 01:20:00 would have fired, for 20m, and did not before.",
     ]
 
 
