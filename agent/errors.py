@@ -20,9 +20,21 @@ Text = what was tried + on what + why + what to do. Foreign exceptions are mappe
 
 from __future__ import annotations
 
+from typing import Final
+
+_MOST_LINES: Final = 20
+
 
 class BurnlineError(Exception):
     """Base of everything that Burnline raises on purpose."""
+
+    @property
+    def brief(self) -> str:
+        """The text, of very many problems the first twenty: for a log line and a page."""
+        lines = str(self).split("\n", _MOST_LINES)
+        if len(lines) > _MOST_LINES:
+            lines[_MOST_LINES] = f"and {lines[_MOST_LINES].count(chr(10)) + 1:,} more lines"
+        return "\n".join(lines)
 
 
 class InvalidInput(BurnlineError):

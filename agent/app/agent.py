@@ -234,7 +234,7 @@ class Agent:
     def _refused(self, error: BurnlineError) -> None:
         """Say wherever somebody may look that the files of now are not in force, and why."""
         self.telemetry.reload_successful.set(0)
-        self.reload_error = str(error)
+        self.reload_error = error.brief
         words = annotations_of(error, self.config.root)
         self.own.fire(self._about_files, words, self.clock(), problems_of(error, self.config.root)[0])
         self.woken()

@@ -115,10 +115,10 @@ class FileWatch:
         except BurnlineError as error:
             if self._doubts_since_ms is None:
                 self._doubts_since_ms = at_ms
-                _log.info("changed files cannot be read, perhaps not yet; they are tried again", error=str(error))
+                _log.info("changed files cannot be read, perhaps not yet; they are tried again", error=error.brief)
             elif abs(at_ms - self._doubts_since_ms) >= DOUBT_MS:
                 self._doubts_since_ms = None
-                _log.error("reload failed, the former configuration keeps running", error=str(error))
+                _log.error("reload failed, the former configuration keeps running", error=error.brief)
                 self._refused(error)
         else:
             self._doubts_since_ms = None

@@ -64,4 +64,4 @@ async def _reload(agent: Agent) -> None:
     try:
         await agent.reload()
     except BurnlineError as error:
-        _log.error("reload failed, the former configuration keeps running", error=str(error))
+        _log.error("reload failed, the former configuration keeps running", error=error.brief)

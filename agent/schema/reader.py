@@ -93,6 +93,8 @@ class _Reader:
         self.problems: list[_Problem] = []
         self.seen: set[int] = set()
         self.aliased = 0
+        self.at_last: yaml.Node | None = None
+        """The node that was looked at last: what may be of several kinds is looked at again, and is no alias."""
 
     @functools.cached_property
     def lines(self) -> list[str]:
@@ -166,6 +168,9 @@ class _Reader:
     def bound(self, node: yaml.Node, depth: int) -> None:
         if depth > MAX_DEPTH:
             raise _Problem(self.place(node), f"nested deeper than {MAX_DEPTH} levels")
+        if node is self.at_last:
+            return
+        self.at_last = node
         if id(node) in self.seen:
             self.aliased += 1
             if self.aliased > MAX_ALIASED_NODES:

@@ -34,7 +34,7 @@ async def reload(request: web.Request) -> web.Response:
     try:
         found = await handles_of(request).reload()
     except BurnlineError as error:
-        _log.warning("reload refused", error=str(error))
+        _log.warning("reload refused", error=error.brief)
         if json:
             return failure(ApiError(ErrorType.INTERNAL, str(error)))
         return web.Response(text=f"failed to reload config: {error}\n", status=500)

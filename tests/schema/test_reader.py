@@ -198,3 +198,35 @@ def test_what_nests_without_end_is_refused_and_does_not_end_the_process(text):
     """Composing YAML is recursive in C: 25,000 levels were a segmentation fault."""
     with pytest.raises(SchemaError, match=r"f\.yml:1:\d+: nested deeper than 64 levels"):
         read(File, text, "f.yml")
+
+
+@dataclass(frozen=True)
+class Item:
+    """Everything in it may be left out."""
+
+    a: Duration | None = None
+    b: str | None = None
+    c: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list of them."""
+
+    items: tuple[Item, ...] = ()
+
+
+def test_a_long_file_without_aliases_is_never_taken_for_one_with_too_many(monkeypatch):
+    """What may be left out is looked at twice: as something, and as what it is."""
+    monkeypatch.setattr("agent.schema.reader.MAX_ALIASED_NODES", 10)
+    text = "items:\n" + "- {a: 1m, b: x, c: [y]}\n" * 50
+    assert read(Items, text, "f.yml").items == (Item(60_000, "x", ("y",)),) * 50
+
+
+def test_of_very_many_problems_the_first_are_said_in_brief():
+    with pytest.raises(SchemaError) as error:
+        read(Items, "items:\n" + "- {d: 1}\n" * 1000, "f.yml")
+    assert len(error.value.problems) == 1000
+    brief = error.value.brief.split("\n")
+    assert (len(brief), brief[0][:8], brief[-1]) == (21, "f.yml:2:", "and 980 more lines")
+    assert SchemaError(["a", "b"]).brief == "a\nb"
