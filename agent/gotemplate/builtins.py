@@ -131,7 +131,10 @@ def _index(value: Value, *keys: Value) -> Value:
             raise ValueError("index of untyped nil")
         if isinstance(value, Mapping):
             if not isinstance(key, str):
-                message = f"value has type {type_name(key)}; should be string"
+                given = (
+                    "value is nil; should be of type" if key is None else f"value has type {type_name(key)}; should be"
+                )
+                message = f"{given} string"
                 raise ValueError(message)
             value = map_entry(value, key)
         elif isinstance(value, str):

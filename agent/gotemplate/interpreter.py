@@ -28,6 +28,7 @@ from agent.gotemplate.nodes import (
     Nil,
     Node,
     Pipeline,
+    Statement,
     Text,
     Variable,
 )
@@ -91,6 +92,8 @@ class _Interpreter:
         self.length = 0
         self.steps = 0
         self.depth = 0
+        self.base = 0
+        """Where the statement stands that is being run: the places of its parts count from there."""
 
     def run(self, data: Value, variables: Mapping[str, Value]) -> str:
         """Return the output of the main template."""
@@ -103,14 +106,19 @@ class _Interpreter:
 
     # --- failing and counting ---
 
-    def error(self, node: Node | None, message: str) -> TemplateError:
+    def error(self, node: Node | Statement | None, message: str) -> TemplateError:
         where = f'executing "{self.name}"'
+        start = 0
         if node is not None:
-            shown = self.source.text[node.start : node.end]
+            base = self.base if isinstance(node, Node) else 0
+            start, shown = base + node.start, self.source.text[base + node.start : base + node.end]
             where += f" at <{shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '...'}>"
-        return self.source.error(node.start if node else 0, f"{where}: {message}")
+        return self.source.error(start, f"{where}: {message}")
 
-    def step(self, node: Node) -> None:
+    def shown(self, node: Node) -> str:
+        return self.source.text[self.base + node.start : self.base + node.end]
+
+    def step(self, node: Node | Statement) -> None:
         self.steps += 1
         if self.steps > self.limits.steps:
             raise self.error(node, f"stopped after {self.limits.steps} steps")
@@ -120,7 +128,7 @@ class _Interpreter:
             raise self.error(node, f"a value longer than {self.limits.output} characters")
         return value
 
-    def write(self, node: Node, text: str) -> None:
+    def write(self, node: Node | Statement, text: str) -> None:
         self.length += len(text)
         if self.length > self.limits.output:
             raise self.error(node, f"the output is longer than {self.limits.output} characters")
@@ -128,14 +136,15 @@ class _Interpreter:
 
     # --- nodes that print ---
 
-    def walk_all(self, dot: Value, nodes: Sequence[Node]) -> _Signal | None:
+    def walk_all(self, dot: Value, nodes: Sequence[Statement]) -> _Signal | None:
         for node in nodes:
             signal = self.walk(dot, node)
             if signal is not None:
                 return signal
         return None
 
-    def walk(self, dot: Value, node: Node) -> _Signal | None:
+    def walk(self, dot: Value, node: Statement) -> _Signal | None:
+        self.base = node.start
         self.step(node)
         match node:
             case Text():
@@ -176,7 +185,7 @@ class _Interpreter:
         inside = len(self.variables)
         for key, element in self.elements(pipeline, value):
             went = True
-            self.step(pipeline)
+            self.step(node)
             names = pipeline.declares
             given = (element,) if len(names) == 1 else (key, element)
             for name, each in zip(names, given, strict=False):
@@ -249,7 +258,7 @@ class _Interpreter:
             case Nil():
                 raise self.error(first, "nil is not a command")
         if arguments or final is not _NO_VALUE:
-            raise self.error(first, f"can't give argument to non-function {self.source.text[first.start : first.end]}")
+            raise self.error(first, f"can't give argument to non-function {self.shown(first)}")
         return self.operand(dot, first)
 
     def operand(self, dot: Value, node: Node) -> Value:
@@ -346,7 +355,7 @@ class _Interpreter:
             return float(node.value)
         if type(node.value) is _TYPES[kind]:
             return node.value
-        shown = self.source.text[node.start : node.end]
+        shown = self.shown(node)
         if "." in kind:
             raise self.error(node, f"can't handle {shown} for arg of type {kind}")
         words = {"float64": "float", "int": "integer"}.get(kind, kind)

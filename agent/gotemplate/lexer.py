@@ -1,4 +1,4 @@
-"""Cut a Go template into tokens: text, delimiters with their trim markers, and the words inside actions.
+"""Cut one action of a Go template, from `{{` to `}}`, into tokens; find where text and actions meet.
 
 Source: the documentation of Go's text/template. It refuses what Go's lexer refuses, with the same words and a place.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Final
+from typing import Final, NamedTuple
 
 from agent.errors import TemplateError
 
@@ -16,54 +15,30 @@ LEFT: Final = "{{"
 RIGHT: Final = "}}"
 SPACES: Final = " \t\r\n"
 KEYWORDS: Final = frozenset({"block", "break", "continue", "define", "else", "end", "if", "range", "template", "with"})
-_NUMBER = re.compile(
-    r"[+-]?(?:0[xX][0-9a-fA-F_]*(?:\.[0-9a-fA-F_]*)?(?:[pP][+-]?[0-9_]*)?|0[oO][0-7_]*|0[bB][01_]*"
-    r"|[0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9_]*)?)i?"
+_ENDS: Final = r"(?=[ \t\r\n.,|:()]|\}\}|\Z)"
+"""What may follow a name."""
+_TOKEN: Final = re.compile(
+    r"(?P<right>[ \t\r\n]+-\}\}|\}\})|(?P<space>[ \t\r\n]+)"
+    rf"|(?P<variable>\$\w*){_ENDS}|(?P<field>\.(?![0-9])\w+){_ENDS}|(?P<word>(?![0-9])\w+){_ENDS}|(?P<dot>\.){_ENDS}"
+    r"|(?P<string>\"(?:\\[^\n]|[^\"\\\n])*\")|(?P<raw>`[^`]*`)|(?P<character>'(?:\\[^\n]|[^'\\\n])*')"
+    r"|(?P<number>(?=[+\-.0-9])[+-]?(?:0[xX][0-9a-fA-F_]*(?:\.[0-9a-fA-F_]*)?(?:[pP][+-]?[0-9_]*)?|0[oO][0-7_]*|0[bB][01_]*"
+    r"|[0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9_]*)?)i?)(?!\w)"
+    r"|(?P<open>\()|(?P<close>\))|(?P<pipe>\|)|(?P<declare>:=)|(?P<assign>=)|(?P<comma>,)"
 )
-_WORD = re.compile(r"\w+")
-_QUOTED = re.compile(r'"(?:\\[^\n]|[^"\\\n])*"')
-_CHARACTER = re.compile(r"'(?:\\[^\n]|[^'\\\n])*'")
+_WORD: Final = re.compile(r"\w+")
+_CONSTANTS: Final = {"true": "bool", "false": "bool", "nil": "nil"}
 
 
-class Kind(Enum):
-    """What a token is."""
+class Token(NamedTuple):
+    """A piece of an action: its kind (a group of _TOKEN, keyword, bool, nil or end), where it starts, whether after a space."""
 
-    TEXT = auto()
-    LEFT = auto()
-    RIGHT = auto()
-    FIELD = auto()
-    VARIABLE = auto()
-    IDENTIFIER = auto()
-    KEYWORD = auto()
-    DOT = auto()
-    NIL = auto()
-    BOOL = auto()
-    NUMBER = auto()
-    CHARACTER = auto()
-    STRING = auto()
-    RAW_STRING = auto()
-    DECLARE = auto()
-    ASSIGN = auto()
-    PIPE = auto()
-    OPEN = auto()
-    CLOSE = auto()
-    MARK = auto()
-    END = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A piece of the template; `start` is its offset, `spaced` says whether white space stands before it."""
-
-    kind: Kind
+    kind: str
     text: str
     start: int
-    spaced: bool = False
+    spaced: bool
 
     def __str__(self) -> str:
-        if self.kind is Kind.END:
-            return "EOF"
-        if self.kind is Kind.KEYWORD:
+        if self.kind == "keyword":
             return f"<{self.text}>"
         shown = self.text if len(self.text) <= 10 else self.text[:10]
         return f'"{shown}"' + ("..." if len(self.text) > 10 else "")
@@ -87,165 +62,79 @@ class Source:
         return TemplateError(message, name=self.name, line=line, column=column)
 
 
-def tokenize(source: Source) -> list[Token]:
-    """Return the tokens of a template, the last of kind END; raise TemplateError."""
-    return _Lexer(source).run()
+def trims_before(text: str, start: int) -> bool:
+    """Say whether the action at `start` takes the white space before it away: `{{- `."""
+    return text.startswith("-", start + 2) and text[start + 3 : start + 4] in (*SPACES,)
 
 
-class _Lexer:
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.text = source.text
-        self.at = 0
-        self.tokens: list[Token] = []
-        self.parentheses = 0
+def comment_end(source: Source, at: int) -> tuple[int, bool]:
+    """Return where the action ends whose comment begins at `at`, and whether it trims what follows."""
+    text = source.text
+    closed = text.find("*/", at)
+    if closed < 0:
+        raise source.error(at, "unclosed comment")
+    match = _TOKEN.match(text, closed + 2)
+    if match is None or match.lastgroup != "right" or len(match[0]) > len(" -}}"):
+        raise source.error(closed + 2, "comment ends before closing delimiter")
+    return match.end(), len(match[0]) > len(RIGHT)
 
-    def run(self) -> list[Token]:
-        trim_next = False
-        while True:
-            start = self.text.find(LEFT, self.at)
-            end = len(self.text) if start < 0 else start
-            after = start + len(LEFT)
-            trim_before = (
-                start >= 0 and self.text[after : after + 1] == "-" and self.text[after + 1 : after + 2] in (*SPACES,)
-            )
-            self.add_text(self.at, end, trim_next, trim_before)
-            if start < 0:
-                self.tokens.append(Token(Kind.END, "", len(self.text)))
-                return self.tokens
-            self.at = after + (2 if trim_before else 0)
-            trim_next = self.comment() if self.text.startswith("/*", self.at) else self.action(start)
 
-    def add_text(self, start: int, end: int, trim_left: bool, trim_right: bool) -> None:
-        piece = self.text[start:end]
-        if trim_left:
-            start += len(piece) - len(piece.lstrip(SPACES))
-            piece = piece.lstrip(SPACES)
-        if trim_right:
-            piece = piece.rstrip(SPACES)
-        if piece:
-            self.tokens.append(Token(Kind.TEXT, piece, start))
+def tokens_of(source: Source, start: int, at: int) -> tuple[list[Token], int]:
+    """Return the tokens of the action at `start` whose inside begins at `at`, and where it ends; raise TemplateError.
 
-    def comment(self) -> bool:
-        end = self.text.find("*/", self.at)
-        if end < 0:
-            raise self.source.error(self.at, "unclosed comment")
-        self.at = end + 2
-        width, trims = self.right_delimiter()
-        if not width:
-            raise self.source.error(self.at, "comment ends before closing delimiter")
-        self.at += width
-        return trims
-
-    def right_delimiter(self) -> tuple[int, bool]:
-        """Return (width, trims) of the right delimiter that stands here; width 0 where none does."""
-        if self.text.startswith(RIGHT, self.at):
-            return len(RIGHT), False
-        if self.text[self.at : self.at + 1] in (*SPACES,) and self.text.startswith("-" + RIGHT, self.at + 1):
-            return len(RIGHT) + 2, True
-        return 0, False
-
-    def action(self, start: int) -> bool:
-        self.tokens.append(Token(Kind.LEFT, LEFT, start))
-        self.parentheses = 0
-        spaced = False
-        while True:
-            width, trims = self.right_delimiter()
-            if width:
-                if self.parentheses:
-                    raise self.source.error(self.at, "unclosed left paren")
-                self.tokens.append(Token(Kind.RIGHT, RIGHT, self.at, spaced))
-                self.at += width
-                return trims
-            if self.at >= len(self.text):
-                raise self.source.error(start, "unclosed action")
-            if self.text[self.at] in SPACES:
-                self.at += 1
-                spaced = True
-                continue
-            self.word(spaced)
+    The last token is of kind right; places count from `start`.
+    """
+    text, match_at = source.text, _TOKEN.match
+    tokens: list[Token] = []
+    spaced = False
+    while True:
+        match = match_at(text, at)
+        if match is None or match.end() == at:  # a sign alone is the empty number
+            raise _refusal(source, start, at)
+        kind, piece = match.lastgroup or "", match[0]
+        if kind == "space":
+            spaced = True
+        else:
+            if kind == "word":
+                kind = "keyword" if piece in KEYWORDS else _CONSTANTS.get(piece, kind)
+            if not piece.isascii() and kind in ("word", "variable", "field"):
+                _check_letters(source, at, piece)
+            tokens.append(Token(kind, piece, at - start, spaced))
             spaced = False
+            if kind == "right":
+                return tokens, match.end()
+        at = match.end()
 
-    def add(self, kind: Kind, width: int, spaced: bool) -> None:
-        self.tokens.append(Token(kind, self.text[self.at : self.at + width], self.at, spaced))
-        self.at += width
 
-    def word(self, spaced: bool) -> None:
-        character, following = self.text[self.at], self.text[self.at + 1 : self.at + 2]
-        single = {"=": Kind.ASSIGN, "|": Kind.PIPE, ",": Kind.MARK}
-        if character in single:
-            self.add(single[character], 1, spaced)
-        elif character == ":":
-            if following != "=":
-                raise self.source.error(self.at, "expected :=")
-            self.add(Kind.DECLARE, 2, spaced)
-        elif character in "()":
-            self.parenthesis(character, spaced)
-        elif character in "\"'`":
-            self.quoted(character, spaced)
-        elif character == "$" or (character == "." and not following.isdigit()):
-            self.field_or_variable(character, spaced)
-        elif character in "+-." or character.isdigit():
-            self.number(spaced)
-        elif character == "_" or character.isalnum():
-            self.identifier(spaced)
-        else:
-            raise self.source.error(self.at, f"unrecognized character in action: {_code_point(character)}")
+def _check_letters(source: Source, at: int, name: str) -> None:
+    for offset, each in enumerate(name):
+        if not (each.isalpha() or each.isdecimal() or each in "_$."):
+            word = "bad character" if offset else "unrecognized character in action:"
+            raise source.error(at + offset, f"{word} {_code_point(each)}")
 
-    def parenthesis(self, character: str, spaced: bool) -> None:
-        self.parentheses += 1 if character == "(" else -1
-        if self.parentheses < 0:
-            raise self.source.error(self.at, "unexpected right paren")
-        self.add(Kind.OPEN if character == "(" else Kind.CLOSE, 1, spaced)
 
-    def quoted(self, mark: str, spaced: bool) -> None:
-        if mark == "`":
-            end = self.text.find("`", self.at + 1)
-            if end < 0:
-                raise self.source.error(self.at, "unterminated raw quoted string")
-            self.add(Kind.RAW_STRING, end + 1 - self.at, spaced)
-            return
-        pattern, words, kind = (
-            (_QUOTED, "quoted string", Kind.STRING)
-            if mark == '"'
-            else (_CHARACTER, "character constant", Kind.CHARACTER)
-        )
-        match = pattern.match(self.text, self.at)
-        if match is None:
-            raise self.source.error(self.at, f"unterminated {words}")
-        self.add(kind, len(match[0]), spaced)
-
-    def field_or_variable(self, mark: str, spaced: bool) -> None:
-        match = _WORD.match(self.text, self.at + 1)
-        width = 1 + (len(match[0]) if match else 0)
-        self.check_terminated(self.at + width)
-        if mark == "$":
-            self.add(Kind.VARIABLE, width, spaced)
-        else:
-            self.add(Kind.FIELD if width > 1 else Kind.DOT, width, spaced)
-
-    def number(self, spaced: bool) -> None:
-        match = _NUMBER.match(self.text, self.at)
-        width = len(match[0]) if match else 1
-        extra = _WORD.match(self.text, self.at + width)
-        if extra:
-            raise self.source.error(self.at, f'bad number syntax: "{self.text[self.at : extra.end()]}"')
-        self.add(Kind.NUMBER, width, spaced)
-
-    def identifier(self, spaced: bool) -> None:
-        match = _WORD.match(self.text, self.at)
-        assert match is not None
-        self.check_terminated(match.end())
-        word = match[0]
-        kinds = {"true": Kind.BOOL, "false": Kind.BOOL, "nil": Kind.NIL}
-        kind = Kind.KEYWORD if word in KEYWORDS else kinds.get(word, Kind.IDENTIFIER)
-        self.add(kind, len(word), spaced)
-
-    def check_terminated(self, offset: int) -> None:
-        following = self.text[offset : offset + 1]
-        if following and following not in " \t\r\n.,|:()" and not self.text.startswith(RIGHT, offset):
-            raise self.source.error(offset, f"bad character {_code_point(following)}")
+def _refusal(source: Source, start: int, at: int) -> TemplateError:
+    """Return the error of what is no token."""
+    text = source.text
+    character = text[at : at + 1]
+    if not character:
+        return source.error(start, "unclosed action")
+    if character in "\"'`":
+        kind = {'"': "quoted string", "'": "character constant", "`": "raw quoted string"}[character]
+        return source.error(at, f"unterminated {kind}")
+    if character == ":":
+        return source.error(at, "expected :=")
+    name = _WORD.match(text, at + (character in "$."))
+    if character in "+-.0123456789" and not (character == "." and (name is None or not name[0][0].isdigit())):
+        word = re.compile(r"[+-]?[\w.]*").match(text, at)
+        return source.error(at, f'bad number syntax: "{word[0] if word else character}"')
+    if character in "$." or name is not None:
+        end = name.end() if name else at + 1
+        return source.error(end, f"bad character {_code_point(text[end : end + 1])}")
+    return source.error(at, f"unrecognized character in action: {_code_point(character)}")
 
 
 def _code_point(character: str) -> str:
+    if not character:
+        return "end"
     return f"U+{ord(character):04X}" + (f" '{character}'" if character.isprintable() else "")

@@ -1,4 +1,8 @@
-"""The parsed form of a template: immutable nodes, each with the stretch of source text it was read from."""
+"""The parsed form of a template: immutable nodes, each with the stretch of source text it was read from.
+
+A statement knows its place in the template; the parts of its pipeline know theirs in the statement, so that equal actions
+are the same nodes wherever they stand.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A stretch of the template, `start` to `end` in characters."""
+    """A part of an action, `start` to `end` in characters from where the action begins."""
 
     start: int
     end: int
@@ -78,38 +82,46 @@ class Pipeline(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Text(Node):
+class Statement:
+    """Text or an action, `start` to `end` in characters of the template (without the block that it opens)."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Statement):
     """Text that is printed as it stands."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Action(Node):
+class Action(Statement):
     """`{{ pipeline }}`."""
 
     pipeline: Pipeline
 
 
 @dataclass(frozen=True, slots=True)
-class Branch(Node):
+class Branch(Statement):
     """`if`, `with` or `range` (the `word`), with what follows and what `else` gives."""
 
     word: str
     pipeline: Pipeline
-    then: tuple[Node, ...]
-    otherwise: tuple[Node, ...] = ()
+    then: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Jump(Node):
+class Jump(Statement):
     """`break` or `continue`."""
 
     word: str
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Node):
+class Call(Statement):
     """`{{ template "name" pipeline }}`."""
 
     name: str

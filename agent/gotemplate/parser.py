@@ -1,368 +1,177 @@
-"""Parse a template's tokens into nodes, by Go's grammar and in Go's words; nesting is bounded.
+"""Parse a template into nodes, by Go's grammar and in Go's words: text, blocks, and which names exist where; nesting is bounded.
 
 It refuses functions and variables that do not exist, so that a mistake is seen when a file is read, not when an alert fires.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Sequence
 
 from agent.errors import TemplateError
-from agent.gotemplate.lexer import RIGHT, Kind, Source, Token, tokenize
-from agent.gotemplate.literals import unquote, unquote_character, value_of_number
-from agent.gotemplate.nodes import (
-    Action,
-    Branch,
-    Call,
-    Chain,
-    Command,
-    Constant,
-    Dot,
-    Fields,
-    Identifier,
-    Jump,
-    Nil,
-    Node,
-    Pipeline,
-    Text,
-    Variable,
-)
+from agent.gotemplate.actions import MAX_NESTING, TOO_DEEP, Parsed, action_at
+from agent.gotemplate.lexer import LEFT, SPACES, Source, trims_before
+from agent.gotemplate.nodes import Action, Branch, Call, Jump, Statement, Text
 
-MAX_NESTING: Final = 50
-"""How deep parentheses and blocks may stand inside each other; each level costs a few of Python's stack frames."""
-_OPERANDS: Final = frozenset(
-    {
-        Kind.BOOL,
-        Kind.CHARACTER,
-        Kind.DOT,
-        Kind.FIELD,
-        Kind.IDENTIFIER,
-        Kind.NUMBER,
-        Kind.NIL,
-        Kind.RAW_STRING,
-        Kind.STRING,
-        Kind.VARIABLE,
-        Kind.OPEN,
-    }
-)
-
-Definitions = dict[str, tuple[Node, ...]]
+Definitions = dict[str, tuple[Statement, ...]]
+Open = tuple[Parsed, int]
+"""An action that opens, divides or closes a block, and where it stands."""
 
 
-def parse_nodes(source: Source, functions: Collection[str], variables: Collection[str]) -> Definitions:
-    """Return the bodies of the template (under its own name) and of those it defines; raise TemplateError."""
-    parser = _Parser(source, functions)
-    parser.variables = ["$", *variables]
-    body = parser.top()
-    parser.define(source.name, body, 0)
+def parse_statements(source: Source, functions: Sequence[Collection[str]], variables: Collection[str]) -> Definitions:
+    """Return the bodies of the template (under its own name) and of those it defines; raise TemplateError.
+
+    `functions` are the tables that a function may be in.
+    """
+    parser = _Parser(source, functions, variables)
+    parser.define(source.name, parser.top(), 0)
     return parser.definitions
 
 
 class _Parser:
-    def __init__(self, source: Source, functions: Collection[str]) -> None:
+    def __init__(self, source: Source, functions: Sequence[Collection[str]], variables: Collection[str]) -> None:
         self.source = source
         self.functions = functions
-        self.tokens = tokenize(source)
-        self.index = 0
-        self.variables: list[str] = []
+        self.at = 0
+        self.trims = False
+        self.variables = ["$", *variables]
         self.definitions: Definitions = {}
         self.ranges = 0
         self.nesting = 0
 
-    # --- tokens ---
+    def error(self, at: int, message: str) -> TemplateError:
+        return self.source.error(at, message)
 
-    @property
-    def next(self) -> Token:
-        return self.tokens[self.index]
+    # --- text and actions ---
 
-    def take(self) -> Token:
-        token = self.tokens[self.index]
-        if token.kind is not Kind.END:
-            self.index += 1
-        return token
+    def next(self, nodes: list[Statement]) -> Open | None:
+        """Add the text that stands here to `nodes`; return the action after it, None at the end."""
+        text, at = self.source.text, self.at
+        start = text.find(LEFT, at)
+        end = len(text) if start < 0 else start
+        piece = text[at:end]
+        if self.trims:
+            piece = piece.lstrip(SPACES)
+        if start >= 0 and trims_before(text, start):
+            piece = piece.rstrip(SPACES)
+        if piece:
+            nodes.append(Text(at, end, piece))
+        if start < 0:
+            self.at, self.trims = end, False
+            return None
+        parsed = action_at(self.source, start)
+        self.at, self.trims = start + parsed.length, parsed.trims
+        return parsed, start
 
-    def error(self, at: Token | int, message: str) -> TemplateError:
-        return self.source.error(at.start if isinstance(at, Token) else at, message)
-
-    def unexpected(self, token: Token, context: str) -> TemplateError:
-        if token.kind is Kind.END:
-            return self.error(token, "unexpected EOF")
-        return self.error(token, f"unexpected {token} in {context}")
-
-    def expect(self, kind: Kind, context: str) -> Token:
-        token = self.take()
-        if token.kind is not kind:
-            raise self.unexpected(token, context)
-        return token
-
-    def enter(self, token: Token) -> None:
-        self.nesting += 1
-        if self.nesting > MAX_NESTING:
-            raise self.error(
-                token, f"nested deeper than {MAX_NESTING} levels; take a part out with define and template"
-            )
+    def check(self, parsed: Parsed, start: int) -> None:
+        """Refuse names that do not exist; remember those that are declared."""
+        for use in parsed.uses:
+            if use.kind == "declares":
+                self.variables.append(use.name)
+            elif use.kind == "variable":
+                if use.name not in self.variables:
+                    raise self.error(start + use.at, f'undefined variable "{use.name}"')
+            elif not any(use.name in table for table in self.functions):
+                raise self.error(start + use.at, f'function "{use.name}" not defined')
+        if self.nesting + parsed.depth > MAX_NESTING:
+            raise self.error(start, TOO_DEEP)
 
     # --- blocks ---
 
-    def top(self) -> tuple[Node, ...]:
-        nodes: list[Node] = []
-        while self.next.kind is not Kind.END:
-            left = self.next
-            if left.kind is Kind.LEFT and self.tokens[self.index + 1].text == "define":
-                self.index += 2
-                self.definition(left)
-                continue
-            node = self.text_or_action()
-            if isinstance(node, Token):
-                raise self.error(left, f"unexpected {{{{{node.text}}}}}")
-            nodes.append(node)
+    def top(self) -> tuple[Statement, ...]:
+        nodes: list[Statement] = []
+        while (found := self.next(nodes)) is not None:
+            parsed, start = found
+            if parsed.word == "define":
+                self.define(parsed.name, self.body(start, "define"), start)
+            elif parsed.word in ("end", "else"):
+                raise self.error(start, f"unexpected {{{{{parsed.word}}}}}")
+            else:
+                self.statement(parsed, start, nodes)
         return tuple(nodes)
 
-    def block(self, context: str, opened: Token) -> tuple[tuple[Node, ...], Token]:
-        """Return the nodes up to `end` or `else`, and that keyword, which has been taken."""
-        nodes: list[Node] = []
-        while self.next.kind is not Kind.END:
-            node = self.text_or_action()
-            if isinstance(node, Token):
-                return tuple(nodes), node
-            nodes.append(node)
+    def block(self, context: str, opened: int) -> tuple[tuple[Statement, ...], Open]:
+        """Return the nodes up to `end` or `else`, and that action."""
+        nodes: list[Statement] = []
+        while (found := self.next(nodes)) is not None:
+            parsed, start = found
+            if parsed.word in ("end", "else"):
+                return tuple(nodes), found
+            if parsed.word == "define":
+                raise self.error(start + parsed.word_at, "unexpected <define> in command")
+            self.statement(parsed, start, nodes)
         raise self.error(opened, f"unexpected EOF: {{{{{context}}}}} has no {{{{end}}}}")
 
-    def text_or_action(self) -> Node | Token:
-        token = self.take()
-        if token.kind is Kind.TEXT:
-            return Text(token.start, token.start + len(token.text), token.text)
-        if token.kind is not Kind.LEFT:
-            raise self.unexpected(token, "input")
-        word = self.next
-        if word.kind is Kind.KEYWORD:
-            self.index += 1
-            return self.keyword(word, token)
-        pipeline = self.pipeline("command", Kind.RIGHT)
-        return Action(token.start, pipeline.end, pipeline)
-
-    def keyword(self, word: Token, left: Token) -> Node | Token:
-        match word.text:
+    def statement(self, parsed: Parsed, start: int, nodes: list[Statement]) -> None:
+        """Add what an action, and the block that it opens, mean."""
+        end = start + parsed.length
+        match parsed.word:
+            case "comment":
+                return
+            case "":
+                self.check(parsed, start)
+                assert parsed.pipeline is not None
+                nodes.append(Action(start, end, parsed.pipeline))
             case "if" | "with" | "range":
-                return self.branch(word.text, left)
+                nodes.append(self.branch(parsed, parsed.word, start))
             case "template":
-                return self.call(left)
+                self.check(parsed, start)
+                nodes.append(Call(start, end, parsed.name, parsed.pipeline))
             case "block":
-                return self.inline_block(left)
-            case "break" | "continue":
-                self.expect(Kind.RIGHT, f"{{{{{word.text}}}}}")
-                if not self.ranges:
-                    raise self.error(left, f"{{{{{word.text}}}}} outside {{{{range}}}}")
-                return Jump(left.start, word.start + len(word.text), word.text)
-            case "end":
-                self.expect(Kind.RIGHT, "end")
-                return word
-            case "else":
-                if self.next.kind is not Kind.KEYWORD:
-                    self.expect(Kind.RIGHT, "else")
-                return word
+                self.check(parsed, start)
+                self.define(parsed.name, self.body(start, "block"), start)
+                nodes.append(Call(start, end, parsed.name, parsed.pipeline))
             case _:
-                raise self.error(word, f"unexpected {word} in command")
+                if not self.ranges:
+                    raise self.error(start, f"{{{{{parsed.word}}}}} outside {{{{range}}}}")
+                nodes.append(Jump(start, end, parsed.word))
 
-    def branch(self, word: str, left: Token) -> Branch:
-        self.enter(left)
+    def enter(self, start: int) -> None:
+        self.nesting += 1
+        if self.nesting > MAX_NESTING:
+            raise self.error(start, TOO_DEEP)
+
+    def branch(self, parsed: Parsed, word: str, start: int) -> Branch:
+        self.enter(start)
         mark = len(self.variables)
-        pipeline = self.pipeline(word, Kind.RIGHT)
+        self.check(parsed, start)
+        assert parsed.pipeline is not None
         self.ranges += word == "range"
-        then, last = self.block(word, left)
+        then, last = self.block(word, start)
         self.ranges -= word == "range"
-        otherwise: tuple[Node, ...] = ()
-        if last.text == "else":
-            otherwise = self.otherwise(word, left, last)
+        otherwise = self.otherwise(word, start, last) if last[0].word == "else" else ()
         del self.variables[mark:]
         self.nesting -= 1
-        return Branch(left.start, pipeline.end, word, pipeline, then, otherwise)
+        return Branch(start, start + parsed.length, word, parsed.pipeline, then, otherwise)
 
-    def otherwise(self, word: str, left: Token, last: Token) -> tuple[Node, ...]:
-        if self.next.kind is Kind.KEYWORD:  # {{else if …}} and {{else with …}} share the outer {{end}}
-            if self.next.text != word or word == "range":
-                raise self.unexpected(self.next, "else")
-            self.index += 1
-            return (self.branch(word, last),)
-        nodes, end = self.block("else", left)
-        if end.text == "else":
-            raise self.error(end, "expected end; found {{else}}")
+    def otherwise(self, word: str, opened: int, last: Open) -> tuple[Statement, ...]:
+        parsed, start = last
+        if parsed.also:  # {{else if …}} and {{else with …}} share the outer {{end}}
+            if parsed.also != word:
+                raise self.error(start + parsed.word_at, f"unexpected <{parsed.also}> in else")
+            return (self.branch(parsed, word, start),)
+        nodes, (closing, at) = self.block("else", opened)
+        if closing.word == "else":
+            raise self.error(at + closing.word_at, "expected end; found {{else}}")
         return nodes
 
-    def definition(self, left: Token) -> None:
-        context = "define clause"
-        name = self.name(context)
-        self.expect(Kind.RIGHT, context)
-        self.define(name, self.body(left, "define"), left.start)
-
-    def body(self, left: Token, word: str) -> tuple[Node, ...]:
+    def body(self, opened: int, word: str) -> tuple[Statement, ...]:
         """Return the nodes of a template defined inside this one, which sees no variable but `$`."""
         outer, self.variables = self.variables, ["$"]
         ranges, self.ranges = self.ranges, 0
-        self.enter(left)
-        nodes, end = self.block(word, left)
-        if end.text != "end":
-            raise self.unexpected(end, f"{word} clause")
+        self.enter(opened)
+        nodes, (closing, start) = self.block(word, opened)
+        if closing.word != "end":
+            raise self.error(start + closing.word_at, f"unexpected <{closing.word}> in {word} clause")
         self.nesting -= 1
         self.variables, self.ranges = outer, ranges
         return nodes
 
-    def define(self, name: str, nodes: tuple[Node, ...], start: int) -> None:
+    def define(self, name: str, nodes: tuple[Statement, ...], start: int) -> None:
         if not _is_empty(self.definitions.get(name, ())) and not _is_empty(nodes):
             raise self.error(start, f'multiple definition of template "{name}"')
         if name not in self.definitions or not _is_empty(nodes):
             self.definitions[name] = nodes
 
-    def name(self, context: str) -> str:
-        token = self.take()
-        if token.kind not in (Kind.STRING, Kind.RAW_STRING):
-            raise self.unexpected(token, context)
-        return self.string(token)
 
-    def call(self, left: Token) -> Call:
-        name = self.name("template clause")
-        if self.next.kind is Kind.RIGHT:
-            return Call(left.start, self.take().start + len(RIGHT), name)
-        pipeline = self.pipeline("template clause", Kind.RIGHT)
-        return Call(left.start, pipeline.end + len(RIGHT), name, pipeline)
-
-    def inline_block(self, left: Token) -> Call:
-        name = self.name("block clause")
-        pipeline = self.pipeline("block clause", Kind.RIGHT)
-        self.define(name, self.body(left, "block"), left.start)
-        return Call(left.start, pipeline.end + len(RIGHT), name, pipeline)
-
-    # --- pipelines ---
-
-    def pipeline(self, context: str, end: Kind) -> Pipeline:
-        start = self.next.start
-        declares, assigns = self.declarations(context)
-        commands: list[Command] = []
-        while True:
-            token = self.next
-            if token.kind is end:
-                self.index += 1
-                break
-            if token.kind not in _OPERANDS:
-                raise self.unexpected(self.take(), context)
-            commands.append(self.command())
-        if not commands:
-            raise self.error(token, f"missing value for {context}")
-        for number, command in enumerate(commands[1:], start=2):
-            if isinstance(command.operands[0], Constant | Dot | Nil):
-                raise self.error(command.start, f"non executable command in pipeline stage {number}")
-        self.variables.extend(() if assigns else declares)
-        return Pipeline(start, token.start, tuple(commands), declares, assigns)
-
-    def declarations(self, context: str) -> tuple[tuple[str, ...], bool]:
-        names: list[Token] = []
-        while self.next.kind is Kind.VARIABLE:
-            following = self.tokens[self.index + 1]
-            if following.kind in (Kind.DECLARE, Kind.ASSIGN):
-                names.append(self.take())
-                self.index += 1
-                assigns = following.kind is Kind.ASSIGN
-                if assigns:
-                    for token in names:
-                        self.check_variable(token)
-                return tuple(token.text for token in names), assigns
-            if following.kind is not Kind.MARK:
-                break
-            names.append(self.take())
-            self.index += 1
-            if context != "range" or len(names) > 1:
-                raise self.error(following, f"too many declarations in {context}")
-            if self.next.kind is not Kind.VARIABLE:
-                raise self.error(self.next, "range can only initialize variables")
-        if names:
-            raise self.unexpected(self.next, context)
-        return (), False
-
-    def command(self) -> Command:
-        start = self.next.start
-        operands: list[Node] = []
-        while True:
-            operands.append(self.operand())
-            token = self.next
-            if token.kind is Kind.PIPE:
-                self.index += 1
-                break
-            if token.kind in (Kind.RIGHT, Kind.CLOSE):
-                break
-            if not token.spaced or token.kind not in _OPERANDS:
-                raise self.unexpected(self.take(), "operand")
-        return Command(start, operands[-1].end, tuple(operands))
-
-    def operand(self) -> Node:
-        first = self.next
-        node = self.term()
-        names: list[str] = []
-        end = node.end
-        while self.next.kind is Kind.FIELD and not self.next.spaced:
-            token = self.take()
-            names.append(token.text[1:])
-            end = token.start + len(token.text)
-        if not names:
-            return node
-        match node:
-            case Fields(start, _, own):
-                return Fields(start, end, (*own, *names))
-            case Variable(start, _, name, own):
-                return Variable(start, end, name, (*own, *names))
-            case Constant() | Nil() | Dot():
-                raise self.error(first, f'unexpected . after term "{first.text}"')
-            case _:
-                return Chain(node.start, end, node, tuple(names))
-
-    def term(self) -> Node:
-        token = self.take()
-        start, end = token.start, token.start + len(token.text)
-        match token.kind:
-            case Kind.IDENTIFIER:
-                if token.text not in self.functions:
-                    raise self.error(token, f'function "{token.text}" not defined')
-                return Identifier(start, end, token.text)
-            case Kind.DOT:
-                return Dot(start, end)
-            case Kind.NIL:
-                return Nil(start, end)
-            case Kind.VARIABLE:
-                self.check_variable(token)
-                return Variable(start, end, token.text)
-            case Kind.FIELD:
-                return Fields(start, end, (token.text[1:],))
-            case Kind.OPEN:
-                self.enter(token)
-                pipeline = self.pipeline("parenthesized pipeline", Kind.CLOSE)
-                self.nesting -= 1
-                return Pipeline(start, pipeline.end + 1, pipeline.commands, pipeline.declares, pipeline.assigns)
-            case _:
-                return Constant(start, end, self.constant(token))
-
-    def constant(self, token: Token) -> bool | int | float | str:
-        try:
-            match token.kind:
-                case Kind.BOOL:
-                    return token.text == "true"
-                case Kind.NUMBER:
-                    return value_of_number(token.text)
-                case Kind.CHARACTER:
-                    return unquote_character(token.text)
-        except ValueError as error:
-            raise self.error(token, str(error)) from error
-        return self.string(token)
-
-    def string(self, token: Token) -> str:
-        try:
-            return unquote(token.text)
-        except ValueError as error:
-            raise self.error(token, str(error)) from error
-
-    def check_variable(self, token: Token) -> None:
-        if token.text not in self.variables:
-            raise self.error(token, f'undefined variable "{token.text}"')
-
-
-def _is_empty(nodes: tuple[Node, ...]) -> bool:
+def _is_empty(nodes: tuple[Statement, ...]) -> bool:
     return all(isinstance(node, Text) and not node.text.strip() for node in nodes)

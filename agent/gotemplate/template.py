@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from agent.gotemplate.builtins import BUILTINS, Function
 from agent.gotemplate.interpreter import Limits, execute
 from agent.gotemplate.lexer import LEFT, Source
-from agent.gotemplate.parser import Definitions, parse_nodes
+from agent.gotemplate.parser import Definitions, parse_statements
 from agent.gotemplate.values import Value
 
 _NOTHING: Mapping[str, Function] = {}
@@ -57,5 +57,4 @@ def parse(
     functions = functions or _NOTHING
     if LEFT not in text:
         return Template(source, {}, functions)
-    names = {**BUILTINS, **functions}.keys()
-    return Template(source, parse_nodes(source, names, list(variables)), functions)
+    return Template(source, parse_statements(source, (functions, BUILTINS), tuple(variables)), functions)
