@@ -346,3 +346,14 @@ groups:
     world.evaluate(0, 1)
     (over,) = world.sent[-1][1]
     assert (over.value, over.annotations["value"], over.annotations["summary"]) == (0.25, "25%", "was 0.75")
+
+
+def test_an_idle_rule_asks_its_expression_and_does_nothing_else():
+    world = World(
+        "groups: [{name: g, rules: [{alert: A, expr: x > 5, annotations: {burnline_no_data: keep, s: '{{ $value }}'}}]}]"
+    )
+    world.set(0, "x", 1)
+    world.settle()
+    world.evaluate(0, 1)
+    assert world.asked == [("x > 5", 0), ("x > 5", 1)]
+    assert (world.rows, world.sent, world.transitions()) == ([], [], [])

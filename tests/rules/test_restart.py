@@ -225,3 +225,14 @@ def test_a_restart_on_disk_in_every_state(tmp_path):
             == known[Labels.of(alertname="A")].keep_firing_since_ms
         )
     world.journal.close()
+
+
+def test_the_series_of_before_a_restart_go_on_or_end_and_never_stand_beside_the_new_ones():
+    """Pending before, firing with the first evaluation after: the pending series has its marker."""
+    world = World(RULES)
+    slow(world, *range(9))
+    world.evaluate(*range(5))
+    world = restarted(world, 5)
+    world.evaluate(5)
+    assert [key for key in world.ask(5, "ALERTS") if "pending" in key] == []
+    assert [key for key in world.ask(5, "ALERTS") if "firing" in key] != []
