@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
 import pytest
 
-from agent.footprint import hand_back, share_one_heap, without
+from agent.footprint import building, hand_back, share_one_heap, without
 
 
 def apart(program: str) -> str:
@@ -31,6 +32,26 @@ def test_the_knobs_of_the_allocator_may_be_turned_at_any_time():
     share_one_heap()
     hand_back()
     assert len(bytearray(10_000_000)) == 10_000_000
+
+
+def test_what_is_built_is_not_walked_over_while_it_is_and_not_afterwards():
+    program = """
+import gc
+from agent.footprint import building
+walks = []
+gc.callbacks.append(lambda phase, info: walks.append(phase))
+with building():
+    built = [[number] for number in range(10_000)]
+print(len(walks), gc.isenabled(), any(each is built[0] for each in gc.get_objects()))
+"""
+    assert apart(program) == "0 True False"
+
+
+def test_where_building_fails_the_collector_goes_on_and_nothing_is_left_out():
+    with pytest.raises(ZeroDivisionError), building():
+        assert not gc.isenabled()
+        1 / 0  # noqa: B018  # it fails
+    assert gc.isenabled()
 
 
 def test_a_running_agent_loads_nothing_that_only_decorates_or_belongs_to_other_verbs():

@@ -34,6 +34,7 @@ from agent.app.sources import Sources, sources_of
 from agent.app.turns import Turns
 from agent.config import Config, Flags, load_config
 from agent.errors import BurnlineError
+from agent.footprint import building
 from agent.journal import Journal, Prune
 from agent.model import Alert, Labels, Row
 from agent.notify import Dispatcher
@@ -207,8 +208,9 @@ class Agent:
             config = self._read_again()
             self._sources = running | sources_of(config)
             wanted = self.collection.plan(config)
-            built = await asyncio.to_thread(build, config, self.environment, self._secrets)
-            prepared = await asyncio.to_thread(self.evaluator.prepared, built.rules, built.settings)
+            with building():
+                built = await asyncio.to_thread(build, config, self.environment, self._secrets)
+                prepared = await asyncio.to_thread(self.evaluator.prepared, built.rules, built.settings)
         finally:
             # Also what a refused configuration names is looked at, so that mending it there is noticed.
             self._sources |= sources_of(self.config, self._secrets)
