@@ -7,9 +7,9 @@ are the table `PROMETHEUS`, bound to an instant and a query by `bind`. It knows 
 from __future__ import annotations
 
 from agent.gotemplate.builtins import Function
-from agent.gotemplate.interpreter import Limits
+from agent.gotemplate.interpreter import Budget, Limits
 from agent.gotemplate.prometheus import PROMETHEUS, bind
 from agent.gotemplate.template import Template, parse
 from agent.gotemplate.values import AnyMap, Struct, Value
 
-__all__ = ["PROMETHEUS", "AnyMap", "Function", "Limits", "Struct", "Template", "Value", "bind", "parse"]
+__all__ = ["PROMETHEUS", "AnyMap", "Budget", "Function", "Limits", "Struct", "Template", "Value", "bind", "parse"]

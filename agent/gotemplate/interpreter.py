@@ -12,7 +12,7 @@ from typing import Final
 
 from agent.errors import TemplateError
 from agent.gotemplate.builtins import SHORT_CIRCUIT, Function, map_entry
-from agent.gotemplate.formatting import to_text
+from agent.gotemplate.formatting import LONGEST, to_text
 from agent.gotemplate.lexer import Source
 from agent.gotemplate.nodes import (
     Action,
@@ -45,6 +45,14 @@ class Limits:
     depth: int = 100
 
 
+@dataclass(slots=True)
+class Budget:
+    """What many renderings may do together: steps and characters that are left; each takes its share."""
+
+    steps: int = 2_000_000
+    output: int = 20_000_000
+
+
 class _Signal(Enum):
     BREAK = auto()
     CONTINUE = auto()
@@ -60,6 +68,12 @@ _TYPES: Final = {
     "template.queryResult": Vector,
     "*template.sample": Struct,
 }
+_TEXT_IN_A_STEP: Final = 50
+_VECTOR_STEPS: Final = 20
+_SLOWEST: Final = "reReplaceAll"
+_REGEX_WORK: Final = 50
+"""How many times as long it takes to replace in a text as to read it."""
+_VARIABLES_IN_A_STEP: Final = 16
 _SHOWN: Final = 100
 """How many characters an error shows of the action that failed."""
 
@@ -71,9 +85,18 @@ def execute(
     limits: Limits,
     data: Value,
     variables: Mapping[str, Value],
+    budget: Budget | None = None,
 ) -> str:
     """Return what the template called `source.name` among `definitions` prints; raise TemplateError."""
-    return _Interpreter(source, definitions, functions, limits).run(data, variables)
+    if budget is not None:
+        limits = Limits(min(limits.output, budget.output), min(limits.steps, budget.steps), limits.depth)
+    running = _Interpreter(source, definitions, functions, limits)
+    try:
+        return running.run(data, variables)
+    finally:
+        if budget is not None:
+            budget.steps = max(0, budget.steps - running.steps)
+            budget.output = max(0, budget.output - running.length)
 
 
 class _Interpreter:
@@ -118,15 +141,10 @@ class _Interpreter:
     def shown(self, node: Node) -> str:
         return self.source.text[self.base + node.start : self.base + node.end]
 
-    def step(self, node: Node | Statement) -> None:
-        self.steps += 1
+    def step(self, node: Node | Statement, count: int = 1) -> None:
+        self.steps += count
         if self.steps > self.limits.steps:
             raise self.error(node, f"stopped after {self.limits.steps} steps")
-
-    def bounded(self, node: Node, value: Value) -> Value:
-        if isinstance(value, str | list | tuple) and len(value) > self.limits.output:
-            raise self.error(node, f"a value longer than {self.limits.output} characters")
-        return value
 
     def write(self, node: Node | Statement, text: str) -> None:
         self.length += len(text)
@@ -166,7 +184,10 @@ class _Interpreter:
     def print(self, node: Pipeline, value: Value) -> None:
         if callable(value):
             raise self.error(node, "can't print a function")
-        self.write(node, to_text(value))
+        try:
+            self.write(node, to_text(value))
+        except ValueError as error:
+            raise self.error(node, str(error)) from error
 
     def branch(self, dot: Value, node: Branch) -> _Signal | None:
         mark = len(self.variables)
@@ -283,8 +304,9 @@ class _Interpreter:
         raise self.error(node, "not a value")
 
     def variable(self, node: Variable) -> Value:
-        for name, value in reversed(self.variables):
+        for passed, (name, value) in enumerate(reversed(self.variables)):
             if name == node.name:
+                self.steps += passed // _VARIABLES_IN_A_STEP
                 return value
         raise self.error(node, f"undefined variable: {node.name}")
 
@@ -376,9 +398,21 @@ class _Interpreter:
 
     def protect(self, node: Node, name: str, function: Callable[..., Value], given: Sequence[Value]) -> Value:
         """Call a function; what it refuses becomes a TemplateError with the place of the call."""
+        self.step(node, 1 + sum(map(_work, given)) * (_REGEX_WORK if name == _SLOWEST else 1))
         try:
-            return self.bounded(node, function(*given))
+            value = function(*given)
         except TemplateError:
             raise
         except (ValueError, TypeError, OverflowError, ArithmeticError) as error:
             raise self.error(node, f"error calling {name}: {error}") from error
+        self.step(node, _work(value))
+        if isinstance(value, str) and len(value) > LONGEST:
+            raise self.error(node, f"a value longer than {LONGEST} characters")
+        return value
+
+
+def _work(value: Value) -> int:
+    """Return how many steps it counts to read or make a value: long texts and vectors take their time."""
+    if isinstance(value, str):
+        return len(value) // _TEXT_IN_A_STEP
+    return _VECTOR_STEPS + len(value) if isinstance(value, Vector) else 0

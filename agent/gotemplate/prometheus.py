@@ -17,6 +17,7 @@ import re2
 
 from agent.errors import QueryError
 from agent.gotemplate.builtins import Function, query_escape
+from agent.gotemplate.formatting import Printed
 from agent.gotemplate.numerals import Spec, format_double, quote, shortest
 from agent.gotemplate.times import duration, moment_of, time_text, time_value
 from agent.gotemplate.values import AnyMap, Struct, Value, Vector, type_name
@@ -124,6 +125,8 @@ def _sort_by_label(name: str, vector: Vector) -> Vector:
     return Vector(sorted(vector, key=lambda sample: _label(name, sample)))
 
 
+_REMEMBERED: Final = 100
+"""The most answers that are kept for the templates of one evaluation."""
 _GO_REASONS: Final = {
     "bad repetition operator": "invalid nested repetition operator",
     "invalid named capture group": "invalid named capture",
@@ -155,24 +158,40 @@ def _match(pattern: str, text: str) -> bool:
 
 
 def replace_all(pattern: str, replacement: str, text: str) -> str:
-    """Replace as Go's ReplaceAllString: `$1`, `${name}` and `$$` in the replacement; a group that is not there is ""."""
-    parts: list[str] = []
+    """Replace as Go's ReplaceAllString: `$1`, `${name}` and `$$` in the replacement; a group that is not there is "".
+
+    Raises ValueError where the result becomes too long.
+    """
+    pieces = _pieces(replacement)
+    printed = Printed()
     at = 0
     last = -1
     for match in _regex(pattern).finditer(text):
         if match.end() > last or match.start() == 0:
-            parts += [text[at : match.start()], _REFERENCE.sub(functools.partial(_group, match), replacement)]
+            printed.write(text[at : match.start()])
+            for literal, group in pieces:
+                printed.write(literal if group is None else _group(match, group))
             at = match.end()
         last = match.end()
-    return "".join([*parts, text[at:]])
+    printed.write(text[at:])
+    return printed.text()
 
 
-def _group(match: Any, reference: re.Match[str]) -> str:
-    if reference[1]:
-        return "$"
-    name = reference[2] or reference[3]
+def _pieces(replacement: str) -> list[tuple[str, str | None]]:
+    """Cut a replacement into (literal text, None) and ("", name or number of a group)."""
+    pieces: list[tuple[str, str | None]] = []
+    at = 0
+    for reference in _REFERENCE.finditer(replacement):
+        pieces.append((replacement[at : reference.start()], None))
+        pieces.append(("$", None) if reference[1] else ("", reference[2] or reference[3]))
+        at = reference.end()
+    pieces.append((replacement[at:], None))
+    return [(literal, group) for literal, group in pieces if literal or group]
+
+
+def _group(match: Any, name: str) -> str:
     try:
-        return match[int(name) if name.isdigit() else name] or ""
+        return match[int(name) if name.isdecimal() else name] or ""
     except IndexError:
         return ""
 
@@ -272,13 +291,19 @@ Query = Callable[[str, int], Iterable[tuple[Labels, float]]]
 
 def bind(at_ms: int, query: Query, external_url: str = "") -> Mapping[str, Function]:
     """Return the functions that depend on when and where a template runs: query, now, externalURL, pathPrefix."""
+    asked: dict[str, Vector] = {}
 
     def ask(expression: str) -> Vector:
+        if expression in asked:  # by the template of another alert of the same evaluation
+            return asked[expression]
         try:
             found = list(query(expression, at_ms))
         except QueryError as error:
             raise ValueError(str(error)) from error
-        return Vector(Struct(_SAMPLE, {"Labels": labels, "Value": value}) for labels, value in found)
+        vector = Vector(Struct(_SAMPLE, {"Labels": labels, "Value": value}) for labels, value in found)
+        if len(asked) < _REMEMBERED:
+            asked[expression] = vector
+        return vector
 
     return {
         "externalURL": Function(lambda: external_url),

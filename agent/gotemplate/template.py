@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from agent.gotemplate.builtins import BUILTINS, Function
-from agent.gotemplate.interpreter import Limits, execute
+from agent.gotemplate.interpreter import Budget, Limits, execute
 from agent.gotemplate.lexer import LEFT, Source
 from agent.gotemplate.parser import Definitions, parse_statements
 from agent.gotemplate.values import Value
@@ -38,15 +38,17 @@ class Template:
         variables: Mapping[str, Value] | None = None,
         functions: Mapping[str, Function] | None = None,
         limits: Limits | None = None,
+        budget: Budget | None = None,
     ) -> str:
         """Return the output; raise TemplateError with the place where running it failed.
 
-        `variables` hold what was named when parsing (names with their `$`); `functions` replace those given then.
+        `variables` hold what was named when parsing (names with their `$`); `functions` replace those given then; `budget` is
+        what this rendering and others may do together.
         """
         if self.is_plain:
             return self.source.text
         known = {**BUILTINS, **self.functions, **(functions or _NOTHING)}
-        return execute(self.source, self.definitions, known, limits or Limits(), data, variables or {})
+        return execute(self.source, self.definitions, known, limits or Limits(), data, variables or {}, budget)
 
 
 def parse(

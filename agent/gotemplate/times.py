@@ -32,6 +32,9 @@ _LAYOUT: Final = (
 """Go's reference layout and what stands for it here; longer words first. All times are UTC."""
 
 
+_LONGEST_LAYOUT: Final = 1_000
+
+
 def duration_text(nanoseconds: int) -> str:
     """Print as Go's Duration.String: `1h0m0s`, `1.5s`, `100ms`, `0s`."""
     sign, rest = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
@@ -93,6 +96,9 @@ def _date(moment: datetime) -> str:
 
 
 def _format(moment: datetime, layout: str) -> str:
+    if len(layout) > _LONGEST_LAYOUT:
+        message = f"a layout longer than {_LONGEST_LAYOUT} characters"
+        raise ValueError(message)
     parts = []
     while layout:
         for word, directive in _LAYOUT:

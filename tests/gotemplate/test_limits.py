@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import TemplateError
-from agent.gotemplate import Limits, parse
+from agent.gotemplate import PROMETHEUS, Budget, Limits, bind, parse
 from tests.gotemplate.cases import render
 
 
@@ -28,6 +28,18 @@ from tests.gotemplate.cases import render
             "a value longer than 1000000 characters",
         ),
         ('{{ printf "%999999d%999999d" 1 2 }}', "a value longer than 1000000 characters"),
+        ("{{ printf `" + "%999999d" * 1000 + "` " + "1 " * 1000 + "}}", "a value longer than 1000000 characters"),
+        ("{{ $t := printf `%999999d` 1 }}{{ print " + "$t " * 9 + "}}", "a value longer than 1000000 characters"),
+        (
+            '{{ $x := "a" }}{{ range 60 }}{{ $x = args $x $x }}{{ end }}{{ $x }}',
+            "a value longer than 1000000 characters",
+        ),
+        ('{{ $x := "a" }}{{ range 50000 }}{{ $x = args $x }}{{ end }}{{ $x }}', "nested too deeply to be run"),
+        ("{{ $t := printf `%9999d` 1 }}{{ reReplaceAll ` ` `" + "$0" * 1000 + "` $t }}", "a value longer than"),
+        ("{{ $t := printf `%9999d` 1 }}{{ range 99 }}{{ reReplaceAll ` ` `` $t }}{{ end }}", "stopped after"),
+        ("{{ $t := printf `%999999d` 1 }}{{ range 999 }}{{ $y := title $t }}{{ end }}", "stopped after"),
+        ("{{ (toTime 0).Format (printf `%999999d` 1) }}", "a layout longer than 1000 characters"),
+        ("{{ $x := 1 }}" * 5000 + "{{ range 100000 }}{{ if $labels }}{{ end }}{{ end }}", "stopped after"),
     ],
 )
 def test_a_template_that_will_not_end_is_stopped_with_a_reason(text, reason):
@@ -54,6 +66,23 @@ def test_the_deepest_nesting_that_parses_also_runs_in_the_deepest_template():
 def test_limits_can_be_set():
     with pytest.raises(TemplateError, match="longer than 3 characters"):
         parse("{{ `abcd` }}", "t").render(None, limits=Limits(output=3))
+
+
+def test_renderings_that_share_a_budget_are_stopped_when_it_is_spent():
+    template, budget = parse("{{ range 1000 }}.{{ end }}", "t"), Budget(steps=5000, output=1500)
+    assert template.render(None, budget=budget) == "." * 1000
+    with pytest.raises(TemplateError, match="longer than 500 characters"):
+        template.render(None, budget=budget)
+    with pytest.raises(TemplateError, match=r"stopped after|longer than 0"):
+        template.render(None, budget=budget)
+
+
+def test_a_query_is_asked_once_for_all_alerts_of_an_evaluation():
+    asked = []
+    functions = bind(5, lambda expression, at_ms: asked.append(expression) or [])
+    template = parse("{{ len (query `up`) }}", "t", PROMETHEUS)
+    assert [template.render(None, functions=functions) for _ in range(3)] == ["0"] * 3
+    assert asked == ["up"]
 
 
 WORDS = st.sampled_from(
