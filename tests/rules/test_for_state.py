@@ -72,6 +72,16 @@ def test_a_long_for_goes_on_after_the_second_evaluation_and_the_outage_does_not_
     assert active_since(world) == 0 + (16 - 5)
 
 
+def test_an_outage_is_counted_from_whole_seconds_as_the_series_tells_the_beginning():
+    """Evaluations lie 600 ms after each minute; Prometheus cuts both the beginning and the last sample to the second."""
+    world = prometheus()
+    slow(world, *range(40))
+    world.evaluate(*(minute + 0.01 for minute in range(6)))
+    world = restarted(world, 15)
+    world.evaluate(15.01, 16.01)
+    assert active_since(world) == pytest.approx(0 + (16.01 - 5))
+
+
 def test_the_series_of_alerts_are_not_written_before_they_are_restored():
     world = prometheus()
     slow(world, *range(40))
