@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import Final
 
 from agent.errors import ParseError
@@ -56,6 +58,7 @@ def _bound(ordered: Sequence[Group], offsets_ms: Sequence[int]) -> Iterator[tupl
         for number, rule in enumerate(group.rules):
             for name in {fixed[METRIC_NAME] for fixed in written(group, rule)}:
                 writers.setdefault(name, []).append((place, number))
+    yield from _writing_the_same(ordered)
     for place, group in enumerate(ordered):
         for number, rule in enumerate(group.rules):
             for selector in reads(rule.expr).selectors:
@@ -73,6 +76,31 @@ def _bound(ordered: Sequence[Group], offsets_ms: Sequence[int]) -> Iterator[tupl
                         yield min(place, other), max(place, other)
                     elif other == place and (late or its > number):
                         yield place, place
+
+
+def _writing_the_same(ordered: Sequence[Group]) -> Iterator[tuple[int, int]]:
+    """Give the runs of groups in which two rules may record the same series at the same instant: which one stays is a race.
+
+    Two groups with intervals of their own have offsets of their own, too.
+    """
+    by_name: dict[str, list[tuple[int, dict[str, str]]]] = {}
+    for place, group in enumerate(ordered):
+        for rule in group.rules:
+            if not rule.is_alert:
+                by_name.setdefault(rule.name, []).extend((place, fixed) for fixed in written(group, rule))
+    for rules in by_name.values():
+        shapes = {frozenset(fixed) for _, fixed in rules}
+        for one, other in combinations_with_replacement(sorted(shapes, key=sorted), 2):
+            shared = sorted(one & other)
+            places: dict[tuple[str, ...], list[int]] = {}
+            for place, fixed in rules:
+                if fixed.keys() in (one, other):
+                    places.setdefault(tuple(fixed[name] for name in shared), []).append(place)
+            for together in places.values():
+                waiting = [place for place in together if not ordered[place].interval_ms]
+                if len(waiting) > 1:
+                    yield min(waiting), max(waiting)
+                yield from ((place, place) for place, count in Counter(together).items() if count > 1)
 
 
 def _feeding(

@@ -24,6 +24,10 @@ def record(name, expression):
     return f'{{record: {name}, expr: "{expression}"}}'
 
 
+def labelled(name, labels):
+    return f"{{record: {name}, expr: y, labels: {{{labels}}}}}"
+
+
 def alert(name, expression, text="plain"):
     return f"{{alert: {name}, expr: '{expression}', annotations: {{text: '{text}'}}}}"
 
@@ -39,6 +43,11 @@ def alert(name, expression, text="plain"):
         ([group("a", alert("A", "y > 1"), alert("C", "count(ALERTS) > 1"))], ["a!"]),
         ([group("a", alert("A", "y > 1")), group("b", alert("B", 'ALERTS{alertname="A"}'))], ["a", "b"]),
         ([group("a", record("x", "z")), group("b", record("z", "x")), group("c", record("w", "v"))], ["a+b!", "c"]),
+        ([group("a", record("x", "y"), record("x", "z"))], ["a!"]),
+        ([group("a", labelled("x", "k: '1'"), labelled("x", "k: '2'"))], ["a"]),
+        ([group("a", labelled("x", "k: '1'"), labelled("x", "j: '2'"))], ["a!"]),
+        ([group("a", record("x", "y")), group("b", record("x", "z"))], ["a+b!"]),
+        ([group("a", record("x", "y")), f"{{interval: 1m, {group('b', record('x', 'z'))[1:]}"], ["a", "b"]),
         ([group("a", alert("A", "y", "{{ query `x` }}")), group("b", record("x", "y"))], ["a+b!"]),
         ([group("b", record("x", "y")), group("a", alert("A", "y", "{{ query `x` }}"))], ["b", "a"]),
         ([group("a", alert("A", "y", '{{ printf "x" | query }}')), group("b", record("x", "y"))], ["a+b!"]),
