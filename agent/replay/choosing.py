@@ -10,12 +10,16 @@ from dataclasses import replace
 from typing import Final
 
 from agent.errors import InvalidInput
-from agent.rules import Group, GroupKey, RuleSet, may_feed, reads
+from agent.rules import Group, GroupKey, Rule, RuleSet, Selector, Writers, reads
 from agent.schema import suggest
 
 LOOKBACK_MS: Final = 300_000
 RUN_IN_MS: Final = 86_400_000
 """A replay starts at most this long before what is asked about; longer windows over recorded series read what was recorded."""
+
+Writer = tuple[GroupKey, int]
+_DEEPEST: Final = 50
+"""Recordings of recordings: a longer chain does not start any earlier."""
 
 
 def chosen(rules: RuleSet, names: Collection[str] = (), groups: Collection[str] = ()) -> RuleSet:
@@ -33,16 +37,14 @@ def chosen(rules: RuleSet, names: Collection[str] = (), groups: Collection[str] 
         for number, rule in enumerate(group.rules)
         if (not names or rule.name in names) and (not groups or str(group.name) in groups)
     }
-    by_key = {group.key: group for group in rules.groups}
+    by_key, writers = {group.key: group for group in rules.groups}, Writers(rules.groups)
     waiting = list(kept)
     while waiting:
         key, number = waiting.pop()
         for selector in reads(by_key[key].rules[number].expr).selectors:
-            for group in rules.groups:
-                for place, rule in enumerate(group.rules):
-                    if (group.key, place) not in kept and may_feed(group, selector, rule):
-                        kept.add((group.key, place))
-                        waiting.append((group.key, place))
+            fresh = set(writers.feeding(selector)) - kept
+            kept |= fresh
+            waiting += fresh
     return RuleSet(
         tuple(part for group in rules.groups if (part := _part(group, kept)).rules),
         rules.files,
@@ -87,22 +89,29 @@ def reach_ms(rules: RuleSet) -> int:
 
 def run_in_ms(rules: RuleSet) -> int:
     """Return how long before the stretch the replay must start: the windows over what rules record, then `for` and the like."""
-    recording = [(group, rule) for group, rule in rules.rules if not rule.is_alert]
-    warm: dict[int, int] = {}
+    by_key, writers = {group.key: group for group in rules.groups}, Writers(rules.groups)
+    warm: dict[Writer, int] = {}
+    asked: dict[Selector, int] = {}
 
-    def before(expression: str, seen: frozenset[int]) -> int:
-        longest = 0
-        for selector in reads(expression).selectors:
-            for group, rule in recording:
-                if id(rule) in seen or not may_feed(group, selector, rule):
+    def before(rule: Rule, under_way: frozenset[Writer]) -> int:
+        return max((reached(selector, under_way) for selector in reads(rule.expr).selectors), default=0)
+
+    def reached(selector: Selector, under_way: frozenset[Writer]) -> int:
+        if selector not in asked:
+            longest = 0
+            for writer in writers.feeding(selector):
+                rule = by_key[writer[0]].rules[writer[1]]
+                if rule.is_alert or writer in under_way or len(under_way) > _DEEPEST:
                     continue
-                if id(rule) not in warm:
-                    warm[id(rule)] = before(rule.expr, seen | {id(rule)})
-                longest = max(longest, selector.window_ms + max(0, selector.offset_ms) + LOOKBACK_MS + warm[id(rule)])
-        return longest
+                if writer not in warm:
+                    warm[writer] = before(rule, under_way | {writer})
+                reach = selector.window_ms + max(0, selector.offset_ms) + LOOKBACK_MS
+                longest = max(longest, reach + warm[writer])
+            asked[selector] = longest
+        return asked[selector]
 
     needed = [
-        before(rule.expr, frozenset()) + (rule.for_ms or 0) + (rule.keep_firing_for_ms or 0) + LOOKBACK_MS
+        before(rule, frozenset()) + (rule.for_ms or 0) + (rule.keep_firing_for_ms or 0) + LOOKBACK_MS
         for _, rule in rules.rules
     ]
     return min(RUN_IN_MS, max(needed, default=0))

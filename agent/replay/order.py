@@ -15,8 +15,7 @@ from itertools import combinations_with_replacement
 from typing import Final
 
 from agent.errors import ParseError
-from agent.model import METRIC_NAME
-from agent.rules import Group, GroupKey, Rule, Selector, in_order, may_feed, reads, written
+from agent.rules import Group, GroupKey, Rule, Selector, Writers, in_order, reads, written
 
 _ACTION: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _ASKS: Final = re.compile(r"\bquery\b")
@@ -53,16 +52,12 @@ def units(groups: Sequence[Group], offsets_ms: Mapping[GroupKey, int], *, step_b
 
 def _bound(ordered: Sequence[Group], offsets_ms: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Give (first, last) of each run of groups that must go together."""
-    writers: dict[str, list[tuple[int, int]]] = {}
-    for place, group in enumerate(ordered):
-        for number, rule in enumerate(group.rules):
-            for name in {fixed[METRIC_NAME] for fixed in written(group, rule)}:
-                writers.setdefault(name, []).append((place, number))
+    feeding = _Feeding(ordered)
     yield from _writing_the_same(ordered)
     for place, group in enumerate(ordered):
         for number, rule in enumerate(group.rules):
             for selector in reads(rule.expr).selectors:
-                for other, its in _feeding(selector, ordered, writers):
+                for other, its in feeding.of(selector):
                     fed_by = ordered[other].rules[its]
                     late = offsets_ms[other] > offsets_ms[place] + selector.offset_ms
                     if other > place or (other < place and late):
@@ -70,7 +65,7 @@ def _bound(ordered: Sequence[Group], offsets_ms: Sequence[int]) -> Iterator[tupl
                     elif other == place and (fed_by.is_alert or its >= number):
                         yield place, place
             for selector in asked_by_templates(group, rule):
-                for other, its in _feeding(selector, ordered, writers):
+                for other, its in feeding.of(selector):
                     late = offsets_ms[other] > selector.offset_ms
                     if other > place or (other < place and late):
                         yield min(place, other), max(place, other)
@@ -103,13 +98,21 @@ def _writing_the_same(ordered: Sequence[Group]) -> Iterator[tuple[int, int]]:
                 yield from ((place, place) for place, count in Counter(together).items() if count > 1)
 
 
-def _feeding(
-    selector: Selector, ordered: Sequence[Group], writers: Mapping[str, list[tuple[int, int]]]
-) -> Iterator[tuple[int, int]]:
-    for name in (selector.name,) if selector.name else tuple(writers):
-        for place, number in writers.get(name, ()):
-            if may_feed(ordered[place], selector, ordered[place].rules[number]):
-                yield place, number
+class _Feeding:
+    """Which rules may feed a selector, by the places of their groups; each selector is looked up once."""
+
+    def __init__(self, ordered: Sequence[Group]) -> None:
+        self._places = {group.key: place for place, group in enumerate(ordered)}
+        self._writers = Writers(ordered)
+        self._known: dict[Selector, tuple[tuple[int, int], ...]] = {}
+
+    def of(self, selector: Selector) -> tuple[tuple[int, int], ...]:
+        """Return (place of the group, number of the rule) of each."""
+        found = self._known.get(selector)
+        if found is None:
+            writers = self._writers.feeding(selector)
+            found = self._known[selector] = tuple((self._places[key], number) for key, number in writers)
+        return found
 
 
 def asked_by_templates(group: Group, rule: Rule) -> tuple[Selector, ...]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.rules.expansion import Expander
     from agent.rules.history import Events, Page, Past, Wanted, past, read_transition
     from agent.rules.lints.live import live
-    from agent.rules.ordering import feeders, in_order
+    from agent.rules.ordering import Writers, feeders, in_order
     from agent.rules.reading import Reads, Selector, may_feed, reads, written
     from agent.rules.records import ALERT_KIND, GROUP_KIND, TRANSITION_KIND, RuleKey, append_transition, read_alert
     from agent.rules.rounds import Due, Rounds, targets_read
@@ -71,6 +71,7 @@ __all__ = [
     "Tally",
     "Transition",
     "Wanted",
+    "Writers",
     "append_transition",
     "feeders",
     "in_order",
@@ -108,7 +109,7 @@ __getattr__ = lazy(
             "Evaluator",
         ),
         "expansion": ("Expander",),
-        "ordering": ("feeders", "in_order"),
+        "ordering": ("Writers", "feeders", "in_order"),
         "reading": (
             "Reads",
             "Selector",

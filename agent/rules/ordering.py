@@ -18,14 +18,18 @@ _MOST_COMPARED: Final = 300_000
 """So many comparisons of selectors that name no metric with what rules write; what is beyond reads no rule's series."""
 
 
+Writer = tuple[GroupKey, int]
+"""A rule by its group and its place in it."""
+
+
 class _Written:
-    """The series of one metric that rules write: of each rule the labels that are sure, and its group."""
+    """The series of one metric that rules write: of each rule the labels that are sure, and which it is."""
 
     def __init__(self) -> None:
-        self.entries: list[tuple[dict[str, str], GroupKey]] = []
+        self.entries: list[tuple[dict[str, str], Writer]] = []
         self._by_label: dict[str, dict[str | None, list[int]]] = {}
 
-    def near(self, selector: Selector) -> Iterable[tuple[dict[str, str], GroupKey]]:
+    def near(self, selector: Selector) -> Iterable[tuple[dict[str, str], Writer]]:
         """Return the entries that may fit, found by the equality matcher that leaves the fewest."""
         best: Collection[int] = range(len(self.entries))
         for matcher in selector.matchers if len(best) > 1 else ():
@@ -45,10 +49,29 @@ class _Written:
         return index
 
 
+class Writers:
+    """Who writes what, of all rules of some groups."""
+
+    def __init__(self, groups: Iterable[Group]) -> None:
+        self._by_name: dict[str, _Written] = {}
+        for group in groups:
+            for number, rule in enumerate(group.rules):
+                for labels in written(group, rule):
+                    of_name = self._by_name.setdefault(labels[METRIC_NAME], _Written())
+                    of_name.entries.append((labels, (group.key, number)))
+
+    def feeding(self, selector: Selector) -> Iterator[Writer]:
+        """Give the rules whose series a selector may select."""
+        for name in (selector.name,) if selector.name else self._by_name:
+            if name in self._by_name and not selector.refuses({METRIC_NAME: name}):
+                near = self._by_name[name].near(selector)
+                yield from (writer for labels, writer in near if not selector.refuses(labels))
+
+
 def feeders(groups: Sequence[Group]) -> dict[GroupKey, tuple[GroupKey, ...]]:
     """Return, of each group, the other groups whose series its rules may read, in the order given."""
     places = {group.key: place for place, group in enumerate(groups)}
-    writers = _writers(groups)
+    writers = Writers(groups)
     asked: dict[Selector, frozenset[GroupKey]] = {}
     found, compared = {}, 0
     for group in groups:
@@ -58,25 +81,10 @@ def feeders(groups: Sequence[Group]) -> dict[GroupKey, tuple[GroupKey, ...]]:
                 if selector not in asked:
                     compared += 0 if selector.name else len(places)
                     known = selector.name or compared <= _MOST_COMPARED
-                    asked[selector] = frozenset(_feeding(selector, writers)) if known else frozenset()
+                    asked[selector] = frozenset(key for key, _ in writers.feeding(selector)) if known else frozenset()
                 fed |= asked[selector]
         found[group.key] = tuple(sorted(fed - {group.key}, key=places.__getitem__))
     return found
-
-
-def _writers(groups: Iterable[Group]) -> dict[str, _Written]:
-    writers: dict[str, _Written] = {}
-    for group in groups:
-        for rule in group.rules:
-            for labels in written(group, rule):
-                writers.setdefault(labels[METRIC_NAME], _Written()).entries.append((labels, group.key))
-    return writers
-
-
-def _feeding(selector: Selector, writers: Mapping[str, _Written]) -> Iterator[GroupKey]:
-    for name in (selector.name,) if selector.name else writers:
-        if name in writers and not selector.refuses({METRIC_NAME: name}):
-            yield from (key for labels, key in writers[name].near(selector) if not selector.refuses(labels))
 
 
 def in_order(
