@@ -175,7 +175,7 @@ class Agent:
         self.rules_engine = Engine(self.store, limits_of(self.config.file.query), rolling=True)
         self.evaluator = Evaluator(
             built.rules,
-            query=answering(self.rules_engine, tally),
+            query=answering(self.rules_engine, tally, lambda: self.config.file.query.timeout),
             tally=tally,
             sink=self._keep,
             notify=hand_over,
@@ -225,7 +225,7 @@ class Agent:
         self.questions.apply(config.file.query)
         self.rules_engine.limits = limits_of(config.file.query)
         self.collection.apply(wanted, now_ms)
-        await self.evaluation.in_thread(lambda: self.evaluator.take_over(prepared, now_ms))
+        await self.evaluation.between(lambda: self.evaluator.take_over(prepared, now_ms))
         self.evaluation.apply()
         await self.dispatcher.reload(built.routing, built.receivers, now_ms)
         self._sources = sources_of(config, self._secrets)

@@ -1,14 +1,15 @@
-"""When rule groups are evaluated: a task per group of the clock, rounds for those that wait for scrapes, one worker thread."""
+"""When rule groups are evaluated: a task per group of the clock, rounds for those that wait for scrapes, one lane for all."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from agent.app.feeding import Feeding
 from agent.app.landings import Landings
+from agent.app.lanes import PATIENCE_SECONDS, Lane
 from agent.app.loops import Clock, at_slots
 from agent.model import Alert
 from agent.query import Engine, Scalar, Vector
@@ -19,11 +20,17 @@ T = TypeVar("T")
 Put = Callable[[list[Alert], int], None]
 
 
-def answering(engine: Engine, tally: Tally | None = None) -> Callable[[str, int], Vector | Scalar | float]:
-    """Return the rules' query: an instant's vector or scalar; other kinds are the rules' to refuse. It counts what it reads."""
+def answering(
+    engine: Engine, tally: Tally | None = None, timeout_ms: Callable[[], int] | None = None
+) -> Callable[[str, int], Vector | Scalar | float]:
+    """Return the rules' query: an instant's vector or scalar; other kinds are the rules' to refuse. It counts what it reads.
+
+    A query that takes longer than `timeout_ms` fails; without it none does.
+    """
 
     def answer(expression: str, at_ms: int) -> Vector | Scalar | float:
-        found = engine.instant(expression, at_ms)
+        ends = time.monotonic() + timeout_ms() / 1000 if timeout_ms is not None else 0.0
+        found = engine.instant(expression, at_ms, expired=(lambda: time.monotonic() > ends) if ends else None)
         value = found.value
         if tally is not None:
             tally.add(found.series, found.samples, len(value) if isinstance(value, Vector) else 1)
@@ -33,16 +40,25 @@ def answering(engine: Engine, tally: Tally | None = None) -> Callable[[str, int]
 
 
 class Evaluation:
-    """The loops of all groups. One thread evaluates, so that rules of different groups never see half a round.
+    """The loops of all groups. One is evaluated at a time, so that rules of different groups never see half a round.
 
-    Groups with an interval are evaluated by the clock, the others when what they read has landed.
+    Groups with an interval are evaluated by the clock, the others when what they read has landed. An evaluation that takes
+    longer than `patience_seconds` goes on beside the others: until it is over, rounds of its own group are missed.
     """
 
-    def __init__(self, evaluator: Evaluator, clock: Clock, feeding: Feeding, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        clock: Clock,
+        feeding: Feeding,
+        telemetry: Telemetry,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         self._evaluator, self._clock = evaluator, clock
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rules")
+        self._lane = Lane("rules", patience_seconds=patience_seconds)
         self._tasks: dict[GroupKey, tuple[int, asyncio.Task[None]]] = {}
-        self._landings = Landings(evaluator, feeding, clock, telemetry, self.in_thread, self._follow_clock)
+        self._landings = Landings(evaluator, feeding, clock, telemetry, self._lane.run, self._follow_clock)
         self._rounds: list[asyncio.Task[None]] = []
 
     def landed(self, target: str, at_ms: int) -> None:
@@ -57,9 +73,9 @@ class Evaluation:
         self._landings.apply()
         self._follow_clock()
 
-    async def in_thread(self, work: Callable[[], T]) -> T:
-        """Run something between evaluations: a reload."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def between(self, work: Callable[[], T]) -> T:
+        """Run something while no evaluation runs: a reload."""
+        return await self._lane.alone(work)
 
     async def stop(self) -> None:
         """End the loops; an evaluation that runs is finished."""
@@ -68,7 +84,7 @@ class Evaluation:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.to_thread(self._thread.shutdown, wait=True)
+        await self._lane.stop()
 
     def _follow_clock(self) -> None:
         """Start a loop for each group that is the clock's, end the others, restart where the interval changed."""
@@ -84,7 +100,7 @@ class Evaluation:
         await at_slots(
             f"rules {key}",
             lambda at_ms: self._evaluator.next_slot(key, at_ms),
-            lambda slot_ms: self.in_thread(lambda: self._evaluator.evaluate(key, slot_ms)),
+            lambda slot_ms: self._lane.run(lambda: self._evaluator.evaluate(key, slot_ms)),
             self._clock,
             lambda count: self._evaluator.missed(key, count),
         )

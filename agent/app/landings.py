@@ -1,7 +1,7 @@
 """Groups that are evaluated when what they read has been scraped: from a landing to the evaluation, in milliseconds.
 
-It joins the rounds (who is due), the feeding (who reads what) and the one thread that evaluates. Which targets a group reads
-is looked up anew when the series change, beside the event loop and at a bounded share of the time.
+It joins the rounds (who is due), the feeding (who reads what) and the lane in which rules are evaluated. Which targets a
+group reads is looked up anew when the series change, beside the event loop and at a bounded share of the time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
@@ -21,18 +22,18 @@ from agent.rules import Due, Evaluator, GroupKey, Rounds
 from agent.telemetry import Telemetry
 
 _SLICE_SECONDS: Final = 0.05
-"""How long rounds may keep the rules' thread before a group with an interval of its own, or a reload, gets its turn."""
+"""How long rounds may keep the rules' lane before a group with an interval of its own, or a reload, gets its turn."""
 _REST: Final = 20
 """After a look at who reads what, so many times what it took passes before the next one."""
 
 _log = structlog.get_logger()
 
 
-class InThread(Protocol):
-    """Runs something in the rules' thread, after what waits there."""
+class InLane(Protocol):
+    """Runs something in the rules' lane, after what waits there."""
 
-    def __call__(self, work: Callable[[], list[Waiting]]) -> Awaitable[list[Waiting]]:
-        """Return what `work` returns."""
+    def __call__(self, work: Callable[[], None], overtaken: Callable[[], object]) -> Awaitable[None]:
+        """End when `work` does; `overtaken` is called where others go on before."""
 
 
 class Waiting(NamedTuple):
@@ -41,6 +42,29 @@ class Waiting(NamedTuple):
     key: GroupKey
     at_ms: int
     since: float
+
+
+class Batch:
+    """Groups that are evaluated one after the other in one thread, until another takes what is left."""
+
+    def __init__(self, waiting: Iterable[Waiting]) -> None:
+        self._left = deque(waiting)
+        self.now: Waiting | None = None
+        """The one that is being evaluated, or was last."""
+
+    def next(self) -> Waiting | None:
+        """Take the next one."""
+        try:
+            self.now = self._left.popleft()
+        except IndexError:
+            return None
+        return self.now
+
+    def rest(self) -> Iterator[Waiting]:
+        """Take all that are left."""
+        with contextlib.suppress(IndexError):
+            while True:
+                yield self._left.popleft()
 
 
 class Landings:
@@ -55,16 +79,19 @@ class Landings:
         feeding: Feeding,
         clock: Clock,
         telemetry: Telemetry,
-        in_thread: InThread,
+        in_lane: InLane,
         decided: Callable[[], object],
         *,
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._evaluator, self._feeding, self._clock, self._telemetry = evaluator, feeding, clock, telemetry
-        self._in_thread, self._decided, self._stopwatch = in_thread, decided, stopwatch
+        self._in_lane, self._decided, self._stopwatch = in_lane, decided, stopwatch
         self._rounds = Rounds()
         self._order: dict[GroupKey, int] = {}
         self._waiting: dict[GroupKey, Waiting] = {}
+        self._evaluating = False
+        self._busy: set[GroupKey] = set()
+        """Groups whose evaluation was overtaken and is not over."""
         self._wake, self._changed, self._reloaded = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._keys: frozenset[GroupKey] = frozenset()
         self._seen: object = None
@@ -123,35 +150,57 @@ class Landings:
                 held = self._waiting.get(key)
                 if key not in self._keys or (held is not None and held.at_ms >= due.at_ms):
                     continue
-                missed = due.missed + (held is not None)
+                busy = key in self._busy
+                missed = due.missed + (held is not None or busy)
                 if missed:
                     self._evaluator.missed(key, missed)
-                self._waiting[key] = Waiting(key, due.at_ms, now)
+                if not busy:
+                    self._waiting[key] = Waiting(key, due.at_ms, now)
         if self._waiting:
             self._wake.set()
 
     async def _evaluate_waiting(self, _: int) -> None:
-        batch = sorted(self._waiting.values(), key=lambda each: self._order.get(each.key, 0))
+        batch = Batch(sorted(self._waiting.values(), key=lambda each: self._order.get(each.key, 0)))
         self._waiting.clear()
-        for each in await self._in_thread(partial(self._evaluate, batch)):
+        self._evaluating = True
+        overtaken = asyncio.Event()
+        running = asyncio.ensure_future(self._in_lane(partial(self._evaluate, batch), overtaken.set))
+        waiting = asyncio.create_task(overtaken.wait())
+        await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        for each in batch.rest():
             if each.key in self._waiting:
                 self._evaluator.missed(each.key, 1)
             elif each.key in self._keys:
                 self._waiting[each.key] = each
+        self._evaluating = False
+        if running.done():
+            await running
+        elif batch.now is not None:
+            self._overtaken(batch.now.key, running)
 
-    def _evaluate(self, batch: list[Waiting]) -> list[Waiting]:
-        """Evaluate in the rules' thread; return what is left when the time is over."""
+    def _overtaken(self, key: GroupKey, running: asyncio.Future[None]) -> None:
+        """Let others go on while a group's evaluation runs; its own rounds are missed until then."""
+        self._busy.add(key)
+        _log.info("a rule group takes long; the others go on without it", group=str(key))
+
+        def over(_: object) -> None:
+            self._busy.discard(key)
+
+        running.add_done_callback(over)
+
+    def _evaluate(self, batch: Batch) -> None:
+        """Evaluate in the rules' lane until nothing is left or the time is over."""
         until = self._stopwatch() + _SLICE_SECONDS
-        for number, each in enumerate(batch):
-            if number and self._stopwatch() > until:
-                return batch[number:]
+        while (each := batch.next()) is not None:
             try:
                 if self._is_news(each):
                     self._evaluator.evaluate(each.key, each.at_ms)
             except Exception:  # noqa: BLE001  # a bug in one group's way must not stop the others; the trace is logged
                 _log.exception("round failed", group=str(each.key), at_ms=each.at_ms)
             self._telemetry.scrape_to_evaluation.observe(self._stopwatch() - each.since)
-        return []
+            if self._stopwatch() > until:
+                return
 
     def _is_news(self, due: Waiting) -> bool:
         """Say whether the group was not evaluated at this instant yet, by the clock or before it read other targets."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import Struct
+from threading import local
 from typing import Final, overload
 
 MOST: Final = 60
@@ -35,10 +36,11 @@ class PastEvaluation:
     error: str = ""
 
 
-class Tally:
-    """Counts what the queries of one evaluation read; whoever answers queries adds to it, the evaluator empties it."""
+class Tally(local):
+    """Counts what the queries of one evaluation read; whoever answers queries adds to it, the evaluator empties it.
 
-    __slots__ = ("results", "samples", "series")
+    Each thread counts for itself: an evaluation is one thread's.
+    """
 
     def __init__(self) -> None:
         self.series = self.samples = 0

@@ -179,6 +179,7 @@ class Evaluator:
             self._restore_for_state(group, at_ms)
             group.last_evaluation_ms = at_ms
             group.seconds = self._stopwatch() - began
+            _tell_slow(group)
             self._keeper.evaluated(group, at_ms)
         self._telemetry.group_duration.labels(str(key)).set(group.seconds)
         return Evaluated(tuple(transitions), tuple(failures))
@@ -384,3 +385,22 @@ class Evaluator:
                 self._sink(row)
             except BurnlineError as error:
                 _log.warning("the end of a removed rule's series cannot be marked", error=str(error))
+
+
+def _tell_slow(group: RunningGroup) -> None:
+    """Log that evaluating a group takes longer than its interval, with the rule that takes most, and the end of that."""
+    is_slow = group.seconds * 1000 > group.interval_ms
+    if is_slow and not group.is_slow:
+        slowest = max(group.rules, key=lambda rule: rule.seconds)
+        _log.warning(
+            "evaluating a rule group takes longer than its interval: it misses rounds; the others do not",
+            group=str(group.key),
+            seconds=round(group.seconds, 3),
+            interval=format_duration(group.interval_ms),
+            slowest_rule=slowest.spec.name,
+            its_seconds=round(slowest.seconds, 3),
+            advice="`burnline query --explain` says what its expression takes; record a part of it, or raise the interval",
+        )
+    elif group.is_slow and not is_slow:
+        _log.info("a rule group is evaluated within its interval again", group=str(group.key))
+    group.is_slow = is_slow

@@ -166,6 +166,8 @@ class RunningGroup:
         ]
         self.lock = threading.Lock()
         self.retired = False
+        self.is_slow = False
+        """Whether its last evaluation took longer than its interval."""
         self.last_evaluation_ms: int | None = None
         self.resumed_from_ms: int | None = None
         """When the group was last evaluated before the agent restarted, until its first evaluation after that."""
@@ -177,7 +179,7 @@ class RunningGroup:
 
     def adopt(self, before: RunningGroup) -> None:
         """Take over when the group was evaluated; its rules' state is taken over rule by rule."""
-        self.last_evaluation_ms, self.seconds = before.last_evaluation_ms, before.seconds
+        self.last_evaluation_ms, self.seconds, self.is_slow = before.last_evaluation_ms, before.seconds, before.is_slow
         self.resumed_from_ms, self.recorded = before.resumed_from_ms, before.recorded
         self.until_restored = before.until_restored
         if self.waits_for_scrapes and before.on_scrape:

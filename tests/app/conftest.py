@@ -138,7 +138,7 @@ web: {{listen_address: "{listen}"}}
         self.clock.now_ms += int(after_s * 1000)
         await self.scrape()
         for key in self.agent.evaluator.keys:
-            await self.agent.evaluation.in_thread(partial(self.agent.evaluator.evaluate, key, self.clock.now_ms))
+            await self.agent.evaluation.between(partial(self.agent.evaluator.evaluate, key, self.clock.now_ms))
         await self.on_disk()
 
     async def on_disk(self) -> None:

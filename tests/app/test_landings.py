@@ -54,7 +54,7 @@ class Target:
 class World:
     """Targets, a store, rules and their loops on a clock that stands until the test moves it. Seconds count from START."""
 
-    def __init__(self, rules, *, interval=15, on_scrape=True):
+    def __init__(self, rules, *, interval=15, on_scrape=True, patience_seconds=3600.0):
         self.now_ms = START
         self.version = 0
         self.targets = {}
@@ -62,7 +62,7 @@ class World:
         self.telemetry = Telemetry()
         self.alerts = []
         self.evaluated = []
-        self.slow = None
+        self.slow, self.slow_key = None, ""
         self.settings = Settings(interval_ms=interval * SECOND, on_scrape=on_scrape)
         self.evaluator = Evaluator(
             self.read(rules),
@@ -76,7 +76,7 @@ class World:
 
         @functools.wraps(verb)
         def evaluate(key, at_ms):
-            if self.slow:
+            if self.slow and self.slow_key in ("", key.name):
                 self.slow.wait(10)
             done = verb(key, at_ms)
             self.evaluated.append((key.name, self.seconds(at_ms)))
@@ -84,7 +84,13 @@ class World:
 
         self.evaluator.evaluate = evaluate
         self.engine = Engine(self.store)
-        self.evaluation = Evaluation(self.evaluator, lambda: self.now_ms, Feeding(self.store, self), self.telemetry)
+        self.evaluation = Evaluation(
+            self.evaluator,
+            lambda: self.now_ms,
+            Feeding(self.store, self),
+            self.telemetry,
+            patience_seconds=patience_seconds,
+        )
 
     @staticmethod
     def read(rules):
@@ -137,8 +143,10 @@ class World:
         """Wait until nothing is looked up, waits or is being evaluated."""
         landings = self.evaluation._landings
         for _ in range(5):
-            await until(lambda: not (landings._looking or landings._waiting or landings._wake.is_set()))
-            await self.evaluation.in_thread(lambda: None)
+            await until(
+                lambda: not (landings._looking or landings._waiting or landings._evaluating or landings._wake.is_set())
+            )
+            await self.evaluation.between(lambda: None)
             await asyncio.sleep(0)
 
     async def pass_time(self, seconds):
@@ -151,7 +159,7 @@ class World:
 
     async def reload(self, rules, **settings):
         settings = Settings(**{"interval_ms": 15 * SECOND, "on_scrape": True, **settings})
-        await self.evaluation.in_thread(lambda: self.evaluator.reload(self.read(rules), self.now_ms, settings=settings))
+        await self.evaluation.between(lambda: self.evaluator.reload(self.read(rules), self.now_ms, settings=settings))
         self.evaluation.apply()
         await self.quiet()
 
@@ -344,6 +352,52 @@ async def test_more_slices_than_one_evaluate_every_group_once_and_in_order(world
     await world.land("p", 0, x=1)
     assert await world.land("p", 15, x=1) == [(f"g{n}", 15) for n in range(7)]
     assert not world.metric("prometheus_rule_group_iterations_missed_total", rule_group="rules.yml;g3")
+
+
+async def test_a_group_that_takes_long_misses_its_rounds_and_the_others_miss_none(worlds):
+    import threading
+
+    world = worlds({"slow": record("sum(x)"), "a": record("x", "ra"), "b": record("x", "rb")}, patience_seconds=0.0)
+    world.target("p")
+    await world.start()
+    await world.land("p", 0, x=1)
+    world.slow, world.slow_key = threading.Event(), "slow"
+    for slot in (15, 30, 45):
+        world.evaluated.clear()
+        row = Row(world.targets["p"].columns, START + slot * SECOND, np.array([1.0, 1.0]))
+        world.store.append(row)
+        world.evaluation.landed("p", START + slot * SECOND)
+        await until(lambda: len(world.evaluated) == 2)
+        assert world.evaluated == [("a", slot), ("b", slot)]
+    world.slow.set()
+    await world.quiet()
+    assert world.evaluated[2:] == [("slow", 15)]
+    assert world.metric("prometheus_rule_group_iterations_missed_total", rule_group="rules.yml;slow") == 2
+    assert not world.metric("prometheus_rule_group_iterations_missed_total", rule_group="rules.yml;a")
+    assert ("slow", 60) in await world.land("p", 60, x=1)
+
+
+async def test_a_reload_waits_for_a_group_that_takes_long_and_the_others_do_not(worlds):
+    import threading
+
+    world = worlds({"slow": record("sum(x)"), "a": record("x", "ra")}, patience_seconds=0.0)
+    world.target("p")
+    await world.start()
+    await world.land("p", 0, x=1)
+    world.slow, world.slow_key = threading.Event(), "slow"
+    world.evaluated.clear()
+    row = Row(world.targets["p"].columns, START + 15 * SECOND, np.array([1.0, 1.0]))
+    world.store.append(row)
+    world.evaluation.landed("p", START + 15 * SECOND)
+    await until(lambda: world.evaluated == [("a", 15)])
+    reload = asyncio.create_task(world.reload({"a": record("x", "ra")}))
+    world.store.append(Row(world.targets["p"].columns, START + 30 * SECOND, np.array([1.0, 1.0])))
+    world.evaluation.landed("p", START + 30 * SECOND)
+    await until(lambda: ("a", 30) in world.evaluated)
+    assert not reload.done()
+    world.slow.set()
+    await reload
+    assert [key.name for key in world.evaluator.keys] == ["a"]
 
 
 async def test_reading_another_target_neither_repeats_an_evaluation_nor_counts_as_a_missed_round(worlds):

@@ -9,11 +9,12 @@ import time
 
 import pytest
 
+from agent.app.evaluation import answering
 from agent.app.questions import WAITING, Questions
 from agent.config import QuerySection
 from agent.errors import ParseError, QueryLimit
 from agent.model import Labels
-from agent.query import MemoryQueryable
+from agent.query import Engine, MemoryQueryable
 
 THREADS = QuerySection().max_concurrency
 
@@ -89,6 +90,14 @@ async def test_a_query_is_ended_by_its_own_timeout(memory):
         assert await questions.number("a", 3000) == 3.0
     finally:
         questions.close()
+
+
+def test_a_query_of_a_rule_is_ended_by_the_timeout_of_queries(memory):
+    answer = answering(Engine(memory), timeout_ms=lambda: 120_000)
+    assert answer("a", 3000).values.tolist() == [3.0]
+    with pytest.raises(QueryLimit) as error:
+        answering(Engine(memory), timeout_ms=lambda: -1)("a", 3000)
+    assert error.value.timeout
 
 
 async def test_somebody_who_gives_up_leaves_no_place_taken(questions):

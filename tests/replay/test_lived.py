@@ -130,7 +130,7 @@ class Life:
         for at_ms, name, what in sorted(happening, key=lambda each: each[:2]):
             self.now_ms = at_ms
             if name == "~clock":
-                await self.evaluation.in_thread(lambda at_ms=at_ms, key=what: self.evaluator.evaluate(key, at_ms))
+                await self.evaluation.between(lambda at_ms=at_ms, key=what: self.evaluator.evaluate(key, at_ms))
             else:
                 self._land(name, at_ms, what)
                 await self._quiet()
@@ -149,9 +149,10 @@ class Life:
         """Wait until nothing is looked up, waits or is being evaluated."""
         landings = self.evaluation._landings
         for _ in range(3):
-            while landings._looking or landings._waiting or landings._wake.is_set():  # noqa: ASYNC110  # no event of its own
+            busy = lambda: landings._looking or landings._waiting or landings._evaluating or landings._wake.is_set()  # noqa: E731
+            while busy():  # noqa: ASYNC110  # no event of its own
                 await asyncio.sleep(0.0005)  # the threads work in real time
-            await self.evaluation.in_thread(lambda: None)
+            await self.evaluation.between(lambda: None)
 
     def transitions(self):
         """Return what the journal has, as (instant, rule, labels, from, to, value, why)."""

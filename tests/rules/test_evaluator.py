@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent.errors import StorageError
 from agent.model import STALE_NAN, Labels, is_stale
@@ -281,6 +282,27 @@ def test_the_status_shows_health_durations_and_pending_and_firing_alerts():
     assert alert.labels == Labels.of(severity="critical", where="{{ $labels.job }}")
     assert (alert.last_evaluation_ms, alert.evaluation_seconds) == (START, 1)
     assert group.evaluation_seconds == 5
+
+
+def test_a_group_that_takes_longer_than_its_interval_is_named_once_with_its_slowest_rule():
+    """Each look at the stopwatch is as much later as the test says: a group of two rules takes five of them."""
+    now, step = [0.0], [1.0]
+
+    def stopwatch():
+        now[0] += step[0]
+        return now[0]
+
+    world = World(ERRORS, stopwatch=stopwatch)
+    with capture_logs() as logs:
+        for minute, seconds in enumerate((1.0, 30.0, 40.0, 1.0)):
+            step[0] = seconds
+            errors(world, minute)
+            world.evaluate(minute)
+    said = [(each["event"].split(":")[0], each.get("slowest_rule")) for each in logs if "a rule group" in each["event"]]
+    assert said == [
+        ("evaluating a rule group takes longer than its interval", "error_rate"),
+        ("a rule group is evaluated within its interval again", None),
+    ]
 
 
 def test_a_rule_that_gives_thousands_of_passing_series_starts_a_new_table():
