@@ -16,7 +16,7 @@ import pytest
 
 from agent.demo.overlay import divided, write_overlay
 from tests.e2e.test_run import until
-from tests.peers.processes import free_port, get, running
+from tests.peers.processes import free_port, get, running, with_us
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.xdist_group("faults")]
 SPEED = 60
@@ -45,7 +45,7 @@ def service(tmp_path):
     with running(command, port, "/health/ready", tmp_path / "service.log", env=environment) as process:
         load = [sys.executable, "-m", "sample_rag_app.load", "--url", f"http://127.0.0.1:{port}", "--rate", "20"]
         with (tmp_path / "load.log").open("wb") as log:
-            asking = subprocess.Popen(load, stdout=log, stderr=log)
+            asking = subprocess.Popen(with_us(load), stdout=log, stderr=log)
         yield port, process
         asking.terminate()
         asking.wait(15)

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from agent.notify.inbox import Inbox
-from tests.peers.processes import free_port, get
+from tests.peers.processes import free_port, get, with_us
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90), pytest.mark.xdist_group("kill")]
 
@@ -52,7 +52,9 @@ async def broken_service():
 async def start(folder, port):
     command = [sys.executable, "-m", "agent", "run", f"--config.file={folder}/burnline.yml"]
     with (folder / "agent.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log, cwd=folder, env=os.environ)
+        process = await asyncio.create_subprocess_exec(
+            *with_us(command), stdout=log, stderr=log, cwd=folder, env=os.environ
+        )
     async with asyncio.timeout(20):
         while True:
             assert process.returncode is None, (folder / "agent.log").read_text()[-3000:]

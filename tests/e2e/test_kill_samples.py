@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.peers.processes import api, free_port, get
+from tests.peers.processes import api, free_port, get, with_us
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150), pytest.mark.xdist_group("kill")]
 
@@ -76,7 +76,7 @@ def serving(page):
 def start(folder):
     command = [sys.executable, "-m", "agent", "run", f"--config.file={folder}/burnline.yml"]
     with (folder / "agent.log").open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log)
+        return subprocess.Popen(with_us(command), stdout=log, stderr=log)
 
 
 def wait_until_ready(process, port, folder):

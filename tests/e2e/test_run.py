@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from tests.peers.processes import api, free_port, get, running
+from tests.peers.processes import api, free_port, get, running, with_us
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.xdist_group("run")]
 
@@ -45,7 +45,7 @@ def service(tmp_path_factory):
     with running(command, port, "/health/ready", folder / "service.log"):
         load = [sys.executable, "-m", "sample_rag_app.load", "--url", f"http://127.0.0.1:{port}", "--rate", "20"]
         with (folder / "load.log").open("wb") as log:
-            asking = subprocess.Popen(load, stdout=log, stderr=log)
+            asking = subprocess.Popen(with_us(load), stdout=log, stderr=log)
         yield port
         asking.terminate()
         asking.wait(15)

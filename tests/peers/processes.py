@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
 READY_SECONDS = 30
+_WITH_US = """
+import ctypes, os, signal, sys
+if sys.platform == "linux":
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(sys.argv[1]):
+        os._exit(1)
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+def with_us(command: list[str]) -> list[str]:
+    """Return the command of a program that the kernel ends with this process, however that ends, kill -9 included.
+
+    Start it from the main thread: what counts is the end of the thread that started it.
+    """
+    return [sys.executable, "-S", "-E", "-c", _WITH_US, str(os.getpid()), *command]
 
 
 def free_port() -> int:
@@ -45,7 +64,7 @@ def api(port: int, path: str, **form: str) -> dict:
 def running(command: list[str], port: int, ready: str, log: Path, **options):
     """Run a program until the block ends; wait until `ready` answers 200 on `port`."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **options)
+        process = subprocess.Popen(with_us(command), stdout=output, stderr=subprocess.STDOUT, **options)
         try:
             deadline = time.monotonic() + READY_SECONDS
             while True:
