@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 import structlog
 
+from agent.app import views
 from agent.app.build import VERSION, Built, build
 from agent.app.changes import Changes, changes
 from agent.app.collection import Collection
@@ -34,12 +35,12 @@ from agent.app.sources import Sources, sources_of
 from agent.app.turns import Turns
 from agent.config import Config, Flags, load_config
 from agent.errors import BurnlineError
-from agent.footprint import building
+from agent.footprint import building, hand_back
 from agent.journal import Journal, Prune
 from agent.model import Alert, Labels, Row
 from agent.notify import Dispatcher
 from agent.query import Engine
-from agent.rules import TRANSITION_KIND, Evaluator, Tally
+from agent.rules import TRANSITION_KIND, ActiveAlert, Evaluator, Tally
 from agent.store import Store
 from agent.telemetry import Telemetry
 from agent.web import AlertView, create_app
@@ -211,6 +212,8 @@ class Agent:
             with building():
                 built = await asyncio.to_thread(build, config, self.environment, self._secrets)
                 prepared = await asyncio.to_thread(self.evaluator.prepared, built.rules, built.settings)
+                # What was read again and is the same need not be kept twice.
+                built = dataclasses.replace(built, rules=dataclasses.replace(built.rules, groups=prepared.specs))
         finally:
             # Also what a refused configuration names is looked at, so that mending it there is noticed.
             self._sources |= sources_of(self.config, self._secrets)
@@ -230,6 +233,7 @@ class Agent:
         await self.dispatcher.reload(built.routing, built.receivers, now_ms)
         self._sources = sources_of(config, self._secrets)
         await self.files.was_read()
+        await asyncio.to_thread(hand_back)
         self._taken_over(built, now_ms, found)
         return found
 
@@ -284,8 +288,12 @@ class Agent:
         self.dispatcher.changed()
 
     def alerts(self) -> list[AlertView]:
-        """Return the pending and firing alerts."""
-        return list(Handles(self).alerts())
+        """Return the pending and firing alerts as they are shown."""
+        return views.alert_views(self.active, Handles(self).told())
+
+    def active(self) -> list[ActiveAlert]:
+        """Return the pending and firing alerts, the agent's own first; any thread may ask."""
+        return [*self.own.active, *self.evaluator.active()]
 
     async def number(self, expression: str, at_ms: int) -> float | None:
         """Return the first value of an instant query, None where there is none."""

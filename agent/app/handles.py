@@ -124,26 +124,14 @@ class Handles:
         found = self._agent.collection.metadata()
         return {name: [web.MetricMetadata(*each) for each in wordings] for name, wordings in found.items()}
 
-    def rules(self) -> Sequence[web.RuleGroupView]:
-        """Return the rule groups."""
-        told = self._told()
-        return [views.group_view(group, told) for group in self._agent.evaluator.status()]
+    async def rules(self) -> Sequence[web.RuleGroupView]:
+        """Return the rule groups, put together in a thread: there may be tens of thousands of rules."""
+        evaluator, told = self._agent.evaluator, self.told()
+        return await asyncio.to_thread(lambda: [views.group_view(group, told) for group in evaluator.status()])
 
-    def alerts(self) -> Sequence[web.AlertView]:
+    async def alerts(self) -> Sequence[web.AlertView]:
         """Return the pending and firing alerts, firing ones first, the worst and the oldest before the others."""
-        told = self._told()
-        found = [views.alert_view(each, told) for each in self._agent.own.active]
-        found += [
-            each
-            for group in self._agent.evaluator.status()
-            for rule in views.group_view(group, told).rules
-            for each in rule.alerts
-        ]
-        order = {"critical": 0, "warning": 1, "info": 2}
-        return sorted(
-            found,
-            key=lambda each: (each.state is not web.AlertState.FIRING, order.get(each.severity, 3), each.active_at_ms),
-        )
+        return await asyncio.to_thread(views.alert_views, self._agent.active, self.told())
 
     def targets(self) -> Sequence[web.TargetView]:
         """Return the scrape targets."""
@@ -176,7 +164,7 @@ class Handles:
 
     async def alert_detail(self, fingerprint: str) -> web.AlertDetail | None:
         """Return all that is known of one alert."""
-        return await alert_detail(self._agent, fingerprint, self._told())
+        return await alert_detail(self._agent, fingerprint, self.told())
 
     async def alert_history(self, question: web.HistoryQuestion) -> web.HistoryPage:
         """Return changes of alerts' states, read from the journal in a thread."""
@@ -226,7 +214,7 @@ class Handles:
         encoder, content_type = choose_encoder(accept)
         return encoder(self._agent.telemetry.registry), content_type
 
-    def _told(self) -> views.Told:
+    def told(self) -> views.Told:
         """Return who acknowledged an alert and what holds it back, looked up once for all alerts."""
         agent = self._agent
         seen = agent.dispatcher.view(self.now_ms())

@@ -54,6 +54,15 @@ def alert_view(alert: rules.ActiveAlert, told: Told) -> web.AlertView:
     )
 
 
+def alert_views(alerts: Callable[[], Iterable[rules.ActiveAlert]], told: Told) -> list[web.AlertView]:
+    """Return alerts as the page shows them, firing ones first, the worst and the oldest before the others."""
+    order = {"critical": 0, "warning": 1, "info": 2}
+    return sorted(
+        (alert_view(each, told) for each in alerts()),
+        key=lambda each: (each.state is not web.AlertState.FIRING, order.get(each.severity, 3), each.active_at_ms),
+    )
+
+
 def group_view(group: rules.GroupStatus, told: Told) -> web.RuleGroupView:
     """Return a rule group as the page shows it."""
     return web.RuleGroupView(

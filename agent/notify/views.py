@@ -5,6 +5,7 @@ Values as of one instant; nothing here changes anything.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -131,7 +132,7 @@ class View:
 
     def alert(self, alert: Alert) -> AlertView:
         """Return an alert with what holds it back."""
-        groups = [group for group in self._groups.values() if alert.fingerprint in group.fingerprints]
+        groups = self._groups_of.get(alert.fingerprint, ())
         muted = {name for group in groups if group.route and (name := self._interval(group))}
         suppressed = self._suppressing.suppression(alert)
         inhibited = (suppressed[1],) if suppressed and suppressed[0] is Suppression.INHIBITION else ()
@@ -186,6 +187,15 @@ class View:
     def warnings(self) -> tuple[Warning, ...]:
         """What was said when the files were loaded."""
         return (*self._routing.warnings, *self._routing.unreachable)
+
+    @functools.cached_property
+    def _groups_of(self) -> dict[str, list[Group]]:
+        """The groups of each alert by its fingerprint: found once for ten thousand alerts."""
+        found: dict[str, list[Group]] = {}
+        for group in self._groups.values():
+            for fingerprint in group.fingerprints:
+                found.setdefault(fingerprint, []).append(group)
+        return found
 
     def _interval(self, group: Group) -> str:
         muted = self._routing.muted_by(group.route, self.at_ms) if group.route else None

@@ -43,6 +43,11 @@ class Prepared:
     groups: dict[GroupKey, RunningGroup]
     settings: Settings
 
+    @property
+    def specs(self) -> tuple[Group, ...]:
+        """What the files say of the groups; of those that go on it is the very object of before."""
+        return tuple(group.spec for group in self.groups.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
@@ -94,6 +99,16 @@ class Evaluator:
     def status(self) -> tuple[GroupStatus, ...]:
         """Return how all groups and rules stand."""
         return tuple(group.status() for group in self._groups.values())
+
+    def active(self) -> list[ActiveAlert]:
+        """Return the pending and firing alerts of all rules; any thread may ask."""
+        return [
+            alert
+            for group in self._groups.values()
+            for rule in group.rules
+            for alert in tuple(rule.active.values())
+            if alert.state is not State.INACTIVE
+        ]
 
     def find(self, fingerprint: str) -> tuple[GroupStatus, RuleStatus, ActiveAlert] | None:
         """Return the alert (resolved ones of the last 15 minutes included) with its rule and group.

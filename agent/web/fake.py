@@ -160,11 +160,11 @@ class FakeHandles:
         """Return `known_metadata`."""
         return self.known_metadata
 
-    def rules(self) -> Sequence[RuleGroupView]:
+    async def rules(self) -> Sequence[RuleGroupView]:
         """Return `rule_groups`."""
         return self.rule_groups
 
-    def alerts(self) -> Sequence[AlertView]:
+    async def alerts(self) -> Sequence[AlertView]:
         """Return `active`."""
         return self.active
 

@@ -1,7 +1,8 @@
 """What the room needs of the agent, as one Protocol that `app` fulfils. The room calls these and nothing else.
 
-A verb is asynchronous where it may read the store, the journal or a file, and then does its work off the event loop; the
-others return what is already in memory. Verbs raise the errors of agent.errors; the room turns them into HTTP.
+A verb is asynchronous where it may read the store, the journal or a file, or has to put together much, and then does its
+work off the event loop; the others return what is already in memory. Verbs raise the errors of agent.errors; the room turns
+them into HTTP.
 """
 
 from __future__ import annotations
@@ -93,11 +94,11 @@ class Handles(Protocol):
         """Return what targets say of each metric, by the metric's name."""
         ...
 
-    def rules(self) -> Sequence[RuleGroupView]:
+    async def rules(self) -> Sequence[RuleGroupView]:
         """Return the rule groups in the order of their files."""
         ...
 
-    def alerts(self) -> Sequence[AlertView]:
+    async def alerts(self) -> Sequence[AlertView]:
         """Return the pending and firing alerts."""
         ...
 

@@ -6,6 +6,7 @@ inline and allowed by its hash, everything else is forbidden by the Content-Secu
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from functools import cache
@@ -19,7 +20,7 @@ from agent.web.acks import MOST_COMMENT, MOST_NAME
 from agent.web.parameters import read_parameters
 from agent.web.room import handles_of
 from agent.web.runbook_text import local_name, outside_link, plain_name, to_html
-from agent.web.views import AlertDetail, AlertState, AlertView
+from agent.web.views import AlertDetail, AlertState, AlertView, Overview, RuleGroupView, TargetView
 from agent.web.words import (
     ago,
     by_urgency,
@@ -36,7 +37,11 @@ from agent.web.words import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jinja2 import Environment
+
+    from agent.web.handles import Handles
 
 _MOST_SHOWN: Final = 100
 _LONGEST_VALUE: Final = 600
@@ -103,22 +108,30 @@ def as_html(text: str, status: int = 200) -> web.Response:
 async def first_page(request: web.Request) -> web.Response:
     """Show the verdict, and what it stands on."""
     handles = handles_of(request)
-    alerts, targets, groups, overview = handles.alerts(), handles.targets(), handles.rules(), handles.overview()
+    alerts, groups = await handles.alerts(), await handles.rules()
+    return as_html(await asyncio.to_thread(_first_page, handles, alerts, groups, handles.targets(), handles.overview()))
+
+
+def _first_page(
+    handles: Handles,
+    alerts: Sequence[AlertView],
+    groups: Sequence[RuleGroupView],
+    targets: Sequence[TargetView],
+    overview: Overview,
+) -> str:
     loud = by_urgency(each for each in alerts if not is_quiet(each))
-    return as_html(
-        render(
-            "overview.html.j2",
-            root="",
-            now_ms=handles.now_ms(),
-            verdict=verdict(alerts, targets, groups, overview, handles.waiting_for()),
-            firing=[each for each in loud if each.state is AlertState.FIRING],
-            pending=[each for each in loud if each.state is AlertState.PENDING],
-            quiet=by_urgency(each for each in alerts if is_quiet(each)),
-            most=_MOST_SHOWN,
-            targets=targets,
-            groups=groups,
-            overview=overview,
-        )
+    return render(
+        "overview.html.j2",
+        root="",
+        now_ms=handles.now_ms(),
+        verdict=verdict(alerts, targets, groups, overview, handles.waiting_for()),
+        firing=[each for each in loud if each.state is AlertState.FIRING],
+        pending=[each for each in loud if each.state is AlertState.PENDING],
+        quiet=by_urgency(each for each in alerts if is_quiet(each)),
+        most=_MOST_SHOWN,
+        targets=targets,
+        groups=groups,
+        overview=overview,
     )
 
 
@@ -133,7 +146,7 @@ async def _alert(request: web.Request, problem: str = "", status: int = 200) -> 
     root = "../../" if request.path.endswith("/ack") else "../"
     found = await handles.alert_detail(fingerprint)
     if found is None:
-        loud = by_urgency(each for each in handles.alerts() if not is_quiet(each))
+        loud = by_urgency(each for each in await handles.alerts() if not is_quiet(each))
         text = render("unknown_alert.html.j2", root=root, now_ms=now, fingerprint=fingerprint, alerts=loud)
         return as_html(text, 404)
     url = found.alert.annotations.get("runbook_url")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
@@ -56,7 +57,8 @@ def alert_json(alert: AlertView) -> dict[str, Any]:
 async def alerts(request: web.Request) -> web.Response:
     """List pending and firing alerts; with `details` also what Prometheus' answer has no place for."""
     shown = alert_details_json if is_true(request.query.get("details", "")) else alert_json
-    return success({"alerts": [shown(alert) for alert in handles_of(request).alerts()]})
+    found = await handles_of(request).alerts()
+    return await asyncio.to_thread(lambda: success({"alerts": [shown(alert) for alert in found]}))
 
 
 def is_true(text: str) -> bool:
@@ -84,8 +86,12 @@ async def rules(request: web.Request) -> web.Response:
     """List rule groups, filtered and in pages as newer Prometheus does it."""
     parameters = await read_parameters(request)
     handles = handles_of(request)
-    groups = _filtered(handles.rules(), parameters, handles)
-    groups, token = _page(groups, parameters)
+    groups = await handles.rules()
+    return await asyncio.to_thread(_rules, groups, parameters, handles)
+
+
+def _rules(found: Iterable[RuleGroupView], parameters: Parameters, handles: Handles) -> web.Response:
+    groups, token = _page(_filtered(found, parameters, handles), parameters)
     with_alerts = not is_true(parameters.first("exclude_alerts"))
     most = limit(parameters, "evaluations")
     data: dict[str, Any] = {"groups": [_group_json(group, most, with_alerts=with_alerts) for group in groups]}

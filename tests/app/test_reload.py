@@ -192,8 +192,10 @@ async def test_a_group_that_a_reload_does_not_change_keeps_its_loop_and_its_aler
     await world.round()
     (key,) = agent.evaluator.keys
     before = agent.evaluator._groups[key], agent.evaluator.next_slot(key, world.clock())
+    spec = agent.built.rules.groups[0]
     world.write("routes.yml", ROUTES.replace("10s", "11s"))
     await agent.reload()
+    assert agent.built.rules.groups[0] is spec, "what says the same is kept once"
     assert (agent.evaluator._groups[key], agent.evaluator.next_slot(key, world.clock())) == before
     await world.round(90)
     assert {each.name: each.state for each in agent.alerts()} == {"Broken": State.FIRING, "Slow": State.FIRING}
