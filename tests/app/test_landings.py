@@ -357,7 +357,7 @@ async def test_more_slices_than_one_evaluate_every_group_once_and_in_order(world
 async def test_a_group_that_takes_long_misses_its_rounds_and_the_others_miss_none(worlds):
     import threading
 
-    world = worlds({"slow": record("sum(x)"), "a": record("x", "ra"), "b": record("x", "rb")}, patience_seconds=0.0)
+    world = worlds({"slow": record("sum(x)"), "a": record("x", "ra"), "b": record("x", "rb")}, patience_seconds=0.2)
     world.target("p")
     await world.start()
     await world.land("p", 0, x=1)
@@ -380,7 +380,7 @@ async def test_a_group_that_takes_long_misses_its_rounds_and_the_others_miss_non
 async def test_a_reload_waits_for_a_group_that_takes_long_and_the_others_do_not(worlds):
     import threading
 
-    world = worlds({"slow": record("sum(x)"), "a": record("x", "ra")}, patience_seconds=0.0)
+    world = worlds({"slow": record("sum(x)"), "a": record("x", "ra")}, patience_seconds=0.2)
     world.target("p")
     await world.start()
     await world.land("p", 0, x=1)
