@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from agent.cli.check_output import show
 from agent.cli.check_report import Choice, Report
 from agent.cli.check_routes import RuleRoutes
-from agent.cli.kinds import KINDS, ROUTING_TESTS, UNIT_TESTS, expanded, kind_of
+from agent.cli.kinds import EMPTY, KINDS, ROUTING_TESTS, UNIT_TESTS, expanded, kind_of
 from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput, SchemaError
 from agent.model import Labels
@@ -53,6 +53,9 @@ def check_files(files: Sequence[Path], options: Options | None = None) -> int:
 
 def _check(files: Sequence[Path], report: Report) -> None:
     if files:
+        for each in files:
+            if each.is_dir() and not any(expanded([each])):
+                report.add(f"{each}:1:1: no .yml file is in this folder", "nothing")
         _check_each(list(expanded(files)), report)
     elif Path("burnline.yml").is_file():
         _configuration(Path("burnline.yml"), report)
@@ -68,12 +71,15 @@ def _server(options: Options) -> LiveServer:
 
 
 def _check_each(paths: list[Path], report: Report) -> None:
-    by_kind: dict[str, list[Path]] = {kind: [] for kind, _ in KINDS}
+    by_kind: dict[str, list[Path]] = {kind: [] for kind in (*(kind for kind, _ in KINDS), EMPTY)}
     for path in paths:
         try:
             by_kind[kind_of(path)].append(path)
         except InvalidInput as error:
             report.refused(error, str(path))
+    for path in by_kind[EMPTY]:
+        report.files.append(str(path))
+        report.add(f"{path}:1:1: nothing stands in this file", "nothing")
     for path in by_kind[UNIT_TESTS]:
         _unit_tests(path, report)
     for path in by_kind[ROUTING_TESTS]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import click
 import re2
 
-from agent.cli.kinds import ROUTING_TESTS, UNIT_TESTS, expanded, kind_of
+from agent.cli.kinds import EMPTY, ROUTING_TESTS, UNIT_TESTS, expanded, kind_of
 from agent.cli.test_report import Shown, show, total
 from agent.errors import InvalidInput
 from agent.replay import FileOutcome
@@ -97,6 +97,8 @@ def _run(path: Path, chosen: Chosen, runners: dict[str, Runner]) -> FileOutcome:
         kind = kind_of(path)
     except InvalidInput as error:
         return FileOutcome(str(path), problems=(str(error),))
+    if kind == EMPTY:
+        return FileOutcome(str(path), warnings=(f"{path}:1:1: nothing stands in this file",))
     if kind not in _RUNNERS:
         problem = f"{path}:1:1: this is a file of {kind}, not of tests; unit tests stand under tests:"
         return FileOutcome(str(path), problems=(problem,))

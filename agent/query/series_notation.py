@@ -24,10 +24,10 @@ from agent.query.stream import TokenStream
 
 _SPACE: Final = re.compile(r"\s+")
 _SIGN: Final = re.compile(r"[+-]")
-_DIGITS: Final = re.compile(r"(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_WORD: Final = re.compile(r"[A-Za-z]\w*")
-_STALE: Final = re.compile(r"stale(?!\w)")
-_COUNT: Final = re.compile(r"x(\d+)")
+_DIGITS: Final = re.compile(r"(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_WORD: Final = re.compile(r"[A-Za-z]\w*", re.ASCII)
+_STALE: Final = re.compile(r"stale(?!\w)", re.ASCII)
+_COUNT: Final = re.compile(r"x(\d+)", re.ASCII)
 _NATIVE: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _OCTAL: Final = re.compile(r"0[0-7]+")
 _MOST: Final = 1 << 62

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from agent.model import parse_duration
 
 _SIZES = {"B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_SIZE = re.compile(r"(\d+)\s*([KMGT]?i?B)?")
+_SIZE = re.compile(r"(\d+)\s*([KMGT]?i?B)?", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

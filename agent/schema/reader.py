@@ -199,7 +199,9 @@ class _Reader:
             return converter.function(plain)
         except WrongText as error:
             raise _Problem(error.place, error.message) from error
-        except (ValueError, TypeError) as error:
+        except TypeError as error:
+            raise _Problem(self.place(node), f"expected {converter.expects}, found {_describe(node)}") from error
+        except ValueError as error:
             raise _Problem(self.place(node), str(error)) from error
 
     def union(self, kinds: tuple[Any, ...], node: yaml.Node, depth: int) -> Any:

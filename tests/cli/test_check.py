@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from click.testing import CliRunner
@@ -46,6 +47,7 @@ def test_the_shipped_files_are_good(root, monkeypatch):
         ("r.yml", RULES + RULES.removeprefix("groups:\n"), '"a"'),
         ("burnline.yml", "scrape_configs: []\nrule_file: []\n", ':2:1: unknown key "rule_file"'),
         ("alertmanager.yml", "route: {receiver: tam}\nreceivers: [{name: team}]\n", 'did you mean "team"?'),
+        ("crd.yml", "apiVersion: v1\nkind: PrometheusRule\n", ":1:1: this is a Kubernetes object; a rule file is what"),
         ("x.yml", "something: else\n", "neither a configuration, rules, routes nor escalation: it has something"),
     ],
 )
@@ -64,6 +66,47 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
     assert code == 1
     assert "nope.yml:1:1: cannot read it: No such file" in output
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff" + RULES,
+        RULES.replace("\n", "\r\n"),
+        RULES.replace("groups", '"groups"'),
+        '{"groups": [{"name": "a", "rules": [{"alert": "A", "expr": "up == 0"}]}]}',
+        "---\n{groups: [{name: a, rules: [{alert: A, expr: up == 0}]}]}\n...\n",
+    ],
+)
+def test_rules_are_known_however_the_file_is_written(tmp_path, text):
+    path = tmp_path / "r.yml"
+    path.write_bytes(text.encode())
+
+    assert check(path, "--lint=none") == (0, "1 file, 1 rule: good\n")
+
+
+@pytest.mark.parametrize("text", ["", "# later\n\n  # more\n", "\ufeff"])
+def test_an_empty_file_or_folder_is_warned_of(write, tmp_path, text):
+    (tmp_path / "folder").mkdir()
+
+    code, output = check(write("later.yml", text), tmp_path / "folder")
+
+    assert code == 3
+    assert "later.yml:1:1: nothing stands in this file (nothing)" in output
+    assert "folder:1:1: no .yml file is in this folder (nothing)" in output
+
+
+def test_what_cannot_be_read_as_text_says_why(tmp_path):
+    (tmp_path / "bytes.yml").write_bytes(b"groups:\n- name: \xff\n")
+    os.mkfifo(tmp_path / "pipe.yml")
+    (tmp_path / "folder.yml").mkdir()
+
+    code, output = check(tmp_path)
+
+    assert code == 1
+    assert "bytes.yml:2:1: it is not UTF-8 text: invalid start byte at byte 16 (error)" in output
+    assert "pipe.yml:1:1: cannot read it: it is no regular file" in output
+    assert "folder.yml:1:1: cannot read it: it is a folder" in output
 
 
 def test_a_configuration_is_checked_with_all_that_it_names(write, tmp_path):

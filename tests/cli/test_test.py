@@ -103,6 +103,13 @@ def test_what_cannot_be_run_is_said_and_the_other_files_run(file, tmp_path):
     assert "4 files, 2 tests: 1 passed, 1 failed (- expected, + got), 3 files could not be run" in output
 
 
+def test_a_file_in_which_nothing_stands_fails_nothing_as_in_promtool(file, tmp_path):
+    (tmp_path / "later.yml").write_text("# later\n")
+    code, output = verb(tmp_path / "later.yml")
+    assert code == 0
+    assert "later.yml:1:1: nothing stands in this file" in output
+
+
 def test_junit_has_a_suite_per_file_and_a_case_per_test(file, tmp_path):
     (tmp_path / "tests" / "broken.yml").write_text("tests: [{nam: x}]\n")
     report = tmp_path / "junit.xml"

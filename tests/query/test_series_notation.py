@@ -90,6 +90,8 @@ def test_a_long_row_is_counted_without_being_made():
         ("1+1", (1, 4), "expected xN"),
         ("1+-1x2", (1, 3), "expected a number"),
         ("1x", (1, 2), "a whole number after x"),
+        ("１２", (1, 1), "expected a number"),
+        ("1x３", (1, 2), "a whole number after x"),
         ("1x2.5", (1, 4), "expected a space"),
         ("- 1", (1, 2), "expected a number"),
         ("1e400", (1, 1), "a number that a float holds"),

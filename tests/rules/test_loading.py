@@ -92,7 +92,15 @@ def one_rule(*lines):
             '6:24: group "g", rule "A": could not parse template: missing value for if',
         ),
         (("alert: [A]", "expr: x"), '4:12: group "g", rule: expected text, found a list'),
-        (("alert: A", "expr: [x]"), '5:11: group "g", rule "A": expr must be text'),
+        (("alert: A", "expr: [x]"), '5:11: group "g", rule "A": expected a PromQL expression, found a list'),
+        (
+            ("alert: A", "expr: x", "for: [5m]"),
+            '6:10: group "g", rule "A": expected a duration like 30s or 5m, found a list',
+        ),
+        (
+            ("alert: A", "expr: x", "for: ５m"),
+            '6:10: group "g", rule "A": not a valid duration: "５m"; write it like 30s, 5m or 1h30m',
+        ),
     ],
 )
 def test_one_flaw_is_one_problem_with_its_place(lines, problem):

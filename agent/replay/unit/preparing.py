@@ -95,9 +95,13 @@ def read_series(given: InputSeries) -> tuple[Labels, SeriesValues]:
     except ParseError as error:
         raise _located(given.series, given.place, error, f"series {given.series!s}") from error
     try:
-        return labels, parse_values(given.values or "")
+        values = parse_values(given.values or "")
     except ParseError as error:
         raise _located(given.values, given.place, error, f"values of {labels}") from error
+    if not labels and any(stretch.first is not None for stretch in values.stretches):
+        place = given.series.place if given.series else given.place
+        raise Wrong(place, 'a series with samples needs a name or labels, such as up{job="rag"}')
+    return labels, values
 
 
 def expected_samples(case: ExpressionCase) -> tuple[list[Measured], list[Failure]]:

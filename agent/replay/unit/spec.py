@@ -6,6 +6,8 @@ test is prepared, so that one test's mistake leaves the others standing.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +16,11 @@ from typing import Annotated, ClassVar, Final
 from agent.schema import Convert, Duration, Place, Text, key
 
 DEFAULT_INTERVAL_MS: Final = 60_000
+_OCTAL: Final = re.compile(r"[+-]?0[0-7]+")
+_BASED: Final = re.compile(r"[+-]?0(?:x[0-9a-f]+|o[0-7]+|b[01]+)")
+_DECIMAL: Final = re.compile(r"[+-]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:e[+-]?[0-9]+)?")
+_SPECIAL: Final = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}
+_SPECIAL_NAMES: Final = {"inf": ".inf", "infinity": ".inf", "nan": ".nan"}
 
 
 def parse_instant(text: str) -> int:
@@ -33,14 +40,22 @@ def parse_instant(text: str) -> int:
 
 
 def parse_number(text: str) -> float:
-    """Return a number as YAML writes it, `.inf` and `.nan` included; raise ValueError."""
-    plain = text.lower()
-    sign = plain[:1] if plain[:1] in ("+", "-") else ""
-    if plain.removeprefix(sign) in (".inf", ".nan"):
-        return float(sign + plain.removeprefix(sign)[1:])
-    if plain.removeprefix(sign).startswith(("0x", "0o", "0b")):
-        return float(int(text, 0))
-    return float(text)
+    """Return a number as promtool's YAML reads it (`017` is octal, `.inf` is infinite); raise ValueError."""
+    plain = text.replace("_", "").lower()
+    special = _SPECIAL.get(plain)
+    if special is not None:
+        return special
+    if text[:1] != "_":
+        if _OCTAL.fullmatch(plain):
+            return float(int(plain, 8))
+        if _BASED.fullmatch(plain):
+            return float(int(plain, 0))
+        if _DECIMAL.fullmatch(plain) and math.isfinite(float(plain)):
+            return float(plain)
+    near = _SPECIAL_NAMES.get(plain.lstrip("+-"))
+    advice = f'; YAML writes "{near}"' if near else ""
+    message = f'expected a number, found "{text}"{advice}'
+    raise ValueError(message)
 
 
 Instant = Annotated[int, Convert(parse_instant, "Unix seconds or an RFC 3339 instant")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.replay.unit.spec import parse_number
 from tests.replay.unit.test_verdicts import RISING, RULES, alert
 
 
@@ -124,11 +125,17 @@ def test_an_evaluation_that_fails_ends_the_test_with_the_rule_and_the_time(failu
         ("tests: [{name: x, alert_rule_test: [{alertnme: A}]}]", 'unknown key "alertnme"; did you mean "alertname"?'),
         ("tests: [{promql_expr_test: [{expr: m, eval_time: soon}]}]", 'not a valid duration: "soon"'),
         ("tests: [{start_timestamp: yesterday}]", 'not an instant: "yesterday"'),
-        ("tests: [{promql_expr_test: [{exp_samples: [{value: many}]}]}]", "could not convert string to float"),
+        ("tests: [{promql_expr_test: [{exp_samples: [{value: many}]}]}]", 'expected a number, found "many"'),
+        ("tests: [{promql_expr_test: [{exp_samples: [{value: Inf}]}]}]", 'found "Inf"; YAML writes ".inf"'),
+        ("tests: [{promql_expr_test: [{exp_samples: [{value: 1e400}]}]}]", 'expected a number, found "1e400"'),
         ("group_eval_order: [a, b, a]", "test.yml:1:26: group name repeated in evaluation order: a"),
         ("rule_files: [gone.yml]", "test.yml:1:14: no such rule file"),
         ("tests: [{alert_rule_test: [{eval_time: 5m}]}]", "an alert test at 5m has no alertname"),
         ("tests: [{input_series: [{series: 'm{', values: '1'}]}]", "test.yml:1:37: series m{: 1:3"),
+        (
+            "tests: [{input_series: [{series: '{}', values: '1'}]}]",
+            "test.yml:1:35: a series with samples needs a name or labels",
+        ),
         ("tests: [{input_series: [{series: m, values: '1 2,3'}]}]", "test.yml:1:49: values of m: 1:4"),
         (
             "tests: [{promql_expr_test: [{expr: '1', exp_samples: [{labels: 'a b', value: 1}]}]}]",
@@ -183,3 +190,25 @@ def test_a_life_is_drawn_as_one_sign_a_tick_or_the_most_of_several(run):
     assert life.told(0) == "pending at 3m, firing at 5m"
     assert life.drawn(0, test.last_ms, test.step_ms, 80) == "···○○●●●●●"
     assert life.drawn(0, test.last_ms, test.step_ms, 5) == "·○●●●"
+
+
+@pytest.mark.parametrize(
+    ("written", "means"),
+    [
+        ("017", 15),
+        ("08", 8),
+        ("0x1F", 31),
+        ("-0b11", -3),
+        ("0o17", 15),
+        ("1_000", 1000),
+        ("1__0", 10),
+        (".5", 0.5),
+        ("5.", 5),
+        ("+1e3", 1000),
+        (".INF", float("inf")),
+        ("-.inf", float("-inf")),
+    ],
+)
+def test_numbers_mean_what_they_mean_in_promtools_yaml(written, means):
+    """Each was written into a test and read from promtool's failure."""
+    assert parse_number(written) == means
