@@ -45,7 +45,7 @@ TEXTS = st.sampled_from(
     [
         "{{ $value }} of {{ $labels.g }}",
         "plain",
-        "{{ range query `r2` }}{{ .Value }} {{ end }}",
+        "{{ query `sort(r2)` | len }} {{ range query `sum(r2)` }}{{ .Value }}{{ end }}",
         "{{ with query `sum(a)` }}{{ . | first | value }}{{ end }}",
         '{{ printf "r%d" 1 | query | len }}',
         "{{ query `ALERTS` | len }}",
@@ -92,6 +92,11 @@ def worlds(draw):
     return text, names, cells, lived
 
 
+def unordered(handed_over):
+    """Return what was handed over at each instant in an order of its own: that of a vector's series is nobody's promise."""
+    return [(at_ms, rule, sorted(alerts)) for at_ms, rule, alerts in handed_over]
+
+
 @settings(max_examples=60, deadline=None)
 @given(worlds())
 def test_ahead_is_step_by_step(world):
@@ -113,8 +118,8 @@ def test_ahead_is_step_by_step(world):
     begin = START + 4 * MINUTE
     slow = Played(rules, store, begin, until, step_by_step=True)
     fast = Played(rules, store, begin, until, stretch_ms=11 * MINUTE)
-    assert fast.transitions == slow.transitions
-    assert fast.handed_over == slow.handed_over
+    assert sorted(fast.transitions) == sorted(slow.transitions)
+    assert unordered(fast.handed_over) == unordered(slow.handed_over)
     assert fast.wrote == slow.wrote
     assert fast.failing == slow.failing
 
