@@ -144,11 +144,11 @@ class Agent:
         self.collection.apply(self.collection.plan(self.config), now_ms)
         ends.push_async_callback(self.collection.stop)
         ends.push_async_callback(self.evaluation.stop)
+        await self._keep_house(now_ms)  # before the first look at the agent's own metrics, which it sets
         await self.collection.scrape_local(now_ms)
         self.evaluation.apply()
         self._spawn("notify", when_due("notify", self.dispatcher.next_due, self._tell_people, self._due, self.clock))
         self._spawn("housekeeping", at_slots("housekeeping", _next_housekeeping, self._keep_house, self.clock))
-        await self._keep_house(now_ms)
         self._taken_over(built, now_ms)
         await self._watch_files(now_ms)
         self.waiting_for = ""

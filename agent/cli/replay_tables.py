@@ -52,11 +52,11 @@ def _table(report: Report, accounts: list[RuleAccount]) -> Table:
 
 def _headed(report: Report, *, wrapping: bool = False) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("alert", no_wrap=True)
-    for name in ("fired", "firing for", "longest", "only pending", "flaps"):
+    table.add_column("alert", overflow="fold", min_width=12)
+    for name in ("fired", "firing\nfor", "longest", "only\npending", "flaps"):
         table.add_column(name, justify="right", no_wrap=not wrapping)
     if report.told is not None:
-        table.add_column("told", overflow="fold", min_width=16)
+        table.add_column("told", overflow="fold", min_width=13)
     return table
 
 
