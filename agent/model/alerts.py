@@ -11,8 +11,10 @@ from agent.model.labels import Labels
 RESOLVED_REASON: Final = "burnline_resolved"
 """The annotation that says why an alert ended, where its condition did not simply cease."""
 
-_fingerprint = lru_cache(maxsize=10_000)(Labels.fingerprint)
-"""An alert is made anew at each evaluation and hand-over, from labels that stay: most of its cost would be this hash."""
+_fingerprint = lru_cache(maxsize=2**15)(Labels.fingerprint)
+"""An alert is made anew at each evaluation and hand-over, from labels that stay: most of its cost would be this hash.
+
+Of more alerts than are remembered, each is forgotten before it comes again: the bound is well above a storm of 10,000."""
 
 
 @dataclass(frozen=True, slots=True)

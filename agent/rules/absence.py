@@ -15,6 +15,7 @@ from agent.errors import BurnlineError
 from agent.model import METRIC_NAME, Labels, format_rfc3339
 from agent.query import ast
 from agent.rules.answers import Query, pairs_of
+from agent.rules.concern import scopes_of
 from agent.rules.falsity import EVERYTHING, Key, Scope
 from agent.rules.reading import Selector, reads
 from agent.rules.running import RunningRule, Settings
@@ -23,6 +24,7 @@ from agent.rules.states import NO_DATA_LABEL, Absence, ActiveAlert, Observation
 
 _OF_THE_SCRAPE: Final = ("up", "scrape_")
 """Series with these names are written of a target that fails as well."""
+_BY_ANY: Final = frozenset({EVERYTHING})
 _CARRIED_MS: Final = 3_600_000
 _SHOWN_TARGETS: Final = 5
 _log = structlog.get_logger()
@@ -58,11 +60,15 @@ class Knowledge:
             if fresh
             else []
         )
-        carrying = {
-            target for each in read for target in fresh if not each.refuses(target) and self._carries(target, each)
-        }
+        carrying: dict[Labels, frozenset[Scope]] = {}
+        for each in read:
+            for target in fresh:
+                if not each.refuses(target) and self._carries(target, each):
+                    by = scopes_of(rule.expression).get(each.matchers, _BY_ANY)
+                    carrying[target] = carrying.get(target, frozenset()) | by
         rule.failing_since = known | dict.fromkeys(carrying, at_ms)
-        rule.unconcerned = (rule.unconcerned & down) | (fresh - carrying)
+        rule.failing_by = {target: by for target, by in rule.failing_by.items() if target in known} | carrying
+        rule.unconcerned = (rule.unconcerned & down) | (fresh - carrying.keys())
         return sorted(rule.failing_since)
 
     def _carries(self, target: Labels, selector: Selector) -> bool:
@@ -88,9 +94,8 @@ def judge(
     found = {}
     for alert in absent:
         mine = [
-            target
-            for target in (*failing, *sorted(rule.unconcerned))
-            if _may_concern(target, alert.labels, rule.overwritten, surely=target in rule.unconcerned)
+            *(each for each in failing if _may_concern(each, alert.labels, rule.overwritten, rule.failing_by[each])),
+            *(each for each in sorted(rule.unconcerned) if _surely_concerns(each, alert.labels, rule.overwritten)),
         ]
         known = over.says(alert.labels) or (rule.falsity.by_presence and not mine)
         if known and not mine:
@@ -175,15 +180,24 @@ def _within(labels: Labels, target: Labels) -> bool:
     return all(target.get(name) == value for name, value in labels.pairs)
 
 
-def _may_concern(target: Labels, alert: Labels, but: frozenset[str], *, surely: bool) -> bool:
+def _may_concern(target: Labels, alert: Labels, but: frozenset[str], by: frozenset[Scope] = _BY_ANY) -> bool:
     """Say whether no label of the alert, but those that its rule writes, contradicts that the target feeds it.
 
-    `surely`: the alert must name the target's instance. It is asked of targets that are not known to carry what is read; one
-    that has failed since before a restart may be among them.
+    The target's series speak of the alert in one of the ways `by`; labels that a join or a sum drops say nothing.
     """
-    if surely and ("instance" in but or "instance" not in alert):
-        return False
-    return all(name in but or alert.get(name, value) == value for name, value in target.pairs)
+    return any(
+        all(name in but or not scope.counts(name) or alert.get(name, value) == value for name, value in target.pairs)
+        for scope in by
+    )
+
+
+def _surely_concerns(target: Labels, alert: Labels, but: frozenset[str]) -> bool:
+    """Say whether the alert names the target's instance, and nothing contradicts.
+
+    It is asked of targets that are not known to carry what is read; one that has failed since before a restart may be
+    among them.
+    """
+    return "instance" in alert and "instance" not in but and _may_concern(target, alert, but)
 
 
 def _fails(targets: list[Labels]) -> str:

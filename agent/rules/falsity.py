@@ -20,10 +20,10 @@ from agent.rules.expressions import parsed
 _DEEPEST: Final = 40
 """Below this many levels nothing is derived: it is then unknown, never wrong."""
 _MOST_WITNESSES: Final = 32
-_PICKING: Final = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
+PICKING: Final = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 """Aggregations that give some of their series as they are."""
 _ABSENCE: Final = {"absent": "", "absent_over_time": "present_over_time"}
-_RELABELLING: Final = frozenset({"label_replace", "label_join"})
+RELABELLING: Final = frozenset({"label_replace", "label_join"})
 _OVER_BUCKETS: Final = frozenset({"histogram_quantile", "histogram_fraction", "histogram_quantiles"})
 Key = tuple[tuple[str, str], ...]
 """Labels that are compared."""
@@ -39,7 +39,11 @@ class Scope:
 
     def key(self, labels: Labels, but: frozenset[str]) -> Key:
         """Return the labels that count, without those called as in `but`."""
-        return tuple(pair for pair in labels.pairs if (pair[0] in self.names) is self.on and pair[0] not in but)
+        return tuple(pair for pair in labels.pairs if self.counts(pair[0]) and pair[0] not in but)
+
+    def counts(self, name: str) -> bool:
+        """Say whether the label called `name` tells series apart."""
+        return (name in self.names) is self.on
 
     def within(self, other: Scope) -> Scope:
         """Return the scope of the labels that count in both."""
@@ -161,7 +165,7 @@ def _through_matching(
 
 def _of_aggregation(node: ast.AggregateExpr, depth: int) -> list[Witness]:
     inner = witnesses(node.expr, depth)
-    if node.op in _PICKING:
+    if node.op in PICKING:
         unpicked = ast.BinaryExpr("unless", _paren(node.expr), _paren(node), matching=EVERYTHING.matching())
         return [Witness(unpicked), *inner]
     if node.op == "count_values":
@@ -176,7 +180,7 @@ def _of_call(node: ast.Call, depth: int) -> list[Witness]:
         return [Witness(there, Scope(True), own=False)]
     if node.name in _WITHOUT_ANSWER or not node.args:
         return []
-    if node.name in _RELABELLING:
+    if node.name in RELABELLING:
         inner = witnesses(node.args[0], depth)
         return [
             replace(each, expr=replace(node, args=(_paren(each.expr), *node.args[1:])))

@@ -12,7 +12,7 @@ from agent.model import METRIC_NAME, Labels
 from agent.rules.evaluations import Evaluations, kept_each
 from agent.rules.expansion import ALERT_NAME, Expander
 from agent.rules.expressions import recovery_of
-from agent.rules.falsity import EVERYTHING, Falsity, Key, falsity_of
+from agent.rules.falsity import EVERYTHING, Falsity, Key, Scope, falsity_of
 from agent.rules.outputs import Output
 from agent.rules.records import RuleKey, rule_keys
 from agent.rules.spec import Group, GroupKey, NoData, Rule, RuleSet, static_labels
@@ -78,6 +78,8 @@ class RunningRule:
         self.inherited_but: frozenset[str] = frozenset()
         self.failing_since: dict[Labels, int] = {}
         """Since when targets fail that carry what the rule reads, as far as it was asked."""
+        self.failing_by: dict[Labels, frozenset[Scope]] = {}
+        """By which labels the series of these targets speak of the rule's alerts."""
         self.unconcerned: set[Labels] = set()
         """Targets that fail and carry nothing of it."""
         self.output = Output()
@@ -113,7 +115,8 @@ class RunningRule:
         self.unseen, self.held_since_ms = before.unseen, before.held_since_ms
         self.restored, self.inherited = before.restored, before.inherited
         if before.expression == self.expression:
-            self.failing_since, self.unconcerned = before.failing_since, before.unconcerned
+            self.failing_since, self.failing_by = before.failing_since, before.failing_by
+            self.unconcerned = before.unconcerned
         self.output = before.output
         if before.expression == self.expression:
             self.health, self.last_error = before.health, before.last_error

@@ -21,8 +21,8 @@ def rules(expr, no_data="keep", extra=""):
 class Service:
     """Targets of one job: each scrape writes `up` and, where it succeeds, its metrics; where it fails, markers."""
 
-    def __init__(self, world, *instances):
-        self.world, self.instances = world, instances
+    def __init__(self, world, *instances, job="j"):
+        self.world, self.instances, self.job = world, instances, job
         self.was = {}
 
     def scrape(self, minute, **metrics):
@@ -30,7 +30,7 @@ class Service:
         for place, instance in enumerate(self.instances):
             values = {name: value[place] if isinstance(value, list) else value for name, value in metrics.items()}
             fails = any(value is None for value in values.values())
-            where = f'{{job="j",instance="{instance}"}}'
+            where = f'{{job="{self.job}",instance="{instance}"}}'
             self.world.set(minute, f"up{where}", 0.0 if fails else 1.0)
             gone = [name for name in self.was.get(instance, ()) if fails or name not in values]
             for name in gone:
@@ -186,6 +186,40 @@ def test_the_right_side_of_an_and_ends_an_alert_of_which_else_nothing_is_known()
     world.set(3, "maintenance", 1)
     world.evaluate(3)
     assert changes(world) == [(0, "firing"), (3, "inactive")]
+
+
+def of_two_jobs(expr, minutes):
+    """Return the world of a rule over x of job j and y of job k, after {minute: (x, y)}; None is a failed scrape."""
+    world = World(rules(expr), settings=Settings(interval_ms=MINUTE))
+    left, right = Service(world, "a"), Service(world, "b", job="k")
+    for minute, (x, y) in minutes.items():
+        left.scrape(minute, x=x)
+        right.scrape(minute, y=y)
+        world.evaluate(minute)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("expr", "over"),
+    [
+        ("x > 5 and on () y > 5", (9, 1)),
+        ("x > on () y", (9, 20)),
+        ("x / on () group_left () y > 1", (9, 20)),
+        ("y < on () group_right () x", (9, 20)),
+        ("sum by (job) (x) > 5 and on () sum(y) > 5", (9, 1)),
+        ('x > 5 and on (job) label_replace(y, "job", "j", "", "") > 5', (9, 1)),
+    ],
+)
+def test_a_failing_target_keeps_an_alert_that_it_decides_over_by_a_join_whatever_its_own_job(expr, over):
+    """The alert has the labels of one side; the other side's job is no contradiction where the join drops it."""
+    world = of_two_jobs(expr, {0: (9, 6), **dict.fromkeys(range(1, 20), (9, None)), 20: over})
+    assert changes(world) == [(0, "firing"), (20, "inactive")]
+
+
+@pytest.mark.parametrize("expr", ["x > 5 or y > 5", "x > 5 unless on (job) y > 5", "x > 5 and x > 5 or on (job) y > 5"])
+def test_a_failing_target_of_another_job_keeps_nothing_where_the_job_must_agree(expr):
+    world = of_two_jobs(expr, {0: (9, 1), 1: (1, None), 2: (1, None)})
+    assert changes(world) == [(0, "firing"), (1, "inactive")]
 
 
 def test_keep_firing_for_begins_once_it_is_known_that_the_condition_ceased():
