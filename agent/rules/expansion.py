@@ -13,10 +13,10 @@ from typing import Final
 import structlog
 
 from agent.errors import TemplateError
-from agent.gotemplate import Budget, Function, Struct, Template, bind
+from agent.gotemplate import Budget, Function, Template, bind
 from agent.model import METRIC_NAME, Labels
 from agent.rules.answers import Query, pairs_of
-from agent.rules.spec import Group, Rule, parse_template
+from agent.rules.spec import Group, Rule, alert_values, parse_template
 from agent.rules.states import Observation
 
 ALERT_NAME: Final = "alertname"
@@ -93,19 +93,7 @@ class Expander:
                 texts[name] = template.source.text
                 continue
             if data is None:
-                fields = {
-                    "Labels": labels,
-                    "ExternalLabels": self._external_labels,
-                    "ExternalURL": self._external_url,
-                    "Value": value,
-                }
-                data = Struct("template.alertTemplateData", fields)
-                variables = {
-                    "$labels": labels,
-                    "$value": value,
-                    "$externalLabels": self._external_labels,
-                    "$externalURL": self._external_url,
-                }
+                data, variables = alert_values(labels, value, self._external_labels, self._external_url)
             try:
                 texts[name] = template.render(data, variables, functions, budget=budget)
             except TemplateError as error:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Annotated, ClassVar, Final, NamedTuple
 
 from agent.errors import TemplateError
-from agent.gotemplate import PROMETHEUS, Template, parse
+from agent.gotemplate import PROMETHEUS, Struct, Template, Value, parse
 from agent.model import METRIC_NAME, Labels
 from agent.rules.expressions import checked
 from agent.schema import Convert, Duration, Place, Text, WrongText, WrongValue, key, suggest
@@ -36,6 +36,15 @@ class NoData(StrEnum):
 def parse_template(text: str, name: str) -> Template:
     """Parse a rule's template; raise TemplateError."""
     return parse(str(text), name, PROMETHEUS, VARIABLES)
+
+
+def alert_values(
+    labels: Labels, value: float, external_labels: Labels, external_url: str
+) -> tuple[Struct, dict[str, Value]]:
+    """Return what the templates of one alert are given: the dot, and the values of `VARIABLES`."""
+    fields = {"Labels": labels, "ExternalLabels": external_labels, "ExternalURL": external_url, "Value": value}
+    variables = dict(zip(VARIABLES, (labels, value, external_labels, external_url), strict=True))
+    return Struct("template.alertTemplateData", fields), variables
 
 
 def checked_template(text: str) -> Text:

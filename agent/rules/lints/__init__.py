@@ -15,6 +15,7 @@ from agent.rules.lints.ignoring import Accepted
 from agent.rules.lints.repetition import Repetition
 from agent.rules.lints.selections import selections
 from agent.rules.lints.subject import LintSetting, Records, Routes, Subject
+from agent.rules.lints.trial import Trial
 from agent.rules.spec import Group, Rule, RuleSet
 
 __all__ = ["CODES", "Accepted", "Code", "Finding", "LintSetting", "Routes", "Severity", "lint"]
@@ -46,11 +47,13 @@ def lint(
     `setting` says these and more.
     """
     setting = setting or LintSetting(scrape_interval_ms, evaluation_interval_ms)
-    records, repetition = Records(rules, setting), Repetition()
+    records, repetition, trial = Records(rules, setting), Repetition(), Trial()
     findings: list[Finding] = []
     for group, rule in rules.rules:
         subject = Subject(group, rule, setting, records)
-        checks: tuple[Check, ...] = (*_EVERY_RULE, repetition, *(_ALERTS if rule.is_alert else ()))
+        checks: tuple[Check, ...] = (*_EVERY_RULE, repetition)
+        if rule.is_alert:
+            checks += (*_ALERTS, trial)
         remarks = [remark for check in checks for remark in check(subject)]
         remarks.sort(key=lambda each: (each.place.line, each.place.column))
         findings += [_finding(group, rule, remark) for remark in remarks]

@@ -68,6 +68,7 @@ _ROWS: Final = (
     Code(
         "dropped-label", "a template that prints a label that the expression drops", "it prints nothing; keep the label"
     ),
+    Code("template-fails", "a template that fails for every alert", "the message would show the error; correct it"),
     Code("duplicate", "the same rule twice", "delete one"),
     Code("same-condition", "two alerts with the same condition, `for` and labels", "both fire together; keep one"),
     Code("routed-nowhere", "an alert that every route hands to a receiver that sends nothing", "route it to somebody"),
