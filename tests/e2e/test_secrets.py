@@ -157,7 +157,7 @@ def live(folder: Path, port: int, environment: dict[str, str]) -> dict[str, byte
             )
         }
         alerts = json.loads(said["/api/v1/alerts"])["data"]["alerts"]
-        assert {each["labels"]["alertname"] for each in alerts} == {"Broken", "Watchdog"}
+        assert {each["labels"]["alertname"] for each in alerts} == {"Broken", "ReloadFailed", "Watchdog"}
         for each in alerts:
             fingerprint = Labels(each["labels"]).fingerprint()
             for path in (f"/alert/{fingerprint}", f"/api/v1/alerts/{fingerprint}"):

@@ -51,7 +51,8 @@ def test_the_door_is_exact():
     assert agent.query.__all__ == [
         "SIGNATURES",
         "Engine", "Explained", "Explanation", "Expr", "Kind", "Limits", "Matrix", "MemoryQueryable", "Queryable", "Ragged",
-        "Result", "Scalar", "Series", "String", "Token", "Vector", "ast", "described", "parse", "pretty", "tokens",
+        "Result", "Scalar", "Series", "SeriesValues", "String", "Token", "Vector", "ast", "described", "evaluate_duration",
+        "format_notation", "hinted", "parse", "parse_metric", "parse_values", "pretty", "tokens",
     ]  # fmt: skip
     assert all(getattr(agent.query, name) is not None for name in agent.query.__all__)
     with pytest.raises(AttributeError):
