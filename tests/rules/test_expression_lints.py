@@ -44,6 +44,15 @@ def findings(expr, summary="x", records=RECORDS, **keywords):
         ("up > 1", "never-matches", 7, "the left side is between 0 and 1, the right side 1"),
         ("5 < up", "never-matches", 7, "the right side between 0 and 1"),
         ("rate(x_total[5m]) < 0", "never-matches", 7, "never less than 0"),
+        ("up == NaN", "never-matches", 7, "nothing compares with NaN"),
+        ("(NaN) < x", "never-matches", 7, "nothing compares with NaN"),
+        (
+            "failed_total / tried_total > 0.1",
+            "raw-counter",
+            7,
+            "failed_total divided by tried_total is a quotient of all",
+        ),
+        ("sum(failed_total) / on () sum(tried_total) > 0.1", "raw-counter", 7, "divide the rate() of each"),
         ("x > 5 and x < 3", "never-matches", 7, "x would be more than 5 and less than 3 at once"),
         ("x > 5 and y > 1 and x <= 5", "never-matches", 7, "at once"),
         ("x > 5 < 3", "never-matches", 7, "more than 5"),
@@ -108,6 +117,11 @@ def test_what_cannot_work_is_found_where_it_stands(expr, code, column, words):
     "expr",
     [
         "up == 0",
+        "x != x",
+        "x != NaN",
+        "failed_total - failed_total offset 1h > 5",
+        "max_over_time(up[15s]) == 0",
+        "max_over_time(x[10s:1s]) > 0",
         "up{job='a'} != 1",
         "sum(up) == 0",
         "absent(up{job='a'}) == 1",
@@ -251,3 +265,17 @@ def test_the_rules_of_others_are_left_in_peace(shared):
     ]
     codes = {each.code for each in lint(load_rules(files))}
     assert codes == {"no-severity", "no-summary", "no-runbook", "duplicate"}
+
+
+@pytest.mark.parametrize(
+    ("expr", "found"),
+    [
+        ("max_over_time(up[14s]) == 0", ["max_over_time() over 14s holds no scrape most of the time"]),
+        ("quantile_over_time(0.5, x[1s]) > 0", ["quantile_over_time() over 1s holds no scrape most of the time"]),
+        ("rate(x_total[59s]) > 1", ["rate() over 59s holds fewer than 4 scrapes of 15s"]),
+        ("max_over_time(up[15s]) == 0 and rate(x_total[1m]) > 1", []),
+    ],
+)
+def test_a_range_is_held_against_the_scrape_interval(expr, found):
+    short = [each.message for each in findings(expr) if each.code == "short-range"]
+    assert [message.partition(":")[0].partition(";")[0] for message in short] == found

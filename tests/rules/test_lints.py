@@ -76,3 +76,31 @@ def test_duplicate_rules_are_found_where_promtool_finds_them(shared):
 
 def test_the_shipped_rules_have_no_findings(root):
     assert [str(each) for each in lint(load_rules(["rules/*.yml"], root))] == []
+
+
+NAMES = """
+groups:
+- name: g
+  labels: {"a.b": c}
+  rules:
+  - record: a-b
+    expr: up
+  - record: fine:name
+    expr: up
+    labels: {"d e": f}
+  - alert: A
+    expr: up == 0
+    annotations: {"how-to": x}
+"""
+
+
+def test_names_that_prometheus_2_refuses_are_named_wherever_they_stand():
+    found = [each for each in lint(rule_set(NAMES)) if each.code == "utf8-name"]
+    assert [(each.place.line, each.place.column, each.message.partition(" is")[0]) for each in found] == [
+        (4, 19, 'the label name "a.b"'),
+        (6, 13, 'the metric name "a-b"'),
+        (4, 19, 'the label name "a.b"'),
+        (10, 21, 'the label name "d e"'),
+        (4, 19, 'the label name "a.b"'),
+        (13, 29, 'the annotation name "how-to"'),
+    ]

@@ -12,6 +12,8 @@ from typing import Final
 from agent.rules.lints import conduct
 from agent.rules.lints.findings import CODES, Code, Finding, Remark, Severity
 from agent.rules.lints.ignoring import Accepted
+from agent.rules.lints.names import names
+from agent.rules.lints.operators import operators
 from agent.rules.lints.repetition import Repetition
 from agent.rules.lints.selections import selections
 from agent.rules.lints.subject import LintSetting, Records, Routes, Subject
@@ -22,7 +24,7 @@ __all__ = ["CODES", "Accepted", "Code", "Finding", "LintSetting", "Routes", "Sev
 
 Check = Callable[[Subject], Iterator[Remark]]
 
-_EVERY_RULE: Final[tuple[Check, ...]] = (selections,)
+_EVERY_RULE: Final[tuple[Check, ...]] = (selections, operators, names)
 _ALERTS: Final[tuple[Check, ...]] = (
     conduct.missing,
     conduct.runbook_file,

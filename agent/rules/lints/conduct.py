@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from agent.model import format_duration, is_legacy_label_name
+from agent.model import format_duration
 from agent.rules.lints.findings import Remark
 from agent.rules.lints.subject import Subject
 
@@ -62,7 +62,7 @@ def severity(subject: Subject) -> Iterator[Remark]:
 
 
 def labels(subject: Subject) -> Iterator[Remark]:
-    """Find labels that move with the value, say nothing, or that older tools refuse."""
+    """Find labels that move with the value or say nothing."""
     for name, value in subject.rule.labels.items():
         if "{{" in value and _VALUE.search(value):
             message = f'label "{name}" depends on the value: each new value is a new alert, and `for` begins again'
@@ -70,9 +70,6 @@ def labels(subject: Subject) -> Iterator[Remark]:
         if name == "alertname":
             message = "the label alertname is always the rule's name; this value is ignored"
             yield Remark(value.place, "alertname-label", message)
-        if not is_legacy_label_name(name):
-            message = f'the label name "{name}" is refused by Prometheus 2; keep to letters, digits and underscores'
-            yield Remark(value.place, "utf8-label", message)
 
 
 def short_for(subject: Subject) -> Iterator[Remark]:

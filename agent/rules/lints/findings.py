@@ -48,16 +48,24 @@ _ROWS: Final = (
         "value-in-label", "a label that depends on the value", "each value is a new alert, `for` never ends; annotate"
     ),
     Code("alertname-label", "a label `alertname`", "it is always the rule's name; the label is ignored"),
-    Code("utf8-label", "a label name that is not of letters, digits and underscores", "Prometheus 2 refuses the file"),
+    Code("utf8-name", "a name that is not of letters, digits and underscores", "Prometheus 2 refuses the file"),
     Code("short-for", "a `for` shorter than the evaluation interval", "it acts like one interval; write that"),
-    Code("short-range", "a rate over fewer than four scrapes", "one failed scrape leaves a gap; widen the range"),
+    Code(
+        "short-range",
+        "a rate over fewer than four scrapes, or any range of less than one",
+        "a failed scrape leaves a gap; widen it",
+    ),
     Code(
         "rate-on-gauge",
         "rate(), irate() or increase() of a gauge",
         "each fall counts as a restart; use deriv() or delta()",
     ),
     Code("rate-of-sum", "rate() of a sum of counters", "one restart looks like a jump of all; sum the rates"),
-    Code("raw-counter", "a counter compared or averaged without rate()", "it only grows until a restart; use rate()"),
+    Code(
+        "raw-counter",
+        "a counter compared, divided or averaged without rate()",
+        "it only grows until a restart; use rate()",
+    ),
     Code("quantile-range", "a quantile outside 0 to 1", "the result is infinite; write 0.95 for 95 %"),
     Code("no-le", "histogram_quantile() of buckets without `le`", "it gives nothing; keep `le` in the aggregation"),
     Code(

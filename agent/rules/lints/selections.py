@@ -31,25 +31,25 @@ def selections(subject: Subject) -> Iterator[Remark]:
 
 
 def _call(subject: Subject, node: ast.Call) -> Iterator[Remark]:
-    if node.name in _RATES:
-        yield from _short_range(subject, node)
-    elif node.name in ("histogram_quantile", "quantile_over_time"):
+    for argument in node.args:
+        selected = ast.unwrapped(argument)
+        if isinstance(selected, ast.MatrixSelector) and isinstance(selected.range, int):
+            yield from _short_range(subject, node.name, selected, selected.range)
+    if node.name in ("histogram_quantile", "quantile_over_time"):
         yield from _quantile(subject, node.name, node.args[0])
         if node.name == "histogram_quantile":
             yield from _no_le(subject, node)
 
 
-def _short_range(subject: Subject, node: ast.Call) -> Iterator[Remark]:
-    argument = ast.unwrapped(node.args[0])
-    if not isinstance(argument, ast.MatrixSelector) or not isinstance(argument.range, int):
-        return
+def _short_range(subject: Subject, name: str, selected: ast.MatrixSelector, range_ms: int) -> Iterator[Remark]:
     scrape_ms = subject.setting.scrape_interval_ms
-    if argument.range < SCRAPES_IN_A_RANGE * scrape_ms:
-        message = (
-            f"{node.name}() over {format_duration(argument.range)} holds fewer than {SCRAPES_IN_A_RANGE} scrapes of "
-            f"{format_duration(scrape_ms)}; one failed scrape leaves a gap"
-        )
-        yield subject.remark(argument, "short-range", message)
+    over, scrape = f"{name}() over {format_duration(range_ms)}", format_duration(scrape_ms)
+    if name in _RATES and range_ms < SCRAPES_IN_A_RANGE * scrape_ms:
+        message = f"{over} holds fewer than {SCRAPES_IN_A_RANGE} scrapes of {scrape}; one failed scrape leaves a gap"
+        yield subject.remark(selected, "short-range", message)
+    elif range_ms < scrape_ms:
+        message = f"{over} holds no scrape most of the time: there is one every {scrape}"
+        yield subject.remark(selected, "short-range", message)
 
 
 def _quantile(subject: Subject, name: str, at: ast.Expr) -> Iterator[Remark]:
