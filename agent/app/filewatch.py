@@ -1,7 +1,8 @@
 """Reload on change: when changed files are read, and what is made of one that is broken only for a moment.
 
 Editors and deployments write in several steps, so files are read once they rest. A first failure is kept quiet: a file
-that is half written, or gone between two renames, is fine a moment later. `look` is the verb; `run` sleeps and calls it.
+that is half written, or gone between two renames, is fine a moment later. So may be a folder that is unmounted, or deleted to be
+copied anew: where files are gone, or emptied, they must rest for longer. `look` is the verb; `run` sleeps and calls it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -17,13 +18,15 @@ from typing import Final, Protocol
 import structlog
 
 from agent.app.loops import Clock, attempt
-from agent.app.sources import Contents, Sources, folders_of
+from agent.app.sources import Contents, Sources, folders_of, is_less
 from agent.errors import BurnlineError
 
 REST_MS: Final = 500
 """So long nothing may change before files are read."""
 PATIENCE_MS: Final = 5_000
 """After so long they are read although they still change."""
+LOSS_MS: Final = 10_000
+"""So much longer they must rest where content is gone: rules that vanish take their alerts with them."""
 DOUBT_MS: Final = 2_000
 """So long after a failure the files are read again, before somebody is told."""
 LOOK_MS: Final = 5_000
@@ -96,17 +99,19 @@ class FileWatch:
             self._moves_since_ms = at_ms
         if found != self._seen:
             self._seen, self._rests_since_ms = found, at_ms
-        wait_ms = self._wait_ms(at_ms, unchanged=found == self._taken)
+        wait_ms = self._wait_ms(at_ms, found)
         if wait_ms > 0:
             return wait_ms
         await self._read(at_ms)
         return REST_MS
 
-    def _wait_ms(self, at_ms: int, *, unchanged: bool) -> int:
+    def _wait_ms(self, at_ms: int, found: Mapping[Path, bytes]) -> int:
         """Return how long to wait. Spans are absolute: a clock that was set back must not put reading off."""
-        if unchanged and self._doubts_since_ms is not None:
+        if found == self._taken and self._doubts_since_ms is not None:
             return DOUBT_MS - abs(at_ms - self._doubts_since_ms)
-        return min(REST_MS - abs(at_ms - self._rests_since_ms), PATIENCE_MS - abs(at_ms - self._moves_since_ms))
+        longer = LOSS_MS if is_less(found, self._taken) else 0
+        rests, moves = abs(at_ms - self._rests_since_ms), abs(at_ms - self._moves_since_ms)
+        return longer + min(REST_MS - rests, PATIENCE_MS - moves)
 
     async def _read(self, at_ms: int) -> None:
         self._seen = None

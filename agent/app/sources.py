@@ -9,7 +9,7 @@ import glob
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,8 @@ from agent.config import Config
 _MOST_BYTES: Final = 64 * 2**20
 """Of a larger file only size and times are looked at; no reader takes it anyway."""
 _MOST_LINKS: Final = 40
+
+_EMPTY: Final = hashlib.blake2b(digest_size=16).digest()
 
 Stamp = tuple[int, ...]
 
@@ -78,6 +80,14 @@ class Contents:
             return f"{type(error).__name__}".encode()
         self._known[path] = known
         return known[1]
+
+
+def is_less(now: Mapping[Path, bytes], before: Mapping[Path, bytes]) -> bool:
+    """Say whether a file is gone that has not got another name, or is empty that was not; by digests as `Contents` gives them."""
+    contents = set(now.values())
+    return any(
+        now.get(path, _EMPTY) == _EMPTY != content and content not in contents for path, content in before.items()
+    )
 
 
 def folders_of(sources: Sources) -> frozenset[Path]:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from agent.app.filewatch import DOUBT_MS, LOOK_MS, PATIENCE_MS, REST_MS, FileWatch, FolderEvents
+from agent.app.filewatch import DOUBT_MS, LOOK_MS, LOSS_MS, PATIENCE_MS, REST_MS, FileWatch, FolderEvents
 from agent.app.sources import Sources, folders_of
 from agent.errors import SchemaError
 
@@ -127,6 +127,53 @@ async def test_a_file_that_is_gone_between_two_renames_tells_nobody(story):
     story.write("back")
     await story.go(60_000)
     assert (story.read, story.told) == (["gone", "back"], [])
+
+
+@pytest.mark.parametrize("lost", ["folder", "emptied"])
+async def test_files_that_vanish_for_some_seconds_are_no_change_and_for_longer_they_are(story, lost):
+    """A folder that is deleted and copied anew, or unmounted: its rules would take their alerts with them."""
+    folder = story.path.parent / "more"
+    folder.mkdir()
+    (folder / "a.yml").write_text("some")
+    await story.go(LOOK_MS + REST_MS)
+    story.read.clear()
+    for seconds, reads in ((8, 0), (60, 1)):
+        if lost == "folder":
+            folder.rename(folder.with_name("away"))
+        else:
+            (folder / "a.yml").write_text("")
+        await story.go(seconds * 1000)
+        assert len(story.read) == reads
+        if lost == "folder":
+            folder.with_name("away").rename(folder)
+        else:
+            (folder / "a.yml").write_text("some")
+        await story.go(LOSS_MS)
+        assert len(story.read) == 2 * reads
+
+
+async def test_a_file_that_only_got_another_name_is_not_waited_for(story):
+    folder = story.path.parent / "more"
+    folder.mkdir()
+    (folder / "a.yml").write_text("some")
+    await story.go(LOOK_MS + REST_MS)
+    (folder / "a.yml").rename(folder / "b.yml")
+    story.read.clear()
+    await story.go(LOOK_MS + REST_MS)
+    assert story.read == ["first"]
+
+
+async def test_while_less_and_less_is_there_it_is_read_in_the_end(story):
+    folder = story.path.parent / "more"
+    folder.mkdir()
+    for number in range(60):
+        (folder / f"{number}.yml").write_text(f"some {number}")
+    await story.go(LOOK_MS + REST_MS)
+    story.read.clear()
+    for number in range(60):
+        (folder / f"{number}.yml").unlink()
+        await story.go(REST_MS - 100)
+    assert story.read
 
 
 async def test_a_broken_file_that_is_saved_again_and_again_is_told_of_all_the_same(story):
