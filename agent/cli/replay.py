@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _ENDINGS: Final = (".yml", ".yaml")
 _NUMBER: Final = re.compile(r"\d{9,}(\.\d+)?")
+_LATEST_MS: Final = 253_402_214_400_000
+"""In the last days of the year 9999: later there are no dates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,9 @@ class Options:
 def run_replay(options: Options) -> int:
     """Replay and print; return the exit code: 0, or 130 where it was interrupted."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    if options.html is not None and not options.html.absolute().parent.is_dir():
+        message = f"--html: cannot write {options.html}: there is no folder {options.html.parent}"
+        raise InvalidInput(message)
     console = Console(stderr=True) if options.as_json else Console()
     config = load_config(Flags(options.config_file), os.environ, Path.cwd())
     rules = _wanted(options, options.files)
@@ -96,21 +101,28 @@ def run_replay(options: Options) -> int:
 def _show(console: Console, options: Options, report: Report, comparison: Comparison | None) -> None:
     from agent.cli.replay_tables import comparison_shown, report_shown
 
+    if options.as_json:
+        print(json.dumps(report_json(report, comparison), indent=2))  # noqa: T201  # no console may break its lines
+    else:
+        for each in (
+            comparison_shown(report, comparison)
+            if comparison is not None
+            else report_shown(report, verbose=options.verbose)
+        ):
+            console.print(each, highlight=False)
     if options.html is not None:
         from agent.replay import report_page
 
-        options.html.write_text(report_page(report, comparison), encoding="utf-8")
-    if options.as_json:
-        print(json.dumps(report_json(report, comparison), indent=2))  # noqa: T201  # no console may break its lines
-        return
-    for each in (
-        comparison_shown(report, comparison)
-        if comparison is not None
-        else report_shown(report, verbose=options.verbose)
-    ):
-        console.print(each, highlight=False)
-    if options.html is not None:
+        _write(options.html, report_page(report, comparison))
         console.print(f"written: {options.html}", highlight=False)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = f"--html: cannot write {path}: {error.strerror or error}"
+        raise InvalidInput(message) from error
 
 
 def _replayed(asked: Asked, samples: Samples, limits: object, bar: Progress, what: str) -> Report:
@@ -202,18 +214,24 @@ def _instant(text: str, before_ms: int, option: str) -> int:
     """Return a duration before `before_ms`, seconds since the epoch, or a time as in RFC 3339 (local where it says no zone)."""
     if text == "now":
         return before_ms
-    if _NUMBER.fullmatch(text):
-        return round(float(text) * 1000)
     try:
-        return before_ms - parse_duration(text)
+        found = before_ms - parse_duration(text)
     except ValueError:
-        pass
+        found = round(1000 * (float(text) if _NUMBER.fullmatch(text) else _date(text, option)))
+    if found > _LATEST_MS:
+        message = f"{option}: {text} is after the year 9999; numbers are seconds since 1970"
+        raise InvalidInput(message)
+    return max(0, found)
+
+
+def _date(text: str, option: str) -> float:
+    """Return seconds since the epoch, 0 for what was before it."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         message = f'{option}: not a time: "{text}"; write a duration such as 7d, or a time such as 2026-01-05T09:00'
         raise InvalidInput(message) from error
-    return round(moment.timestamp() * 1000)
+    return moment.timestamp() if moment.year > 1970 else 0.0
 
 
 def _duration(text: str, option: str) -> int:

@@ -43,6 +43,17 @@ class Keeping(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class _Mark:
+    """The labels by which a series is known to be a rule's, and how long before its evaluations it is recorded."""
+
+    labels: dict[str, str]
+    offset_ms: int
+
+    def is_on(self, labels: Labels) -> bool:
+        return all(labels.get(name) == value for name, value in self.labels.items())
+
+
+@dataclass(frozen=True, slots=True)
 class _Seen:
     """What is left of a block's labels when the hidden series are taken out; `columns` None where that is all."""
 
@@ -52,26 +63,35 @@ class _Seen:
 
 
 class Overlay:
-    """The queryable of a replay. Move `now_ms` on before each evaluation."""
+    """The queryable of a replay. Move `now_ms` on before each evaluation.
 
-    def __init__(self, recorded: Queryable, own: Keeping, groups: Iterable[Group]) -> None:
+    `query_offset_ms` is that of groups which name none.
+    """
+
+    def __init__(self, recorded: Queryable, own: Keeping, groups: Iterable[Group], *, query_offset_ms: int = 0) -> None:
         self.now_ms = _FAR_MS
         self._recorded, self._own = recorded, own
-        self._written = _marks(groups)
+        self._written = _marks(groups, query_offset_ms)
         self._touches: dict[tuple[Matcher, ...], bool] = {}
         self._seen: dict[int, _Seen] = {}
 
     def take_history(self, before_ms: int, reach_ms: int) -> None:
-        """Keep what was recorded of the hidden series in the `reach_ms` before the replay begins."""
+        """Keep what was recorded of the hidden series in the `reach_ms` before the replay begins.
+
+        With a query offset the first evaluation of the replay writes into that time, as did the one that was lived.
+        """
         for name in self._written:
             matcher = Matcher(METRIC_NAME, MatchOp.EQUAL, name)
             for block in self._recorded.select((matcher,), before_ms - reach_ms, before_ms - 1):
-                kept = [column for column, labels in enumerate(block.labels) if self.hides(labels)]
-                self._take(block, kept, before_ms)
+                by_offset: dict[int, list[int]] = {}
+                for column, labels in enumerate(block.labels):
+                    mark = self._mark_on(labels)
+                    if mark is not None:
+                        by_offset.setdefault(mark.offset_ms, []).append(column)
+                for offset_ms, kept in by_offset.items():
+                    self._take(block, kept, before_ms - offset_ms)
 
     def _take(self, block: Block, kept: list[int], before_ms: int) -> None:
-        if not kept:
-            return
         columns = Columns(block.labels[column] for column in kept)
         cells = np.ascontiguousarray(block.values[:, kept])
         for at_ms, values in zip(block.timestamps.tolist(), cells, strict=True):
@@ -80,8 +100,10 @@ class Overlay:
 
     def hides(self, labels: Labels) -> bool:
         """Say whether a recorded series is one that the replayed rules write."""
-        marks = self._written.get(labels.get(METRIC_NAME), ())
-        return any(all(labels.get(name) == value for name, value in mark.items()) for mark in marks)
+        return self._mark_on(labels) is not None
+
+    def _mark_on(self, labels: Labels) -> _Mark | None:
+        return next((mark for mark in self._written.get(labels.get(METRIC_NAME), ()) if mark.is_on(labels)), None)
 
     def append(self, row: Row) -> int:
         """Keep what a replayed rule writes."""
@@ -132,13 +154,14 @@ class Overlay:
         return Block(seen.labels, block.timestamps, block.values[:, seen.columns], block.dense, natives)
 
 
-def _marks(groups: Iterable[Group]) -> dict[str, list[dict[str, str]]]:
+def _marks(groups: Iterable[Group], query_offset_ms: int) -> dict[str, list[_Mark]]:
     """Return, by metric name, the labels by which a series is known to be a replayed rule's; of an alert, its name alone."""
-    marks: dict[str, list[dict[str, str]]] = {}
+    marks: dict[str, list[_Mark]] = {}
     for group in groups:
+        offset_ms = query_offset_ms if group.query_offset_ms is None else group.query_offset_ms
         for rule in group.rules:
             for fixed in written(group, rule):
-                mark = {_ALERT_NAME: rule.name} if rule.is_alert else fixed
+                mark = _Mark({_ALERT_NAME: rule.name} if rule.is_alert else fixed, offset_ms)
                 found = marks.setdefault(fixed[METRIC_NAME], [])
                 if mark not in found:
                     found.append(mark)

@@ -68,7 +68,7 @@ def replay(
         message = f"nothing lies between {format_rfc3339(asked.from_ms)} and {format_rfc3339(asked.until_ms)}"
         raise InvalidInput(message)
     start_ms = begins_ms(asked, oldest_ms)
-    overlay = Overlay(recorded, own, asked.rules.groups)
+    overlay = Overlay(recorded, own, asked.rules.groups, query_offset_ms=asked.settings.query_offset_ms)
     overlay.take_history(start_ms, reach_ms(asked.rules))
     timetable = Timetable(asked.rules, asked.settings, recorded, start_ms, asked.until_ms)
     player = Player(asked.rules, asked.settings, overlay, engines(overlay), timetable, step_by_step=asked.step_by_step)

@@ -142,6 +142,9 @@ def test_an_alert_that_fires_at_the_beginning_is_known(place):
         (("rules.yml", "--storage.path", "data", "--rule", "Errrors"), 'did you mean "Errors"?'),
         (("bad.yml", "--storage.path", "data"), "bad.yml:"),
         (("rules.yml", "--storage.path", "data", "--until", "2023-11-14", "--from", "2023-11-15"), "is not before"),
+        (("rules.yml", "--storage.path", "data", "--from", "1700000000000"), "numbers are seconds"),
+        (("rules.yml", "--storage.path", "data", "--until", "0001-01-01"), "1970-01-01 00:00:00 is not before"),
+        (("rules.yml", "--storage.path", "data", "--html", "no/such.html"), "there is no folder no"),
         (("rules.yml", "--url", "http://127.0.0.1:1", "--from", "1h"), "nothing had come yet"),
     ],
 )

@@ -150,6 +150,26 @@ def test_what_was_recorded_before_the_beginning_is_still_read():
     assert {value for at_ms, value in found.series("r1") if at_ms >= begin} == {2.0}
 
 
+def test_what_evaluations_of_the_stretch_recorded_before_it_is_not_read():
+    """With a query offset an evaluation records into the past: what the replay does not have yet was not there."""
+    store = memory_store()
+    fill(store, [Labels.of(__name__="a")], [[1] * 20])
+    fill(store, [Labels.of(__name__="r1")], [[5] * 20])
+    rules = rule_set(
+        """groups:
+  - {name: writes, query_offset: 3m, rules: [{record: r1, expr: "a * 2"}]}
+  - {name: reads, interval: 10s, rules: [{record: r2, expr: "count_over_time(r1[1h])"}]}"""
+    )
+    begin = START + 10 * MINUTE
+    found = Played(rules, store, begin, START + 19 * MINUTE, history_ms=60 * MINUTE)
+    stamps = [at_ms for at_ms, _ in found.series("r1")]
+    counts = found.series("r2")
+    assert len(counts) > 50
+    assert sum(at_ms < begin - 3 * MINUTE for at_ms in stamps) == 7
+    for at_ms, count in counts:
+        assert count == 7 + sum(begin - 3 * MINUTE <= each <= at_ms - 3 * MINUTE for each in stamps)
+
+
 def test_a_stretch_that_is_too_much_for_one_query_is_halved():
     """Limits of queries do not change what a replay finds."""
     store = memory_store()
