@@ -61,7 +61,7 @@ class Samples:
 def _newest(ask: Ask, until_ms: int) -> str:
     """Say when targets were scraped last, as far as a server tells that."""
     for back in ("1d", "30d"):
-        with contextlib.suppress(BurnlineError):
+        with contextlib.suppress(BurnlineError, LookupError, TypeError, ValueError):
             found = [float(each["value"][1]) for each in ask(f"max(max_over_time(timestamp(up)[{back}:5m]))", until_ms)]
             if found:
                 return f"its targets were scraped last at {format_rfc3339(round(found[0] * 1000))}"

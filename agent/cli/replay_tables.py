@@ -16,6 +16,7 @@ from agent.replay import (
     counted,
     differences,
     duration,
+    failures,
     headline,
     is_short,
     moment,
@@ -113,14 +114,17 @@ def _spell_line(report: Report, name: str, spell: Spell) -> list[RenderableType]
     return [began, Text(name), what, duration(length), Text(value), Text(telling_labels(spell.labels), style="dim")]
 
 
-def _remarks(report: Report) -> Iterator[RenderableType]:
-    for name, failing in report.failing:
+def _remarks(report: Report, comparison: Comparison | None = None) -> Iterator[RenderableType]:
+    other = report if comparison is None else comparison.after
+    for said in failures(report, comparison):
         yield ""
-        yield Text(f"{name} failed {times(failing.times)}, at last {moment(failing.last_ms)}: {failing.message}", "red")
-    if report.interrupted:
-        yield ""
-        yield Text(f"Interrupted: this is what is known up to {moment(report.until_ms)}.", style="bold yellow")
-    for note in report.notes:
+        yield Text(said, style="red")
+    for each in (report, other):
+        if each.interrupted:
+            yield ""
+            yield Text(f"Interrupted: this is what is known up to {moment(each.until_ms)}.", style="bold yellow")
+            break
+    for note in dict.fromkeys((*report.notes, *other.notes)):
         yield ""
         yield Text(note, style="dim")
 
@@ -140,7 +144,7 @@ def comparison_shown(report: Report, comparison: Comparison) -> Iterator[Rendera
     if same:
         yield ""
         yield Text(f"The same: {', '.join(same)}.", style="dim")
-    yield from _remarks(report)
+    yield from _remarks(report, comparison)
 
 
 def _both(report: Report, before: tuple[RuleAccount, ...], after: tuple[RuleAccount, ...]) -> Iterator[RenderableType]:

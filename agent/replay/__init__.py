@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agent.replay.routing_tests.running import check_routing_tests, run_routing_tests
     from agent.replay.told import Told, Withheld
     from agent.replay.unit import Bench, Samples, check_tests, run_tests
-    from agent.replay.words import differences, duration, headline, is_short, moment, telling_labels, times
+    from agent.replay.words import differences, duration, failures, headline, is_short, moment, telling_labels, times
 
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "counted",
     "differences",
     "duration",
+    "failures",
     "fetch",
     "headline",
     "is_short",
@@ -144,6 +145,7 @@ __getattr__ = lazy(
         "words": (
             "differences",
             "duration",
+            "failures",
             "headline",
             "is_short",
             "moment",

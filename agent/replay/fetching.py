@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.errors import BurnlineError
+from agent.errors import BurnlineError, InvalidInput
 from agent.model import (
     METRIC_NAME,
     STALE_NAN,
@@ -124,6 +124,11 @@ def fetch(
                 )
                 message = f"fetching {text}: {error} ({came})"
                 raise type(error)(message) from error
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                message = (
+                    f"fetching {text}: the answer has not the form of Prometheus' API; is that one of its servers?"
+                )
+                raise InvalidInput(message) from error
             progress(1)
         _append(found, tables, into)
     return fetched

@@ -21,6 +21,7 @@ from agent.replay.words import (
     NIGHT,
     differences,
     duration,
+    failures,
     headline,
     is_short,
     moment,
@@ -172,12 +173,9 @@ def report_page(report: Report, comparison: Comparison | None = None, zone: tzin
         quiet=list(dict.fromkeys(quiet)),
         ticks=scale.ticks(),
         nights=list(scale.nights()),
-        failing=[
-            f"{name} failed {times(each.times)}, at last {moment(each.last_ms, zone)}: {each.message}"
-            for name, each in report.failing
-        ],
-        notes=report.notes,
-        interrupted=report.interrupted,
+        failing=list(failures(report, comparison, zone)),
+        notes=report.notes if comparison is None else dict.fromkeys((*report.notes, *comparison.after.notes)),
+        interrupted=report.interrupted or (comparison is not None and comparison.after.interrupted),
     )
 
 

@@ -12,6 +12,7 @@ from agent.replay.comparing import Comparison, Pair
 
 NIGHT: Final = (22, 7)
 """From which hour to which people sleep."""
+_NOBODY: Final = " Nobody would have been told."
 _OUTAGES_TOLD: Final = 8
 _SHORT_MS: Final = 7_200_000
 
@@ -67,8 +68,18 @@ def headline(report: Report, zone: tzinfo | None = None) -> str:
     if report.told is not None:
         night = at_night(report, zone)
         at = f", {night} of them at night" if night else ""
-        said += f" Somebody would have been told {times(report.tellings)}{at}."
+        said += f" Somebody would have been told {times(report.tellings)}{at}." if report.tellings else _NOBODY
     return said
+
+
+def failures(report: Report, comparison: Comparison | None = None, zone: tzinfo | None = None) -> Iterator[str]:
+    """Give which rules failed, how often, and what they said last; of two sides, what is the changed one's own, too."""
+    for name, each in report.failing:
+        yield f"{name} failed {times(each.times)}, at last {moment(each.last_ms, zone)}: {each.message}"
+    for name, each in () if comparison is None else comparison.after.failing:
+        if (name, each) not in report.failing:
+            said = f"failed {times(each.times)}, at last {moment(each.last_ms, zone)}: {each.message}"
+            yield f"Changed, {name} {said}"
 
 
 def differences(comparison: Comparison, zone: tzinfo | None = None) -> Iterator[str]:
@@ -99,9 +110,15 @@ def _instead(before: int, after: int) -> str:
     return f"{times(after)}, as before" if before == after else f"{times(after)} instead of {times(before)}"
 
 
+def _tellings(before: int, after: int) -> str:
+    if not before and not after:
+        return "Nobody would have been told, as before."
+    return f"Somebody would have been told {_instead(before, after)}."
+
+
 def _told(comparison: Comparison, zone: tzinfo | None) -> Iterator[str]:
     before, after = comparison.before, comparison.after
-    yield f"Somebody would have been told {_instead(before.tellings, after.tellings)}."
+    yield _tellings(before.tellings, after.tellings)
     nights = at_night(before, zone), at_night(after, zone)
     if nights[0] != nights[1]:
         yield f"At night {times(nights[1])} instead of {times(nights[0])}."

@@ -11,7 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.model import Labels
-from agent.replay import FLAP_MS, Report, RuleAccount, RuleId, Spell, compared, differences, duration, report_page
+from agent.replay import (
+    FLAP_MS,
+    Failing,
+    Report,
+    RuleAccount,
+    RuleId,
+    Spell,
+    compared,
+    differences,
+    duration,
+    failures,
+    headline,
+    report_page,
+)
 from agent.replay.account import spells_of
 from agent.rules import GroupKey, State, Transition
 
@@ -91,6 +104,24 @@ def test_outages_are_paired_by_alert_and_time():
         "A (i=1) of Thu 1 Jan 00:51:00 would not have fired (2m before).",
         "A (i=1) of Thu 1 Jan 01:20:00 would have fired, for 20m, and did not before.",
     ]
+
+
+def test_nobody_is_a_person_of_few_words():
+    """Where nobody is told, that is said so, of one replay and of two."""
+    routed = [Report(0, 100 * MINUTE, (account(spell(0, end, 20)),), told=()) for end in (1, 5)]
+    assert headline(routed[0]) == "In 1h 40m 1 alert would have fired once. Nobody would have been told."
+    assert next(differences(compared(*routed))) == "Nobody would have been told, as before."
+
+
+def test_a_changed_rule_that_fails_is_named():
+    """Otherwise the change would seem to have silenced it; what fails on both sides is said once."""
+    both, own = ("rule A", Failing(2, "why", 0)), ("rule B", Failing(1, "many-to-many", MINUTE))
+    before, after = (Report(0, MINUTE, (), failing=each) for each in ((both,), (both, own)))
+    assert list(failures(before, compared(before, after), UTC)) == [
+        "rule A failed twice, at last Thu 1 Jan 00:00: why",
+        "Changed, rule B failed once, at last Thu 1 Jan 00:01: many-to-many",
+    ]
+    assert "many-to-many" in report_page(before, compared(before, after), UTC)
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,13 @@ def test_what_is_refused_as_too_much_is_asked_in_halves():
         fetch(served(recorded(), refuses=lambda _: True), rule_set(RULES), START, START + MINUTE, memory_store())
 
 
+@pytest.mark.parametrize("answer", [[1, "2"], [{"metric": {"__name__": "up"}, "values": [["x", "y"]]}], {"a": 1}])
+def test_an_answer_of_another_form_is_an_error(answer):
+    """Something else than Prometheus' API answers there: that is said, without a traceback."""
+    with pytest.raises(BurnlineError, match="has not the form of Prometheus' API"):
+        fetch(lambda query, at_ms: answer, rule_set(RULES), START, START + MINUTE, memory_store())
+
+
 def test_each_series_is_asked_for_once():
     """A selector that another one contains is not fetched, unless it reaches further back."""
     assert sorted(str(matchers[0]) for matchers in wanted(rule_set(RULES))) == ['__name__="a"', '__name__="up"']
