@@ -83,6 +83,10 @@ class Dispatcher:
         dues = [due for due in (self._triage.next_due(), self._sender.next_due()) if due is not None]
         return min(dues, default=None)
 
+    def follow(self, at_ms: int) -> None:
+        """Take note of what time it is, every few seconds, so that a clock that is set back holds no message up."""
+        self._triage.follow(at_ms)
+
     def flush(self, at_ms: int) -> list[Decision]:
         """Decide what is due and write the messages down, without sending them."""
         return self._triage.flush(at_ms)

@@ -7,7 +7,7 @@ default mode two more can bring a flush forward: the instant a repeat is due, an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -55,6 +55,15 @@ class Group:
         self.early_ms = None
         self.repeat_ms = None
         self.flushed = True
+
+    def set_back(self, by_ms: int) -> None:
+        """Bring the timers and the steps of escalation forward, as the clock was set back: nobody waits for its old time."""
+        self.next_flush_ms -= by_ms
+        self.early_ms = None if self.early_ms is None else self.early_ms - by_ms
+        self.repeat_ms = None if self.repeat_ms is None else self.repeat_ms - by_ms
+        self.entries = {key: replace(entry, at_ms=entry.at_ms - by_ms) for key, entry in self.entries.items()}
+        for step in self.incident.steps if self.incident else ():
+            step.due_ms -= by_ms
 
     def to_json(self) -> dict[str, Any]:
         """Write the group down."""

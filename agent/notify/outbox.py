@@ -114,6 +114,12 @@ class Outbox:
         """Return the future of the write that last kept this row, if it may still be under way."""
         return self._durable.pop(row_id, None)
 
+    def set_back(self, by_ms: int) -> None:
+        """Bring what waits forward, as the clock was set back; `flush` writes it down."""
+        for row in tuple(self._pending.values()):
+            if row.id not in self.in_flight:
+                self._keep(replace(row, next_at_ms=row.next_at_ms - by_ms, deadline_ms=row.deadline_ms - by_ms))
+
     def due(self, at_ms: int) -> list[Row]:
         """Return what may be sent now: critical first, then as written; per group and target only the oldest."""
         ready = [row for row in self._heads() if row.next_at_ms <= at_ms]

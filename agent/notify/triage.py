@@ -62,6 +62,8 @@ class Triage:
         """What the routing says of each alert in the table: it is asked again each time the alert is handed over."""
         self._parts = Parts(routing.inhibit_rules)
         self._next_housekeeping_ms = at_ms + HOUSEKEEPING_MS
+        self._told_ms = at_ms
+        """What time `follow` was told last."""
         self._messenger = Messenger(self.outbox, lambda: self._routing, self._groups.get, self._dirty)
         self.outbox.companions = self._changed_groups
         self._restore(at_ms)
@@ -123,6 +125,19 @@ class Triage:
             self._commit(flush.decisions, writes)
         self._count()
         return flush.decisions
+
+    def follow(self, at_ms: int) -> None:
+        """Take note of what time it is, from time to time: after a clock that was set back, all timers go back with it."""
+        by_ms, self._told_ms = self._told_ms - at_ms, at_ms
+        if by_ms <= 0:
+            return
+        for group in self._groups.values():
+            group.set_back(by_ms)
+            self._dirty.add(group.id)
+        self.outbox.set_back(by_ms)
+        self._next_housekeeping_ms -= by_ms
+        self._commit([], [])
+        self.changed()
 
     def next_due(self) -> int | None:
         """Return when `flush` has something to do next, or None."""

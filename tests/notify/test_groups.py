@@ -172,3 +172,32 @@ def test_alerts_are_sorted_by_job_then_instance_then_labels(story):
     tale.at(3)
     told = tale.want(between(2, 2), W, firing={"1", "2", "3"})
     assert [each.labels["i"] for each in told.message.alerts] == ["1", "2", "3"]
+
+
+def test_a_clock_that_is_set_back_by_an_hour_holds_no_message_up(story):
+    """The group's beat, its repeats and what waits to be sent go back with the clock."""
+    tale = hook(story, repeat="1m")
+    tale.at(1).push(alert(i="1", ends=9999))
+    tale.at(4)
+    tale.dispatcher.follow(tale.now_ms)
+    tale.now -= 3600
+    tale.dispatcher.follow(tale.now_ms)
+    tale.push(alert(i="1", ends=9999), alert(i="2", ends=9999))
+    tale.at(4 - 3600 + 70)
+    tale.want(between(2, 2), W, firing={"1"}, reason="first notification")
+    tale.want(between(7 - 3600, 7 - 3600), W, firing={"1", "2"}, reason="new alerts added")
+    tale.want(between(60 - 3600, 70 - 3600), W, firing={"1", "2"}, reason="repeat interval elapsed")
+    tale.done()
+
+
+def test_a_step_of_escalation_comes_when_it_would_have_though_the_clock_is_set_back(story):
+    tale = story(
+        "{route: {receiver: team, group_wait: 1s}, receivers: [{name: team}]}",
+        "receivers: {team: {notify: [{slack: '#a'}], escalate: [{after: 5m, notify: [{person: bob, by: [sms]}]}]}}",
+    )
+    tale.push(alert("Fire", ends=9999)).at(100)
+    tale.dispatcher.follow(tale.now_ms)
+    tale.now -= 86_400
+    tale.dispatcher.follow(tale.now_ms)
+    tale.at(400 - 86_400)
+    assert [round(each.at) for each in tale.sent] == [1, 301 - 86_400]
