@@ -49,7 +49,7 @@ def _text(report: Report, problems: Sequence[Problem]) -> None:
         code = click.style(f"({each.code})", fg=_COLOURS[each.severity])
         click.echo(f"{place} {about}{each.words} {code}", color=color)
     if report.files:
-        read = f"{_count(len(report.files), 'file')}, {_count(report.rules, 'rule')}"
+        read = f"{_count(len(report.read()), 'file')}, {_count(report.rules, 'rule')}"
         click.echo(f"{read}: {_outcome(problems)}", color=color)
 
 
@@ -70,7 +70,7 @@ def as_json(report: Report, problems: Sequence[Problem], code: int) -> dict[str,
     """Return the report as one object."""
     found = Counter(each.severity for each in problems)
     return {
-        "files": sorted(set(report.files)),
+        "files": report.read(),
         "rules": report.rules,
         "errors": found[Severity.ERROR],
         "warnings": found[Severity.WARNING],

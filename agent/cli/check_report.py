@@ -149,9 +149,18 @@ class Report:
 
     def ordered(self) -> list[Problem]:
         """Return the problems that count, each once, by file, line and column, paths relative to where we are."""
-        here = f"{Path.cwd()}/"
+        here = _here()
         chosen = (each for each in self.problems if each.severity is Severity.ERROR or each.code in self.choice.codes)
         shown = (
             replace(each, file=each.file.removeprefix(here), message=each.message.replace(here, "")) for each in chosen
         )
         return sorted(dict.fromkeys(shown), key=lambda each: (each.file, each.line, each.column))
+
+    def read(self) -> list[str]:
+        """Return the files that were read, each once, relative to where we are."""
+        here = _here()
+        return sorted({file.removeprefix(here) for file in self.files})
+
+
+def _here() -> str:
+    return f"{Path.cwd()}/"

@@ -248,6 +248,17 @@ def test_json_is_one_object_with_every_finding(write):
     assert code == 3
 
 
+def test_files_are_named_from_where_one_stands(write, tmp_path, monkeypatch):
+    write("burnline.yml", "rule_files: [r.yml]\n")
+    write("r.yml", RULES)
+    monkeypatch.chdir(tmp_path)
+
+    report = json.loads(check("--json")[1])
+
+    assert report["files"] == ["burnline.yml", "r.yml"]
+    assert {each["file"] for each in report["findings"]} == {"r.yml"}
+
+
 def test_an_error_in_json_has_its_parts(write):
     path = write("r.yml", RULES.replace("expr", "exp").replace("name: a", "name: 'a: b, rule \"c'"))
 

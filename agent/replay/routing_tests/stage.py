@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from agent.model import Labels
+from agent.model import Labels, format_duration
 from agent.notify import Channel, Routing
 from agent.replay.routing_files import rehearsed_routing
 from agent.replay.routing_tests.known_alerts import KnownAlerts
@@ -17,6 +17,9 @@ from agent.schema import Place, suggest
 
 if TYPE_CHECKING:
     from agent.replay.unit import Bench
+
+MOST_MS: Final = 92 * 86_400_000
+"""How long a test may go on: a quarter of a year of one alert plays in ten to twenty seconds, a mistyped `3y` would in minutes."""
 
 
 class Stage:
@@ -54,6 +57,8 @@ class Stage:
                 problems.append((place, f"it would end at {end.text}, before it begins at {begin.text}"))
         if test.until and story.at(test.until) < story.start_ms:
             problems.append((test.place, f"it would end at {test.until.text}, before it begins"))
+        if story.length_ms() > MOST_MS:
+            problems.append((test.place, f"it would go on for more than {format_duration(MOST_MS)}; ask earlier"))
         if test.input_series:
             problems += self._check_series(test)
         routing = self.routing(())

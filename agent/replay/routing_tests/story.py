@@ -110,10 +110,13 @@ class Story:
         """Return the last instant that the test mentions, or has samples of."""
         return max(self._mentioned(), default=self.start_ms)
 
+    def length_ms(self) -> int:
+        """Return how long the test goes on, as far as that is said."""
+        return (self.at(self.test.until) if self.test.until else self._last_ms()) - self.start_ms
+
     def rows(self) -> int:
         """Return how many times the series are read and the rules evaluated."""
-        end_ms = self.at(self.test.until) if self.test.until else self._last_ms()
-        return (end_ms - self.start_ms) // self.test.interval + 1
+        return self.length_ms() // self.test.interval + 1
 
     def _mentioned(self) -> Iterator[int]:
         test = self.test

@@ -187,6 +187,8 @@ def test_what_is_not_as_expected_fails_and_says_how(folder, test, said):
         (f"{SLOW}, silences: [{{until: 1m, matchers: 'a=~\"(\"'}}]", 'invalid regular expression "("'),
         (f"{SLOW}, expect: [{{times: 0}}]", "stands under `never`"),
         (f"{SLOW}, expect: [{{times: 1000000000}}]", "more than 1000 messages"),
+        (f"{SLOW}, until: 93d", "it would go on for more than 92d; ask earlier"),
+        (f"{SLOW}, expect: [{{at: 3y}}]", "it would go on for more than 92d; ask earlier"),
         (f"{SLOW}, until: 2020-01-01T00:00", "it would end at 2020-01-01T00:00, before it begins"),
     ],
 )
