@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agent.replay.unit import Bench
 
 MOST_MS: Final = 92 * 86_400_000
-"""How long a test may go on: a quarter of a year of one alert plays in ten to twenty seconds, a mistyped `3y` would in minutes."""
+"""How long a test may go on. A quarter of a year of one alert plays in ten to twenty seconds, a mistyped `3y` in minutes."""
 
 
 class Stage:
