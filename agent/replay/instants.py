@@ -28,6 +28,7 @@ from agent.rules import (
 
 _UP: Final = Matcher(METRIC_NAME, MatchOp.EQUAL, "up")
 _IDENTIFYING: Final = ("job", "instance")
+_ALERTS: Final = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 
 
 class Recorded(Protocol):
@@ -51,10 +52,22 @@ class Recorded(Protocol):
 
 
 class Timetable:
-    """Answers when a group is evaluated; `periods_ms` are the intervals of those that follow scrapes."""
+    """Answers when a group is evaluated; `periods_ms` are the intervals of those that follow scrapes.
 
-    def __init__(self, rules: RuleSet, settings: Settings, recorded: Recorded, from_ms: int, until_ms: int) -> None:
-        self._interval_ms = settings.interval_ms
+    `is_ruled` says of which series rules are known to be the writers: their labels may be a target's, and they are not its.
+    """
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        settings: Settings,
+        recorded: Recorded,
+        from_ms: int,
+        until_ms: int,
+        *,
+        is_ruled: Callable[[Labels], bool] = lambda _: False,
+    ) -> None:
+        self._interval_ms, self._is_ruled = settings.interval_ms, is_ruled
         self.periods_ms: dict[GroupKey, int] = {}
         self._instants: dict[GroupKey, list[int]] = {}
         waiting = tuple(group for group in rules.groups if settings.on_scrape and not group.interval_ms)
@@ -70,7 +83,7 @@ class Timetable:
 
     def _follow_scrapes(self, groups: tuple[Group, ...], recorded: Recorded, from_ms: int, until_ms: int) -> None:
         landings = _landings(recorded, from_ms, until_ms)
-        targets = _Targets(landings, recorded, from_ms, until_ms)
+        targets = _Targets(landings, recorded, from_ms, until_ms, self._is_ruled)
         by_name = {str(target): stamps for target, stamps in landings.items()}
         periods = {name: _period_ms(stamps) for name, stamps in by_name.items()}
         fed_by = feeders(groups)
@@ -111,8 +124,16 @@ def _period_ms(stamps: NDArray[np.int64]) -> int:
 class _Targets:
     """Finds the targets that write what a selector matches."""
 
-    def __init__(self, targets: Iterable[Labels], recorded: Recorded, from_ms: int, until_ms: int) -> None:
+    def __init__(
+        self,
+        targets: Iterable[Labels],
+        recorded: Recorded,
+        from_ms: int,
+        until_ms: int,
+        is_ruled: Callable[[Labels], bool],
+    ) -> None:
         self._targets, self._recorded, self._range = tuple(targets), recorded, (from_ms, until_ms)
+        self._is_ruled = is_ruled
         self._by_instance: dict[tuple[str, ...], list[Labels]] = {}
         for each in self._targets:
             self._by_instance.setdefault(_identity(each), []).append(each)
@@ -122,6 +143,8 @@ class _Targets:
         found: set[str] = set()
         series = self._recorded.series(selector.matchers, *self._range)
         for labels in series:
+            if labels.get(METRIC_NAME) in _ALERTS or self._is_ruled(labels):
+                continue
             for target in self._by_instance.get(_identity(labels), ()):
                 if all(labels.get(name) == value for name, value in target.pairs):
                     found.add(str(target))

@@ -103,7 +103,9 @@ class Overlay:
         return self._mark_on(labels) is not None
 
     def _mark_on(self, labels: Labels) -> _Mark | None:
-        return next((mark for mark in self._written.get(labels.get(METRIC_NAME), ()) if mark.is_on(labels)), None)
+        """Return the mark on a series; of several the one that says most."""
+        marks = (mark for mark in self._written.get(labels.get(METRIC_NAME), ()) if mark.is_on(labels))
+        return max(marks, key=lambda mark: sum(map(bool, mark.labels.values())), default=None)
 
     def append(self, row: Row) -> int:
         """Keep what a replayed rule writes."""

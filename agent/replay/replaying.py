@@ -70,7 +70,7 @@ def replay(
     start_ms = begins_ms(asked, oldest_ms)
     overlay = Overlay(recorded, own, asked.rules.groups, query_offset_ms=asked.settings.query_offset_ms)
     overlay.take_history(start_ms, reach_ms(asked.rules))
-    timetable = Timetable(asked.rules, asked.settings, recorded, start_ms, asked.until_ms)
+    timetable = Timetable(asked.rules, asked.settings, recorded, start_ms, asked.until_ms, is_ruled=overlay.hides)
     player = Player(asked.rules, asked.settings, overlay, engines(overlay), timetable, step_by_step=asked.step_by_step)
     for key, period_ms in timetable.periods_ms.items():
         player.evaluator.pace(key, period_ms)

@@ -43,10 +43,15 @@ groups:
       - alert: Asking
         expr: 'load{n="0"} > 7'
         labels: {about: '{{ with query "count(up == 1)" }}{{ . | first | value }}{{ end }} up'}
+  - name: about alerts  # of targets, but no target's: it goes by the clock
+    rules:
+      - {alert: ManyDown, expr: 'ALERTS{alertname="Slow"} > 0 and on () (job:slow > 0)', for: 15s}
   - name: clocked
     interval: 20s
     rules:
       - {record: "clock:hot", expr: 'count(job:load:avg > 4) or vector(0)'}
+      - {record: "job:slow", expr: 'max(load) > bool 3'}
+      - {alert: Slow, expr: 'load > 6'}
       - {alert: Sums, expr: 'sum_over_time(clock:hot[2m]) > 3', for: 40s}
 """
 
@@ -119,11 +124,11 @@ class Life:
             for name, target in self.targets.items()
             for number in range(rounds)
         ]
-        clocked = [group for group in self.rules.groups if group.interval_ms]
+        clocked = [group for group in self.rules.groups if group.interval_ms or group.name == "about alerts"]
         happening += [
             (at_ms, "~clock", group.key)
             for group in clocked
-            for at_ms in slots(group.key, group.interval_ms, START, until_ms)
+            for at_ms in slots(group.key, group.interval_ms or SETTINGS.interval_ms, START, until_ms)
         ]
         self.evaluation.apply()
         await self._quiet()
