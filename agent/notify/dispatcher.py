@@ -93,6 +93,7 @@ class Dispatcher:
 
     def tick(self, at_ms: int) -> list[Decision]:
         """Decide what is due and begin to send what is due, without waiting for it. Needs a running event loop."""
+        self._triage.follow(at_ms)
         decisions = self._triage.flush(at_ms)
         self._sender.start_due(at_ms)
         return decisions

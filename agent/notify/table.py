@@ -62,6 +62,13 @@ class AlertTable:
         known = self._known[fingerprint]
         return Put(KIND, fingerprint, {"alert": alert_to_json(known.alert), "timeout": known.timeout})
 
+    def prolong(self, at_ms: int, grace_ms: int) -> None:
+        """Give alerts whose expected end has passed while nobody could repeat them `grace_ms`; nobody said that they are over."""
+        for fingerprint, known in self._known.items():
+            alert = known.alert
+            if alert.updated_at_ms < alert.ends_at_ms <= at_ms:
+                self._known[fingerprint] = replace(known, alert=replace(alert, ends_at_ms=at_ms + grace_ms))
+
     def restore(self, records: Mapping[str, Any], at_ms: int, grace_ms: int) -> None:
         """Read back what was known. An alert whose end was only expected, and passed while we were away, gets `grace_ms`.
 

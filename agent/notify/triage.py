@@ -35,6 +35,10 @@ LOG_RETENTION_MS: Final = 120 * 3_600_000
 """Alertmanager's --data.retention; the strict mode keeps what was last told beyond a group's end, as Alertmanager does."""
 
 
+_LEAP_MS: Final = 60_000
+"""Nobody is late by so much in saying what time it is, unless the machine slept or the clock was set."""
+
+
 class Triage:
     """Knows the alerts, their groups and incidents. One per agent; call it from one thread (the event loop's)."""
 
@@ -127,8 +131,13 @@ class Triage:
         return flush.decisions
 
     def follow(self, at_ms: int) -> None:
-        """Take note of what time it is, from time to time: after a clock that was set back, all timers go back with it."""
+        """Take note of what time it is, every few seconds: after a clock that was set back, all timers go back with it.
+
+        After one that was set forward, or a machine that slept, no alert is over because nobody has repeated it.
+        """
         by_ms, self._told_ms = self._told_ms - at_ms, at_ms
+        if by_ms < -_LEAP_MS:
+            self._table.prolong(at_ms, self._routing.settings.resolve_timeout_ms)
         if by_ms <= 0:
             return
         for group in self._groups.values():

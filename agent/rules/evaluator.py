@@ -57,6 +57,12 @@ class Evaluated:
     failures: tuple[tuple[str, str], ...] = ()
 
 
+def _slept(gap_ms: int, group: RunningGroup, settings: Settings) -> bool:
+    """Say whether nobody looked for so long that `for` has not gone on: the machine slept, or its clock was set forward."""
+    longest_ms = max(settings.outage_tolerance_ms, 3 * group.interval_ms)
+    return settings.restore == "full" and gap_ms > longest_ms
+
+
 def _no_writer(*_: Write) -> None:
     return None
 
@@ -243,6 +249,8 @@ class Evaluator:
                     by=format_duration(by_ms),
                     group=str(group.key),
                 )
+        elif last_ms is not None and _slept(at_ms - last_ms, group, self.settings):
+            group.resumed_from_ms = last_ms
         self._latest_ms = max(self._latest_ms, at_ms)
         return True
 

@@ -11,11 +11,14 @@ that never lands is waited for until the next round's instant would come: a scra
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from agent.rules.reading import Selector, reads
 from agent.rules.schedule import Cadence
 from agent.rules.spec import Group, GroupKey
+
+_LEAP: Final = 3
+"""So many periods after a deadline it is no delay."""
 
 
 class Due(NamedTuple):
@@ -36,6 +39,7 @@ class Gathering:
         "_first",
         "_from",
         "_last",
+        "_leapt",
         "_missing",
         "_newest_ms",
         "_number",
@@ -59,7 +63,7 @@ class Gathering:
 
     def restart(self, now_ms: int) -> None:
         """Begin anew at an instant: with the round before it, which may still wait for its last target."""
-        self._first, self.due_ms = True, None
+        self._first, self.due_ms, self._leapt = True, None, 0
         self._begin(now_ms // self.period_ms - 1)
 
     @property
@@ -85,8 +89,7 @@ class Gathering:
         found, missed = [], 0
         while not self._missing:
             if self._newest_ms is not None:
-                self.due_ms = self._newest_ms
-                found.append(Due(self.keys, self._newest_ms, (), missed))
+                found.append(self._due(self._newest_ms, (), missed))
                 missed = 0
                 self._next()
                 continue
@@ -100,18 +103,32 @@ class Gathering:
     def overdue(self, now_ms: int) -> list[Due]:
         """Return what is due at `now_ms` although somebody is waited for; of several rounds that passed, the newest."""
         missed = 0
+        if self.deadline_ms + _LEAP * self.period_ms <= now_ms:
+            # The machine slept, or its clock was set forward: nobody can have landed since, and an evaluation before anybody
+            # has would find nothing, and every alert over.
+            self._leap(now_ms)
         while self.deadline_ms + self.period_ms <= now_ms:
-            # A long sleep is one step: what is left after it is near.
-            number = max(self._number + 1, now_ms // self.period_ms - 2)
-            missed += number - self._number
-            self._begin(number)
+            missed += 1
+            self._begin(self._number + 1)
         if self.deadline_ms > now_ms:
             return self.complete()
         at_ms = self._planned_ms if self._newest_ms is None else self._newest_ms
-        due = Due(self.keys, at_ms, tuple(sorted(self._missing)), missed)
-        self.due_ms = at_ms
+        due = self._due(at_ms, tuple(sorted(self._missing)), missed)
         self._next()
         return [due, *self.complete()]
+
+    def _leap(self, now_ms: int) -> None:
+        """Go on to the first round that has still to come; those that passed are told with what is due next."""
+        number = now_ms // self.period_ms
+        self._leapt += number - self._number
+        self._begin(number)
+        if self._planned_ms <= now_ms:
+            self._leapt += 1
+            self._begin(number + 1)
+
+    def _due(self, at_ms: int, late: tuple[str, ...], missed: int) -> Due:
+        self.due_ms, missed, self._leapt = at_ms, missed + self._leapt, 0
+        return Due(self.keys, at_ms, late, missed)
 
     def _next(self) -> None:
         self._first = False

@@ -201,3 +201,16 @@ def test_a_step_of_escalation_comes_when_it_would_have_though_the_clock_is_set_b
     tale.dispatcher.follow(tale.now_ms)
     tale.at(400 - 86_400)
     assert [round(each.at) for each in tale.sent] == [1, 301 - 86_400]
+
+
+def test_no_alert_is_over_because_the_clock_leapt_over_the_end_that_was_expected(story):
+    tale = hook(story)
+    tale.push(alert(i="1", ends=240)).at(4)
+    tale.dispatcher.follow(tale.now_ms)
+    tale.now += 86_400
+    tale.dispatcher.follow(tale.now_ms)
+    tale.run_due()
+    tale.push(alert(i="1", ends=86_400 + 240)).at(86_404 + 10)
+    assert not [each for each in tale.sent if each.resolved]
+    tale.resolve(alert(i="1")).at(86_404 + 30)
+    assert [each.resolved for each in tale.sent if each.resolved] == [{"1"}]

@@ -53,6 +53,20 @@ def test_after_hours_back_what_was_told_is_told_again_when_the_delay_has_passed_
     assert alert.starts_at_ms < START - 239 * MINUTE < alert.ends_at_ms
 
 
+def test_a_day_in_which_nobody_looked_does_not_count_towards_for_and_one_late_round_does():
+    """The machine slept, or its clock was set forward; a pending alert begins again, a firing one fires on."""
+    world = running(0, 1, 2)
+    for minute in range(1440, 1450):
+        world.set(minute, "x", 1)
+    world.evaluate(*range(1440, 1446))
+    assert [(minute, after) for minute, _, after, _ in world.transitions() if minute != 0] == [
+        (1440, "inactive"),
+        (1440, "pending"),
+        (1445, "firing"),
+    ]
+    assert [(minute, after) for minute, _, after, _ in running(0, 1, 9).transitions() if minute != 0] == [(9, "firing")]
+
+
 def test_the_clock_is_spoken_of_once_however_many_groups_there_are():
     world = running(0, 1, 2)
     with capture_logs() as said:

@@ -102,11 +102,22 @@ def test_a_round_that_is_complete_only_because_the_next_one_has_begun_counts_as_
     assert story.landed("rag", 37) == [("a", 37, "missed", 1)]
 
 
-def test_after_a_long_sleep_the_newest_round_that_passed_is_evaluated_and_the_others_are_missed():
+def test_after_some_rounds_without_a_look_the_newest_is_evaluated_and_the_others_are_missed():
     story = Story(TWO, {A: {"rag"}})
     story.landed("rag", 7)
-    assert story.overdue(3600) == [("a", 3600 - 15 - 8, "rag", "missed", 3600 // 15 - 3)]
-    assert story.landed("rag", 3607 - 15) == [("a", 3592)]
+    assert story.overdue(60) == [("a", 37, "rag", "missed", 1)]
+    assert story.landed("rag", 52) == [("a", 52)]
+
+
+@pytest.mark.parametrize(("wakes", "first", "missed"), [(3600, 3607, 239), (3608, 3622, 240)])
+def test_after_a_long_sleep_nothing_is_evaluated_before_a_scrape_has_landed(wakes, first, missed):
+    """A machine that slept, or a clock that was set forward: what is known is old, and would end every alert."""
+    story = Story(TWO, {A: {"rag"}})
+    story.landed("rag", 7)
+    assert story.overdue(wakes) == []
+    assert story.overdue(first - 1) == []
+    assert story.landed("rag", first) == [("a", first, "missed", missed)]
+    assert story.overdue(first + 30) == [("a", first + 15, "rag")]
 
 
 def test_at_the_start_nobody_waits_for_slots_that_had_passed():
