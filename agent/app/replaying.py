@@ -22,11 +22,12 @@ _MEMORY_BYTES: Final = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Recorded samples, and the instants between which they lie (ms)."""
+    """Recorded samples, the instants between which they lie (ms), and what is to be known of them."""
 
     recorded: Recorded
     oldest_ms: int
     newest_ms: int
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def kept_in(cls, storage_path: Path) -> Self:
@@ -42,7 +43,7 @@ class Samples:
         if not stats.newest_ms:
             message = f"there are no samples in {storage_path} yet; let the agent run for a while"
             raise InvalidInput(message)
-        return cls(store, stats.oldest_ms, stats.newest_ms)
+        return cls(store, stats.oldest_ms, stats.newest_ms, _damage(stats.damaged, storage_path))
 
     @classmethod
     def fetched(
@@ -56,6 +57,14 @@ class Samples:
             message = f"nothing that these rules read has samples there from {format_rfc3339(from_ms)} to"
             raise InvalidInput(f"{message} {format_rfc3339(until_ms)}; {_newest(ask, until_ms)}")
         return cls(store, came.oldest_ms, came.newest_ms)
+
+
+def _damage(files: int, storage_path: Path) -> tuple[str, ...]:
+    if not files:
+        return ()
+    words = "1 file of samples is" if files == 1 else f"{files} files of samples are"
+    said = f"{words} damaged in {storage_path}: some samples are missing, and what reads them may be wrong."
+    return (f"{said} The agent sets damaged files aside when it starts.",)
 
 
 def _newest(ask: Ask, until_ms: int) -> str:
@@ -83,6 +92,7 @@ def replay_over(
 
     report = replay(asked, samples.recorded, own, engines, oldest_ms=samples.oldest_ms, progress=went_on)
     lost = sum(own.stats().dropped.values())
+    report = dataclasses.replace(report, notes=(*report.notes, *samples.notes))
     if not lost:
         return report
     said = f"{lost:,} samples that rules wrote found no room in memory: what reads them may be wrong. Replay less at a time."

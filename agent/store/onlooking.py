@@ -18,8 +18,10 @@ _LOOKS: Final = 5
 """Files go at a flush or a merge, minutes apart; who meets that many in a row has another trouble."""
 
 
-def onlook(path: Path, catalogue: Catalogue) -> list[Row]:
-    """Put the tables of the block files into `catalogue` and return the rows of the log, which come after them.
+def onlook(path: Path, catalogue: Catalogue) -> tuple[list[Row], int]:
+    """Put the tables of the block files into `catalogue`; return the rows of the log, which come after them, and the damage.
+
+    The damage is the number of files of which a part cannot be read, as far as a first look tells.
 
     Raises OSError where `path` holds no samples, or where they cannot be read.
     """
@@ -28,7 +30,7 @@ def onlook(path: Path, catalogue: Catalogue) -> list[Row]:
     for look in range(_LOOKS):
         archive = Archive(path / "blocks")
         try:
-            rows = peek(path / "log")
+            rows, faulty = peek(path / "log")
             stored = archive.peek() if archive.folder.is_dir() else []
         except FileNotFoundError:
             if look == _LOOKS - 1:
@@ -37,5 +39,5 @@ def onlook(path: Path, catalogue: Catalogue) -> list[Row]:
         with catalogue.lock:
             for each in stored:
                 catalogue.restore(each.number, list(each.labels), each.runs, stamped=each.stamped)
-        return rows
+        return rows, len(faulty) + sum(bool(file.damage) for file in archive.files)
     raise AssertionError("unreachable")

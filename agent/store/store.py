@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Final, Self
@@ -86,6 +87,8 @@ class Store:
         self._appended = 0
         self._dropped: Counter[str] = Counter()
         self._silent = False
+        self._seen_damaged = 0
+        """Damaged files in a folder that is only looked into."""
 
     @classmethod
     def open(
@@ -127,7 +130,8 @@ class Store:
         """
         store = cls(retention_ms=FOREVER[1], max_memory_bytes=max_memory_bytes, max_exemplars=0)
         store._silent = True
-        for row in onlook(path, store._catalogue):
+        rows, store._seen_damaged = onlook(path, store._catalogue)
+        for row in rows:
             store.append(row)
         store._come_back()
         return store
@@ -251,7 +255,7 @@ class Store:
         """Return how the store is."""
         with self._lock:
             found = counted(self._catalogue, appended=self._appended, dropped=self._dropped, cached=self._cache.nbytes)
-        return found if self._disk is None else with_disk(found, self._disk)
+        return replace(found, damaged=self._seen_damaged) if self._disk is None else with_disk(found, self._disk)
 
     @property
     def epoch(self) -> int:

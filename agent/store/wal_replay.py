@@ -49,14 +49,21 @@ def replay(folder: Path, names: list[SegmentName], damages: list[Damage]) -> Ite
             _mend(path, reader, damages, last=name == names[-1])
 
 
-def peek(folder: Path) -> list[Row]:
-    """Return the intact rows of a log that another process may be writing, changing nothing.
+def peek(folder: Path) -> tuple[list[Row], list[Damage]]:
+    """Return the intact rows of a log that another process may be writing, and what is damaged, changing nothing.
 
     Raises FileNotFoundError where a segment went between being seen and being read: what it held is in a block by now.
     """
     decoder = RowDecoder()
-    pages = [(folder / str(name)).read_bytes() for name in (segments(folder) if folder.is_dir() else ())]
-    return [row for data in pages for row in _rows(SegmentReader(data), decoder)]
+    paths = [folder / str(name) for name in (segments(folder) if folder.is_dir() else ())]
+    readers = [SegmentReader(path.read_bytes()) for path in paths]
+    rows = [row for reader in readers for row in _rows(reader, decoder)]
+    faulty = [
+        Damage(path, _size(path) - reader.intact, reader.fault)
+        for path, reader in zip(paths, readers, strict=True)
+        if reader.fault and not (path == paths[-1] and reader.torn)
+    ]
+    return rows, faulty
 
 
 def _rows(reader: SegmentReader, decoder: RowDecoder) -> Iterator[Row]:

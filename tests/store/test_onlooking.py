@@ -84,6 +84,26 @@ def test_a_torn_log_and_a_half_written_block_are_left_alone(tmp_path):
     store.close()
 
 
+def test_damage_in_the_middle_of_the_log_is_counted_and_left_alone(tmp_path):
+    """What follows it in that segment cannot be told; a torn end is no damage."""
+    store, columns = opened(tmp_path), Columns([Labels.of(__name__="a"), Labels.of(__name__="b")])
+    write(store, columns, range(50))
+    assert store._disk is not None
+    store._disk.log.flush(10)
+    assert Store.look_into(tmp_path, max_memory_bytes=2**28).stats().damaged == 0
+    segment = next((tmp_path / "log").glob("*.wal"))
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[:-7])
+    assert Store.look_into(tmp_path, max_memory_bytes=2**28).stats().damaged == 0
+    middle = len(whole) // 2
+    segment.write_bytes(whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :])
+    before = files(tmp_path)
+    assert Store.look_into(tmp_path, max_memory_bytes=2**28).stats().damaged == 1
+    assert files(tmp_path) == before
+    segment.write_bytes(whole)
+    store.close()
+
+
 def test_rows_that_are_in_the_log_and_in_a_block_count_once(tmp_path):
     """A flush between reading the log and reading the blocks leaves rows in both."""
     store, columns = opened(tmp_path), Columns([Labels.of(__name__="a"), Labels.of(__name__="b")])
