@@ -34,7 +34,7 @@ from agent.app.server import Server
 from agent.app.sources import Sources, sources_of
 from agent.app.turns import Turns
 from agent.config import Config, Flags, load_config
-from agent.errors import BurnlineError
+from agent.errors import BurnlineError, InvalidInput
 from agent.footprint import building, hand_back
 from agent.journal import Journal, Prune
 from agent.model import Alert, Labels, Row
@@ -79,6 +79,8 @@ class Agent:
         self._flags = flags
         self._running = AsyncExitStack()
         self._turns = Turns(self._reload)
+        self._asked = False
+        """Whether somebody asked for the reload that comes, and it is not only that files changed."""
         self._sources = Sources()
         self._secrets: set[Path] = set()
         self.files = FileWatch(
@@ -193,6 +195,7 @@ class Agent:
 
     async def reload(self) -> Changes:
         """Read all files anew, take them over and say what changed; raise, and keep what runs, where anything is wrong."""
+        self._asked = True
         try:
             return await self._turns()
         except BurnlineError as error:
@@ -202,6 +205,7 @@ class Agent:
             self.files.settled()
 
     async def _reload(self) -> Changes:
+        asked, self._asked = self._asked, False
         await self.files.reading()
         self._secrets = set()
         running = sources_of(self.config)
@@ -211,6 +215,8 @@ class Agent:
             wanted = self.collection.plan(config)
             with building():
                 built = await asyncio.to_thread(build, config, self.environment, self._secrets)
+                if not asked:
+                    self._doubt_no_rules(built)
                 prepared = await asyncio.to_thread(self.evaluator.prepared, built.rules, built.settings)
                 # What was read again and is the same need not be kept twice.
                 built = dataclasses.replace(built, rules=dataclasses.replace(built.rules, groups=prepared.specs))
@@ -236,6 +242,16 @@ class Agent:
         await asyncio.to_thread(hand_back)
         self._taken_over(built, now_ms, found)
         return found
+
+    def _doubt_no_rules(self, built: Built) -> None:
+        """Refuse to let all rules go because their files went: a folder that is not mounted must not end every alert."""
+        globs = built.config.rule_globs
+        if globs and self.built.rules.groups and not built.rules.groups:
+            message = (
+                f"{built.config.source}: rule_files: {', '.join(globs)}: no rule is there any longer; the former rules keep "
+                "running. If they are meant to go, `burnline reload` takes it over"
+            )
+            raise InvalidInput(message)
 
     def _refused(self, error: BurnlineError) -> None:
         """Say wherever somebody may look that the files of now are not in force, and why."""

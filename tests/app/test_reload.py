@@ -138,6 +138,22 @@ async def test_no_secret_gets_into_what_is_said_of_a_broken_file(world, spoiled,
         assert world.environment["TWILIO_TOKEN"] not in text
 
 
+async def test_rules_that_are_all_gone_are_let_go_by_who_asks_and_not_by_a_look_at_the_files(world):
+    """A folder that is not mounted must not end every alert."""
+    agent = await world.start()
+    world.write("rules.yml", "groups: []\n")
+    for _ in range(2):
+        with pytest.raises(InvalidInput, match="no rule is there any longer; the former rules keep running"):
+            await agent._turns()  # what a change of the files leads to
+        assert agent.evaluator.keys
+    await agent.reload()
+    assert not agent.evaluator.keys
+    await agent._turns()
+    world.write("rules.yml", RULES)
+    await agent._turns()
+    assert agent.evaluator.keys
+
+
 async def test_the_answer_says_what_changed(world):
     agent = await world.start()
     assert (await changed(world))["said"] == "nothing"
