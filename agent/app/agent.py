@@ -102,7 +102,7 @@ class Agent:
         """Start everything; raise BurnlineError, with nothing left running, where a part cannot be started."""
         try:
             await self._start()
-        except BaseException:
+        except BaseException:  # cancelled or failed: nothing is left running; it is raised again
             await self.stop()
             raise
 

@@ -90,7 +90,7 @@ class LiveServer:
             try:
                 answers = pool.map(ask, questions)
                 return list(answers) if self._quiet else _shown(what, answers, len(questions))
-            except BaseException:
+            except BaseException:  # Ctrl-C too: what was not asked yet need not be; it is raised again
                 pool.shutdown(cancel_futures=True)
                 raise
 
@@ -137,7 +137,7 @@ class LiveServer:
             if len(body) > MAX_ANSWER:
                 message = f"the answer is larger than {MAX_ANSWER >> 20} MB"
                 raise http.client.HTTPException(message)
-        except BaseException:
+        except BaseException:  # whatever broke off the exchange, the connection is in its middle; it is raised again
             connection.close()
             raise
         self._idle.append(connection)
