@@ -3,184 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import time
 
 import numpy as np
 import pytest
 
 from agent.app import Agent, wall_clock
-from agent.app.collection import Feed
-from agent.app.evaluation import Evaluation
-from agent.app.feeding import Feeding
 from agent.config import Flags, load_config
 from agent.model import Columns, Row, Sample
-from agent.query import Engine
 from agent.rules import (
     Cadence,
-    Evaluator,
     GroupKey,
-    RuleSet,
-    Settings,
     newest_of_rounds,
     period_of,
-    read_rules,
 )
 from agent.store import Store
-from agent.telemetry import Telemetry
+from tests.app.landing_world import SECOND, START, World, alert, record, until
 from tests.rules.world import series
-
-SECOND = 1000
-START = 1_700_000_040 * SECOND
-"""A whole minute."""
-
-
-async def until(condition):
-    """Wait for the threads, which work in real time."""
-    while not condition():  # noqa: ASYNC110  # what is waited for has no event of its own
-        await asyncio.sleep(0.001)
-
-
-class Target:
-    """A collector that lands when the test says so."""
-
-    def __init__(self, labels, interval, offset):
-        self.labels = series(labels)
-        self.columns = Columns([series(f"up{labels}")])
-        self.cadence = Cadence(interval * SECOND, offset * SECOND)
-        self.has_landed = False
-
-
-class World:
-    """Targets, a store, rules and their loops on a clock that stands until the test moves it. Seconds count from START."""
-
-    def __init__(self, rules, *, interval=15, on_scrape=True, patience_seconds=3600.0):
-        self.now_ms = START
-        self.version = 0
-        self.targets = {}
-        self.store = Store(retention_ms=86_400_000, max_memory_bytes=2**26)
-        self.telemetry = Telemetry()
-        self.alerts = []
-        self.evaluated = []
-        self.slow, self.slow_key = None, ""
-        self.settings = Settings(interval_ms=interval * SECOND, on_scrape=on_scrape)
-        self.evaluator = Evaluator(
-            self.read(rules),
-            query=self.query,
-            sink=self.store.append,
-            notify=lambda alerts, at_ms: self.alerts.append((self.seconds(at_ms), [each.name for each in alerts])),
-            telemetry=self.telemetry,
-            settings=self.settings,
-        )
-        verb = self.evaluator.evaluate
-
-        @functools.wraps(verb)
-        def evaluate(key, at_ms):
-            if self.slow and self.slow_key in ("", key.name):
-                self.slow.wait(10)
-            done = verb(key, at_ms)
-            self.evaluated.append((key.name, self.seconds(at_ms)))
-            return done
-
-        self.evaluator.evaluate = evaluate
-        self.engine = Engine(self.store)
-        self.evaluation = Evaluation(
-            self.evaluator,
-            lambda: self.now_ms,
-            Feeding(self.store, self),
-            self.telemetry,
-            patience_seconds=patience_seconds,
-        )
-
-    @staticmethod
-    def read(rules):
-        text = "groups:\n" + "".join(f"- {{name: {name}, {body}}}\n" for name, body in rules.items())
-        return RuleSet(read_rules(text, "rules.yml"), ("rules.yml",))
-
-    @staticmethod
-    def seconds(at_ms):
-        return (at_ms - START) / SECOND
-
-    def query(self, expression, at_ms):
-        return self.engine.instant(expression, at_ms).value
-
-    def feeds(self):
-        return {
-            name: Feed(each.labels, each.columns, each.cadence, each.has_landed) for name, each in self.targets.items()
-        }
-
-    def target(self, name, interval=15, offset=0):
-        self.targets[name] = Target(f'{{job="{name}"}}', interval, offset)
-        self.version += 1
-
-    async def start(self):
-        self.evaluation.apply()
-        await self.quiet()
-
-    async def land(self, name, seconds, **values):
-        """Let a target's scrape of an instant land; return who was evaluated by it, at which instant."""
-        target = self.targets[name]
-        self.now_ms = max(self.now_ms, START + int(seconds * SECOND))
-        at_ms = START + int(seconds * SECOND)
-        cells = {0: 1.0}
-        for metric, value in values.items():
-            cells[target.columns.column(series(f'{metric}{{job="{name}"}}'))] = value
-        row = np.array([cells.get(column, np.nan) for column in range(len(target.columns))])
-        self.store.append(Row(target.columns, at_ms, row))
-        if not target.has_landed:
-            target.has_landed = True
-            self.version += 1
-        return await self.by(lambda: self.evaluation.landed(name, at_ms))
-
-    async def by(self, happening):
-        """Return (group, instant) of the evaluations that something brings about."""
-        before = len(self.evaluated)
-        happening()
-        await self.quiet()
-        return self.evaluated[before:]
-
-    async def quiet(self):
-        """Wait until nothing is looked up, waits or is being evaluated."""
-        landings = self.evaluation._landings
-        for _ in range(5):
-            await until(
-                lambda: not (landings._looking or landings._waiting or landings._evaluating or landings._wake.is_set())
-            )
-            await self.evaluation.between(lambda: None)
-            await asyncio.sleep(0)
-
-    async def pass_time(self, seconds):
-        """Move the clock and let the deadlines pass."""
-        self.now_ms = START + int(seconds * SECOND)
-        before = len(self.evaluated)
-        await self.evaluation._landings._overdue(self.now_ms)
-        await self.quiet()
-        return self.evaluated[before:]
-
-    async def reload(self, rules, **settings):
-        settings = Settings(**{"interval_ms": 15 * SECOND, "on_scrape": True, **settings})
-        await self.evaluation.between(lambda: self.evaluator.reload(self.read(rules), self.now_ms, settings=settings))
-        self.evaluation.apply()
-        await self.quiet()
-
-    def clocked(self):
-        return sorted(key.name for key in self.evaluation._tasks)
-
-    def intervals(self):
-        return {
-            each.key.name: each.interval_ms / SECOND if each.on_scrape else "clock" for each in self.evaluator.status()
-        }
-
-    def metric(self, name, **labels):
-        return self.telemetry.registry.get_sample_value(name, labels or None)
-
-
-def record(expression, name="r"):
-    return f"rules: [{{record: '{name}', expr: '{expression}'}}]"
-
-
-def alert(expression, name="A"):
-    return f"rules: [{{alert: {name}, expr: '{expression}'}}]"
 
 
 @pytest.fixture
@@ -495,8 +333,8 @@ def series_matchers(text):
     return reads(text).selectors[0].matchers
 
 
-def test_a_landing_costs_little_with_a_thousand_groups_and_fifty_targets():
-    """The bookkeeping alone, every group with targets of its own: the worst case. Bounds are generous: a shared machine."""
+def test_each_of_a_thousand_groups_over_fifty_targets_is_due_once_a_round_by_its_last_target():
+    """The bookkeeping alone, every group with targets of its own. What a landing costs is in `benchmarks/`."""
     from agent.rules import Rounds
 
     rounds = Rounds()
@@ -505,15 +343,14 @@ def test_a_landing_costs_little_with_a_thousand_groups_and_fifty_targets():
         GroupKey("f", str(n)): {f"t{(n * 7 + k * (1 + n % 13)) % 50}" for k in range(1 + n % 50)} for n in range(1000)
     }
     rounds.assign(reads, cadences, START)
-    due = 0
-    began = time.process_time()
     for turn in range(1, 3):
+        due = {}
         for number in range(50):
-            due += sum(
-                len(each.keys) for each in rounds.landed(f"t{number}", START + turn * 15 * SECOND + number * 250)
-            )
-    assert due >= 1000
-    assert (time.process_time() - began) / 100 < 0.05
+            for each in rounds.landed(f"t{number}", START + turn * 15 * SECOND + number * 250):
+                for key in each.keys:
+                    assert key not in due
+                    due[key] = f"t{number}"
+        assert due == {key: max(targets, key=lambda name: int(name[1:])) for key, targets in reads.items()}
 
 
 async def test_no_look_is_begun_after_the_end(worlds):
@@ -563,5 +400,5 @@ async def test_a_real_scrape_leads_to_the_alert_in_the_same_round_with_the_insta
     assert group.interval_ms == SECOND
     seen = agent.telemetry.registry.get_sample_value
     name = "burnline_rule_scrape_to_evaluation_seconds"
-    assert seen(f"{name}_bucket", {"le": "0.5"}) >= 1, "it takes milliseconds; half a second is for a busy machine"
+    assert seen(f"{name}_count") >= 1
     assert seen("burnline_rule_rounds_overdue_total") == 0
