@@ -38,7 +38,7 @@ from agent.errors import BurnlineError, InvalidInput
 from agent.footprint import building, hand_back
 from agent.journal import Journal, Prune
 from agent.model import Alert, Labels, Row
-from agent.notify import Dispatcher
+from agent.notify import Dispatcher, link_key
 from agent.query import Engine
 from agent.rules import TRANSITION_KIND, ActiveAlert, Evaluator, Tally
 from agent.store import Store
@@ -162,6 +162,7 @@ class Agent:
             built.receivers,
             now_ms,
             external_url=self.config.external_url,
+            link_key=link_key(self.config.storage_path),
             telemetry=self.telemetry,
             now_ms=self.clock,
         )

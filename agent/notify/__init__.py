@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agent.notify.dispatcher import Dispatcher
     from agent.notify.factory import receivers_for
     from agent.notify.fake import FakeReceiver
+    from agent.notify.links import Action, Grant, Links
     from agent.notify.loading import load_routing, log_only
     from agent.notify.matching import parse_matchers
     from agent.notify.notification import Channel, Notification, Receipt, Receiver, Target
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from agent.notify.rows import Row, RowState
     from agent.notify.sender import Sender
     from agent.notify.settings import read_secret
+    from agent.notify.signing_key import link_key
     from agent.notify.silences import Silence, Silences, SilenceState
     from agent.notify.triage import Triage
     from agent.notify.views import Acknowledged, AlertView, GroupView, IncidentView, StepView, View
@@ -32,13 +34,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Acknowledged",
+    "Action",
     "AlertView",
     "Channel",
     "Decision",
     "Dispatcher",
     "FakeReceiver",
+    "Grant",
     "GroupView",
     "IncidentView",
+    "Links",
     "Notification",
     "Outbox",
     "Reason",
@@ -59,6 +64,7 @@ __all__ = [
     "Verdict",
     "View",
     "Warning",
+    "link_key",
     "load_routing",
     "log_only",
     "parse_matchers",
@@ -76,6 +82,11 @@ __getattr__ = lazy(
         "dispatcher": ("Dispatcher",),
         "factory": ("receivers_for",),
         "fake": ("FakeReceiver",),
+        "links": (
+            "Action",
+            "Grant",
+            "Links",
+        ),
         "loading": (
             "load_routing",
             "log_only",
@@ -106,6 +117,7 @@ __getattr__ = lazy(
             "SilenceState",
         ),
         "settings": ("read_secret",),
+        "signing_key": ("link_key",),
         "triage": ("Triage",),
         "views": (
             "Acknowledged",

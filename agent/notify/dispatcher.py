@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 
 from agent.journal import Event
-from agent.model import Alert, Matcher
+from agent.model import Alert, Matcher, Secret
 from agent.notify.decisions import Decision
+from agent.notify.links import Links
 from agent.notify.notification import Receiver
 from agent.notify.outbox import Outbox
 from agent.notify.records import Book
@@ -29,6 +30,7 @@ class Dispatcher:
 
     `receivers` are looked up by transport, then by channel; see `receivers_for`. `at_ms` is now: what the journal holds is
     restored as of then. `now_ms` says when an attempt ended; without it attempts take no time, as tests want it.
+    `link_key` signs the links in messages (settings.link_key wins); without either, messages have none.
     `log` hears of attempts that fail, in place of the agent's own log.
     """
 
@@ -40,15 +42,29 @@ class Dispatcher:
         at_ms: int,
         *,
         external_url: str = "",
+        link_key: Secret | None = None,
         telemetry: Telemetry | None = None,
         random: random_module.Random | None = None,
         now_ms: Callable[[], int] | None = None,
         log: Log | None = None,
     ) -> None:
         self._triage = Triage(routing, journal, at_ms, external_url=external_url, telemetry=telemetry)
+        self._external_url, self._link_key = external_url, link_key or Secret("")
+        self._take_links(routing)
         outbox = self._triage.outbox
         spoken = {"log": log} if log else {}
         self._sender = Sender(outbox, receivers, random=random, telemetry=telemetry, now_ms=now_ms, **spoken)
+
+    def _take_links(self, routing: Routing) -> None:
+        """Make links as the settings in force say."""
+        said = routing.settings
+        self.links = Links(
+            said.link_key or self._link_key,
+            self._external_url,
+            policy=said.links,
+            lifetime_ms=said.link_lifetime_ms,
+        )
+        self._triage.outbox.linked = self.links.fill
 
     @property
     def routing(self) -> Routing:
@@ -107,6 +123,7 @@ class Dispatcher:
         """Swap routing and receivers; what survives keeps its log. The old receivers are closed when they are idle."""
         old, self._sender.receivers = self._sender.receivers, receivers
         self._triage.reload(routing, at_ms)
+        self._take_links(routing)
         await self._sender.idle()
         await _close(each for each in old.values() if each not in receivers.values())
 

@@ -123,9 +123,14 @@ class SettingsSpec:
     """Switches for all of the room."""
 
     __title__ = "settings"
+    place: Place = key(factory=lambda: Place("escalation.yml", 1, 1))
     alertmanager_compat: Literal["default", "strict"] = "default"
     ack_timeout: Duration = HOUR_MS
     send_resolved: Literal["to-whoever-was-told", "true", "false"] = "to-whoever-was-told"
+    links: Literal["auto", "always", "never"] = "auto"
+    link_lifetime: Duration = 24 * HOUR_MS
+    link_key: Secret | None = None
+    link_key_file: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

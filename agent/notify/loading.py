@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from agent.errors import SchemaError
-from agent.model import Labels, Matcher, MatchOp
+from agent.model import Labels, Matcher, MatchOp, Secret
 from agent.notify.alertmanager_file import AlertmanagerFile, InhibitSpec, RouteSpec
 from agent.notify.escalation_file import EscalationFile
 from agent.notify.findings import Findings
@@ -26,6 +26,7 @@ from agent.notify.settings import ReadSecret, Secrets, read_secret
 from agent.schema import Place, Text, read, suggest
 
 ROUTE_DEFAULTS: Final = {"group_wait": 30_000, "group_interval": 300_000, "repeat_interval": 4 * 3_600_000}
+SHORTEST_LINK_KEY: Final = 16
 
 T = TypeVar("T")
 
@@ -106,6 +107,7 @@ class _Builder:
         self.index = 0
 
     def build(self, original: str) -> Routing:
+        link_key = self.link_key()
         plans = PlanBuilder(self.file, self.escalation, self.secrets, self.findings)
         receivers = plans.build()
         intervals = self.intervals()
@@ -121,6 +123,9 @@ class _Builder:
             ack_timeout_ms=chosen.ack_timeout,
             send_resolved={"true": True, "false": False}.get(chosen.send_resolved),
             resolve_timeout_ms=self.file.global_.resolve_timeout,
+            links=chosen.links,
+            link_lifetime_ms=chosen.link_lifetime,
+            link_key=link_key,
         )
         return Routing(
             root=root,
@@ -136,6 +141,19 @@ class _Builder:
             unreachable=self.findings.unreachable,
             original=original,
         )
+
+    def link_key(self) -> Secret | None:
+        """Return the key that signs links, where one is named and can be read."""
+        chosen, own = self.escalation.settings, self.secrets[1]
+        known = len(own.problems)
+        key = own.of(chosen.link_key, chosen.link_key_file)
+        for place, message in own.problems[known:]:
+            self.findings.warn(place, f"{message}; links are signed with the key beside the journal instead")
+        if key and len(key.reveal()) < SHORTEST_LINK_KEY:
+            place = chosen.link_key_file.place if chosen.link_key_file else chosen.place
+            message = f"link_key can be guessed; give it {SHORTEST_LINK_KEY} characters or more, or leave it out"
+            self.findings.problem(place, message)
+        return key
 
     def intervals(self) -> dict[str, tuple[IntervalSpec, ...]]:
         found: dict[str, tuple[IntervalSpec, ...]] = {}

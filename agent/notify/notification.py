@@ -65,6 +65,12 @@ class Notification:
     previous: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     """Per-receiver texts and switches from alertmanager.yml, such as slack_configs' title or email_configs' headers."""
+    ack_url: str = ""
+    """A signed link to a page with a button that acknowledges; "" where nobody could open it or nothing is left to do."""
+    ack_code: str = ""
+    """A few digits that acknowledge when the phone that got them sends them back; only in messages to phones."""
+    silence_url: str = ""
+    """A signed link to a page that silences these alerts for a while."""
 
     @property
     def firing(self) -> tuple[Alert, ...]:

@@ -56,6 +56,8 @@ class Outbox:
         """What is called where a row cannot be delivered: the dispatcher writes rows to on_failure or the log."""
         self.companions: Callable[[], Sequence[Write]] = tuple
         """What else changed with the rows, and is written in the same transaction."""
+        self.linked: Callable[[Notification], Notification] = lambda notification: notification
+        """What gives a message its signed links just before it is sent."""
         self.changed: Callable[[], None] = lambda: None
         """What is called when a row may have become due."""
 
@@ -137,7 +139,7 @@ class Outbox:
 
     def message(self, row: Row) -> Notification:
         """Return the row as a receiver gets it, with what earlier messages of the incident to this target left."""
-        return row.notification(self._external_url, self._threads.get(_thread(row)))
+        return self.linked(row.notification(self._external_url, self._threads.get(_thread(row))))
 
     def delivered(self, row_id: str, receipt: Receipt, at_ms: int) -> Future[None]:
         """Record that the provider took the message."""

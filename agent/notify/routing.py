@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from agent.model import Labels, Matcher, MatchOp, match_all
+from agent.model import Labels, Matcher, MatchOp, Secret, match_all
 from agent.notify.channels import ChannelSettings
 from agent.notify.inhibition import InhibitRule
 from agent.notify.intervals import IntervalSpec, contains
@@ -147,6 +147,10 @@ class Settings:
     ack_timeout_ms: int = 3_600_000
     send_resolved: bool | None = None
     resolve_timeout_ms: int = 300_000
+    links: Literal["auto", "always", "never"] = "auto"
+    """Whether messages carry signed links: always, never, or where people can reach the agent from outside."""
+    link_lifetime_ms: int = 24 * 3_600_000
+    link_key: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)

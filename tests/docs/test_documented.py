@@ -29,6 +29,15 @@ def settings(cls=ConfigFile, prefix=""):
             yield "scrape_configs." + (field.metadata.get("key") or field.name)
 
 
+def switches():
+    """Yield the dotted names of the settings of escalation.yml's section `settings`."""
+    from agent.notify.escalation_file import SettingsSpec
+
+    for field in dataclasses.fields(SettingsSpec):
+        if field.name != "place":
+            yield f"settings.{field.metadata.get('key') or field.name}"
+
+
 def verbs(command=burnline, path="burnline"):
     """Yield (words, command) of every verb."""
     if isinstance(command, click.Group):
@@ -38,7 +47,7 @@ def verbs(command=burnline, path="burnline"):
         yield path, command
 
 
-@pytest.mark.parametrize("name", sorted(settings()))
+@pytest.mark.parametrize("name", sorted({*settings(), *switches()}))
 def test_every_setting_is_documented(root, name):
     assert f"`{name}`" in (root / "docs" / "settings.md").read_text()
 
@@ -73,7 +82,7 @@ def test_every_route_of_the_api_is_documented(root):
 def test_nothing_documented_is_gone(root):
     documented = set(re.findall(r"^\| `([a-z_.]+)` \|", (root / "docs" / "settings.md").read_text(), re.MULTILINE))
 
-    assert documented <= set(settings())
+    assert documented <= {*settings(), *switches()}
 
 
 def test_docs_name_exactly_the_functions_that_there_are(root):

@@ -15,9 +15,11 @@ def story(tmp_path: Path) -> Iterator[Callable[..., Story]]:
     """Give a function that begins a story from the text of alertmanager.yml (and of escalation.yml)."""
     begun: list[Story] = []
 
-    def begin(routes: str, escalation: str = "", *, base: str = ESCALATION, durable: bool = False) -> Story:
+    def begin(
+        routes: str, escalation: str = "", *, base: str = ESCALATION, durable: bool = False, external_url: str = ""
+    ) -> Story:
         journal = str(tmp_path / "burnline.db") if durable else ""
-        made = Story(tmp_path, routes, base + escalation, journal)
+        made = Story(tmp_path, routes, base + escalation, journal, external_url)
         begun.append(made)
         return made
 

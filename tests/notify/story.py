@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.journal import Journal
-from agent.model import Alert, Labels
+from agent.model import Alert, Labels, Secret
 from agent.notify import Dispatcher, FakeReceiver, Notification, load_routing
 from agent.notify.routing import Routing
 
@@ -89,8 +89,11 @@ class Provider(FakeReceiver):
 class Story:
     """One dispatcher on a clock that only `at` moves. Everything that becomes due on the way happens at its instant."""
 
-    def __init__(self, folder: Path, routes: str, escalation: str = ESCALATION, journal: str = "") -> None:
+    def __init__(
+        self, folder: Path, routes: str, escalation: str = ESCALATION, journal: str = "", external_url: str = ""
+    ) -> None:
         self.folder = folder
+        self.external_url = external_url
         self.routing = self.load(routes, escalation)
         self.loop = asyncio.new_event_loop()
         self.path = journal or ":memory:"
@@ -112,7 +115,15 @@ class Story:
         return START_MS + round(self.now * 1000)
 
     def start(self) -> Dispatcher:
-        return Dispatcher(self.routing, self.journal, self.providers, self.now_ms, random=random.Random(7))
+        return Dispatcher(
+            self.routing,
+            self.journal,
+            self.providers,
+            self.now_ms,
+            external_url=self.external_url,
+            link_key=Secret("a key that is only for stories"),
+            random=random.Random(7),
+        )
 
     def run_due(self) -> None:
         self.loop.run_until_complete(self.dispatcher.run_due(self.now_ms))

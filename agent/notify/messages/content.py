@@ -87,6 +87,11 @@ class Content:
     dashboard: str
     ack: str
     """The command that acknowledges; empty once resolved or acknowledged."""
+    ack_link: str
+    """The page with the button that acknowledges; empty as `ack` is, and where no phone could open it."""
+    ack_code: str
+    """The digits that acknowledge in a reply to a text message, or ""."""
+    silence_link: str
     acknowledged_by: str
     escalation_step: int
     also_told: tuple[str, ...]
@@ -181,6 +186,9 @@ def describe(notification: Notification, timezone: str = "") -> Content:
         page=_page(group, notification.external_url),
         dashboard=web_link(dashboard, notification.external_url),
         ack=f"burnline ack {lead.fingerprint}" if lead and not over and not notification.acknowledged_by else "",
+        ack_link=notification.ack_url,
+        ack_code=notification.ack_code,
+        silence_link=notification.silence_url,
         acknowledged_by=one_line(notification.acknowledged_by, 80),
         escalation_step=notification.escalation_step,
         also_told=tuple(one_line(str(name), 80) for name in list(options.get("also_told") or ())[:10]),
