@@ -122,10 +122,16 @@ class DeliveryError(BurnlineError):
 
 
 class RetryLater(DeliveryError):
-    """Ask for another try, `after_ms` milliseconds from now where the provider said so (Retry-After)."""
+    """Ask for another try, `after_ms` milliseconds from now where the provider said so (Retry-After).
 
-    def __init__(self, message: str, *, reason: str = "other", after_ms: int | None = None) -> None:
+    `scope` says for what it said so, and what therefore waits: the `message`, its `target` or all of the `provider`.
+    """
+
+    def __init__(
+        self, message: str, *, reason: str = "other", after_ms: int | None = None, scope: str = "message"
+    ) -> None:
         self.after_ms = after_ms
+        self.scope = scope
         super().__init__(message, reason=reason)
 
 

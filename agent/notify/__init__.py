@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agent.notify.links import Action, Grant, Links
     from agent.notify.loading import load_routing, log_only
     from agent.notify.matching import parse_matchers
-    from agent.notify.notification import Channel, Notification, Receipt, Receiver, Target
+    from agent.notify.notification import Channel, Delivery, Notification, Receipt, Receiver, Target
     from agent.notify.outbox import Outbox
     from agent.notify.reasons import Reason, Suppression
     from agent.notify.routing import Route, Routing, Warning  # noqa: A004 - the room's word for what is said at load
@@ -38,6 +38,7 @@ __all__ = [
     "AlertView",
     "Channel",
     "Decision",
+    "Delivery",
     "Dispatcher",
     "FakeReceiver",
     "Grant",
@@ -94,6 +95,7 @@ __getattr__ = lazy(
         "matching": ("parse_matchers",),
         "notification": (
             "Channel",
+            "Delivery",
             "Notification",
             "Receipt",
             "Receiver",

@@ -19,6 +19,7 @@ class Verdict(StrEnum):
     DEDUPLICATED = "deduplicated"
     NOTIFIED = "notified"
     ESCALATED = "escalated"
+    HURRIED = "escalation hurried"
     HELD = "escalation held"
     ACKNOWLEDGED = "acknowledged"
     ACK_ENDED = "acknowledgement ended"

@@ -14,7 +14,7 @@ from agent.journal import Event
 from agent.model import Alert, Matcher, Secret
 from agent.notify.decisions import Decision
 from agent.notify.links import Links
-from agent.notify.notification import Receiver
+from agent.notify.notification import Delivery, Receiver
 from agent.notify.outbox import Outbox
 from agent.notify.records import Book
 from agent.notify.routing import Routing
@@ -138,6 +138,10 @@ class Dispatcher:
     ) -> tuple[Acknowledged, ...]:
         """Take over the open incidents that are meant, see Triage.acknowledge; empty where none is."""
         return self._triage.acknowledge(by, at_ms, fingerprint=fingerprint, incident=incident, matchers=matchers)
+
+    def delivery(self, provider_id: str, delivery: Delivery, at_ms: int) -> bool:
+        """Take note of what a provider says by itself of a message that it accepted; False where it knows no such one."""
+        return self._triage.outbox.delivery(provider_id, delivery, at_ms)
 
     def view(self, at_ms: int) -> View:
         """Return what pages and the API ask about, as of an instant."""

@@ -9,10 +9,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.model import Secret
+from agent.notify.limits import DEFAULTS, ChannelLimits, LimitText
+from agent.notify.notification import Channel
 from agent.notify.people import NotifyEntry, Person, Team
 from agent.schema import Duration, Place, Text, WrongValue, key
 
 HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsSection:
+    """`limits` of a channel: how many messages may leave, like 5/15m; a list that is not there keeps its default."""
+
+    __title__ = "limits"
+    per_target: tuple[LimitText, ...] | None = None
+    per_provider: tuple[LimitText, ...] | None = None
+    updates: tuple[LimitText, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,7 @@ class EmailSection:
     require_tls: bool = True
     ca_file: str = ""
     timeout: Duration = 30_000
+    limits: LimitsSection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,7 @@ class SlackSection:
     webhook_url_file: Text | None = None
     base_url: str = ""
     timeout: Duration = 10_000
+    limits: LimitsSection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,7 @@ class SmsSection:
     password_file: Text | None = None
     id_field: str = "id"
     timeout: Duration = 10_000
+    limits: LimitsSection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +97,21 @@ class ChannelsSection:
     email: EmailSection | None = None
     slack: SlackSection | None = None
     sms: SmsSection | None = None
+
+    def limits(self) -> dict[Channel, ChannelLimits]:
+        """Return the limits of each channel that has any: what is written, else the default."""
+        written = {Channel.EMAIL: self.email, Channel.SLACK: self.slack, Channel.SMS: self.sms}
+        found = dict(DEFAULTS)
+        for channel, section in written.items():
+            own = section.limits if section else None
+            if own:
+                kept = found.get(channel, ChannelLimits())
+                found[channel] = ChannelLimits(
+                    kept.per_target if own.per_target is None else own.per_target,
+                    kept.per_provider if own.per_provider is None else own.per_provider,
+                    kept.updates if own.updates is None else own.updates,
+                )
+        return found
 
 
 @dataclass(frozen=True, slots=True)

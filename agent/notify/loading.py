@@ -136,6 +136,7 @@ class _Builder:
             channels=plans.channels,
             disabled=plans.disabled,
             settings=settings,
+            limits={} if settings.strict else self.escalation.channels.limits(),
             templates=tuple(str(each) for each in self.file.templates),
             warnings=self.findings.warnings,
             unreachable=self.findings.unreachable,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from agent.model import Alert, Labels
 
@@ -116,16 +116,32 @@ def _common(sets: list[Labels]) -> Labels:
 class Receipt:
     """What the provider answered to a message it accepted.
 
-    `state` (plain JSON) is kept and given to the next message of the incident as `previous`.
+    `state` (plain JSON) is kept and given to the next message of the incident as `previous`. `delivered` says that to
+    accept is to deliver here (Slack, a webhook); elsewhere the provider is asked (`Asked.status`) at each of `ask_after_ms`
+    after the acceptance, until it knows.
     """
 
     provider_id: str
     detail: str = ""
     state: Mapping[str, Any] = field(default_factory=dict)
+    delivered: bool = False
+    ask_after_ms: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a message after the provider had accepted it. `permanent`: another try would fail as well."""
+
+    state: Literal["sent", "delivered", "failed"]
+    detail: str = ""
+    permanent: bool = True
 
 
 class Receiver(Protocol):
-    """One way to send. An integration is one page that fulfils this."""
+    """One way to send. An integration is one page that fulfils this.
+
+    It may also be `Bundling`, `Asked`, `Provided` and `Probed`.
+    """
 
     async def send(self, notification: Notification) -> Receipt:
         """Send one message; raise RetryLater or Rejected (agent.errors) where it did not get out."""
@@ -133,4 +149,46 @@ class Receiver(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class Bundling(Protocol):
+    """A receiver that can tell one target of several messages at once; used where a limit lets fewer through than wait."""
+
+    most_together: int
+
+    async def send_together(self, notifications: Sequence[Notification]) -> Receipt:
+        """Send several messages to one target as one; raise as `send` does."""
+        ...
+
+
+@runtime_checkable
+class Asked(Protocol):
+    """A receiver whose provider knows later whether a message arrived."""
+
+    async def status(self, provider_id: str) -> Delivery:
+        """Ask what became of a message; raise RetryLater or Rejected where the provider does not say."""
+        ...
+
+
+@runtime_checkable
+class Provided(Protocol):
+    """A receiver that shares its provider with others: limits, pauses and the circuit breaker are the provider's.
+
+    Without it the provider is the transport.
+    """
+
+    @property
+    def provider(self) -> str:
+        """Name the provider in logs, metrics and the journal, without a secret."""
+        ...
+
+
+@runtime_checkable
+class Probed(Protocol):
+    """A receiver that can ask its provider a harmless question."""
+
+    async def probe(self) -> str:
+        """Return in words what the provider answered; raise RetryLater or Rejected."""
         ...

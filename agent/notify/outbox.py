@@ -1,8 +1,8 @@
 """The outbox: every message is a row in the journal before it is sent and after. It decides what is sent next, not how.
 
-States: pending → sent, failed or superseded. A newer message of the same incident to the same target (or of the group's
-next incident, where nothing of this one ever got out) replaces one that never got out, and takes over what only that one
-said: an alert that ended. If the page itself never got out and all is over, the one message that is left says so
+States: pending → sent → delivered, or failed, or superseded. A newer message of the same incident to the same target (or of
+the group's next incident, where nothing of this one ever got out) replaces one that never got out, and takes over what only
+that one said: an alert that ended. If the page itself never got out and all is over, the one message that is left says so
 (Reason.FIRED_AND_RESOLVED): whoever was meant to know still learns of it.
 Messages of one group to one target leave in order, one at a time.
 """
@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from heapq import heappop, heappush
 from typing import Any, Final
 
 from agent.journal import Append, Delete, Put, Write
-from agent.notify.notification import Notification, Receipt, Target
+from agent.notify.notification import Delivery, Notification, Receipt, Target
 from agent.notify.reasons import Reason
 from agent.notify.records import Book
 from agent.notify.rows import Row, RowState, row_from_json, row_to_json
@@ -27,6 +28,11 @@ DEADLINE_MS: Final = 24 * 3_600_000
 RETENTION_MS: Final = 5 * 24 * 3_600_000
 FALL_BACK_AFTER: Final = 5
 """Failed attempts after which on_failure is told too, while the message is still tried."""
+MOST_SENDINGS: Final = 3
+"""How often a message is sent that its provider accepted and then could not deliver for now."""
+TRY_AGAIN_MS: Final = 60_000
+"""… and how long after, times the number of sendings."""
+MOST_EARLY: Final = 1_000
 MOST_SUBJECTS: Final = 500
 """Alerts of one message that get a line of history each."""
 
@@ -51,9 +57,18 @@ class Outbox:
         self._order = 0
         self._writes: list[Write] = []
         self._durable: dict[str, Future[None]] = {}
+        self._expected: dict[str, set[str]] = {}
+        """Rows that a provider accepted and may say more of, by its id."""
+        self._early: dict[str, Delivery] = {}
+        """What a provider said before its own answer to the sending was here."""
+        self._asks: list[tuple[int, str]] = []
+        self._last: dict[str, int] = {}
+        """The order of the newest row of each thread."""
         self.in_flight: set[str] = set()
         self.redirect: Redirect | None = None
         """What is called where a row cannot be delivered: the dispatcher writes rows to on_failure or the log."""
+        self.hurry: Callable[[str, int, str], object] = lambda _incident, _at_ms, _why: None
+        """What is called where a critical message is known not to have arrived, with the incident and the reason."""
         self.companions: Callable[[], Sequence[Write]] = tuple
         """What else changed with the rows, and is written in the same transaction."""
         self.linked: Callable[[Notification], Notification] = lambda notification: notification
@@ -67,11 +82,14 @@ class Outbox:
         rows = [row_from_json(key, data) for key, data in self._journal.records(KIND).items()]
         for row in sorted(rows, key=lambda each: each.order):
             self._rows[row.id] = row
+            self._last[_thread(row)] = row.order
             self._order = max(self._order, row.order)
             if row.state is RowState.PENDING:
                 self._wait(row)
-            if row.state in (RowState.PENDING, RowState.SENT):
+            if row.state is RowState.PENDING or row.accepted:
                 self._believe(row)
+            if row.state is RowState.SENT:
+                self._expect(row)
 
     def add(self, row: Row) -> Row:
         """Take a row in; `flush` writes it down. Unsent rows of the same incident to the same target are superseded."""
@@ -141,12 +159,14 @@ class Outbox:
         """Return the row as a receiver gets it, with what earlier messages of the incident to this target left."""
         return self.linked(row.notification(self._external_url, self._threads.get(_thread(row))))
 
-    def delivered(self, row_id: str, receipt: Receipt, at_ms: int) -> Future[None]:
+    def accepted(self, row_id: str, receipt: Receipt, at_ms: int) -> Future[None]:
         """Record that the provider took the message."""
         row = self._take(row_id)
         row = replace(
             row,
-            state=RowState.SENT,
+            state=RowState.DELIVERED if receipt.delivered else RowState.SENT,
+            delivered_at_ms=at_ms if receipt.delivered else 0,
+            ask_at_ms=() if receipt.delivered else tuple(at_ms + after_ms for after_ms in receipt.ask_after_ms),
             attempts=row.attempts + 1,
             error="",
             provider_id=receipt.provider_id,
@@ -157,7 +177,52 @@ class Outbox:
         self._threads[_thread(row)] = thread
         self._keep(row)
         self._note(row, "sent", at_ms, receipt.detail)
-        return self.flush(Put(THREADS, _thread(row), thread))
+        self._expect(row)
+        written = self.flush(Put(THREADS, _thread(row), thread))
+        if early := self._early.get(row.provider_id):
+            self.delivery(row.provider_id, early, at_ms)
+        return written
+
+    def delivery(self, provider_id: str, delivery: Delivery, at_ms: int) -> bool:
+        """Record what became of a message that a provider accepted; return False where no message has this id.
+
+        A message that did not arrive counts as one that was not sent: on_failure hears of it, and where it was critical the
+        incident's next step is hurried. One that another try may bring through is tried again, a few times.
+        """
+        rows = [self._rows[each] for each in self._expected.get(provider_id, ())]
+        if not rows:
+            self._early[provider_id] = delivery
+            while len(self._early) > MOST_EARLY:
+                del self._early[next(iter(self._early))]
+            return False
+        for row in rows:
+            if delivery.state == "delivered":
+                self._forget(row)
+                made = replace(row, state=RowState.DELIVERED, delivered_at_ms=at_ms, ask_at_ms=())
+                self._keep(made)
+                self._note(made, "delivered", at_ms, delivery.detail)
+            elif delivery.state == "failed":
+                self._undelivered(row, delivery, at_ms)
+            else:
+                self._still_out(row, delivery.detail, at_ms)
+        self.flush()
+        return True
+
+    def asks(self, at_ms: int) -> dict[str, Row]:
+        """Return the messages whose provider is to be asked now what became of them, one of each provider's id.
+
+        They are not returned again before their next time.
+        """
+        found: dict[str, Row] = {}
+        while self._asks and self._asks[0][0] <= at_ms:
+            row = self._rows.get(heappop(self._asks)[1])
+            if row and row.state is RowState.SENT:
+                found.setdefault(row.provider_id, row)
+        return found
+
+    def next_ask(self) -> int | None:
+        """Return when a provider is to be asked next, or None."""
+        return self._asks[0][0] if self._asks else None
 
     def postponed(self, row_id: str, error: str, next_at_ms: int, at_ms: int) -> Future[None]:
         """Record a failed attempt that is worth another; past the deadline it is given up."""
@@ -227,14 +292,59 @@ class Outbox:
         old_ms = at_ms - RETENTION_MS
         for row in [each for each in self._rows.values() if 0 < each.finished_at_ms < old_ms]:
             del self._rows[row.id]
+            self._forget(row)
             self._writes.append(Delete(KIND, row.id))
         alive = {_thread(row) for row in self._rows.values()}
+        self._last = {key: order for key, order in self._last.items() if key in alive}
         for key in [key for key, data in self._threads.items() if key not in alive and data["at_ms"] < old_ms]:
             del self._threads[key]
             self._writes.append(Delete(THREADS, key))
         for beliefs in self._beliefs.values():
             for fingerprint in [each for each, belief in beliefs.items() if belief[1] < at_ms - DEADLINE_MS]:
                 del beliefs[fingerprint]
+
+    def _expect(self, row: Row) -> None:
+        """Be ready for what is said later of an accepted message."""
+        if row.state is RowState.SENT and row.provider_id:
+            self._expected.setdefault(row.provider_id, set()).add(row.id)
+            if row.ask_at_ms:
+                heappush(self._asks, (row.ask_at_ms[0], row.id))
+
+    def _forget(self, row: Row) -> None:
+        waiting = self._expected.get(row.provider_id)
+        if waiting:
+            waiting.discard(row.id)
+            if not waiting:
+                del self._expected[row.provider_id]
+
+    def _still_out(self, row: Row, detail: str, at_ms: int) -> None:
+        left = tuple(each for each in row.ask_at_ms if each > at_ms)
+        if left == row.ask_at_ms:
+            return
+        row = replace(row, ask_at_ms=left)
+        self._keep(row)
+        if left:
+            heappush(self._asks, (left[0], row.id))
+        else:
+            self._note(row, "delivery unknown", at_ms, detail or "the provider did not say that it arrived")
+
+    def _undelivered(self, row: Row, delivery: Delivery, at_ms: int) -> None:
+        self._forget(row)
+        why = f"accepted, but not delivered: {delivery.detail or 'the provider does not say why'}"
+        again_ms = at_ms + row.attempts * TRY_AGAIN_MS
+        again = not delivery.permanent and row.attempts < MOST_SENDINGS and again_ms < row.deadline_ms
+        told = row.fell_back
+        row = replace(row, error=why, ask_at_ms=(), fell_back=True)
+        if again and row.order == self._last.get(_thread(row)):
+            row = replace(row, state=RowState.PENDING, next_at_ms=again_ms, provider_id="", finished_at_ms=0)
+        else:
+            row = replace(row, state=RowState.FAILED, finished_at_ms=at_ms)
+        self._keep(row)
+        self._note(row, "not delivered", at_ms)
+        if not told and self.redirect:
+            self.redirect(row, Reason.CHANNEL_FAILED, at_ms)
+        if row.priority == 0:
+            self.hurry(row.incident, at_ms, f"{row.target.key}: {why}")
 
     def _unsent(self, row: Row) -> list[Row]:
         lane = self._lanes.get(_lane(row), ())
@@ -277,6 +387,7 @@ class Outbox:
 
     def _keep(self, row: Row) -> None:
         self._rows[row.id] = row
+        self._last[_thread(row)] = max(row.order, self._last.get(_thread(row), 0))
         if row.state is RowState.PENDING:
             self._wait(row)
         self._writes.append(Put(KIND, row.id, row_to_json(row)))

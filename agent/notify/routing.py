@@ -14,6 +14,7 @@ from agent.model import Labels, Matcher, MatchOp, Secret, match_all
 from agent.notify.channels import ChannelSettings
 from agent.notify.inhibition import InhibitRule
 from agent.notify.intervals import IntervalSpec, contains
+from agent.notify.limits import ChannelLimits
 from agent.notify.matching import render_matchers
 from agent.notify.notification import Channel, Target
 from agent.notify.people import Directory, NotifyEntry
@@ -167,6 +168,8 @@ class Routing:
     disabled: Mapping[str, str]
     """Transports that cannot send, and why."""
     settings: Settings
+    limits: Mapping[Channel, ChannelLimits] = field(default_factory=dict)
+    """How much may leave by each channel; nothing is held back in strict mode."""
     templates: tuple[str, ...] = ()
     warnings: tuple[Warning, ...] = ()
     unreachable: tuple[Warning, ...] = ()

@@ -17,6 +17,9 @@ class RowState(StrEnum):
 
     PENDING = "pending"
     SENT = "sent"
+    """The provider accepted it."""
+    DELIVERED = "delivered"
+    """It is known to have arrived."""
     FAILED = "failed"
     SUPERSEDED = "superseded"
 
@@ -51,6 +54,15 @@ class Row:
     provider_id: str = ""
     finished_at_ms: int = 0
     fell_back: bool = False
+    """Whether on_failure or the log was told of it."""
+    delivered_at_ms: int = 0
+    ask_at_ms: tuple[int, ...] = ()
+    """When the provider is asked whether it arrived."""
+
+    @property
+    def accepted(self) -> bool:
+        """Say whether the provider took it."""
+        return self.state in (RowState.SENT, RowState.DELIVERED)
 
     @property
     def severity(self) -> str:
@@ -90,7 +102,7 @@ class Row:
 
 def row_to_json(row: Row) -> dict[str, Any]:
     """Write a row down."""
-    plain = {name: getattr(row, name) for name in _PLAIN}
+    plain = {name: getattr(row, name) for name in (*_PLAIN, "delivered_at_ms")}
     return {
         **plain,
         "state": str(row.state),
@@ -98,6 +110,7 @@ def row_to_json(row: Row) -> dict[str, Any]:
         "alerts": [alert_to_json(alert) for alert in row.alerts],
         "group_labels": dict(row.group_labels.pairs),
         "options": dict(row.options),
+        "ask_at_ms": list(row.ask_at_ms),
     }
 
 
@@ -110,6 +123,8 @@ def row_from_json(row_id: str, data: Mapping[str, Any]) -> Row:
         group_labels=Labels(data["group_labels"]),
         options=data["options"],
         state=RowState(data["state"]),
+        delivered_at_ms=data.get("delivered_at_ms", 0),
+        ask_at_ms=tuple(data.get("ask_at_ms", ())),
         **{name: data[name] for name in _PLAIN},
     )
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import random as random_module
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from time import monotonic
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
-from agent.errors import Rejected, RetryLater, StorageError
-from agent.notify.notification import Receipt, Receiver
+from agent.errors import DeliveryError, Rejected, RetryLater, StorageError
+from agent.notify.notification import Asked, Delivery, Receipt, Receiver
 from agent.notify.outbox import Outbox
 from agent.notify.rows import Row
 from agent.telemetry import Telemetry
@@ -67,8 +67,9 @@ class Sender:
         self._failures: dict[str, int] = {}
 
     def next_due(self) -> int | None:
-        """Return when something can be sent next, or None."""
-        return self._outbox.next_due()
+        """Return when something can be sent or asked next, or None."""
+        dues = [due for due in (self._outbox.next_due(), self._outbox.next_ask()) if due is not None]
+        return min(dues, default=None)
 
     def start_due(self, at_ms: int) -> list[asyncio.Task[None]]:
         """Begin to send what is due and fits, without waiting for it; return the tasks."""
@@ -78,11 +79,9 @@ class Sender:
                 continue
             self._busy[row.transport] = self._busy.get(row.transport, 0) + 1
             self._outbox.in_flight.add(row.id)
-            task = asyncio.get_running_loop().create_task(self._send(row, at_ms), name=f"send {row.id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            started.append(task)
-        return started
+            started.append(self._begin(self._send(row, at_ms), f"send {row.id}"))
+        asks = self._outbox.asks(at_ms).values()
+        return [*started, *(self._begin(self._ask(row, at_ms), f"ask {row.id}") for row in asks)]
 
     async def run_due(self, at_ms: int) -> int:
         """Send all that is due at the instant, wait for it, and return the number of attempts."""
@@ -109,6 +108,27 @@ class Sender:
         for task in set(self._tasks):
             task.cancel()
 
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _ask(self, row: Row, at_ms: int) -> None:
+        """Ask the provider what became of a message; where it does not say, it is asked again at the next time."""
+        receiver = self._receiver(row)
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                said = await receiver.status(row.provider_id) if isinstance(receiver, Asked) else Delivery("sent")
+        except (DeliveryError, TimeoutError) as error:
+            said = Delivery("sent", f"the provider could not be asked: {error or type(error).__name__}")
+        except Exception as error:  # noqa: BLE001 - a receiver's own fault must not end the asking; its text stays out
+            said = Delivery("sent", f"the provider could not be asked: unexpected {type(error).__name__}")
+        self._outbox.delivery(row.provider_id, said, self._ended(at_ms))
+
+    def _receiver(self, row: Row) -> Receiver | None:
+        return self.receivers.get(row.transport) or self.receivers.get(str(row.target.channel))
+
     async def _send(self, row: Row, at_ms: int) -> None:
         began = monotonic()
         try:
@@ -129,7 +149,7 @@ class Sender:
             written = self._outbox.postponed(row.id, str(error), next_at_ms, ended_ms)
         else:
             self._succeeded(row, monotonic() - began)
-            written = self._outbox.delivered(row.id, receipt, self._ended(at_ms))
+            written = self._outbox.accepted(row.id, receipt, self._ended(at_ms))
         finally:
             self._outbox.in_flight.discard(row.id)
             self._busy[row.transport] -= 1
@@ -150,7 +170,7 @@ class Sender:
             self._log.error("a message is sent that is not on the disk", message=row.id, error=str(error))
 
     async def _attempt(self, row: Row) -> Receipt:
-        receiver = self.receivers.get(row.transport) or self.receivers.get(str(row.target.channel))
+        receiver = self._receiver(row)
         if receiver is None:
             message = f"sending to {row.target.key}: there is no receiver for {row.transport}; its settings are gone"
             raise Rejected(message, reason="other")

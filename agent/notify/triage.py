@@ -69,6 +69,7 @@ class Triage:
         self._told_ms = at_ms
         """What time `follow` was told last."""
         self._messenger = Messenger(self.outbox, lambda: self._routing, self._groups.get, self._dirty)
+        self.outbox.hurry = self.hurry
         self.outbox.companions = self._changed_groups
         self._restore(at_ms)
 
@@ -195,6 +196,22 @@ class Triage:
         if done:
             self._commit(decisions, [])
         return tuple(done)
+
+    def hurry(self, incident: str, at_ms: int, why: str) -> bool:
+        """Let the incident's next step of escalation run now, because a page did not arrive; False where none is left."""
+        for group in self._groups.values():
+            running = group.incident
+            step = running.next_step if running and running.id == incident else None
+            if step is None or step.due_ms <= at_ms:
+                continue
+            step.due_ms = at_ms
+            self._dirty.add(group.id)
+            names = tuple(sorted(group.fingerprints))
+            text = f"step {step.number} runs now: {why}"
+            self._commit([Decision(Verdict.HURRIED, at_ms, text, names, group.receiver, group.key, incident)], [])
+            self.changed()
+            return True
+        return False
 
     def view(self, at_ms: int) -> View:
         """Return what pages and the API ask about, as of an instant; values, nothing that changes."""

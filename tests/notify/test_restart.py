@@ -89,7 +89,7 @@ def test_killed_between_sending_and_recording_it_is_sent_again_with_the_same_key
     def killed(*_: object) -> None:
         raise Killed
 
-    outbox.delivered = killed
+    outbox.accepted = killed
     with pytest.raises(Killed):
         tale.at(3)
     tale.restart().at(5)
