@@ -108,6 +108,7 @@ class Triage:
 
     def flush(self, at_ms: int) -> list[Decision]:
         """Flush the groups that are due, then run the steps of escalation that are; return what was decided."""
+        self.silences.advance(at_ms)
         due = sorted((group for group in self._groups.values() if group.due_ms <= at_ms), key=lambda each: each.due_ms)
         flush = self._flush(at_ms)
         gone = []
@@ -153,7 +154,9 @@ class Triage:
         """Return when `flush` has something to do next, or None."""
         dues = (group.due_ms for group in self._groups.values())
         steps = (group.incident.next_step for group in self._groups.values() if group.incident)
-        return min([*dues, *(step.due_ms for step in steps if step)], default=None)
+        silences = self.silences.next_change_ms
+        also = [] if silences is None else [silences]
+        return min([*dues, *(step.due_ms for step in steps if step), *also], default=None)
 
     def reload(self, routing: Routing, at_ms: int) -> None:
         """Swap the routing. Groups whose receiver and labels survive keep their timers, log and incident.
