@@ -89,5 +89,6 @@ FIELDS: Final[Mapping[tuple[str, str], Callable[[Content], str]]] = {
     (SMS, "value"): _nothing,
     (SMS, "since"): lambda content: content.since_utc,
     (SMS, "instances"): _nothing,
-    (SMS, "link"): lambda content: content.page,
+    (SMS, "link"): lambda content: content.ack_link or content.page,
+    (SMS, "ack"): lambda content: f"Ack: reply {content.ack_code}" if content.ack_code else "",
 }

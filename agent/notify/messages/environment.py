@@ -28,9 +28,11 @@ BLOCKS: Mapping[str, tuple[str, ...]] = {
     EMAIL_HTML: ("document",),
     EMAIL_TEXT: ("subject", "document"),
     SLACK: ("headline", "body", "facts", "alerts", "context", "reply"),
-    SMS: ("head", "summary", "value", "since", "instances", "link"),
+    SMS: ("head", "summary", "value", "since", "instances", "link", "ack"),
 }
-"""The blocks that each file must have; they are the message's fields."""
+"""The blocks that each file has; they are the message's fields."""
+OPTIONAL: frozenset[tuple[str, str]] = frozenset({(SMS, "ack")})
+"""Blocks that came later: a file written before they did is right without them, and our own words stand in."""
 
 
 def shipped_templates() -> Path:
@@ -87,10 +89,14 @@ class TemplateSet:
         except (JinjaError, OSError, UnicodeDecodeError) as error:
             problems.append(f"{name}: reading the message template failed: {error}")
             return
-        lacking = [block for block in BLOCKS[name] if block not in template.blocks]
+        lacking = [block for block in BLOCKS[name] if block not in template.blocks and (name, block) not in OPTIONAL]
         if lacking:
             problems.append(f"{template.filename}: the block {' and the block '.join(lacking)} is missing")
         self._templates[name] = template
+
+    def has(self, name: str, block: str) -> bool:
+        """Say whether a file has a block."""
+        return block in self._templates[name].blocks
 
     def field(self, name: str, block: str, data: Mapping[str, Any]) -> str:
         """Render one block of one file; raise TemplateError saying which and why."""

@@ -8,6 +8,7 @@ Source: 3GPP TS 23.038, §6.2.1 (default alphabet) and §6.2.1.1 (extension tabl
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
@@ -17,6 +18,8 @@ BASIC: Final = frozenset(
 )
 EXTENSION: Final = frozenset("\f^{}\\[~]|€")
 
+_LONE_MU: Final = re.compile("(?<![\u0370-\u03ff\u1f00-\u1fff])μ(?![\u0370-\u03ff\u1f00-\u1fff])")
+"""A Greek mu among Latin letters means micro: 5 μs."""
 _GREEK: Final = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True))
 
 _SPELLED: Final = {
@@ -51,7 +54,6 @@ _SPELLED: Final = {
     "↓": "down",
     "°": " deg",
     "µ": "u",
-    "μ": "u",
     "œ": "oe",
     "Œ": "OE",
     "ł": "l",
@@ -112,7 +114,7 @@ def to_gsm7(text: str) -> str:
     A row of characters without a spelling becomes one `?`.
     """
     written: list[str] = []
-    for character in text:
+    for character in _LONE_MU.sub("u", text):
         spelled = _spell(character)
         if spelled is None:
             spelled = "" if written and written[-1] == "?" else "?"

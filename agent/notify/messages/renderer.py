@@ -5,7 +5,7 @@ Texts of alertmanager.yml (`options`) win over our templates; `expand` renders t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from agent.notify.messages.environment import BLOCKS, EMAIL_HTML, EMAIL_TEXT, SL
 from agent.notify.messages.escape import clip, is_loopback, one_line, slack_escape, without_foreign_mentions
 from agent.notify.messages.go_texts import render_go
 from agent.notify.messages.samples import sample_notifications
-from agent.notify.messages.sms import fit
+from agent.notify.messages.sms import bundle, fit, problem
 from agent.notify.notification import Notification
 
 _SLACK_TEXTS: Final = (
@@ -126,8 +126,8 @@ class Renderer:
             errors=tuple(errors.found),
         )
 
-    def sms(self, notification: Notification) -> str:
-        """Return at most 160 septets of the GSM alphabet, severity and name first.
+    def sms(self, notification: Notification, most: int = 1) -> str:
+        """Return a text of at most `most` parts, severity and name first.
 
         A link to the agent's own loopback address is left out: it leads nowhere on a phone.
         """
@@ -135,7 +135,11 @@ class Renderer:
         rendered = {name: self._field(SMS, name, content, errors) for name in BLOCKS[SMS]}
         if is_loopback(rendered["link"]):
             rendered["link"] = ""
-        return fit(rendered)
+        return fit(rendered, most)
+
+    def sms_together(self, notifications: Sequence[Notification], most: int = 1) -> str:
+        """Return one text of at most `most` parts about several incidents; the worst one's code acknowledges them all."""
+        return bundle([problem(self.describe(each)) for each in notifications], most)
 
     def _field(
         self,
@@ -148,6 +152,8 @@ class Renderer:
         template_errors: tuple[str, ...] = (),
     ) -> str:
         data = {each.name: getattr(content, each.name) for each in fields(content)}
+        if not self._templates.has(name, block):
+            return builtin.FIELDS[name, block](content)
         try:
             return self._templates.field(name, block, data | {"change": change, "template_errors": template_errors})
         except TemplateError as error:

@@ -103,4 +103,8 @@ def clip(text: str, limit: int, alphabet: Alphabet) -> str:
 
 def _belongs_before(character: str) -> bool:
     """Say whether a character is drawn onto the one before it: an accent, a variation of an emoji, a joiner."""
-    return unicodedata.category(character) in ("Mn", "Me") or character == "\u200d" or "\U0001f3fb" <= character <= "\U0001f3ff"
+    return (
+        unicodedata.category(character) in ("Mn", "Me")
+        or character == "\u200d"
+        or "\U0001f3fb" <= character <= "\U0001f3ff"
+    )

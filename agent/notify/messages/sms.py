@@ -10,11 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from agent.notify.messages.content import Content
 from agent.notify.messages.segments import Alphabet, alphabet_for, capacity, clip, units, write
-from agent.notify.messages.wording import counted
+from agent.notify.messages.wording import SHORT_SEVERITY, counted
 
 DROPPED_IN_ORDER: Final = ("link", "instances", "value", "summary", "since", "ack")
 _SHORTEST_SUMMARY: Final = 24
+_LONGEST_NAME: Final = 48
+"""In a text about several problems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,21 @@ class Problem:
     """0 for the worst."""
     alerts: int = 1
     over: bool = False
+    ack_code: str = ""
+
+
+def problem(content: Content) -> Problem:
+    """Return a message's incident as it is told among others."""
+    severities = (*SHORT_SEVERITY, content.severity)
+    over = content.status == "resolved"
+    return Problem(
+        name=" ".join(part for part in ("TEST" if content.test else "", content.where, content.title) if part),
+        severity=content.short_severity,
+        rank=severities.index(content.severity),
+        alerts=1 if over else content.firing_count,
+        over=over,
+        ack_code=content.ack_code,
+    )
 
 
 def fit(fields: Mapping[str, str], most: int = 1) -> str:
@@ -58,26 +76,28 @@ def _joined(parts: Mapping[str, str]) -> str:
     return f"{start} {parts['link']}" if parts.get("link") else start
 
 
-def bundle(problems: Sequence[Problem], ack: str = "", most: int = 1) -> str:
-    """Tell of several incidents in at most `most` parts: `CRIT 5 alerts: rag Slow (3), api Down +1, over: db Full. Ack…`.
+def bundle(problems: Sequence[Problem], most: int = 1) -> str:
+    """Tell of several incidents in at most `most` parts: `CRIT 5 alerts: rag Slow (3), api Down, over: db Full +1 more. Ack…`.
 
     The worst come first, and what has no room is counted, never left unsaid. Equal names are told once with their number.
+    The code is the worst one's, and acknowledges all of them.
     """
+    codes = [each.ack_code for each in sorted(problems, key=lambda each: each.rank) if each.ack_code]
+    ack = f"Ack: reply {codes[0]} all" if codes else ""
     firing = _counts([each for each in problems if not each.over])
     over = _counts([each for each in problems if each.over])
     worst = min((each for each in problems if not each.over), key=lambda each: each.rank, default=None)
     start = f"{worst.severity} {counted(sum(firing.values()), 'alert')}" if worst else f"OK {sum(over.values())} over"
     alphabet = alphabet_for(" ".join((*firing, *over)))
-    limit = capacity(alphabet, most)
     start, ack = write(start, alphabet), write(ack, alphabet)
-    items = [write(_item(name, count), alphabet) for name, count in firing.items()]
-    ended = [write(_item(name, count), alphabet) for name, count in over.items()]
-    for shown in range(len(items) + len(ended), -1, -1):
-        kept = items[:shown], ended[: max(0, shown - len(items))]
-        text = _bundled(start, (items, ended), kept, ack)
-        if units(text, alphabet) <= limit:
+    items = [_item(*each, alphabet) for each in (*firing.items(), *over.items())]
+    if firing and over:
+        items[len(firing)] = f"over: {items[len(firing)]}"
+    for shown in range(len(items), -1, -1):
+        text = _told(start, items[:shown], len(items) - shown, ack)
+        if units(text, alphabet) <= capacity(alphabet, most):
             return text
-    return clip(start, limit, alphabet)
+    return clip(start, capacity(alphabet, most), alphabet)
 
 
 def _counts(problems: Sequence[Problem]) -> dict[str, int]:
@@ -90,18 +110,12 @@ def _counts(problems: Sequence[Problem]) -> dict[str, int]:
     return {name: alerts for name, (_, alerts) in ordered}
 
 
-def _item(name: str, count: int) -> str:
-    return name if count == 1 else f"{name} ({count})"
+def _item(name: str, count: int, alphabet: Alphabet) -> str:
+    written = clip(write(name, alphabet), _LONGEST_NAME, alphabet)
+    return written if count == 1 else f"{written} ({count})"
 
 
-def _bundled(start: str, everything: tuple[list[str], list[str]], kept: tuple[list[str], list[str]], ack: str) -> str:
-    (items, ended), (told, told_ended) = everything, kept
-    left, left_ended = len(items) - len(told), len(ended) - len(told_ended)
-    text = f"{start}: {', '.join(told)}" if told else start
-    text += f" +{left} more" if left and told else ""
-    if items and ended:
-        text += f", over: {', '.join(told_ended)}" if told_ended else f", {left_ended} over"
-        text += f" +{left_ended} more" if told_ended and left_ended else ""
-    elif told_ended:
-        text += f": {', '.join(told_ended)}" + (f" +{left_ended} more" if left_ended else "")
+def _told(start: str, items: list[str], more: int, ack: str) -> str:
+    text = f"{start}: {', '.join(items)}" if items else start
+    text += f" +{more} more" if items and more else ""
     return f"{text}. {ack}" if ack else text

@@ -10,7 +10,7 @@ from agent.errors import TemplateError
 from agent.notify.inbox.slack import check
 from agent.notify.messages import Renderer, sample_notifications, shipped_templates
 from agent.notify.messages.environment import BLOCKS
-from agent.notify.messages.gsm7 import septets
+from agent.notify.messages.segments import segments
 from tests.notify.messages.stories import NASTY, alert, notification
 
 RENDERER = Renderer()
@@ -130,7 +130,7 @@ def test_no_label_breaks_out_of_any_channel(kind):
     shown = "\n".join([slack.text, *strings(slack.attachment), slack.reply, slack.plain])
     assert not any(mention in shown for mention in ("<!channel", "<!here", "<@", "@channel", "@everyone"))
     assert not check({"text": slack.text, "attachments": [slack.attachment]})
-    assert septets(RENDERER.sms(told)) <= 160
+    assert segments(RENDERER.sms(told)) == 1
 
 
 @pytest.mark.parametrize("number", range(len(sample_notifications())))

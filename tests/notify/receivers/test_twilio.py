@@ -7,7 +7,7 @@ import pytest
 from agent.errors import Rejected, RetryLater
 from agent.model import Secret
 from agent.notify.channels import TwilioChannel
-from agent.notify.messages.gsm7 import septets
+from agent.notify.messages.segments import segments
 from agent.notify.notification import Channel
 from agent.notify.receivers import make_receiver
 from agent.notify.receivers.twilio import ERRORS
@@ -145,4 +145,4 @@ async def test_any_label_fits_one_segment(inbox, receiver, kind):
     await receiver.send(
         text_to("+33612345678", alert(text, alertname=text, service=text, a_summary=text, a_value=text))
     )
-    assert septets(inbox.messages("sms")[0].text) <= 160
+    assert segments(inbox.messages("sms")[0].text) == 1
