@@ -60,6 +60,7 @@ class TemplateError(InvalidInput):
 
     def __init__(self, message: str, *, name: str = "", line: int = 1, column: int = 1) -> None:
         self.message = message
+        self.name = name
         self.line = line
         self.column = column
         super().__init__(f"template: {name}:{line}:{column}: {message}" if name else message)

@@ -7,9 +7,29 @@ are the table `PROMETHEUS`, bound to an instant and a query by `bind`. It knows 
 from __future__ import annotations
 
 from agent.gotemplate.builtins import Function
-from agent.gotemplate.interpreter import Budget, Limits
+from agent.gotemplate.formatting import to_text
+from agent.gotemplate.interpreter import Budget, Escape, Limits
 from agent.gotemplate.prometheus import PROMETHEUS, bind
 from agent.gotemplate.template import Template, parse
-from agent.gotemplate.values import AnyMap, Struct, Value
+from agent.gotemplate.times import duration, instant, parse_time, time_value
+from agent.gotemplate.values import AnyMap, SafeText, Struct, Value
 
-__all__ = ["PROMETHEUS", "AnyMap", "Budget", "Function", "Limits", "Struct", "Template", "Value", "bind", "parse"]
+__all__ = [
+    "PROMETHEUS",
+    "AnyMap",
+    "Budget",
+    "Escape",
+    "Function",
+    "Limits",
+    "SafeText",
+    "Struct",
+    "Template",
+    "Value",
+    "bind",
+    "duration",
+    "instant",
+    "parse",
+    "parse_time",
+    "time_value",
+    "to_text",
+]

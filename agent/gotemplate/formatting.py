@@ -78,6 +78,8 @@ def write_value(printed: Printed, value: Value, spec: Spec, *, pointer: str = "&
             write_value(printed, value.text, spec if spec.verb != "v" else replace(spec, verb="s"))
         case Struct() if spec.verb != "p":
             _write_struct(printed, value, spec, pointer)
+        case Mapping() | Sequence() if spec.verb in "vs" and hasattr(value, "go_text"):
+            printed.write(value.go_text())  # Go's String method of a named map or slice
         case Mapping() | Sequence():
             _write_collection(printed, value, spec)
         case _:

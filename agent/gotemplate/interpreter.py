@@ -6,7 +6,7 @@ What goes wrong raises TemplateError in Go's words (`executing "name" at <.Label
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
@@ -78,38 +78,49 @@ _SHOWN: Final = 100
 """How many characters an error shows of the action that failed."""
 
 
-def execute(
-    source: Source,
-    definitions: Definitions,
-    functions: Mapping[str, Function],
-    limits: Limits,
-    data: Value,
-    variables: Mapping[str, Value],
-    budget: Budget | None = None,
-) -> str:
-    """Return what the template called `source.name` among `definitions` prints; raise TemplateError."""
+Escape = Callable[[str, Value], str]
+"""Given the text printed before an action and the action's value, return what is printed; raise ValueError."""
+Library = Mapping[str, tuple[Source, tuple[Statement, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What is run: the template called `source.name` among `definitions`, with `library` for names it does not define."""
+
+    source: Source
+    definitions: Definitions
+    functions: Mapping[str, Function]
+    limits: Limits
+    library: Library
+    escape: Escape | None = None
+
+
+def execute(running: Running, data: Value, variables: Mapping[str, Value], budget: Budget | None = None) -> str:
+    """Return what the template prints; raise TemplateError."""
     if budget is not None:
+        limits = running.limits
         limits = Limits(min(limits.output, budget.output), min(limits.steps, budget.steps), limits.depth)
-    running = _Interpreter(source, definitions, functions, limits)
+        running = replace(running, limits=limits)
+    interpreter = _Interpreter(running)
     try:
-        return running.run(data, variables)
+        return interpreter.run(data, variables)
     finally:
         if budget is not None:
-            budget.steps = max(0, budget.steps - running.steps)
-            budget.output = max(0, budget.output - running.length)
+            budget.steps = max(0, budget.steps - interpreter.steps)
+            budget.output = max(0, budget.output - interpreter.length)
 
 
 class _Interpreter:
     """One rendering. It is used once: it counts what it does against its limits."""
 
-    def __init__(
-        self, source: Source, definitions: Definitions, functions: Mapping[str, Function], limits: Limits
-    ) -> None:
-        self.source = source
-        self.definitions = definitions
-        self.functions = functions
-        self.limits = limits
-        self.name = source.name
+    def __init__(self, running: Running) -> None:
+        self.source = running.source
+        self.definitions = running.definitions
+        self.functions = running.functions
+        self.limits = running.limits
+        self.library = running.library
+        self.escape = running.escape
+        self.name = running.source.name
         self.variables: list[tuple[str, Value]] = []
         self.output: list[str] = []
         self.length = 0
@@ -185,9 +196,10 @@ class _Interpreter:
         if callable(value):
             raise self.error(node, "can't print a function")
         try:
-            self.write(node, to_text(value))
+            text = self.escape(self.output[-1] if self.output else "", value) if self.escape else to_text(value)
         except ValueError as error:
             raise self.error(node, str(error)) from error
+        self.write(node, text)
 
     def branch(self, dot: Value, node: Branch) -> _Signal | None:
         mark = len(self.variables)
@@ -231,18 +243,20 @@ class _Interpreter:
         raise self.error(node, f"range can't iterate over {to_text(value)}")
 
     def call_template(self, dot: Value, node: Call) -> None:
-        body = self.definitions.get(node.name)
+        source, body = self.source, self.definitions.get(node.name)
         if body is None:
-            raise self.error(node, f'template "{node.name}" not defined')
+            if node.name not in self.library:
+                raise self.error(node, f'template "{node.name}" not defined')
+            source, body = self.library[node.name]
         if self.depth >= self.limits.depth:
             raise self.error(node, f"exceeded maximum template depth ({self.limits.depth})")
         argument = self.pipeline(dot, node.pipeline) if node.pipeline else None
-        outer = self.variables, self.name
-        self.variables, self.name = [("$", argument)], node.name
+        outer = self.variables, self.name, self.source
+        self.variables, self.name, self.source = [("$", argument)], node.name, source
         self.depth += 1
         self.walk_all(argument, body)
         self.depth -= 1
-        self.variables, self.name = outer
+        self.variables, self.name, self.source = outer
 
     # --- pipelines ---
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from agent.gotemplate.builtins import BUILTINS, Function
-from agent.gotemplate.interpreter import Budget, Limits, execute
+from agent.gotemplate.interpreter import Budget, Escape, Limits, Running, execute
 from agent.gotemplate.lexer import LEFT, Source
+from agent.gotemplate.nodes import Statement
 from agent.gotemplate.parser import Definitions, parse_statements
 from agent.gotemplate.values import Value
 
@@ -39,16 +40,31 @@ class Template:
         functions: Mapping[str, Function] | None = None,
         limits: Limits | None = None,
         budget: Budget | None = None,
+        library: Mapping[str, Template] | None = None,
+        escape: Escape | None = None,
     ) -> str:
         """Return the output; raise TemplateError with the place where running it failed.
 
         `variables` hold what was named when parsing (names with their `$`); `functions` replace those given then; `budget` is
-        what this rendering and others may do together.
+        what this rendering and others may do together. `library` holds, by the name of a definition, the template that
+        defines it, for `{{ template "name" . }}`; this template's own definitions win. `escape` is given the text before an
+        action and what the action prints, and returns what is printed.
         """
         if self.is_plain:
             return self.source.text
         known = {**BUILTINS, **self.functions, **(functions or _NOTHING)}
-        return execute(self.source, self.definitions, known, limits or Limits(), data, variables or {}, budget)
+        shared = {name: (each.source, each.body(name)) for name, each in (library or {}).items()}
+        running = Running(self.source, self.definitions, known, limits or Limits(), shared, escape)
+        return execute(running, data, variables or {}, budget)
+
+    def body(self, name: str) -> tuple[Statement, ...]:
+        """Return what `{{ template "name" . }}` runs: the definition of that name, else the text outside all definitions."""
+        return self.definitions.get(name) or self.definitions.get(self.source.name, ())
+
+    @property
+    def defines(self) -> tuple[str, ...]:
+        """The names that the template defines, without its own."""
+        return tuple(name for name in self.definitions if name != self.source.name)
 
 
 def parse(

@@ -7,17 +7,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from agent.gotemplate.values import LARGEST, Struct, Value
+from agent.gotemplate.values import LARGEST, Struct, Value, type_name
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAYOUT: Final = (
     ("January", "%B"),
     ("Monday", "%A"),
     ("2006", "%Y"),
-    ("-07:00", "+00:00"),
-    ("-0700", "+0000"),
-    ("Z07:00", "Z"),
-    ("MST", "UTC"),
+    ("-07:00", "%:z"),
+    ("-0700", "%z"),
+    ("Z07:00", "Z%:z"),
+    ("Z0700", "Z%z"),
+    ("MST", "%Z"),
     ("Jan", "%b"),
     ("Mon", "%a"),
     ("01", "%m"),
@@ -29,7 +30,10 @@ _LAYOUT: Final = (
     ("15", "%H"),
     ("PM", "%p"),
 )
-"""Go's reference layout and what stands for it here; longer words first. All times are UTC."""
+"""Go's reference layout and what stands for it here; longer words first."""
+_NUMBERS: Final = {"1": "%m", "2": "%d", "3": "%I", "4": "%M", "5": "%S"}
+ZERO: Final = datetime(1, 1, 1, tzinfo=UTC)
+"""Go's zero time."""
 
 
 _LONGEST_LAYOUT: Final = 1_000
@@ -88,7 +92,7 @@ def moment_of(seconds: float, shown: str) -> datetime:
 def time_text(moment: datetime) -> str:
     """Print as Go's Time.String: `2015-06-23 13:19:44.128 +0000 UTC`."""
     fraction = f".{moment.microsecond:06d}".rstrip("0") if moment.microsecond else ""
-    return f"{_date(moment)} {moment:%H:%M:%S}{fraction} +0000 UTC"
+    return f"{_date(moment)} {moment:%H:%M:%S}{fraction} {moment:%z} {moment:%Z}"
 
 
 def _date(moment: datetime) -> str:
@@ -103,13 +107,54 @@ def _format(moment: datetime, layout: str) -> str:
     while layout:
         for word, directive in _LAYOUT:
             if layout.startswith(word):
-                parts.append(f"{moment.year:04d}" if directive == "%Y" else moment.strftime(directive))
+                parts.append(_directive(moment, directive))
                 layout = layout[len(word) :]
                 break
         else:
             piece, layout = _small(moment, layout)
             parts.append(piece)
     return "".join(parts)
+
+
+def _directive(moment: datetime, directive: str) -> str:
+    if directive == "%Y":
+        return f"{moment.year:04d}"
+    if directive.startswith("Z"):
+        return "Z" if not moment.utcoffset() else _directive(moment, directive[1:])
+    if directive == "%:z":  # strftime knows it from Python 3.12 on
+        offset = moment.strftime("%z")
+        return f"{offset[:3]}:{offset[3:5]}"
+    return moment.strftime(directive)
+
+
+def parse_time(layout: str, text: str) -> datetime:
+    """Read a time written in Go's layout, in UTC where it names no zone; raise ValueError."""
+    if len(layout) > _LONGEST_LAYOUT or len(text) > _LONGEST_LAYOUT:
+        message = f"a layout or a time longer than {_LONGEST_LAYOUT} characters"
+        raise ValueError(message)
+    directives, rest = "", layout
+    while rest:
+        word, directive = next(
+            (pair for pair in _LAYOUT if rest.startswith(pair[0])),
+            (rest[0], _NUMBERS.get(rest[0], rest[0].replace("%", "%%"))),
+        )
+        directives += directive.lstrip("Z").replace("%:z", "%z")
+        rest = rest[len(word) :]
+    try:
+        read = datetime.strptime(text, directives)  # noqa: DTZ007 - the zone follows, on the next line
+    except (ValueError, OverflowError) as error:
+        message = f'parsing time "{text}" as "{layout}": cannot parse it'
+        raise ValueError(message) from error
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def instant(value: Value) -> datetime:
+    """Return what a time.Time that was made here stands for; raise ValueError for any other value."""
+    if isinstance(value, Struct) and "go_instant" in value.methods:
+        made: datetime = value.methods["go_instant"]()
+        return made
+    message = f"wrong type for value; expected time.Time; got {type_name(value)}"
+    raise ValueError(message)
 
 
 def _small(moment: datetime, layout: str) -> tuple[str, str]:
@@ -125,11 +170,18 @@ def _small(moment: datetime, layout: str) -> tuple[str, str]:
 
 
 def time_value(moment: datetime) -> Struct:
-    """Make a time.Time in UTC with the methods that templates call."""
+    """Make a time.Time in the zone of `moment` with the methods that templates call."""
     methods: dict[str, Callable[..., Value]] = {
+        "go_instant": lambda: moment,
         "String": lambda: time_text(moment),
         "Format": lambda layout: _format(moment, layout),
-        "UTC": lambda: time_value(moment),
+        "UTC": lambda: time_value(moment.astimezone(UTC)),
+        "Local": lambda: time_value(moment),
+        "IsZero": lambda: moment == ZERO,
+        "Sub": lambda other: duration((moment - instant(other)).total_seconds()),
+        "Before": lambda other: moment < instant(other),
+        "After": lambda other: moment > instant(other),
+        "Equal": lambda other: moment == instant(other),
         "Unix": lambda: (moment - _EPOCH) // timedelta(seconds=1),
         "UnixMilli": lambda: (moment - _EPOCH) // timedelta(milliseconds=1),
         "Year": lambda: moment.year,

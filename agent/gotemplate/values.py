@@ -30,6 +30,12 @@ class Vector(list[Struct]):
     """What a query gives, as templates take it: Prometheus' template.queryResult."""
 
 
+class SafeText(str):
+    """Go's template.HTML: markup that its author vouches for, so printing it into HTML escapes nothing."""
+
+    __slots__ = ()
+
+
 class AnyMap(dict[str, Value]):
     """A map[string]interface {}: an entry that is missing is nil, not ""."""
 
@@ -56,6 +62,8 @@ def type_name(value: Value) -> str:
             return "int"
         case float():
             return "float64"
+        case SafeText():
+            return "template.HTML"
         case str():
             return "string"
         case Struct():

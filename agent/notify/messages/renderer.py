@@ -1,21 +1,21 @@
 """From a notification to the words of each channel. A template's error costs one field, never the message.
 
-Texts of alertmanager.yml (`options`) win over our templates; `expand` renders them, because they are Go templates.
+Texts of alertmanager.yml (`options`) win over our templates; they are Go templates, which `GoTexts` renders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from agent.errors import TemplateError
+from agent.errors import Rejected, TemplateError
 from agent.notify.messages import builtin, slack
 from agent.notify.messages.content import Content, describe
 from agent.notify.messages.environment import BLOCKS, EMAIL_HTML, EMAIL_TEXT, SLACK, SMS, TemplateSet
 from agent.notify.messages.escape import clip, is_loopback, one_line, slack_escape, without_foreign_mentions
-from agent.notify.messages.go_texts import render_go
+from agent.notify.messages.go_texts import GoTexts, Telling
 from agent.notify.messages.samples import sample_notifications
 from agent.notify.messages.sms import bundle, fit, problem
 from agent.notify.notification import Notification
@@ -31,9 +31,6 @@ _SLACK_TEXTS: Final = (
     "icon_emoji",
     "icon_url",
 )
-
-Expand = Callable[[str, Notification, bool], str]
-"""Renders a Go template of alertmanager.yml, escaping its data where the third argument says HTML; raises TemplateError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +62,17 @@ class Renderer:
     """Renders notifications with the templates of `folder` (the shipped ones where it has none).
 
     Every template is compiled and tried on made-up notifications at once; raises TemplateError, a line per flaw.
-    `timezone` is the IANA zone in which times are shown beside UTC, unless the notification's options name another.
+    `timezone` is the IANA zone in which times are shown beside UTC, unless the notification's options name another. `go` holds
+    what alertmanager.yml's texts may call; `strict`, as in Alertmanager, lets a text that fails refuse the whole message.
     """
 
-    def __init__(self, folder: Path | None = None, *, timezone: str = "", expand: Expand = render_go) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, timezone: str = "", go: GoTexts | None = None, strict: bool = False
+    ) -> None:
         self._templates = TemplateSet(folder)
         self._timezone = timezone
-        self._expand = expand
+        self._go = go or GoTexts()
+        self._strict = strict
         problems = [problem for sample in sample_notifications() for problem in self._try(sample)]
         if problems:
             raise TemplateError("\n".join(dict.fromkeys(problems)))
@@ -82,16 +83,16 @@ class Renderer:
 
     def email(self, notification: Notification) -> EmailText:
         """Return the mail's subject and both bodies. Options: `html`, `text`, `headers` (its Subject)."""
-        content, errors = self.describe(notification), _Errors()
+        content, errors, words = self.describe(notification), _Errors(), self.go(notification)
         written = notification.options.get("headers")
         headers = {
-            str(name): self._option(value, notification, errors)
+            str(name): self._option(value, words, errors, f"header {name}")
             for name, value in (written.items() if isinstance(written, Mapping) else ())
         }
         custom = next((value for name, value in headers.items() if name.lower() == "subject"), "")
         subject = custom or self._field(EMAIL_TEXT, "subject", content, errors)
-        html = self._option(notification.options.get("html"), notification, errors, html=True)
-        text = self._option(notification.options.get("text"), notification, errors)
+        html = self._option(notification.options.get("html"), words, errors, "html", html=True)
+        text = self._option(notification.options.get("text"), words, errors, "text")
         text = text or self._field(EMAIL_TEXT, "document", content, errors)
         if not html:
             html = self._field(EMAIL_HTML, "document", content, errors, template_errors=tuple(errors.found))
@@ -105,13 +106,13 @@ class Renderer:
         Options: `message_text` or `title` (the headline), `pretext` and `text` (the body), `footer`, `color`, and `username`,
         `icon_emoji`, `icon_url`.
         """
-        content, errors = self.describe(notification), _Errors()
+        content, errors, words = self.describe(notification), _Errors(), self.go(notification)
         rendered = {
             name: self._field(SLACK, name, content, errors, change=change)
             for name in BLOCKS[SLACK]
             if name != "reply" or change
         }
-        said = {name: self._option(notification.options.get(name), notification, errors) for name in _SLACK_TEXTS}
+        said = {name: self._option(notification.options.get(name), words, errors, name) for name in _SLACK_TEXTS}
         rendered["headline"] = said["message_text"] or said["title"] or rendered["headline"]
         rendered["body"] = "\n".join(part for part in (said["pretext"], said["text"] or rendered["body"]) if part)
         rendered["context"] = "\n".join(part for part in (rendered["context"], said["footer"]) if part)
@@ -160,14 +161,30 @@ class Renderer:
             errors.note(str(error))
             return builtin.FIELDS[name, block](content)
 
-    def _option(self, source: Any, notification: Notification, errors: _Errors, *, html: bool = False) -> str:
+    def go(self, notification: Notification) -> Telling:
+        """Begin to render the message's texts of alertmanager.yml."""
+        return self._go.about(notification)
+
+    def address(self, notification: Notification) -> str:
+        """Return where the message goes; an address of alertmanager.yml may be a Go template. Raises Rejected where it fails."""
+        address = notification.target.address
+        if "{{" not in address:
+            return address
+        try:
+            return one_line(self.go(notification).render(address, "address"), 2000)
+        except TemplateError as error:
+            raise Rejected(f"rendering the address {address}: {error}", reason="clientError") from error
+
+    def _option(self, source: Any, words: Telling, errors: _Errors, name: str, *, html: bool = False) -> str:
         """Return a text of alertmanager.yml, rendered; "" where there is none or it fails."""
         text = source if isinstance(source, str) else ""
         if "{{" not in text:
             return text
         try:
-            return without_foreign_mentions(self._expand(text, notification, html), text)
+            return without_foreign_mentions(words.render(text, name, html=html), text)
         except TemplateError as error:
+            if self._strict:
+                raise Rejected(f"rendering {name} of alertmanager.yml: {error}", reason="other") from error
             errors.note(str(error))
             return ""
 

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from agent.errors import TemplateError
+from agent.errors import Rejected, TemplateError
 from agent.notify.inbox.slack import check
 from agent.notify.messages import Renderer, sample_notifications, shipped_templates
 from agent.notify.messages.environment import BLOCKS
@@ -171,28 +171,27 @@ def test_the_colour_says_how_bad_it_is(told, colour):
     assert RENDERER.slack(told).attachment["color"] == colour
 
 
-def test_texts_of_alertmanager_yml_win_and_are_expanded():
-    def expand(text, told, html):
-        return text.replace("{{ .Status }}", told.status)
-
+def test_texts_of_alertmanager_yml_win_and_are_rendered():
     told = notification(
         alert(),
         options={"title": "It is {{ .Status }}", "text": "<!here> look", "headers": {"Subject": "S {{ .Status }}"}},
     )
-    renderer = Renderer(expand=expand)
-    slack = renderer.slack(told)
+    slack = RENDERER.slack(told)
     assert slack.text == "It is firing"
     assert slack.attachment["blocks"][0]["text"]["text"] == "<!here> look"
-    assert renderer.email(told).subject == "S firing"
+    assert RENDERER.email(told).subject == "S firing"
 
 
 def test_a_go_template_that_fails_leaves_our_words_and_a_footer():
-    def expand(text, told, html):
-        raise TemplateError("template: 1:4: function nope not defined")
-
-    slack = Renderer(expand=expand).slack(notification(alert(), options={"title": "{{ nope }}"}))
+    slack = RENDERER.slack(notification(alert(), options={"title": "{{ nope }}"}))
     assert "VeryHighErrorRate" in slack.text
-    assert "function nope not defined" in str(slack.attachment)
+    assert 'function "nope" not defined' in str(slack.attachment)
+
+
+def test_in_strict_mode_a_go_template_that_fails_refuses_the_message():
+    """As in Alertmanager, whose users lose the page then."""
+    with pytest.raises(Rejected, match=r'rendering title of alertmanager\.yml: .* function "nope" not defined'):
+        Renderer(strict=True).slack(notification(alert(), options={"title": "{{ nope }}"}))
 
 
 def test_a_drill_is_marked_in_every_channel():
