@@ -30,7 +30,7 @@ class Built:
 def build(config: Config, environment: Mapping[str, str], secrets: set[Path] | None = None) -> Built:
     """Read all files that `config` names; raise SchemaError with the problems of all of them, InvalidInput otherwise.
 
-    The secret files that are read are added to `secrets`, also where the reading ends in an error.
+    The secret files that are read, and the globs of templates, are added to `secrets`, also where reading ends in an error.
     """
 
     def read_and_note(path: Path) -> str:
@@ -47,13 +47,18 @@ def build(config: Config, environment: Mapping[str, str], secrets: set[Path] | N
     try:
         strict = config.file.notify.alertmanager_compat == "strict" or None
         routing = load_routing(
-            config.routing_file, config.escalation_file, environment, read_secret=read_and_note, strict=strict
+            config.routing_file,
+            config.escalation_file,
+            environment,
+            read_secret=read_and_note,
+            strict=strict,
+            also_read=secrets,
         )
     except SchemaError as error:
         problems += error.problems
     if problems or routing is None:
         raise SchemaError(problems)
-    return Built(config, rules, rule_settings(config), routing, _receivers(config, routing))
+    return Built(config, rules, rule_settings(config), routing, _receivers(routing))
 
 
 def rule_settings(config: Config) -> Settings:
@@ -76,7 +81,6 @@ def rule_settings(config: Config) -> Settings:
     )
 
 
-def _receivers(config: Config, routing: Routing) -> dict[str, Receiver]:
-    folder = config.escalation_file.parent / "templates" if config.escalation_file else None
-    renderer = Renderer(folder if folder and folder.is_dir() else None)
+def _receivers(routing: Routing) -> dict[str, Receiver]:
+    renderer = Renderer(routing.message_templates, go=routing.go, strict=routing.settings.strict)
     return receivers_for(routing, renderer)

@@ -44,15 +44,17 @@ class Sources:
 
 
 def sources_of(config: Config, secrets: Iterable[Path] = ()) -> Sources:
-    """Return what `config` was read from; `secrets` are the secret files that it led to."""
+    """Return what `config` was read from; `secrets` are the files and globs that it led to: secrets, templates."""
     files = {path for path in (config.routing_file, config.escalation_file) if path is not None}
     if config.source != "command line":
         files.add(Path(config.source).absolute())
     patterns = {str(config.root / pattern) for pattern in config.rule_globs}
     if config.escalation_file is not None:
         patterns.add(f"{glob.escape(str(config.escalation_file.parent / 'templates'))}/*")
+    for path in secrets:
+        (files.add(path) if path.exists() else patterns.add(str(path)))
     plain = {pattern for pattern in patterns if not glob.has_magic(pattern)}
-    return Sources(frozenset(files | {Path(each) for each in plain} | set(secrets)), frozenset(patterns - plain))
+    return Sources(frozenset(files | {Path(each) for each in plain}), frozenset(patterns - plain))
 
 
 class Contents:

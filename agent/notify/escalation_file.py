@@ -173,3 +173,5 @@ class EscalationFile:
     channels: ChannelsSection = key(factory=ChannelsSection)
     receivers: dict[str, PlanSpec] = key(factory=dict)
     settings: SettingsSpec = key(factory=SettingsSpec)
+    templates: Text | None = None
+    """The folder of the jinja2 templates of our own messages, relative to this file."""

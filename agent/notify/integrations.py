@@ -80,9 +80,9 @@ class EmailConfig:
     auth_secret: Secret | None = None
     auth_secret_file: Text | None = None
     auth_identity: str = ""
-    headers: dict[str, str] = key(factory=dict)
-    html: str | None = None
-    text: str | None = None
+    headers: dict[str, Text] = key(factory=dict)
+    html: Text | None = None
+    text: Text | None = None
     require_tls: bool | None = None
     tls_config: Any = None
     force_implicit_tls: bool | None = None
@@ -104,8 +104,8 @@ class SlackField:
     """One field of a Slack attachment."""
 
     __title__ = "slack field"
-    title: str
-    value: str
+    title: Text
+    value: Text
     short: bool | None = None
 
     def __post_init__(self) -> None:
@@ -115,17 +115,39 @@ class SlackField:
 
 
 @dataclass(frozen=True, slots=True)
+class SlackConfirmation:
+    """What Slack asks before a button does something."""
+
+    __title__ = "slack confirmation"
+    text: Text
+    title: Text | None = None
+    ok_text: Text | None = None
+    dismiss_text: Text | None = None
+
+    def __post_init__(self) -> None:
+        if not self.text:
+            raise WrongValue("text", "missing text in Slack confirmation configuration")
+
+
+@dataclass(frozen=True, slots=True)
 class SlackAction:
     """One button of a Slack attachment."""
 
     __title__ = "slack action"
-    type: str
-    text: str
-    url: str = ""
-    style: str = ""
-    name: str = ""
-    value: str = ""
-    confirm: Any = None
+    type: Text
+    text: Text
+    url: Text | None = None
+    style: Text | None = None
+    name: Text | None = None
+    value: Text | None = None
+    confirm: SlackConfirmation | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("type", "text"):
+            if not getattr(self, name):
+                raise WrongValue(name, f"missing {name} in Slack action configuration")
+        if not self.url and not self.name:
+            raise WrongValue("name", "missing name or url in Slack action configuration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,23 +163,23 @@ class SlackConfig:
     app_token: Secret | None = None
     app_token_file: Text | None = None
     app_url: str = ""
-    channel: str = ""
-    username: str | None = None
-    color: str | None = None
-    title: str | None = None
-    title_link: str | None = None
-    pretext: str | None = None
-    text: str | None = None
-    message_text: str | None = None
+    channel: Text | None = None
+    username: Text | None = None
+    color: Text | None = None
+    title: Text | None = None
+    title_link: Text | None = None
+    pretext: Text | None = None
+    text: Text | None = None
+    message_text: Text | None = None
     fields: tuple[SlackField, ...] = ()
     short_fields: bool = False
-    footer: str | None = None
-    fallback: str | None = None
-    callback_id: str | None = None
-    icon_emoji: str | None = None
-    icon_url: str | None = None
-    image_url: str | None = None
-    thumb_url: str | None = None
+    footer: Text | None = None
+    fallback: Text | None = None
+    callback_id: Text | None = None
+    icon_emoji: Text | None = None
+    icon_url: Text | None = None
+    image_url: Text | None = None
+    thumb_url: Text | None = None
     link_names: bool = False
     mrkdwn_in: tuple[str, ...] = ()
     actions: tuple[SlackAction, ...] = ()

@@ -23,6 +23,7 @@ from agent.notify.people import Directory
 from agent.notify.plans import PlanBuilder
 from agent.notify.routing import SILENT_NAMES, ReceiverPlan, Route, Routing, Settings, log_destination
 from agent.notify.settings import ReadSecret, Secrets, read_secret
+from agent.notify.texts import read_templates, try_texts
 from agent.schema import Place, Text, read, suggest
 
 ROUTE_DEFAULTS: Final = {"group_wait": 30_000, "group_interval": 300_000, "repeat_interval": 4 * 3_600_000}
@@ -38,11 +39,13 @@ def load_routing(
     read_secret: ReadSecret = read_secret,
     *,
     strict: bool | None = None,
+    also_read: set[Path] | None = None,
 ) -> Routing:
     """Read both files; raise SchemaError with a line for each problem (file:line:column: what; what to do).
 
     Without alertmanager.yml all goes to the log. `environment` is what `${VAR}` in escalation.yml means. `strict`
-    overrides `settings.alertmanager_compat`. OSError becomes a SchemaError that names the file.
+    overrides `settings.alertmanager_compat`. The globs of templates are added to `also_read`. OSError becomes a SchemaError
+    that names the file.
     """
     if alertmanager_path is None:
         routing = log_only()
@@ -61,7 +64,10 @@ def load_routing(
     if file is None or escalation is None:
         raise SchemaError(problems)
     secrets = Secrets(Path(alertmanager_path).parent, read_secret), Secrets(folder, read_secret)
-    return _Builder(file, escalation, secrets, strict).build(text)
+    builder = _Builder(file, escalation, secrets, strict)
+    if also_read is not None:
+        also_read |= builder.globs()
+    return builder.build(text)
 
 
 def log_only() -> Routing:
@@ -114,12 +120,15 @@ class _Builder:
         root = self.root(receivers, intervals)
         rules = tuple(self.inhibit_rule(spec) for spec in self.file.inhibit_rules if spec is not None)
         self.beyond()
+        message_templates = self.message_templates()
+        go = read_templates(self.file.templates, self.secrets[0].folder, self.findings)
+        try_texts(go, plans.texts, self.findings, strict=self.is_strict())
         self.findings.raise_problems()
         assert root is not None
         self.reach(root, receivers, plans.unsent)
         chosen = self.escalation.settings
         settings = Settings(
-            strict=chosen.alertmanager_compat == "strict" if self.strict is None else self.strict,
+            strict=self.is_strict(),
             ack_timeout_ms=chosen.ack_timeout,
             send_resolved={"true": True, "false": False}.get(chosen.send_resolved),
             resolve_timeout_ms=self.file.global_.resolve_timeout,
@@ -137,11 +146,28 @@ class _Builder:
             disabled=plans.disabled,
             settings=settings,
             limits={} if settings.strict else self.escalation.channels.limits(),
-            templates=tuple(str(each) for each in self.file.templates),
+            go=go,
+            message_templates=message_templates,
             warnings=self.findings.warnings,
             unreachable=self.findings.unreachable,
             original=original,
         )
+
+    def globs(self) -> set[Path]:
+        """Return what is read beside the two files and the secrets: templates of either kind."""
+        ours = self.secrets[1].folder / str(self.escalation.templates or "templates") / "*"
+        return {ours, *(self.secrets[0].folder / str(each) for each in self.file.templates)}
+
+    def is_strict(self) -> bool:
+        return self.escalation.settings.alertmanager_compat == "strict" if self.strict is None else self.strict
+
+    def message_templates(self) -> Path | None:
+        """Return the folder of our own messages' templates: the one that is named, else `templates` beside the file."""
+        named, folder = self.escalation.templates, self.secrets[1].folder
+        found = folder / str(named or "templates")
+        if named and not found.is_dir():
+            self.findings.problem(named.place, f"templates: there is no folder {found}")
+        return found if found.is_dir() else None
 
     def link_key(self) -> Secret | None:
         """Return the key that signs links, where one is named and can be read."""
@@ -247,8 +273,6 @@ class _Builder:
 
     def beyond(self) -> None:
         """Warn of what is parsed and not yet obeyed."""
-        for template in self.file.templates:
-            self.findings.warn(template.place, "Go templates of `templates:` are read by a later version; not used yet")
         for name in ("tracing", "event_recorder"):
             if getattr(self.file, name):
                 self.findings.warn(self.file.place, f"{name} is not used by Burnline")

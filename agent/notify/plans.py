@@ -18,25 +18,11 @@ from agent.notify.notification import Channel, Target
 from agent.notify.people import NotifyEntry
 from agent.notify.routing import Destination, ReceiverPlan, Step, log_destination
 from agent.notify.settings import Secrets
-from agent.schema import Place, suggest
+from agent.notify.slack_options import slack_options, slack_texts
+from agent.notify.texts import Written
+from agent.schema import Place, Text, suggest
 
 _EMAIL_OPTIONS: Final = ("html", "text")
-_SLACK_OPTIONS: Final = (
-    "username",
-    "color",
-    "title",
-    "title_link",
-    "pretext",
-    "text",
-    "message_text",
-    "footer",
-    "fallback",
-    "callback_id",
-    "icon_emoji",
-    "icon_url",
-    "image_url",
-    "thumb_url",
-)
 
 
 class PlanBuilder:
@@ -53,6 +39,8 @@ class PlanBuilder:
         self.disabled: dict[str, str] = {}
         self.unsent: dict[str, tuple[str, ...]] = {}
         self.used: set[str] = set()
+        self.texts: list[Written] = []
+        """What of alertmanager.yml may be a Go template, in the order of the file."""
 
     @staticmethod
     def log_channels() -> dict[str, ChannelSettings]:
@@ -166,13 +154,15 @@ class PlanBuilder:
         for name in ("auth_secret", "auth_secret_file", "tls_config", "threading"):
             if getattr(config, name):
                 self.findings.warn(config.place, f"email config: {name} is not obeyed yet")
-        if "{{" in config.to:
-            self.findings.warn(config.to.place, "a template in `to` is not rendered yet")
+        self._written("email config", {"to": config.to, "text": config.text})
+        self._written("email config", {"html": config.html}, html=True)
+        self._written("email config", {f"header {name}": text for name, text in config.headers.items()})
         self.channels[transport] = made
-        addresses = [each.strip() for each in config.to.split(",") if each.strip()]
-        options: dict[str, Any] = {name: getattr(config, name) for name in _EMAIL_OPTIONS if getattr(config, name)}
+        whole = [str(config.to)] if "{{" in config.to else config.to.split(",")
+        addresses = [each.strip() for each in whole if each.strip()]
+        options: dict[str, Any] = {name: str(getattr(config, name)) for name in _EMAIL_OPTIONS if getattr(config, name)}
         if config.headers:
-            options["headers"] = dict(config.headers)
+            options["headers"] = {name: str(text) for name, text in config.headers.items()}
         targets = tuple(Target(Channel.EMAIL, address) for address in addresses)
         return Destination(f"email:{config.to}", Channel.EMAIL, transport, targets, None, config.send_resolved, options)
 
@@ -185,10 +175,13 @@ class PlanBuilder:
         if config.update_message and made.webhook_url:
             message = "update_message needs a bot token; an incoming webhook cannot update"
             self.findings.problem(config.place, message)
-        self._unheeded(config.http_config, config.fields or config.actions, config.place)
+        self._unheeded(config.http_config, None, config.place)
         self.channels[transport] = made
-        options = {name: getattr(config, name) for name in _SLACK_OPTIONS if getattr(config, name) is not None}
-        address = config.channel or f"webhook-{_short(made.webhook_url.reveal() if made.webhook_url else '')}"
+        self._written("slack config", slack_texts(config))
+        options = slack_options(config)
+        address = (
+            str(config.channel or "") or f"webhook-{_short(made.webhook_url.reveal() if made.webhook_url else '')}"
+        )
         target = Target(Channel.SLACK, address)
         key = f"slack:{address}"
         return Destination(key, Channel.SLACK, transport, (target,), None, config.send_resolved, options)
@@ -206,7 +199,10 @@ class PlanBuilder:
         if http and http.unheeded:
             self.findings.warn(http.place, f"http_config: {', '.join(http.unheeded)} is not obeyed yet")
         if texts:
-            self.findings.warn(place, "fields, actions and payload are not sent yet; our own layout is used")
+            self.findings.warn(place, "payload is not sent yet; our own layout is used")
+
+    def _written(self, what: str, texts: Mapping[str, Text | None], *, html: bool = False) -> None:
+        self.texts += [Written(f"{what}: {name}", text, html) for name, text in texts.items() if text]
 
     def _other_integrations(self, spec: ReceiverSpec) -> None:
         found = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from agent.model import Labels, Matcher, MatchOp, Secret, match_all
@@ -16,6 +17,7 @@ from agent.notify.inhibition import InhibitRule
 from agent.notify.intervals import IntervalSpec, contains
 from agent.notify.limits import ChannelLimits
 from agent.notify.matching import render_matchers
+from agent.notify.messages.go_texts import GoTexts
 from agent.notify.notification import Channel, Target
 from agent.notify.people import Directory, NotifyEntry
 from agent.notify.reasons import Suppression
@@ -170,7 +172,10 @@ class Routing:
     settings: Settings
     limits: Mapping[Channel, ChannelLimits] = field(default_factory=dict)
     """How much may leave by each channel; nothing is held back in strict mode."""
-    templates: tuple[str, ...] = ()
+    go: GoTexts = field(default_factory=GoTexts, compare=False)
+    """What the texts of alertmanager.yml may call."""
+    message_templates: Path | None = None
+    """The folder of the templates of our own messages; None for the shipped ones."""
     warnings: tuple[Warning, ...] = ()
     unreachable: tuple[Warning, ...] = ()
     """Routes whose receiver has only integrations that we cannot send: an error in check, a warning in run."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.app.build import build
 from agent.app.sources import Contents, Sources, folders_of, sources_of
 from agent.config import Flags, load_config
 
@@ -150,3 +151,14 @@ def test_a_configuration_names_its_own_file_routes_people_templates_rules_and_se
         Path("/run/secrets/slack"),
     }
     assert found.patterns == {f"{tmp_path}/rules/*.yml", "/else/where/*.yml", f"{tmp_path}/am/templates/*"}
+
+
+def test_templates_that_alertmanager_yml_names_are_looked_at_too(tmp_path):
+    """Also where the glob matches nothing yet."""
+    (tmp_path / "burnline.yml").write_text("notify: {config_file: alertmanager.yml}\n")
+    (tmp_path / "alertmanager.yml").write_text(
+        "templates: ['words/*.tmpl']\nroute: {receiver: a}\nreceivers: [{name: a}]\n"
+    )
+    config, read = load_config(Flags(config_file=tmp_path / "burnline.yml"), {}, tmp_path), set()
+    build(config, {}, read)
+    assert str(tmp_path / "words" / "*.tmpl") in sources_of(config, read).patterns

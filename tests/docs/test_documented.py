@@ -30,9 +30,10 @@ def settings(cls=ConfigFile, prefix=""):
 
 
 def switches():
-    """Yield the dotted names of the settings of escalation.yml's section `settings`."""
+    """Yield the dotted names of the settings of escalation.yml's section `settings`, and its `templates`."""
     from agent.notify.escalation_file import SettingsSpec
 
+    yield "templates"
     for field in dataclasses.fields(SettingsSpec):
         if field.name != "place":
             yield f"settings.{field.metadata.get('key') or field.name}"

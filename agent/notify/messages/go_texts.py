@@ -100,6 +100,11 @@ class Telling:
         self._notification = notification
         self._budget = Budget(_STEPS, _OUTPUT)
 
+    def renewed(self) -> Telling:
+        """Return itself with a whole budget, as for another message."""
+        self._budget = Budget(_STEPS, _OUTPUT)
+        return self
+
     @functools.cached_property
     def data(self) -> Value:
         """What `.` is."""

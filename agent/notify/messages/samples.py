@@ -5,6 +5,8 @@ They are no test data: they exist so that a typo in a template is an error at lo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from agent.model import Alert, Labels
 from agent.notify.notification import Channel, Notification, Target
 
@@ -59,14 +61,19 @@ def sample_notification(alerts: tuple[Alert, ...], status: str = "firing", *, te
 
 def sample_notifications() -> tuple[Notification, ...]:
     """Return one notification of each shape that a template meets."""
+    return tuple(named_samples().values())
+
+
+def named_samples() -> Mapping[str, Notification]:
+    """Return them by name: firing, resolved, mixed, huge, bare (an alert without a label), empty (no alert)."""
     firing, over = sample_alert("a:8000"), sample_alert("b:8000", resolved=True)
     huge = tuple(sample_alert(f"node-{n}:9100", blob="x" * 2_000, alertname=f"Alert{n % 7}") for n in range(60))
     bare = Alert(labels=Labels(), annotations=Labels(), starts_at_ms=0)
-    return (
-        sample_notification((firing,)),
-        sample_notification((over,), "resolved"),
-        sample_notification((firing, over)),
-        sample_notification(huge),
-        sample_notification((bare,)),
-        sample_notification((), "empty"),
-    )
+    return {
+        "firing": sample_notification((firing,)),
+        "resolved": sample_notification((over,), "resolved"),
+        "mixed": sample_notification((firing, over)),
+        "huge": sample_notification(huge),
+        "bare": sample_notification((bare,)),
+        "empty": sample_notification((), "empty"),
+    }
