@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.model import Secret, is_legacy_label_name
-from agent.notify.integrations import SLACK_POST, EmailConfig, HttpConfig, SlackConfig, WebhookConfig
+from agent.notify.integrations import SLACK_POST, EmailConfig, HttpConfig, SlackConfig, SnsConfig, WebhookConfig
 from agent.notify.intervals import IntervalSpec
 from agent.schema import Duration, Place, Text, WrongValue, key
 
@@ -161,7 +161,7 @@ class ReceiverSpec:
     pagerduty_configs: tuple[dict[str, Any], ...] = ()
     pushover_configs: tuple[dict[str, Any], ...] = ()
     rocketchat_configs: tuple[dict[str, Any], ...] = ()
-    sns_configs: tuple[dict[str, Any], ...] = ()
+    sns_configs: tuple[SnsConfig, ...] = ()
     telegram_configs: tuple[dict[str, Any], ...] = ()
     victorops_configs: tuple[dict[str, Any], ...] = ()
     webex_configs: tuple[dict[str, Any], ...] = ()

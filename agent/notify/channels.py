@@ -90,6 +90,30 @@ class GatewayChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class SnsChannel:
+    """Amazon SNS: a text message to a phone, or a topic that others listen to. `url` replaces the region's endpoint."""
+
+    region: str = ""
+    access_key: str = ""
+    secret_key: Secret | None = None
+    session_token: Secret | None = None
+    url: str = ""
+    sender_id: str = ""
+    max_price: str = ""
+    """The most US dollars that one message may cost, as SNS wants it written: 0.50."""
+    max_segments: int = 1
+    timeout_ms: int = 10_000
+    refused: str = ""
+    """Why it cannot be used although everything is there."""
+
+    def missing(self) -> str:
+        """Say what is not there, or nothing."""
+        gaps = ("region", self.region), ("access_key", self.access_key), ("secret_key", self.secret_key)
+        lacking = ", ".join(name for name, value in gaps if not value)
+        return self.refused or (f"no {lacking} for SNS, neither in the file nor in AWS' environment" if lacking else "")
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookChannel:
     """One URL that is given Alertmanager's JSON. The URL is a secret, so a target's address shows only its host."""
 
@@ -115,4 +139,6 @@ class LogChannel:
         return ""
 
 
-ChannelSettings = EmailChannel | SlackChannel | TwilioChannel | GatewayChannel | WebhookChannel | LogChannel
+ChannelSettings = (
+    EmailChannel | SlackChannel | TwilioChannel | GatewayChannel | SnsChannel | WebhookChannel | LogChannel
+)

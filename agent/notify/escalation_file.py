@@ -14,6 +14,8 @@ from agent.notify.notification import Channel
 from agent.notify.people import NotifyEntry, Person, Team
 from agent.schema import Duration, Place, Text, WrongValue, key
 
+MOST_SEGMENTS = 10
+"""What Twilio takes at most (1600 characters), and more than anybody reads."""
 HOUR_MS = 3_600_000
 
 
@@ -63,11 +65,11 @@ class SlackSection:
 
 @dataclass(frozen=True, slots=True)
 class SmsSection:
-    """`channels.sms`: Twilio's account, or the request of any other gateway."""
+    """`channels.sms`: Twilio's account, Amazon SNS in a region, or the request of any other gateway."""
 
     __title__ = "channels.sms"
     place: Place
-    provider: Literal["twilio", "gateway"] = "twilio"
+    provider: Literal["twilio", "gateway", "sns"] = "twilio"
     account_sid: str = ""
     auth_token: Secret | None = None
     auth_token_file: Text | None = None
@@ -85,8 +87,22 @@ class SmsSection:
     password: Secret | None = None
     password_file: Text | None = None
     id_field: str = "id"
+    region: str = ""
+    access_key: str = ""
+    secret_key: Secret | None = None
+    secret_key_file: Text | None = None
+    profile: str = ""
+    sender_id: str = ""
+    max_price: str = ""
+    max_segments: int = 1
     timeout: Duration = 10_000
     limits: LimitsSection | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_segments <= MOST_SEGMENTS:
+            raise WrongValue("max_segments", f"a text message may take 1 to {MOST_SEGMENTS} parts")
+        if self.max_price and not self.max_price.replace(".", "", 1).isdecimal():
+            raise WrongValue("max_price", "max_price is an amount in US dollars, such as 0.50")
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,6 +222,51 @@ class WebhookConfig:
             raise WrongValue("max_alerts", "max_alerts cannot be negative")
 
 
+@dataclass(frozen=True, slots=True)
+class SigV4:
+    """How requests to Amazon are signed; what is left out comes from AWS' environment and files."""
+
+    __title__ = "sigv4"
+    region: str = ""
+    access_key: str = ""
+    secret_key: Secret | None = None
+    profile: str = ""
+    role_arn: str = ""
+    external_id: str = ""
+    use_fips_sts_endpoint: bool = False
+
+    def __post_init__(self) -> None:
+        if bool(self.access_key) != bool(self.secret_key):
+            raise WrongValue("secret_key", "access_key and secret_key must be given together, or neither")
+
+
+@dataclass(frozen=True, slots=True)
+class SnsConfig:
+    """One entry of sns_configs; it sends to a topic, to a phone number, or to another ARN."""
+
+    __title__ = "sns config"
+    place: Place
+    send_resolved: bool | None = None
+    http_config: HttpConfig | None = None
+    api_url: str = ""
+    sigv4: SigV4 | None = None
+    topic_arn: Text | None = None
+    phone_number: Text | None = None
+    target_arn: Text | None = None
+    subject: Text | None = None
+    message: Text | None = None
+    attributes: dict[str, Text] = key(factory=dict)
+
+    def __post_init__(self) -> None:
+        if sum(map(bool, (self.topic_arn, self.phone_number, self.target_arn))) not in (1, 3):
+            raise WrongValue("topic_arn", "one of topic_arn, phone_number and target_arn must be set, and only one")
+
+    @property
+    def address(self) -> str:
+        """Where it sends: Alertmanager takes a file with all three, too."""
+        return str(self.topic_arn or self.target_arn or self.phone_number)
+
+
 REQUIRED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "discord": (("webhook_url", "webhook_url_file"),),
     "incidentio": (("url", "url_file"),),
@@ -233,7 +278,6 @@ REQUIRED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "pagerduty": (("routing_key", "routing_key_file", "service_key", "service_key_file"),),
     "pushover": (("user_key", "user_key_file"), ("token", "token_file")),
     "rocketchat": (),
-    "sns": (("topic_arn", "target_arn", "phone_number"),),
     "telegram": (("chat_id", "chat_id_file"),),
     "victorops": (("routing_key",),),
     "webex": (("room_id",),),

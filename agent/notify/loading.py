@@ -63,7 +63,10 @@ def load_routing(
         )
     if file is None or escalation is None:
         raise SchemaError(problems)
-    secrets = Secrets(Path(alertmanager_path).parent, read_secret), Secrets(folder, read_secret)
+    secrets = (
+        Secrets(Path(alertmanager_path).parent, read_secret, environment or {}),
+        Secrets(folder, read_secret, environment or {}),
+    )
     builder = _Builder(file, escalation, secrets, strict)
     if also_read is not None:
         also_read |= builder.globs()

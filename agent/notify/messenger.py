@@ -193,4 +193,5 @@ def wants_resolved(destination: Destination, routing: Routing) -> bool:
         return destination.send_resolved
     if routing.settings.send_resolved is not None:
         return routing.settings.send_resolved
-    return destination.channel is Channel.WEBHOOK if routing.settings.strict else True
+    by_default = destination.channel is Channel.WEBHOOK or "/sns/" in destination.transport
+    return by_default if routing.settings.strict else True

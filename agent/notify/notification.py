@@ -16,6 +16,8 @@ class Channel(StrEnum):
     EMAIL = "email"
     SLACK = "slack"
     SMS = "sms"
+    SNS = "sns"
+    """A topic of Amazon SNS; a phone that SNS reaches is SMS."""
     WEBHOOK = "webhook"
     LOG = "log"
 

@@ -8,12 +8,12 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from agent.notify import settings
+from agent.notify import aws, settings
 from agent.notify.alertmanager_file import AlertmanagerFile, ReceiverSpec
 from agent.notify.channels import ChannelSettings, LogChannel
-from agent.notify.escalation_file import EscalationFile, PlanSpec
+from agent.notify.escalation_file import EscalationFile, PlanSpec, SmsSection
 from agent.notify.findings import Findings
-from agent.notify.integrations import REQUIRED, EmailConfig, HttpConfig, SlackConfig, WebhookConfig, lacks
+from agent.notify.integrations import REQUIRED, EmailConfig, HttpConfig, SlackConfig, SnsConfig, WebhookConfig, lacks
 from agent.notify.notification import Channel, Target
 from agent.notify.people import NotifyEntry
 from agent.notify.routing import Destination, ReceiverPlan, Step, log_destination
@@ -23,6 +23,8 @@ from agent.notify.texts import Written
 from agent.schema import Place, Text, suggest
 
 _EMAIL_OPTIONS: Final = ("html", "text")
+_SNS_TEXTS: Final = ("subject", "message")
+_SNS_ADDRESSES: Final = ("topic_arn", "target_arn", "phone_number")
 
 
 class PlanBuilder:
@@ -143,6 +145,8 @@ class PlanBuilder:
             yield self._slack(f"{spec.name}/slack/{number}", slack)
         for number, webhook in enumerate(spec.webhook_configs):
             yield self._webhook(f"{spec.name}/webhook/{number}", webhook)
+        for number, sns in enumerate(spec.sns_configs):
+            yield self._sns(f"{spec.name}/sns/{number}", sns)
 
     def _email(self, transport: str, config: EmailConfig) -> Destination:
         defaults = self.file.global_
@@ -195,6 +199,21 @@ class PlanBuilder:
         target = Target(Channel.WEBHOOK, address)
         return Destination(f"webhook:{address}", Channel.WEBHOOK, transport, (target,), None, config.send_resolved)
 
+    def _sns(self, transport: str, config: SnsConfig) -> Destination:
+        made = aws.sns_channel(config, self.am_secrets)
+        self._unheeded(config.http_config, (), config.place)
+        self.channels[transport] = made
+        if why := made.missing():
+            self.findings.warn(config.place, f"sns config: {why}; it is disabled")
+            self.disabled[transport] = why
+        self._written("sns config", {name: getattr(config, name) for name in (*_SNS_ADDRESSES, *_SNS_TEXTS)})
+        self._written("sns config", {f"attribute {name}": text for name, text in config.attributes.items()})
+        target = Target(Channel.SMS if config.address == config.phone_number else Channel.SNS, config.address)
+        options: dict[str, Any] = {name: str(text) for name in _SNS_TEXTS if (text := getattr(config, name))}
+        if config.attributes:
+            options["attributes"] = {name: str(text) for name, text in config.attributes.items()}
+        return Destination(target.key, target.channel, transport, (target,), None, config.send_resolved, options)
+
     def _unheeded(self, http: HttpConfig | None, texts: object, place: Place) -> None:
         if http and http.unheeded:
             self.findings.warn(http.place, f"http_config: {', '.join(http.unheeded)} is not obeyed yet")
@@ -220,13 +239,18 @@ class PlanBuilder:
         if found:
             self.unsent[str(spec.name)] = tuple(found)
 
+    def _people_sms(self, section: SmsSection | None) -> ChannelSettings:
+        if section and section.provider == "sns":
+            return aws.people_sns(section, self.own_secrets)
+        return settings.people_sms(section, self.own_secrets)
+
     def _people_channels(self) -> None:
         """Make the settings that people's messages use; one whose secret cannot be read is disabled, with a warning."""
         written, defaults = self.escalation.channels, self.file.global_
         makers: Mapping[str, Any] = {
             "email": lambda: settings.people_email(written.email, defaults, self.own_secrets, self.am_secrets),
             "slack": lambda: settings.people_slack(written.slack, defaults, self.own_secrets, self.am_secrets),
-            "sms": lambda: settings.people_sms(written.sms, self.own_secrets),
+            "sms": lambda: self._people_sms(written.sms),
         }
         for transport, make in makers.items():
             if transport not in self.used and not getattr(written, transport):

@@ -6,7 +6,7 @@ escalation.yml, so that a lost Slack token never stops the mail.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class Secrets:
 
     folder: Path
     read: ReadSecret
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Where AWS' own variables are looked up."""
     problems: list[tuple[Place, str]] = field(default_factory=list)
 
     def of(self, inline: Secret | None, file: Text | None) -> Secret | None:

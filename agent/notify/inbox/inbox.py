@@ -21,6 +21,7 @@ from agent.notify.inbox.page import Page
 from agent.notify.inbox.slack import SlackWorkspace
 from agent.notify.inbox.sms import Phone
 from agent.notify.inbox.smtp import MailServer
+from agent.notify.inbox.sns import Cloud
 
 SLACK_TOKEN: Final = "xoxb-burnline-inbox"  # noqa: S105 - the stand-in's own, worth nothing elsewhere
 TWILIO_ACCOUNT: Final = "AC00000000000000000000000000000000"
@@ -65,6 +66,7 @@ class Inbox:
         self._desk = Desk(capacity=capacity, seed=seed, now_ms=now_ms)
         self.slack = SlackWorkspace(self._desk, slack_token, _WEBHOOK_PATH)
         self.phone = Phone(self._desk, twilio_account, twilio_token, gateway_token)
+        self.cloud = Cloud(self._desk)
         self._mail = MailServer(self._desk, tls=smtp_tls, implicit=smtp_implicit_tls, login=smtp_login)
         self._page = Page(self._desk.arrivals, self.slack)
         self._runner: web.AppRunner | None = None
@@ -81,7 +83,7 @@ class Inbox:
     async def start(self) -> None:
         """Listen; raise OSError where a port is taken (nothing is left open then)."""
         app = web.Application(client_max_size=1_000_000)
-        app.add_routes([*self.slack.routes(), *self.phone.routes(), *self._routes()])
+        app.add_routes([*self.slack.routes(), *self.phone.routes(), *self.cloud.routes(), *self._routes()])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         try:
@@ -130,6 +132,11 @@ class Inbox:
     def gateway_url(self) -> str:
         """A plain SMS gateway: JSON or form with `to` and `text`."""
         return f"{self.url}/sms"
+
+    @property
+    def sns_url(self) -> str:
+        """What stands for https://sns.REGION.amazonaws.com; its keys are those of agent/notify/inbox/sns.py."""
+        return f"{self.url}/sns/"
 
     @property
     def webhook_url(self) -> str:

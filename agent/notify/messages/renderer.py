@@ -142,6 +142,11 @@ class Renderer:
         """Return one text of at most `most` parts about several incidents; the worst one's code acknowledges them all."""
         return bundle([problem(self.describe(each)) for each in notifications], most)
 
+    @property
+    def strict(self) -> bool:
+        """Whether texts and their failures are exactly Alertmanager's."""
+        return self._strict
+
     def _field(
         self,
         name: str,

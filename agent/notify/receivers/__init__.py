@@ -13,6 +13,7 @@ from agent.notify.channels import (
     EmailChannel,
     GatewayChannel,
     SlackChannel,
+    SnsChannel,
     TwilioChannel,
     WebhookChannel,
 )
@@ -52,6 +53,10 @@ def make_receiver(
             from agent.notify.receivers.gateway import GatewayReceiver
 
             return GatewayReceiver(settings, renderer, session)
+        case SnsChannel():
+            from agent.notify.receivers.sns import SnsReceiver
+
+            return SnsReceiver(settings, renderer, session)
         case WebhookChannel():
             from agent.notify.receivers.webhook import WebhookReceiver
 

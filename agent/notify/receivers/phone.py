@@ -1,11 +1,13 @@
-"""Telephone numbers as providers want them: E.164, a plus sign and 7 to 15 digits."""
+"""What every way to a phone shares: numbers in E.164 (a plus sign and 7 to 15 digits), and messages without a code."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from agent.errors import Rejected
+from agent.notify.notification import Notification
 
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _PUNCTUATION: Final = str.maketrans("", "", " ()-./\u00a0")
@@ -21,3 +23,8 @@ def e164(number: str) -> str:
         )
         raise Rejected(message, reason="clientError")
     return bare
+
+
+def without_code(notification: Notification) -> Notification:
+    """Return the message without the code for a reply, for providers whose replies reach nobody."""
+    return replace(notification, ack_code="") if notification.ack_code else notification
