@@ -10,6 +10,7 @@ from typing import Any
 from agent.errors import InvalidInput
 from agent.journal import Journal
 from agent.model import Alert, Labels, Matcher, MatchOp
+from agent import notify as model
 from agent.notify import Dispatcher, Routing, load_routing, receivers_for
 from agent.notify.messages import Renderer
 from tests.peers.alertmanager.hooks import Hooks, now_ms
@@ -77,9 +78,10 @@ class Ours:
         assert self.dispatcher
         matchers = tuple(Matcher(name, MatchOp(operator), value) for name, operator, value in action.matchers)
         starts_ms, ends_ms = start_ms + action.starts_ms, start_ms + action.ends_ms
-        silences, known = self.dispatcher.silences, self._silences.get(action.name, "")
+        known = self._silences.get(action.name, "")
+        wanted = model.Silence(known, matchers, starts_ms, ends_ms, "story", action.name, now_ms())
         with contextlib.suppress(InvalidInput):
-            made, _ = silences.put(matchers, starts_ms, ends_ms, "story", action.name, now_ms(), silence_id=known)
+            made, _ = self.dispatcher.silences.put(wanted, now_ms())
             self._silences[action.name] = made.id
 
     async def expire(self, action: Expire) -> None:
