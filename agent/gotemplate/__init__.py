@@ -9,6 +9,7 @@ from __future__ import annotations
 from agent.gotemplate.builtins import Function
 from agent.gotemplate.formatting import to_text
 from agent.gotemplate.interpreter import Budget, Escape, Limits
+from agent.gotemplate.numerals import quote
 from agent.gotemplate.prometheus import PROMETHEUS, bind
 from agent.gotemplate.template import Template, parse
 from agent.gotemplate.times import duration, instant, parse_time, time_value
@@ -30,6 +31,7 @@ __all__ = [
     "instant",
     "parse",
     "parse_time",
+    "quote",
     "time_value",
     "to_text",
 ]

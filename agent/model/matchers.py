@@ -25,11 +25,14 @@ class MatchOp(StrEnum):
 
 
 @functools.lru_cache(maxsize=4096)
-def compile_regex(pattern: str) -> Any:
-    """Compile `pattern` as RE2, anchored, with `.` matching newlines (Prometheus 3); raise ValueError with RE2's reason."""
+def compile_regex(pattern: str, *, dot_all: bool = True) -> Any:
+    """Compile `pattern` as RE2, anchored; raise ValueError with RE2's reason.
+
+    With `dot_all` a dot matches newlines, as in Prometheus 3; in Alertmanager it does not.
+    """
     options = re2.Options()
     options.log_errors = False
-    options.dot_nl = True
+    options.dot_nl = dot_all
     try:
         return re2.compile(f"^(?:{pattern})$", options)
     except re2.error as error:
@@ -45,12 +48,14 @@ class Matcher:
     name: str
     op: MatchOp
     value: str
+    dot_all: bool = field(default=True, compare=False)
+    """Whether a regex' dot matches newlines: yes in PromQL, not in routes, silences and inhibition."""
     _regex: Any = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "op", MatchOp(self.op))
         if self.op in (MatchOp.REGEX, MatchOp.NOT_REGEX):
-            object.__setattr__(self, "_regex", compile_regex(self.value))
+            object.__setattr__(self, "_regex", compile_regex(self.value, dot_all=self.dot_all))
 
     def matches(self, value: str) -> bool:
         """Say whether a label with this `value` fulfils the condition."""

@@ -17,6 +17,7 @@ from agent.notify.groups import Group
 from agent.notify.incidents import Incident, Recipient, RunningStep, StepState, begin
 from agent.notify.inhibition import Inhibitor, Parts
 from agent.notify.messenger import Messenger, wants_resolved
+from agent.notify.ordering import alert_order
 from agent.notify.reasons import Reason, Suppression
 from agent.notify.routing import LOG_TARGET, Destination, Routing
 from agent.notify.silences import Silences
@@ -98,7 +99,7 @@ class Flush:
     def look(self, group: Group) -> Visible:
         """Sort a group's alerts into firing, resolved and muted."""
         alerts = [alert for each in group.fingerprints if (alert := self._table.get(each))]
-        alerts.sort(key=lambda each: (each.labels.get("job"), each.labels.get("instance"), each.labels))
+        alerts.sort(key=alert_order)
         interval = self._routing.muted_by(group.route, self.at_ms) if group.route else None
         believed = {each for told in (group.incident.told.values() if group.incident else ()) for each in told.firing}
         seen, held = Visible(), {}
@@ -245,9 +246,7 @@ class Flush:
 
     @staticmethod
     def _sorted(alerts: tuple[Alert, ...]) -> tuple[Alert, ...]:
-        return tuple(
-            sorted(alerts, key=lambda each: (each.labels.get("job"), each.labels.get("instance"), each.labels))
-        )
+        return tuple(sorted(alerts, key=alert_order))
 
     def _schedule_repeat(self, group: Group, seen: Visible) -> None:
         """Bring a flush forward to the instant a repeat is due, never closer than the group's own beat."""

@@ -18,7 +18,7 @@ from agent.notify.escalation_file import EscalationFile
 from agent.notify.findings import Findings
 from agent.notify.inhibition import InhibitRule
 from agent.notify.intervals import IntervalSpec
-from agent.notify.matching import parse_matchers, sort_matchers
+from agent.notify.matching import alert_matcher, parse_matchers, sort_matchers
 from agent.notify.people import Directory
 from agent.notify.plans import PlanBuilder
 from agent.notify.routing import SILENT_NAMES, ReceiverPlan, Route, Routing, Settings, log_destination
@@ -250,10 +250,10 @@ class _Builder:
     def matchers(
         self, match: Mapping[str, Text | None], match_re: Mapping[str, Text | None], texts: Sequence[Text], place: Place
     ) -> tuple[Matcher, ...]:
-        found: list[Matcher] = [Matcher(name, MatchOp.EQUAL, value or "") for name, value in match.items()]
+        found: list[Matcher] = [alert_matcher(name, MatchOp.EQUAL, value or "") for name, value in match.items()]
         for name, value in match_re.items():
             try:
-                found.append(Matcher(name, MatchOp.REGEX, f"^(?:{value})$"))
+                found.append(alert_matcher(name, MatchOp.REGEX, f"^(?:{value})$"))
             except ValueError as error:
                 self.findings.problem(value.place if value is not None else place, str(error))
         for text in texts:

@@ -29,6 +29,11 @@ class Reading:
     warning: str = ""
 
 
+def alert_matcher(name: str, op: MatchOp, value: str) -> Matcher:
+    """Return a matcher as Alertmanager's: the dot of a regex does not match a newline. Raises ValueError on a bad regex."""
+    return Matcher(name, op, value, dot_all=False)
+
+
 def parse_matchers(text: str) -> Reading:
     """Read `{a="b", c=~"d"}` or `a="b"`; raise ValueError with Alertmanager's classic reason where neither grammar fits."""
     try:
@@ -78,7 +83,7 @@ def _escape(text: str) -> str:
 
 
 def _build(found: list[Parts]) -> tuple[Matcher, ...]:
-    return tuple(Matcher(name, MatchOp(operator), value) for name, operator, value in found)
+    return tuple(alert_matcher(name, MatchOp(operator), value) for name, operator, value in found)
 
 
 def _parse_classic(text: str) -> list[Parts]:

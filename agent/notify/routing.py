@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from agent.gotemplate import quote
 from agent.model import Labels, Matcher, MatchOp, Secret, match_all
 from agent.notify.channels import ChannelSettings
 from agent.notify.inhibition import InhibitRule
@@ -90,12 +91,8 @@ class Route:
 
     def group_key(self, group_labels: Labels) -> str:
         """Return Alertmanager's group key: `{}/{severity="critical"}:{alertname="X"}`."""
-        inner = ", ".join(f"{name}={_quoted(value)}" for name, value in group_labels.pairs)
+        inner = ", ".join(sorted(f"{name}={quote(value)}" for name, value in group_labels.pairs))
         return f"{self.key}:{{{inner}}}"
-
-
-def _quoted(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t") + '"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from uuid import uuid4
 from agent.errors import InvalidInput
 from agent.journal import Append, Delete, Put
 from agent.model import Labels, Matcher, MatchOp, match_all
-from agent.notify.matching import render_matchers
+from agent.notify.matching import alert_matcher, render_matchers
 from agent.notify.outbox import HISTORY
 from agent.notify.records import Book
 
@@ -113,7 +113,8 @@ class Silences:
         if wanted.id and known is None:
             raise InvalidInput(_unknown("update", wanted.id))
         _check(wanted, at_ms)
-        wanted = replace(wanted, updated_at_ms=at_ms)
+        matchers = tuple(alert_matcher(each.name, each.op, each.value) for each in wanted.matchers)
+        wanted = replace(wanted, matchers=matchers, updated_at_ms=at_ms)
         if known and known.becomes(wanted, at_ms):
             active = known.state(at_ms) is SilenceState.ACTIVE
             kept = replace(wanted, starts_at_ms=known.starts_at_ms) if active else wanted
@@ -266,7 +267,7 @@ def _to_json(silence: Silence) -> dict[str, Any]:
 
 
 def _from_json(key: str, data: Mapping[str, Any]) -> Silence:
-    matchers = tuple(Matcher(name, MatchOp(op), value) for name, op, value in data["matchers"])
+    matchers = tuple(alert_matcher(name, MatchOp(op), value) for name, op, value in data["matchers"])
     times = (data["starts_at_ms"], data["ends_at_ms"])
     made = Silence(key, matchers, *times, data["created_by"], data["comment"], data["updated_at_ms"])
     return replace(made, annotations=Labels(data.get("annotations", {})))

@@ -166,12 +166,12 @@ def test_one_of_two_ends_and_both_states_are_told(story):
     tale.done()
 
 
-def test_alerts_are_sorted_by_job_then_instance_then_labels(story):
+def test_alerts_are_sorted_by_job_then_instance_and_whoever_lacks_one_comes_last(story):
     tale = hook(story)
     tale.at(1).push(alert(i="3", job="b", instance="1"), alert(i="2", job="a", instance="2"), alert(i="1", job="a"))
     tale.at(3)
     told = tale.want(between(2, 2), W, firing={"1", "2", "3"})
-    assert [each.labels["i"] for each in told.message.alerts] == ["1", "2", "3"]
+    assert [each.labels["i"] for each in told.message.alerts] == ["2", "1", "3"]
 
 
 def test_a_clock_that_is_set_back_by_an_hour_holds_no_message_up(story):

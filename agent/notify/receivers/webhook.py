@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin
 
@@ -22,6 +24,7 @@ from agent.notify.receivers.http import (
 )
 
 _ZERO_TIME = "0001-01-01T00:00:00Z"
+_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 
 
 class WebhookReceiver:
@@ -61,14 +64,19 @@ class WebhookReceiver:
 
 
 def payload(notification: Notification, max_alerts: int = 0) -> dict[str, Any]:
-    """Return Alertmanager's webhook object; beyond `max_alerts` (0: no limit) alerts are counted, not listed."""
-    shown = notification.alerts[:max_alerts] if max_alerts else notification.alerts
+    """Return Alertmanager's webhook object; beyond `max_alerts` (0: no limit) alerts are counted, and nothing more is said.
+
+    As there, the receiver's name is quoted for use in a regular expression.
+    """
+    hidden = max(0, len(notification.alerts) - max_alerts) if max_alerts else 0
+    shown = notification.alerts[: len(notification.alerts) - hidden]
+    notification = replace(notification, alerts=shown)
     return {
         "version": "4",
         "groupKey": notification.group_key,
-        "truncatedAlerts": len(notification.alerts) - len(shown),
+        "truncatedAlerts": hidden,
         "status": notification.status,
-        "receiver": notification.receiver,
+        "receiver": _SPECIAL.sub(r"\\\g<0>", notification.receiver),
         "notification_reason": notification.reason,
         "groupLabels": dict(notification.group_labels),
         "commonLabels": dict(notification.common_labels),

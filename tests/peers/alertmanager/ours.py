@@ -10,8 +10,8 @@ from typing import Any
 from agent.errors import InvalidInput
 from agent.journal import Journal
 from agent.model import Alert, Labels, Matcher, MatchOp
-from agent import notify as model
 from agent.notify import Dispatcher, Routing, load_routing, receivers_for
+from agent.notify import Silence as WantedSilence
 from agent.notify.messages import Renderer
 from tests.peers.alertmanager.hooks import Hooks, now_ms
 from tests.peers.alertmanager.scenarios import EXTERNAL_URL, Config, Expire, Post, Reload, Scenario, Silence, Told
@@ -79,7 +79,7 @@ class Ours:
         matchers = tuple(Matcher(name, MatchOp(operator), value) for name, operator, value in action.matchers)
         starts_ms, ends_ms = start_ms + action.starts_ms, start_ms + action.ends_ms
         known = self._silences.get(action.name, "")
-        wanted = model.Silence(known, matchers, starts_ms, ends_ms, "story", action.name, now_ms())
+        wanted = WantedSilence(known, matchers, starts_ms, ends_ms, "story", action.name, now_ms())
         with contextlib.suppress(InvalidInput):
             made, _ = self.dispatcher.silences.put(wanted, now_ms())
             self._silences[action.name] = made.id

@@ -81,7 +81,9 @@ async def play(seeds: Sequence[int], sides: tuple[MakeSide, MakeSide], folder: P
     try:
         for each in made:
             pair = tuple(Hooks(each.hooks, each.faults) for _ in sides)
-            parts = [side(each, hooks, folder / f"{each.seed}-{number}") for number, (side, hooks) in _cast(sides, pair)]
+            parts = [
+                side(each, hooks, folder / f"{each.seed}-{number}") for number, (side, hooks) in _cast(sides, pair)
+            ]
             played.append(Played(each, (pair[0], pair[1]), (parts[0].name, parts[1].name)))
             for part, hooks in zip(parts, pair, strict=True):
                 part.start()

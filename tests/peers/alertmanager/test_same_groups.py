@@ -80,7 +80,9 @@ def test_the_same_alerts_take_the_same_routes_into_the_same_groups(peer, tmp_pat
             while (theirs := groups_there(port)) != ours and time.monotonic() < deadline:
                 time.sleep(0.05)  # the real one takes the alerts in beside its answer
             if theirs != ours:
-                differing.append(f"tree {number}\n{file.read_text()}\nonly there: {theirs - ours}\nonly here: {ours - theirs}")
+                differing.append(
+                    f"tree {number}\n{file.read_text()}\nonly there: {theirs - ours}\nonly here: {ours - theirs}"
+                )
             file.write_text(tree(chance))
             post(port, "/-/reload", None)
     assert differing == []
