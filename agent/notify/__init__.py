@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from agent.doors import lazy
 
 if TYPE_CHECKING:
+    from agent.notify.acks import Reply
     from agent.notify.decisions import Decision, Verdict
     from agent.notify.dispatcher import Dispatcher
     from agent.notify.factory import receivers_for
@@ -50,6 +51,7 @@ __all__ = [
     "Reason",
     "Receipt",
     "Receiver",
+    "Reply",
     "Route",
     "Routing",
     "Row",
@@ -76,6 +78,7 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
+        "acks": ("Reply",),
         "decisions": (
             "Decision",
             "Verdict",

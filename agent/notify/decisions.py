@@ -23,6 +23,8 @@ class Verdict(StrEnum):
     HELD = "escalation held"
     ACKNOWLEDGED = "acknowledged"
     ACK_ENDED = "acknowledgement ended"
+    ACK_REFUSED = "acknowledgement refused"
+    REMINDED = "reminded"
     ENDED = "incident ended"
 
 

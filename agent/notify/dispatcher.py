@@ -12,6 +12,7 @@ from concurrent.futures import Future
 
 from agent.journal import Event
 from agent.model import Alert, Matcher, Secret
+from agent.notify.acks import Reply
 from agent.notify.decisions import Decision
 from agent.notify.links import Links
 from agent.notify.notification import Delivery, Receiver
@@ -134,10 +135,47 @@ class Dispatcher:
         await _close(self._sender.receivers.values())
 
     def acknowledge(
-        self, by: str, at_ms: int, *, fingerprint: str = "", incident: str = "", matchers: Sequence[Matcher] = ()
+        self,
+        by: str,
+        at_ms: int,
+        *,
+        fingerprint: str = "",
+        incident: str = "",
+        matchers: Sequence[Matcher] = (),
+        comment: str = "",
+        via: str = "",
+        for_ms: int = 0,
     ) -> tuple[Acknowledged, ...]:
         """Take over the open incidents that are meant, see Triage.acknowledge; empty where none is."""
-        return self._triage.acknowledge(by, at_ms, fingerprint=fingerprint, incident=incident, matchers=matchers)
+        return self._triage.acknowledge(
+            by,
+            at_ms,
+            fingerprint=fingerprint,
+            incident=incident,
+            matchers=matchers,
+            comment=comment,
+            via=via,
+            for_ms=for_ms,
+        )
+
+    def unacknowledge(
+        self,
+        by: str,
+        at_ms: int,
+        *,
+        fingerprint: str = "",
+        incident: str = "",
+        matchers: Sequence[Matcher] = (),
+        comment: str = "",
+    ) -> tuple[Acknowledged, ...]:
+        """Give back what was acknowledged: the chains start over; return who had it, empty where nobody."""
+        return self._triage.unacknowledge(
+            by, at_ms, fingerprint=fingerprint, incident=incident, matchers=matchers, comment=comment
+        )
+
+    def acknowledge_by_code(self, code: str, phone: str, at_ms: int) -> Reply:
+        """Take over what `phone` (E.164) was told of, by the code that it was sent; the answer says what to reply."""
+        return self._triage.acknowledge_by_code(code, phone, self.links, at_ms)
 
     def delivery(self, provider_id: str, delivery: Delivery, at_ms: int) -> bool:
         """Take note of what a provider says by itself of a message that it accepted; False where it knows no such one."""

@@ -14,7 +14,7 @@ from agent.model import Alert
 from agent.notify.decisions import Decision, Verdict
 from agent.notify.dedup import decide, set_aside, told, untold
 from agent.notify.groups import Group
-from agent.notify.incidents import Incident, Recipient, RunningStep, StepState, begin
+from agent.notify.incidents import Ack, Incident, Recipient, RunningStep, StepState, begin
 from agent.notify.inhibition import Inhibitor, Parts
 from agent.notify.messenger import Messenger, wants_resolved
 from agent.notify.ordering import alert_order
@@ -35,6 +35,8 @@ class Visible:
     """Fingerprints of firing alerts that something holds back."""
     over: set[str] = field(default_factory=set)
     """Fingerprints of all that are over, muted or not."""
+    taken_by: str = ""
+    """Who had acknowledged what was there before new alerts joined just now."""
 
     @property
     def firing_set(self) -> frozenset[str]:
@@ -139,6 +141,8 @@ class Flush:
     def steps(self, group: Group) -> None:
         """Run the steps of escalation that are due, unless nothing of the incident is visible now."""
         incident = group.incident
+        if incident and incident.ack:
+            self._remind(group, incident, incident.ack)
         step = incident.next_step if incident else None
         while incident and step and step.due_ms <= self.at_ms:
             seen = self.look(group)
@@ -148,6 +152,19 @@ class Flush:
                 return
             self._run_step(group, incident, step, tuple(seen.firing))
             step = incident.next_step
+
+    def _remind(self, group: Group, incident: Incident, ack: Ack) -> None:
+        """Remind whoever took the incident when the time for that has come; later, while nothing of it is visible."""
+        if ack.remind_ms is None or ack.remind_ms > self.at_ms:
+            return
+        alerts = tuple(self.look(group).firing)
+        if not alerts:
+            incident.ack = replace(ack, remind_ms=self.at_ms + group.interval_ms)
+            return
+        incident.ack = replace(ack, remind_ms=None)
+        asked = [] if self._strict else self._messenger.remind(group, incident, alerts, self.at_ms)
+        names = tuple(alert.fingerprint for alert in alerts)
+        self._decide(group, Verdict.REMINDED, f"{ack.by} acknowledged it, and it still fires", names, ", ".join(asked))
 
     def _run_step(self, group: Group, incident: Incident, step: RunningStep, alerts: tuple[Alert, ...]) -> None:
         step.state = StepState.DONE
@@ -174,6 +191,7 @@ class Flush:
         elif incident.ack and seen.firing_set - incident.ack.fingerprints:
             new = tuple(sorted(seen.firing_set - incident.ack.fingerprints))
             self._decide(group, Verdict.ACK_ENDED, f"new alerts joined what {incident.ack.by} acknowledged", new)
+            seen.taken_by = incident.ack.by
             incident.lift(self.at_ms)
 
     def _tell(self, group: Group, incident: Incident, seen: Visible) -> None:
@@ -240,8 +258,10 @@ class Flush:
                 continue
             others = sorted({name for other, name in people.items() if name and name != recipient.target.person})
             recipient = replace(recipient, options={**recipient.options, "also_told": others}) if others else recipient
-            sent = self._messenger.send(group, incident, recipient, reason, self._sorted(alerts), self.at_ms)
-            verdict, words = (Verdict.NOTIFIED, reason) if sent else (Verdict.DEDUPLICATED, Reason.ALREADY_TOLD)
+            words = f"{reason}; {seen.taken_by} had acknowledged the others" if seen.taken_by else str(reason)
+            sent = self._messenger.send(group, incident, recipient, words, self._sorted(alerts), self.at_ms)
+            verdict = Verdict.NOTIFIED if sent else Verdict.DEDUPLICATED
+            words = words if sent else Reason.ALREADY_TOLD
             self._decide(group, verdict, words, tuple(alert.fingerprint for alert in alerts), key)
 
     @staticmethod

@@ -62,8 +62,8 @@ class Group:
         self.early_ms = None if self.early_ms is None else self.early_ms - by_ms
         self.repeat_ms = None if self.repeat_ms is None else self.repeat_ms - by_ms
         self.entries = {key: replace(entry, at_ms=entry.at_ms - by_ms) for key, entry in self.entries.items()}
-        for step in self.incident.steps if self.incident else ():
-            step.due_ms -= by_ms
+        if self.incident:
+            self.incident.set_back(by_ms)
 
     def to_json(self) -> dict[str, Any]:
         """Write the group down."""

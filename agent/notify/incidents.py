@@ -7,15 +7,19 @@ who stands behind a name is looked up when a step is due. All of it goes into th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from agent.notify.notification import Channel, Target
 from agent.notify.people import Directory
 from agent.notify.records import target_from_json, target_to_json
 from agent.notify.routing import Destination, Step
+
+
+TO_KEEP_IT_MS: Final = 5 * 60_000
+"""How long after the reminder the others are told again, unless the acknowledgement is renewed."""
 
 
 class StepState(StrEnum):
@@ -47,16 +51,21 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """Somebody takes care of it. It holds for these alerts, until `until_ms`."""
+    """Somebody takes care of it. It holds for these alerts; until `until_ms` repeats are held back."""
 
     by: str
     at_ms: int
     until_ms: int
     fingerprints: frozenset[str]
+    comment: str = ""
+    via: str = ""
+    """How it came: a link, a reply by SMS, …; "" from the command line and the API."""
+    remind_ms: int | None = None
+    """When whoever took it is reminded; None once that happened."""
 
     def alive(self, at_ms: int) -> bool:
-        """Say whether it still holds back repeats."""
-        return at_ms < self.until_ms
+        """Say whether it still holds back repeats: a while longer than it holds, for whoever is reminded to keep it."""
+        return at_ms < self.until_ms + TO_KEEP_IT_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +121,13 @@ class Incident:
         return f"{self.id}-{self.messages}"
 
     @property
+    def due_ms(self) -> int | None:
+        """When a step is due, or the reminder of whoever took it; None where neither comes."""
+        step = self.next_step
+        dues = (step.due_ms if step else None, self.ack.remind_ms if self.ack else None)
+        return min((each for each in dues if each is not None), default=None)
+
+    @property
     def next_step(self) -> RunningStep | None:
         """The step that comes next unless something stops it."""
         waiting = [step for step in self.steps if step.state is StepState.WAITING]
@@ -128,6 +144,14 @@ class Incident:
         for step in self.steps:
             if step.until == "ack" and step.state is StepState.WAITING:
                 step.state = StepState.STOPPED
+
+    def set_back(self, by_ms: int) -> None:
+        """Bring the steps and the reminder forward, as the clock was set back."""
+        for step in self.steps:
+            step.due_ms -= by_ms
+        if self.ack:
+            remind_ms = None if self.ack.remind_ms is None else self.ack.remind_ms - by_ms
+            self.ack = replace(self.ack, until_ms=self.ack.until_ms - by_ms, remind_ms=remind_ms)
 
     def lift(self, at_ms: int) -> None:
         """End the acknowledgement, because alerts joined that it did not cover: the chain starts over."""
@@ -158,7 +182,7 @@ def to_json(incident: Incident) -> dict[str, Any]:
         "id": incident.id,
         "started_ms": incident.started_ms,
         "messages": incident.messages,
-        "ack": [ack.by, ack.at_ms, ack.until_ms, sorted(ack.fingerprints)] if ack else None,
+        "ack": _ack_to_json(ack) if ack else None,
         "told": [
             {**recipient_to_json(told.recipient), "firing": sorted(told.firing)} for told in incident.told.values()
         ],
@@ -189,8 +213,7 @@ def from_json(data: Mapping[str, Any]) -> Incident:
     """Read an incident back."""
     made = Incident(data["id"], data["started_ms"], messages=data["messages"])
     if data["ack"]:
-        by, at_ms, until_ms, fingerprints = data["ack"]
-        made.ack = Ack(by, at_ms, until_ms, frozenset(fingerprints))
+        made.ack = _ack_from_json(data["ack"])
     for each in data["told"]:
         recipient = recipient_from_json(each)
         made.told[recipient.target.key] = Told(recipient, set(each["firing"]))
@@ -201,6 +224,16 @@ def from_json(data: Mapping[str, Any]) -> Incident:
             RunningStep(each["number"], each["after_ms"], each["until"], whom, each["due_ms"], state),
         )
     return made
+
+
+def _ack_to_json(ack: Ack) -> list[Any]:
+    return [ack.by, ack.at_ms, ack.until_ms, sorted(ack.fingerprints), ack.comment, ack.via, ack.remind_ms]
+
+
+def _ack_from_json(data: list[Any]) -> Ack:
+    """Read an acknowledgement back; those of older versions have four parts and remind nobody."""
+    by, at_ms, until_ms, fingerprints, *further = data
+    return Ack(by, at_ms, until_ms, frozenset(fingerprints), *further)
 
 
 def recipient_to_json(recipient: Recipient) -> dict[str, Any]:

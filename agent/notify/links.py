@@ -77,13 +77,13 @@ class Links:
     def fill(self, notification: Notification) -> Notification:
         """Return the message with its links and code: while something fires, to whoever can use them.
 
-        An acknowledged incident needs no second acknowledgement; a code goes only to a phone. The same message gets the
-        same links over all its tries.
+        An acknowledged incident needs no second acknowledgement, unless its holder is reminded of it. A code goes only to
+        a phone. The same message gets the same links over all its tries.
         """
         if not self.made or notification.target.channel is Channel.LOG or notification.status != "firing":
             return notification
         filled = replace(notification, silence_url=self._link(Action.SILENCE, notification))
-        if notification.acknowledged_by:
+        if notification.acknowledged_by and not notification.options.get("reminder"):
             return filled
         phone = notification.target.channel is Channel.SMS
         return replace(

@@ -14,14 +14,20 @@ from typing import Any, Final
 
 from agent.model import Alert
 from agent.notify.groups import Group
-from agent.notify.incidents import Incident, Recipient, Told
-from agent.notify.notification import Channel
+from agent.notify.incidents import Ack, Incident, Recipient, Told
+from agent.notify.messages.wording import span
+from agent.notify.notification import Channel, Target
 from agent.notify.outbox import Outbox
 from agent.notify.reasons import Reason
 from agent.notify.routing import LOG_TARGET, Destination, Routing
 from agent.notify.rows import Row, RowState
+from agent.notify.table import AlertTable
 
 DUPLICATE_WINDOW_MS: Final = 60_000
+READ_BY_MANY: Final = frozenset({Channel.SLACK})
+"""The channels by which others learn that somebody took an incident over."""
+TO_ONESELF: Final = (Channel.SLACK, Channel.SMS, Channel.EMAIL)
+"""How somebody is reminded of what they took, the gentlest way first."""
 MOST_HOPS: Final = 4
 """on_failure receivers that may follow one another; then the log."""
 
@@ -52,18 +58,21 @@ class Messenger:
         group: Group,
         incident: Incident,
         recipient: Recipient,
-        reason: Reason,
+        reason: str,
         alerts: tuple[Alert, ...],
         at_ms: int,
         step: int = 0,
+        *,
+        known: bool = False,
     ) -> bool:
-        """Write a row; return False where the target was told just this a moment ago.
+        """Write a row; return False where the target was told just this a moment ago, unless what is new is not an alert.
 
-        `alerts` are as they are at `at_ms`, firing ones with an open end.
+        `alerts` are as they are at `at_ms`, firing ones with an open end. `known`: the message is about something else
+        than their states, such as who took them over.
         """
         states = {alert.fingerprint: alert.resolved_at(at_ms) for alert in alerts}
         strict = self._routing().settings.strict
-        if not strict and self._told_already(group.id, recipient, states, at_ms):
+        if not strict and not known and self._told_already(group.id, recipient, states, at_ms):
             return False
         row = Row(
             id=incident.key(),
@@ -84,6 +93,43 @@ class Messenger:
         self._remember(group, incident, recipient, states, remember=not strict or step > 0)
         self._enqueue(row)
         return True
+
+    def tell_taken(self, group: Group, incident: Incident, table: AlertTable, reason: str, at_ms: int) -> None:
+        """Tell the places that many read, and only those, who has the incident now; nobody's phone rings for that."""
+        if self._routing().settings.strict:
+            return
+        for told in list(incident.told.values()):
+            recipient = told.recipient
+            if recipient.target.channel in READ_BY_MANY and (alerts := _still_firing(told, table, at_ms)):
+                self.send(group, incident, recipient, reason, alerts, at_ms, known=True)
+
+    def remind(self, group: Group, incident: Incident, alerts: tuple[Alert, ...], at_ms: int) -> list[str]:
+        """Ask whoever took the incident whether they still have it; whoever was told, where that is nobody we know.
+
+        Returns the targets' keys.
+        """
+        ack = incident.ack
+        assert ack is not None
+        reason = f"{ack.by} acknowledged this {span(at_ms - ack.at_ms)} ago, and it still fires"
+        asked = self._own_ways(incident, ack) or [told.recipient for told in incident.told.values()]
+        for recipient in asked:
+            reminded = replace(recipient, options={**recipient.options, "reminder": True})
+            self.send(group, incident, reminded, reason, alerts, at_ms, known=True)
+        return [recipient.target.key for recipient in asked]
+
+    def _own_ways(self, incident: Incident, ack: Ack) -> list[Recipient]:
+        """Return one way to whoever acknowledged: one by which they were told, else one by which they can be."""
+        told = [each.recipient for each in incident.told.values() if each.recipient.target.person == ack.by]
+        routing = self._routing()
+        person = routing.directory.people.get(ack.by)
+        usable = [each for each in TO_ONESELF if str(each) in routing.channels and str(each) not in routing.disabled]
+        ways = [
+            Recipient(Target(each, person.address(each), ack.by), str(each))
+            for each in usable
+            if person and person.address(each)
+        ]
+        best = [each for channel in TO_ONESELF for each in told if each.target.channel is channel]
+        return (best or ways)[:1]
 
     def redirect(self, row: Row, reason: Reason, at_ms: int) -> None:
         """Tell `on_failure` of the row's receiver, or the log, what the row would have told."""
@@ -185,6 +231,13 @@ class Messenger:
         told = incident.told.setdefault(recipient.target.key, Told(recipient))
         for fingerprint, over in states.items():
             (told.firing.discard if over else told.firing.add)(fingerprint)
+
+
+def _still_firing(told: Told, table: AlertTable, at_ms: int) -> tuple[Alert, ...]:
+    """Return what a target believes to fire, as far as it does."""
+    alerts = [alert for each in told.firing if (alert := table.get(each)) and not alert.resolved_at(at_ms)]
+    alerts.sort(key=lambda each: (each.labels.get("job"), each.labels.get("instance"), each.labels))
+    return tuple(replace(each, ends_at_ms=0) for each in alerts)
 
 
 def wants_resolved(destination: Destination, routing: Routing) -> bool:

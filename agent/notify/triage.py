@@ -12,14 +12,15 @@ from concurrent.futures import Future
 from typing import Final
 
 from agent.journal import Delete, Event, Prune, Put, Write
-from agent.model import Alert, Labels, Matcher, match_all
+from agent.model import Alert, Labels, Matcher
 from agent.notify import groups, table
+from agent.notify.acks import Acks, Reply, meant
 from agent.notify.decisions import RETENTION_MS, Decision, Verdict
 from agent.notify.dedup import Entry
 from agent.notify.flushing import Flush
 from agent.notify.groups import Group, claim, group_id
-from agent.notify.incidents import Ack
 from agent.notify.inhibition import Parts
+from agent.notify.links import Links
 from agent.notify.messenger import Messenger
 from agent.notify.notification import Channel
 from agent.notify.outbox import HISTORY, Outbox
@@ -70,6 +71,13 @@ class Triage:
         """What time `follow` was told last."""
         self._messenger = Messenger(self.outbox, lambda: self._routing, self._groups.get, self._dirty)
         self.outbox.hurry = self.hurry
+        self._acks = Acks(
+            lambda: list(self._groups.values()),
+            self._table,
+            self._messenger,
+            lambda group: self._dirty.add(group.id),
+            lambda decisions: self._commit(decisions, []),
+        )
         self.outbox.companions = self._changed_groups
         self._restore(at_ms)
 
@@ -121,7 +129,7 @@ class Triage:
                 self._members[fingerprint].discard(group.id)
         writes: list[Write] = [write for group in gone for write in self._end(group, at_ms)]
         for group in self._groups.values():
-            if group.incident and (step := group.incident.next_step) and step.due_ms <= at_ms:
+            if group.incident and (due_ms := group.incident.due_ms) is not None and due_ms <= at_ms:
                 self._dirty.add(group.id)
                 flush.steps(group)
         writes += self._drop_unused()
@@ -153,10 +161,10 @@ class Triage:
     def next_due(self) -> int | None:
         """Return when `flush` has something to do next, or None."""
         dues = (group.due_ms for group in self._groups.values())
-        steps = (group.incident.next_step for group in self._groups.values() if group.incident)
+        steps = (group.incident.due_ms for group in self._groups.values() if group.incident)
         silences = self.silences.next_change_ms
         also = [] if silences is None else [silences]
-        return min([*dues, *(step.due_ms for step in steps if step), *also], default=None)
+        return min([*dues, *(due_ms for due_ms in steps if due_ms is not None), *also], default=None)
 
     def reload(self, routing: Routing, at_ms: int) -> None:
         """Swap the routing. Groups whose receiver and labels survive keep their timers, log and incident.
@@ -179,26 +187,41 @@ class Triage:
         fingerprint: str = "",
         incident: str = "",
         matchers: Sequence[Matcher] = (),
+        comment: str = "",
+        via: str = "",
+        for_ms: int = 0,
     ) -> tuple[Acknowledged, ...]:
-        """Stop the escalation, and hold back repeats for `ack_timeout`, of the open incidents that are meant.
+        """Stop the escalation, and hold back repeats for `for_ms` (or `ack_timeout`), of the open incidents that are meant.
 
         They are meant by an alert's fingerprint, their own id, or matchers on an alert's labels; the answer is empty where
         none is. It ends with the incident, or when an alert joins that was not there.
         """
-        done, decisions = [], []
-        for group in self._groups.values():
-            if group.incident is None or not self._meant(group, fingerprint, incident, matchers):
-                continue
-            until_ms = at_ms + self._routing.settings.ack_timeout_ms
-            group.incident.acknowledge(Ack(by, at_ms, until_ms, frozenset(group.fingerprints)))
-            self._dirty.add(group.id)
-            names, own = tuple(sorted(group.fingerprints)), group.incident.id
-            decided = Decision(Verdict.ACKNOWLEDGED, at_ms, f"by {by}", names, group.receiver, group.key, own)
-            decisions.append(decided)
-            done.append(Acknowledged(own, group.receiver, by, at_ms, until_ms, names))
-        if done:
-            self._commit(decisions, [])
-        return tuple(done)
+        until_ms = at_ms + (for_ms or self._routing.settings.ack_timeout_ms)
+        wanted = meant(fingerprint, incident, matchers)
+        done = self._acks.take(wanted, by, at_ms, until_ms, comment=comment, via=via)
+        self.changed()
+        return done
+
+    def unacknowledge(
+        self,
+        by: str,
+        at_ms: int,
+        *,
+        fingerprint: str = "",
+        incident: str = "",
+        matchers: Sequence[Matcher] = (),
+        comment: str = "",
+    ) -> tuple[Acknowledged, ...]:
+        """Give back what was acknowledged, as `acknowledge` takes it; return who had it. The chains start over."""
+        done = self._acks.give_back(meant(fingerprint, incident, matchers), by, at_ms, comment=comment)
+        self.changed()
+        return done
+
+    def acknowledge_by_code(self, code: str, phone: str, links: Links, at_ms: int) -> Reply:
+        """Take over what a phone was told of, by the code that it was sent."""
+        reply = self._acks.take_by_code(code, phone, links, at_ms, at_ms + self._routing.settings.ack_timeout_ms)
+        self.changed()
+        return reply
 
     def hurry(self, incident: str, at_ms: int, why: str) -> bool:
         """Let the incident's next step of escalation run now, because a page did not arrive; False where none is left."""
@@ -320,14 +343,6 @@ class Triage:
         self._telemetry.channel_disabled.clear()
         for transport in self._routing.channels:
             self._telemetry.channel_disabled.labels(transport).set(transport in self._routing.disabled)
-
-    def _meant(self, group: Group, fingerprint: str, incident: str, matchers: Sequence[Matcher]) -> bool:
-        if incident and group.incident and group.incident.id == incident:
-            return True
-        if fingerprint and fingerprint in group.fingerprints:
-            return True
-        alerts = (self._table.get(each) for each in group.fingerprints)
-        return bool(matchers) and any(match_all(list(matchers), alert.labels) for alert in alerts if alert)
 
     def _restore(self, at_ms: int) -> None:
         self.outbox.restore()

@@ -31,6 +31,11 @@ class Acknowledged:
     at_ms: int
     until_ms: int
     fingerprints: tuple[str, ...]
+    comment: str = ""
+    via: str = ""
+    """How it came: a link, a reply by SMS; "" from the command line and the API."""
+    before: str = ""
+    """Who had it until then, where somebody had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +213,16 @@ def _incident(group: Group) -> IncidentView | None:
         return None
     ack = incident.ack
     taken = (
-        Acknowledged(incident.id, group.receiver, ack.by, ack.at_ms, ack.until_ms, tuple(sorted(ack.fingerprints)))
+        Acknowledged(
+            incident.id,
+            group.receiver,
+            ack.by,
+            ack.at_ms,
+            ack.until_ms,
+            tuple(sorted(ack.fingerprints)),
+            ack.comment,
+            ack.via,
+        )
         if ack
         else None
     )

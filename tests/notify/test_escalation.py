@@ -113,7 +113,10 @@ def test_repeats_are_held_back_while_somebody_takes_care_and_come_when_that_has_
     tale.want(between(0, 0), ANA, firing={"Fire"})
     tale.done()
     tale.at(1920)
-    tale.want(between(1900, 1910), ANA, firing={"Fire"}, reason="repeat")
+    tale.want(between(1900, 1900), ANA, firing={"Fire"}, reason="ana acknowledged this 30m ago, and it still fires")
+    tale.done()
+    tale.at(2400)
+    tale.want(between(2200, 2210), ANA, firing={"Fire"}, reason="repeat")
 
 
 def test_a_step_waits_while_the_alert_is_silenced_and_runs_when_it_is_seen_again(story):

@@ -74,7 +74,8 @@ def test_an_acknowledgement_stops_the_steps(rehearsal):
     (taken,) = rehearsal.acknowledge("bob", START_MS + 60_000, matchers=(Matcher("alertname", "=", "A"),))
     rehearsal.advance(START_MS + 900_000)
     assert taken.by == "bob"
-    assert [line[1] for line in lines(rehearsal)] == ["slack"]
+    assert [line[1] for line in lines(rehearsal)] == ["slack", "slack"]
+    assert lines(rehearsal)[1] == (60, "slack", "ana", "firing", "acknowledged by bob")
 
 
 def test_what_a_silence_holds_back_is_withheld_with_its_id(rehearsal):

@@ -1,0 +1,171 @@
+"""Acknowledging: somebody takes an incident over, gives it back, or is asked whether they still have it.
+
+An acknowledgement stops the steps that wait for one and holds repeats back. It ends with the incident, when an alert joins
+that it did not cover, or when it is given back; after its time whoever took the incident is reminded once, and repeats come
+again. Whoever was told in a place that many read learns who has it. Each of these is a line in the history.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from agent.errors import InvalidInput
+from agent.model import Matcher, match_all
+from agent.notify.decisions import Decision, Verdict
+from agent.notify.groups import Group
+from agent.notify.incidents import Ack, Incident
+from agent.notify.links import Links
+from agent.notify.messenger import Messenger
+from agent.notify.notification import Channel, Target
+from agent.notify.table import AlertTable
+from agent.notify.views import Acknowledged
+
+WRONG_CODES: Final = 5
+WRONG_CODES_MS: Final = 15 * 60_000
+"""So many wrong codes from one phone within this time, and it is not listened to until they are older."""
+_MOST_PHONES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Which open incidents are meant: by an alert's fingerprint, their own id, or matchers on an alert's labels."""
+
+    fingerprint: str = ""
+    incident: str = ""
+    matchers: tuple[Matcher, ...] = ()
+
+    def includes(self, group: Group, table: AlertTable) -> bool:
+        """Say whether a group's incident is meant."""
+        if self.incident and group.incident and group.incident.id == self.incident:
+            return True
+        if self.fingerprint and self.fingerprint in group.fingerprints:
+            return True
+        alerts = (table.get(each) for each in group.fingerprints)
+        return bool(self.matchers) and any(match_all(list(self.matchers), alert.labels) for alert in alerts if alert)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a code from a phone led to, and a sentence that can be sent back."""
+
+    acknowledged: tuple[Acknowledged, ...]
+    text: str
+
+
+class Acks:
+    """Acknowledges on behalf of `Triage`, whose groups, table and decisions it uses."""
+
+    def __init__(
+        self,
+        groups: Callable[[], Iterable[Group]],
+        table: AlertTable,
+        messenger: Messenger,
+        touched: Callable[[Group], None],
+        decided: Callable[[list[Decision]], object],
+    ) -> None:
+        self._groups = groups
+        self._table = table
+        self._messenger = messenger
+        self._touched = touched
+        self._decided = decided
+        self._wrong: dict[str, deque[int]] = {}
+
+    def take(
+        self, meant: Meant, by: str, at_ms: int, until_ms: int, *, comment: str = "", via: str = ""
+    ) -> tuple[Acknowledged, ...]:
+        """Take over the incidents that are meant; empty where none is."""
+        done, decisions = [], []
+        for group, incident in self._open(meant):
+            before = incident.ack.by if incident.ack else ""
+            ack = Ack(by, at_ms, until_ms, frozenset(group.fingerprints), comment, via, until_ms)
+            incident.acknowledge(ack)
+            self._touched(group)
+            words = f"by {by}" + (f", by {via}" if via else "") + (f"; {before} had it before" if before else "")
+            decisions.append(_decision(Verdict.ACKNOWLEDGED, at_ms, words, group, incident, comment))
+            self._messenger.tell_taken(group, incident, self._table, f"acknowledged by {by}", at_ms)
+            done.append(acknowledged(group, incident, ack, before))
+        if done:
+            self._decided(decisions)
+        return tuple(done)
+
+    def give_back(self, meant: Meant, by: str, at_ms: int, *, comment: str = "") -> tuple[Acknowledged, ...]:
+        """End the acknowledgement of the incidents that are meant and have one: their chains start over."""
+        done, decisions = [], []
+        for group, incident in self._open(meant):
+            if (ack := incident.ack) is None:
+                continue
+            done.append(acknowledged(group, incident, ack, ""))
+            incident.lift(at_ms)
+            self._touched(group)
+            words = f"given back by {by}; {ack.by} had it"
+            decisions.append(_decision(Verdict.ACK_ENDED, at_ms, words, group, incident, comment))
+            self._messenger.tell_taken(group, incident, self._table, f"acknowledgement {words}", at_ms)
+        if done:
+            self._decided(decisions)
+        return tuple(done)
+
+    def take_by_code(self, code: str, phone: str, links: Links, at_ms: int, until_ms: int) -> Reply:
+        """Take over what a phone was told of, by the code that it was sent; say in words what that came to.
+
+        A phone that sends wrong codes again and again is not listened to for a while.
+        """
+        wrong = self._wrong_lately(phone, at_ms)
+        if len(wrong) >= WRONG_CODES:
+            return Reply((), "Too many wrong codes. Wait a quarter of an hour, or use the link or burnline ack.")
+        told = [(group, incident) for group, incident in self._open(None) if _told(incident, phone)]
+        found = [(g, i) for g, i in told if links.is_code(code.strip(), i.id, phone)]
+        if not found:
+            wrong.append(at_ms)
+            words = f"a reply from {phone} with a code that is not of this incident"
+            self._decided([_decision(Verdict.ACK_REFUSED, at_ms, words, *each) for each in told])
+            return Reply((), "That is no code of anything that is open now; it may be over. Nothing was changed.")
+        self._wrong.pop(phone, None)
+        _, incident = max(found, key=lambda each: each[1].started_ms)
+        by = incident.told[Target(Channel.SMS, phone).key].recipient.target.person or phone
+        if incident.ack and incident.ack.by != by:
+            return Reply((), f"{incident.ack.by} has it already. Nothing was changed.")
+        done = self.take(Meant(incident=incident.id), by, at_ms, until_ms, via="a reply by SMS")
+        return Reply(done, "Acknowledged: it is yours. Nobody else will be woken for it.")
+
+    def _open(self, meant: Meant | None) -> list[tuple[Group, Incident]]:
+        return [
+            (group, group.incident)
+            for group in self._groups()
+            if group.incident and (meant is None or meant.includes(group, self._table))
+        ]
+
+    def _wrong_lately(self, phone: str, at_ms: int) -> deque[int]:
+        if len(self._wrong) >= _MOST_PHONES:
+            self._wrong = {key: each for key, each in self._wrong.items() if each and each[-1] > at_ms - WRONG_CODES_MS}
+        wrong = self._wrong.setdefault(phone, deque(maxlen=WRONG_CODES))
+        while wrong and wrong[0] <= at_ms - WRONG_CODES_MS:
+            wrong.popleft()
+        return wrong
+
+
+def acknowledged(group: Group, incident: Incident, ack: Ack, before: str = "") -> Acknowledged:
+    """Return an acknowledgement as it is shown."""
+    names = tuple(sorted(ack.fingerprints))
+    return Acknowledged(
+        incident.id, group.receiver, ack.by, ack.at_ms, ack.until_ms, names, ack.comment, ack.via, before
+    )
+
+
+def meant(fingerprint: str = "", incident: str = "", matchers: Sequence[Matcher] = ()) -> Meant:
+    """Return which incidents are meant; raise InvalidInput where a matcher would match anything."""
+    if matchers and all(each.matches("") for each in matchers):
+        message = "cannot tell which incidents are meant: at least one matcher must not match the empty string"
+        raise InvalidInput(message)
+    return Meant(fingerprint, incident, tuple(matchers))
+
+
+def _told(incident: Incident, phone: str) -> bool:
+    return Target(Channel.SMS, phone).key in incident.told
+
+
+def _decision(verdict: Verdict, at_ms: int, words: str, group: Group, incident: Incident, detail: str = "") -> Decision:
+    names = tuple(sorted(group.fingerprints))
+    return Decision(verdict, at_ms, words, names, group.receiver, group.key, incident.id, detail)

@@ -1,0 +1,209 @@
+"""Taking an incident over: what it stops, who learns of it, how it ends, who is reminded, and the code by SMS."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import InvalidInput
+from agent.model import Matcher
+from tests.notify.story import START_MS, alert, between
+
+ROUTES = """
+route: {receiver: oncall, group_by: [alertname], group_wait: 0s, group_interval: 10s, repeat_interval: 10h}
+receivers: [{name: oncall}, {name: quiet}]
+"""
+PLAN = """
+receivers:
+  oncall:
+    notify: [{person: ana, by: [sms]}, {slack: '#alerts'}]
+    escalate: [{after: 5m, notify: [{person: bob, by: [sms]}]}]
+settings: {ack_timeout: 1h}
+"""
+ANA, BOB, SLACK = "sms:+33600000001", "sms:+33600000002", "slack:#alerts"
+FIRE = alert("Fire", ends=99_999, severity="critical")
+SECOND = alert("Fire", ends=99_999, severity="critical", i="2")
+
+
+@pytest.fixture
+def tale(story):
+    made = story(ROUTES, PLAN, external_url="https://alerts.example.org")
+    made.at(0).push(FIRE)
+    made.want(between(0, 0), ANA, firing={"Fire"})
+    made.want(between(0, 0), SLACK, firing={"Fire"})
+    return made
+
+
+def code_of(tale, incident: str = "", phone: str = "+33600000001") -> str:
+    (first, *_) = [
+        each.message for each in tale.messages(f"sms:{phone}") if not incident or each.message.incident == incident
+    ]
+    return first.ack_code
+
+
+def said(tale, what: str) -> list[str]:
+    tale.journal.write().result()
+    return [each.value["reason"] for each in tale.dispatcher.history(FIRE.fingerprint) if each.value["what"] == what]
+
+
+def test_who_takes_it_is_said_where_many_read_and_rings_no_phone(tale):
+    tale.at(60)
+    tale.ack("ana", fingerprint=FIRE.fingerprint, comment="on it")
+    tale.at(1000)
+    told = tale.want(between(60, 60), SLACK, firing={"Fire"}, reason="acknowledged by ana")
+    assert told.message.acknowledged_by == "ana"
+    tale.done()
+    (incident,) = tale.dispatcher.view(tale.now_ms).incidents()
+    assert (incident.acknowledged.comment, incident.acknowledged.by) == ("on it", "ana")
+
+
+def test_an_alert_that_joins_brings_a_page_which_says_who_had_acknowledged_the_others(tale):
+    tale.at(60)
+    tale.ack("ana", fingerprint=FIRE.fingerprint)
+    tale.at(61)
+    tale.want(between(60, 60), SLACK, firing={"Fire"}, reason="acknowledged by ana")
+    tale.at(100).push(SECOND)
+    tale.at(120)
+    words = "new alerts added; ana had acknowledged the others"
+    tale.want(between(100, 110), ANA, firing={"Fire", "2"}, reason=words)
+    page = tale.want(between(100, 110), SLACK, firing={"Fire", "2"}, reason=words)
+    assert page.message.acknowledged_by == ""
+    assert page.message.ack_url
+    tale.done()
+    tale.at(500)
+    tale.want(between(400, 410), BOB, firing={"Fire", "2"})
+
+
+def test_whoever_took_it_is_reminded_once_and_can_keep_it(tale):
+    tale.at(60)
+    tale.ack("ana", fingerprint=FIRE.fingerprint)
+    tale.at(3659)
+    tale.want(between(60, 60), SLACK, firing={"Fire"})
+    tale.done()
+    tale.at(7000)
+    page = tale.want(between(3660, 3660), ANA, firing={"Fire"}, reason="ana acknowledged this 1h 00m ago, and it still")
+    assert page.message.ack_url, "with the reminder she can keep it for another hour"
+    tale.done()
+    assert said(tale, "reminded") == ["ana acknowledged it, and it still fires"]
+
+
+def test_somebody_whose_address_is_unknown_is_reminded_through_whoever_was_told(tale):
+    tale.ack("the night shift", fingerprint=FIRE.fingerprint, for_ms=600_000)
+    tale.at(700)
+    words = "the night shift acknowledged this 10m ago"
+    tale.want(between(0, 0), SLACK, firing={"Fire"}, reason="acknowledged by the night shift")
+    tale.want(between(600, 600), SLACK, firing={"Fire"}, reason=words)
+    tale.want(between(600, 600), ANA, firing={"Fire"}, reason=words)
+    tale.done()
+
+
+def test_somebody_who_was_not_told_is_reminded_by_the_gentlest_way_there_is(tale):
+    tale.ack("bob", fingerprint=FIRE.fingerprint, for_ms=600_000)
+    tale.at(700)
+    tale.want(between(600, 600), "slack:U0BOB", firing={"Fire"}, reason="bob acknowledged this 10m ago")
+
+
+def test_nobody_is_reminded_of_what_is_silenced_until_it_is_seen_again(tale):
+    tale.ack("ana", fingerprint=FIRE.fingerprint, for_ms=600_000)
+    matchers = (Matcher("alertname", "=", "Fire"),)
+    tale.dispatcher.silences.create(matchers, tale.now_ms, tale.now_ms + 1_000_000, "ana", "", tale.now_ms)
+    tale.at(999)
+    assert len(tale.messages(ANA)) == 1
+    tale.at(1020)
+    assert [each.at for each in tale.messages(ANA)][1:] == [pytest.approx(1000, abs=11)]
+
+
+def test_what_is_over_reminds_nobody(tale):
+    tale.ack("ana", fingerprint=FIRE.fingerprint, for_ms=600_000)
+    tale.at(300).resolve(FIRE)
+    tale.at(700)
+    assert [each.resolved for each in tale.messages(ANA)] == [set(), {"Fire"}]
+
+
+def test_what_is_given_back_escalates_from_the_start(tale):
+    tale.at(60)
+    tale.ack("ana", fingerprint=FIRE.fingerprint)
+    tale.at(120)
+    (before,) = tale.dispatcher.unacknowledge("ana", tale.now_ms, fingerprint=FIRE.fingerprint)
+    assert before.by == "ana"
+    assert tale.dispatcher.unacknowledge("ana", tale.now_ms, fingerprint=FIRE.fingerprint) == ()
+    tale.at(419)
+    tale.want(between(60, 60), SLACK, firing={"Fire"}, reason="acknowledged by ana")
+    tale.want(between(120, 120), SLACK, firing={"Fire"}, reason="given back by ana")
+    tale.done()
+    tale.at(420)
+    tale.want(between(420, 420), BOB, firing={"Fire"}, reason="escalation")
+
+
+def test_a_second_person_takes_it_over_and_both_are_on_record(tale):
+    tale.ack("ana", fingerprint=FIRE.fingerprint)
+    (taken,) = tale.ack("bob", fingerprint=FIRE.fingerprint)
+    assert (taken.by, taken.before) == ("bob", "ana")
+    assert said(tale, "acknowledged") == ["by ana", "by bob; ana had it before"]
+
+
+def test_a_matcher_that_matches_anything_is_refused(tale):
+    with pytest.raises(InvalidInput, match="at least one matcher must not match the empty string"):
+        tale.ack(matchers=(Matcher("nothing", "=", ""),))
+
+
+def test_an_acknowledgement_with_its_comment_and_its_reminder_outlives_a_restart(story):
+    tale = story(ROUTES, PLAN, durable=True)
+    tale.at(0).push(FIRE)
+    tale.ack("ana", fingerprint=FIRE.fingerprint, comment="looking", via="a link", for_ms=600_000)
+    tale.restart(after=1)
+    (incident,) = tale.dispatcher.view(tale.now_ms).incidents()
+    assert (incident.acknowledged.comment, incident.acknowledged.via) == ("looking", "a link")
+    tale.at(700)
+    assert [each.at for each in tale.messages(ANA)] == [0, 600]
+    tale.restart(after=1).at(2000)
+    assert [each.at for each in tale.messages(ANA)] == [0, 600], "reminded once, also after a restart"
+
+
+def test_a_code_from_the_phone_that_got_it_acknowledges(tale):
+    reply = tale.dispatcher.acknowledge_by_code(f" {code_of(tale)}\n", "+33600000001", tale.now_ms)
+    assert [each.by for each in reply.acknowledged] == ["ana"]
+    assert "yours" in reply.text
+    tale.at(1000)
+    assert tale.messages(BOB) == []
+    assert said(tale, "acknowledged") == ["by ana, by a reply by SMS"]
+
+
+def test_the_same_code_from_another_phone_changes_nothing(tale):
+    for phone in ("+33600000002", "+4915100000000"):
+        assert tale.dispatcher.acknowledge_by_code(code_of(tale), phone, tale.now_ms).acknowledged == ()
+
+
+def test_after_five_wrong_codes_a_phone_is_not_listened_to_for_a_quarter_of_an_hour(tale):
+    wrong = "000000" if code_of(tale) != "000000" else "000001"
+    for _ in range(5):
+        assert "Nothing was changed" in tale.dispatcher.acknowledge_by_code(wrong, "+33600000001", tale.now_ms).text
+    right = code_of(tale)
+    assert "Too many wrong codes" in tale.dispatcher.acknowledge_by_code(right, "+33600000001", tale.now_ms).text
+    assert len(said(tale, "acknowledgement refused")) == 5
+    later = START_MS + 15 * 60_000
+    assert tale.dispatcher.acknowledge_by_code(right, "+33600000001", later).acknowledged
+
+
+def test_a_code_of_what_is_over_or_taken_by_somebody_else_says_so(tale):
+    code = code_of(tale)
+    tale.ack("bob", fingerprint=FIRE.fingerprint)
+    reply = tale.dispatcher.acknowledge_by_code(code, "+33600000001", tale.now_ms)
+    assert (reply.acknowledged, reply.text) == ((), "bob has it already. Nothing was changed.")
+    tale.at(10).resolve(FIRE)
+    tale.at(30)
+    assert "may be over" in tale.dispatcher.acknowledge_by_code(code, "+33600000001", tale.now_ms).text
+
+
+def test_a_clock_that_is_set_back_takes_the_reminder_with_it(tale):
+    tale.ack("ana", fingerprint=FIRE.fingerprint, for_ms=600_000)
+    tale.dispatcher.follow(START_MS)
+    tale.dispatcher.follow(START_MS - 3_600_000)
+    assert tale.dispatcher.next_due() <= START_MS - 3_600_000 + 600_000
+
+
+def test_strict_mode_tells_nobody_more_than_an_alertmanager_would(story):
+    tale = story(ROUTES, PLAN.replace("{ack_timeout: 1h}", "{ack_timeout: 1h, alertmanager_compat: strict}"))
+    tale.at(0).push(FIRE)
+    tale.ack("ana", fingerprint=FIRE.fingerprint)
+    tale.at(4000)
+    assert [each.at for each in tale.messages()] == [0, 0]
