@@ -17,7 +17,6 @@ from agent.notify.people import Directory
 from agent.notify.records import target_from_json, target_to_json
 from agent.notify.routing import Destination, Step
 
-
 TO_KEEP_IT_MS: Final = 5 * 60_000
 """How long after the reminder the others are told again, unless the acknowledgement is renewed."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.journal import Journal
+from agent.journal import Journal, Put
 from agent.model import Alert, Labels, Secret
 from agent.notify import Dispatcher, FakeReceiver, Notification, load_routing
 from agent.notify.routing import Routing
@@ -167,6 +167,11 @@ class Story:
         self.now += after
         self.journal = Journal.open(self.path)
         self.dispatcher = self.start()
+        return self
+
+    def written(self) -> Story:
+        """Wait until all that was noted so far is in the journal."""
+        self.journal.write(Put("story", "written", self.now)).result()
         return self
 
     def messages(self, target: str = "") -> list[Sent]:

@@ -41,8 +41,11 @@ def code_of(tale, incident: str = "", phone: str = "+33600000001") -> str:
 
 
 def said(tale, what: str) -> list[str]:
-    tale.journal.write().result()
-    return [each.value["reason"] for each in tale.dispatcher.history(FIRE.fingerprint) if each.value["what"] == what]
+    return [
+        each.value["reason"]
+        for each in tale.written().dispatcher.history(FIRE.fingerprint)
+        if each.value["what"] == what
+    ]
 
 
 def test_who_takes_it_is_said_where_many_read_and_rings_no_phone(tale):

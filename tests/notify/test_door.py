@@ -89,6 +89,6 @@ def test_the_page_sees_alerts_groups_incidents_and_who_was_told(story):
     tale.at(7).resolve(fire)
     tale.at(30)
     assert tale.dispatcher.view(tale.now_ms).alerts() == []
-    tale.journal.write().result()
+    tale.written()
     said = [each.value["what"] for each in tale.dispatcher.history(fire.fingerprint)]
     assert said == ["routed", "written", "notified", "sent", "written", "notified", "incident ended", "sent"]

@@ -244,7 +244,7 @@ def test_what_held_an_alert_back_is_in_its_history_once(story):
     tale = story(ROUTES, TEAM)
     tale.at(0).push(alert("High", job="j", ends=99), alert("VeryHigh", job="j", ends=99))
     tale.at(30)
-    tale.journal.write().result()
+    tale.written()
     source = alert("VeryHigh", job="j").fingerprint
     events = tale.dispatcher.history(alert("High", job="j").fingerprint)
     said = [(each.value["what"], each.value["reason"]) for each in events]
