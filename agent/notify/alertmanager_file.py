@@ -12,6 +12,7 @@ from typing import Any
 from agent.model import Secret, is_legacy_label_name
 from agent.notify.integrations import SLACK_POST, EmailConfig, HttpConfig, SlackConfig, SnsConfig, WebhookConfig
 from agent.notify.intervals import IntervalSpec
+from agent.notify.tls import TlsConfig
 from agent.schema import Duration, Place, Text, WrongValue, key
 
 MINUTE_MS = 60_000
@@ -34,7 +35,7 @@ class GlobalSpec:
     smtp_auth_secret_file: Text | None = None
     smtp_auth_identity: str = ""
     smtp_require_tls: bool = True
-    smtp_tls_config: Any = None
+    smtp_tls_config: TlsConfig | None = None
     smtp_force_implicit_tls: bool | None = None
     slack_api_url: Secret | None = None
     slack_api_url_file: Text | None = None

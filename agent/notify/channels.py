@@ -6,13 +6,31 @@ Values only; secrets are `Secret`. A channel is usable when its `missing()` is e
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from agent.model import Labels, Secret
+from agent.notify.tls import TlsSettings
+
+StartTls = Literal["required", "opportunistic", "off"]
+Mechanism = Literal["", "plain", "login", "cram-md5", "xoauth2"]
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth2Settings:
+    """Where to fetch an access token: by the refresh token where there is one, else by the client's own credentials."""
+
+    token_url: str
+    client_id: str
+    client_secret: Secret | None = None
+    refresh_token: Secret | None = None
+    scopes: tuple[str, ...] = ()
+    parameters: Labels = field(default_factory=Labels)
+    """Further form fields of the token request."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmailChannel:
-    """An SMTP relay. `smarthost` is host:port; port 465 means implicit TLS."""
+    """An SMTP relay. `smarthost` is host:port; port 465 means implicit TLS unless `implicit_tls` says otherwise."""
 
     smarthost: str = ""
     sender: str = "burnline@localhost"
@@ -20,8 +38,21 @@ class EmailChannel:
     auth_username: str = ""
     auth_password: Secret | None = None
     auth_identity: str = ""
-    require_tls: bool = True
-    ca_file: str = ""
+    auth_secret: Secret | None = None
+    """The secret of CRAM-MD5; where there is none the password serves."""
+    auth_mechanism: Mechanism = ""
+    """Empty: the first that the relay offers and that there are credentials for."""
+    auth_token_file: str = ""
+    """A file with XOAUTH2's access token, read anew at every login: somebody else keeps it fresh."""
+    oauth2: OAuth2Settings | None = None
+    starttls: StartTls = "required"
+    implicit_tls: bool | None = None
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    reply_to: str = ""
+    thread_by: Literal["", "daily", "none"] = ""
+    """Alertmanager's `threading`: also put all mails of a group under one root, a new one each day or one for ever."""
+    together: bool = False
+    """One mail to all recipients, and to none of them where one is refused, as Alertmanager sends it."""
     timeout_ms: int = 30_000
 
     def missing(self) -> str:

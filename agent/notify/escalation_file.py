@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 from agent.model import Secret
 from agent.notify.limits import DEFAULTS, ChannelLimits, LimitText
@@ -30,8 +31,34 @@ class LimitsSection:
 
 
 @dataclass(frozen=True, slots=True)
+class OAuth2Section:
+    """`channels.email.oauth2`: where XOAUTH2's access token comes from."""
+
+    __title__ = "oauth2"
+    place: Place
+    token_url: str
+    client_id: str
+    client_secret: Secret | None = None
+    client_secret_file: Text | None = None
+    refresh_token: Secret | None = None
+    refresh_token_file: Text | None = None
+    scopes: tuple[str, ...] = ()
+    parameters: dict[str, str] = key(factory=dict)
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.token_url)
+        if url.scheme != "https" and (url.scheme != "http" or url.hostname not in ("127.0.0.1", "::1", "localhost")):
+            raise WrongValue(
+                "token_url", "the token's URL must begin with https://, because the client's secret is sent"
+            )
+        for name in ("client_secret", "refresh_token"):
+            if getattr(self, name) and getattr(self, f"{name}_file"):
+                raise WrongValue(f"{name}_file", f"at most one of {name} and {name}_file can be set")
+
+
+@dataclass(frozen=True, slots=True)
 class EmailSection:
-    """`channels.email`: the relay that people's mail goes through."""
+    """`channels.email`: the relay that people's mail goes through. `require_tls: false` means `starttls: opportunistic`."""
 
     __title__ = "channels.email"
     place: Place
@@ -42,10 +69,34 @@ class EmailSection:
     auth_password: Secret | None = None
     auth_password_file: Text | None = None
     auth_identity: str = ""
-    require_tls: bool = True
+    auth_mechanism: Literal["", "plain", "login", "cram-md5", "xoauth2"] = ""
+    auth_token_file: Text | None = None
+    oauth2: OAuth2Section | None = None
+    require_tls: bool | None = None
+    starttls: Literal["", "required", "opportunistic", "off"] = ""
+    implicit_tls: bool | None = None
     ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    server_name: str = ""
+    insecure_skip_verify: bool = False
+    reply_to: str = ""
     timeout: Duration = 30_000
     limits: LimitsSection | None = None
+
+    def __post_init__(self) -> None:
+        if self.starttls and self.require_tls is not None:
+            raise WrongValue("require_tls", "starttls says it already; keep one of them")
+        if bool(self.cert_file) != bool(self.key_file):
+            raise WrongValue("cert_file" if self.cert_file else "key_file", "cert_file and key_file go together")
+        if self.auth_token_file and self.oauth2:
+            raise WrongValue("auth_token_file", "oauth2 fetches the token already; keep one of them")
+        if self.auth_mechanism == "xoauth2" and not self.auth_token_file and not self.oauth2:
+            raise WrongValue("auth_mechanism", "xoauth2 needs auth_token_file or oauth2")
+        if (self.auth_token_file or self.oauth2) and not self.auth_username:
+            raise WrongValue(
+                "oauth2" if self.oauth2 else "auth_token_file", "auth_username is missing: whose mailbox it is"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ A table says what the integrations that we do not send must have, so that a file
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from agent.model import Secret
+from agent.notify.tls import TlsConfig
 from agent.schema import Duration, Place, Text, WrongValue, key
 
 SLACK_POST: Final = "https://slack.com/api/chat.postMessage"
@@ -64,6 +65,15 @@ class HttpConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class EmailThreading:
+    """`threading` of an email config: one thread for all mails of a group, each day a new one or one for ever."""
+
+    __title__ = "threading"
+    enabled: bool = False
+    thread_by_date: Literal["daily", "none"] = "daily"
+
+
+@dataclass(frozen=True, slots=True)
 class EmailConfig:
     """One entry of email_configs; None where `global:` decides."""
 
@@ -84,9 +94,9 @@ class EmailConfig:
     html: Text | None = None
     text: Text | None = None
     require_tls: bool | None = None
-    tls_config: Any = None
+    tls_config: TlsConfig | None = None
     force_implicit_tls: bool | None = None
-    threading: Any = None
+    threading: EmailThreading | None = None
 
     def __post_init__(self) -> None:
         if not self.to:

@@ -111,13 +111,14 @@ class _Builder:
         self.file = file
         self.escalation = escalation
         self.secrets = secrets
-        self.strict = strict
+        compat = escalation.settings.alertmanager_compat
+        self.strict = compat == "strict" if strict is None else strict
         self.findings = Findings()
         self.index = 0
 
     def build(self, original: str) -> Routing:
         link_key = self.link_key()
-        plans = PlanBuilder(self.file, self.escalation, self.secrets, self.findings)
+        plans = PlanBuilder(self.file, self.escalation, self.secrets, self.findings, strict=self.strict)
         receivers = plans.build()
         intervals = self.intervals()
         root = self.root(receivers, intervals)
@@ -125,13 +126,13 @@ class _Builder:
         self.beyond()
         message_templates = self.message_templates()
         go = read_templates(self.file.templates, self.secrets[0].folder, self.findings)
-        try_texts(go, plans.texts, self.findings, strict=self.is_strict())
+        try_texts(go, plans.texts, self.findings, strict=self.strict)
         self.findings.raise_problems()
         assert root is not None
         self.reach(root, receivers, plans.unsent)
         chosen = self.escalation.settings
         settings = Settings(
-            strict=self.is_strict(),
+            strict=self.strict,
             ack_timeout_ms=chosen.ack_timeout,
             send_resolved={"true": True, "false": False}.get(chosen.send_resolved),
             resolve_timeout_ms=self.file.global_.resolve_timeout,
@@ -160,9 +161,6 @@ class _Builder:
         """Return what is read beside the two files and the secrets: templates of either kind."""
         ours = self.secrets[1].folder / str(self.escalation.templates or "templates") / "*"
         return {ours, *(self.secrets[0].folder / str(each) for each in self.file.templates)}
-
-    def is_strict(self) -> bool:
-        return self.escalation.settings.alertmanager_compat == "strict" if self.strict is None else self.strict
 
     def message_templates(self) -> Path | None:
         """Return the folder of our own messages' templates: the one that is named, else `templates` beside the file."""

@@ -8,7 +8,8 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from agent.notify import aws, settings
+from agent.notify import aws, mail_settings, settings
+from agent.notify.addresses import split_addresses
 from agent.notify.alertmanager_file import AlertmanagerFile, ReceiverSpec
 from agent.notify.channels import ChannelSettings, LogChannel
 from agent.notify.escalation_file import EscalationFile, PlanSpec, SmsSection
@@ -31,9 +32,16 @@ class PlanBuilder:
     """Builds the plans of all receivers, and the channel settings (`channels`, `disabled`) that they use."""
 
     def __init__(
-        self, file: AlertmanagerFile, escalation: EscalationFile, secrets: tuple[Secrets, Secrets], findings: Findings
+        self,
+        file: AlertmanagerFile,
+        escalation: EscalationFile,
+        secrets: tuple[Secrets, Secrets],
+        findings: Findings,
+        *,
+        strict: bool = False,
     ) -> None:
         self.file = file
+        self.strict = strict
         self.escalation = escalation
         self.am_secrets, self.own_secrets = secrets
         self.findings = findings
@@ -150,20 +158,16 @@ class PlanBuilder:
 
     def _email(self, transport: str, config: EmailConfig) -> Destination:
         defaults = self.file.global_
-        made = settings.email_channel(config, defaults, self.am_secrets)
+        made = mail_settings.email_channel(config, defaults, self.am_secrets, strict=self.strict)
         if not made.smarthost:
             self.findings.problem(config.place, "no SMTP smarthost is set, neither here nor in global.smtp_smarthost")
         if not made.sender:
             self.findings.problem(config.place, "no sender is set, neither `from` here nor global.smtp_from")
-        for name in ("auth_secret", "auth_secret_file", "tls_config", "threading"):
-            if getattr(config, name):
-                self.findings.warn(config.place, f"email config: {name} is not obeyed yet")
         self._written("email config", {"to": config.to, "text": config.text})
         self._written("email config", {"html": config.html}, html=True)
         self._written("email config", {f"header {name}": text for name, text in config.headers.items()})
         self.channels[transport] = made
-        whole = [str(config.to)] if "{{" in config.to else config.to.split(",")
-        addresses = [each.strip() for each in whole if each.strip()]
+        addresses = [str(config.to)] if self.strict or "{{" in config.to else split_addresses(config.to)
         options: dict[str, Any] = {name: str(getattr(config, name)) for name in _EMAIL_OPTIONS if getattr(config, name)}
         if config.headers:
             options["headers"] = {name: str(text) for name, text in config.headers.items()}
@@ -248,7 +252,7 @@ class PlanBuilder:
         """Make the settings that people's messages use; one whose secret cannot be read is disabled, with a warning."""
         written, defaults = self.escalation.channels, self.file.global_
         makers: Mapping[str, Any] = {
-            "email": lambda: settings.people_email(written.email, defaults, self.own_secrets, self.am_secrets),
+            "email": lambda: mail_settings.people_email(written.email, defaults, self.own_secrets, self.am_secrets),
             "slack": lambda: settings.people_slack(written.slack, defaults, self.own_secrets, self.am_secrets),
             "sms": lambda: self._people_sms(written.sms),
         }

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from agent.model import Labels, Secret
 from agent.notify.alertmanager_file import GlobalSpec
-from agent.notify.channels import EmailChannel, GatewayChannel, SlackChannel, TwilioChannel, WebhookChannel
-from agent.notify.escalation_file import EmailSection, SlackSection, SmsSection
-from agent.notify.integrations import SLACK_POST, EmailConfig, HttpConfig, SlackConfig, WebhookConfig
+from agent.notify.channels import GatewayChannel, SlackChannel, TwilioChannel, WebhookChannel
+from agent.notify.escalation_file import SlackSection, SmsSection
+from agent.notify.integrations import SLACK_POST, HttpConfig, SlackConfig, WebhookConfig
 from agent.schema import Place, Text
 
 ReadSecret = Callable[[Path], str]
@@ -46,22 +46,6 @@ class Secrets:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
             self.problems.append((file.place, f"cannot read the secret file {path}: {reason}"))
             return None
-
-
-def email_channel(config: EmailConfig, defaults: GlobalSpec, secrets: Secrets) -> EmailChannel:
-    """Return the settings of one email integration. Where it has a password of its own, the global one is not used."""
-    own = config.auth_password or config.auth_password_file
-    return EmailChannel(
-        smarthost=config.smarthost or defaults.smtp_smarthost,
-        sender=config.from_ or defaults.smtp_from,
-        hello=config.hello or defaults.smtp_hello or "localhost",
-        auth_username=config.auth_username or defaults.smtp_auth_username,
-        auth_password=secrets.of(config.auth_password, config.auth_password_file)
-        if own
-        else secrets.of(defaults.smtp_auth_password, defaults.smtp_auth_password_file),
-        auth_identity=config.auth_identity or defaults.smtp_auth_identity,
-        require_tls=defaults.smtp_require_tls if config.require_tls is None else config.require_tls,
-    )
 
 
 def slack_channel(config: SlackConfig, defaults: GlobalSpec, secrets: Secrets) -> SlackChannel:
@@ -118,34 +102,6 @@ def _bearer(http: HttpConfig | None, secrets: Secrets) -> Secret | None:
     if http.authorization:
         return secrets.of(http.authorization.credentials, http.authorization.credentials_file)
     return secrets.of(http.bearer_token, http.bearer_token_file)
-
-
-def people_email(section: EmailSection | None, defaults: GlobalSpec, secrets: Secrets, am: Secrets) -> EmailChannel:
-    """Return the relay for people's mail: `channels.email`, what it leaves open from alertmanager.yml's `global:`."""
-    if section is None or not section.smarthost:
-        password = am.of(defaults.smtp_auth_password, defaults.smtp_auth_password_file)
-        sender = (section.from_ if section else "") or defaults.smtp_from or "burnline@localhost"
-        hello, user = defaults.smtp_hello or "localhost", defaults.smtp_auth_username
-        return EmailChannel(
-            defaults.smtp_smarthost,
-            sender,
-            hello,
-            user,
-            password,
-            defaults.smtp_auth_identity,
-            defaults.smtp_require_tls,
-        )
-    return EmailChannel(
-        smarthost=section.smarthost,
-        sender=section.from_ or defaults.smtp_from or "burnline@localhost",
-        hello=section.hello,
-        auth_username=section.auth_username,
-        auth_password=secrets.of(section.auth_password, section.auth_password_file),
-        auth_identity=section.auth_identity,
-        require_tls=section.require_tls,
-        ca_file=section.ca_file,
-        timeout_ms=section.timeout,
-    )
 
 
 def people_slack(section: SlackSection | None, defaults: GlobalSpec, secrets: Secrets, am: Secrets) -> SlackChannel:

@@ -39,6 +39,16 @@ def switches():
             yield f"settings.{field.metadata.get('key') or field.name}"
 
 
+def mail_keys():
+    """Yield the dotted names of what escalation.yml says of mail."""
+    from agent.notify.escalation_file import EmailSection, OAuth2Section
+
+    for section, prefix in ((EmailSection, "channels.email."), (OAuth2Section, "channels.email.oauth2.")):
+        for field in dataclasses.fields(section):
+            if field.name not in ("place", "oauth2"):
+                yield prefix + (field.metadata.get("key") or field.name)
+
+
 def verbs(command=burnline, path="burnline"):
     """Yield (words, command) of every verb."""
     if isinstance(command, click.Group):
@@ -48,7 +58,7 @@ def verbs(command=burnline, path="burnline"):
         yield path, command
 
 
-@pytest.mark.parametrize("name", sorted({*settings(), *switches()}))
+@pytest.mark.parametrize("name", sorted({*settings(), *switches(), *mail_keys()}))
 def test_every_setting_is_documented(root, name):
     assert f"`{name}`" in (root / "docs" / "settings.md").read_text()
 
@@ -83,7 +93,7 @@ def test_every_route_of_the_api_is_documented(root):
 def test_nothing_documented_is_gone(root):
     documented = set(re.findall(r"^\| `([a-z_.]+)` \|", (root / "docs" / "settings.md").read_text(), re.MULTILINE))
 
-    assert documented <= {*settings(), *switches()}
+    assert documented <= {*settings(), *switches(), *mail_keys()}
 
 
 def test_docs_name_exactly_the_functions_that_there_are(root):

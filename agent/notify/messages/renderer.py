@@ -6,7 +6,7 @@ Texts of alertmanager.yml (`options`) win over our templates; they are Go templa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,9 @@ _SLACK_TEXTS: Final = (
     "icon_emoji",
     "icon_url",
 )
+
+
+_SHORT_MAIL: Final = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,8 @@ class Renderer:
         """Return the data that the templates see."""
         return describe(notification, self._timezone)
 
-    def email(self, notification: Notification) -> EmailText:
-        """Return the mail's subject and both bodies. Options: `html`, `text`, `headers` (its Subject)."""
+    def email(self, notification: Notification, change: str = "") -> EmailText:
+        """Return the mail's subject and both bodies, which say the `change`. Options: `html`, `text`, `headers`."""
         content, errors, words = self.describe(notification), _Errors(), self.go(notification)
         written = notification.options.get("headers")
         headers = {
@@ -93,12 +96,18 @@ class Renderer:
         subject = custom or self._field(EMAIL_TEXT, "subject", content, errors)
         html = self._option(notification.options.get("html"), words, errors, "html", html=True)
         text = self._option(notification.options.get("text"), words, errors, "text")
-        text = text or self._field(EMAIL_TEXT, "document", content, errors)
+        text = text or self._field(EMAIL_TEXT, "document", content, errors, change=change)
         if not html:
-            html = self._field(EMAIL_HTML, "document", content, errors, template_errors=tuple(errors.found))
+            found = tuple(errors.found)
+            html = self._field(EMAIL_HTML, "document", content, errors, change=change, template_errors=found)
         if errors.found:
             text += "\n\n" + "\n".join(f"Template error: {each}" for each in errors.found)
         return EmailText(one_line(subject, 250), text + "\n", html, headers, tuple(errors.found))
+
+    def short_email(self, notification: Notification, note: str) -> EmailText:
+        """Return the mail under the same subject with nothing but the plain facts, and `note` that says why."""
+        said = clip(builtin.text(self.describe(notification)), _SHORT_MAIL)
+        return replace(self.email(notification), text=f"{said}\n\n{one_line(note, 300)}\n", html="")
 
     def slack(self, notification: Notification, change: str = "") -> SlackText:
         """Return the message, and the thread's reply about `change` ("2 new alerts: …").

@@ -40,7 +40,7 @@ def make_receiver(
         case EmailChannel():
             from agent.notify.receivers.email import EmailReceiver
 
-            return EmailReceiver(settings, renderer)
+            return EmailReceiver(settings, renderer, session)
         case SlackChannel():
             from agent.notify.receivers.slack import SlackReceiver
 

@@ -3,160 +3,190 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import ssl
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 import aiosmtplib
 
 from agent.errors import DeliveryError, Rejected, RetryLater
 from agent.notify.channels import EmailChannel
 from agent.notify.messages import Renderer
-from agent.notify.messages.escape import is_loopback, one_line
+from agent.notify.messages.escape import one_line
 from agent.notify.notification import Notification, Receipt
-from agent.notify.receivers.http import redact
-from agent.notify.receivers.mail import address, compose, state
+from agent.notify.receivers.http import SessionFactory, new_session, redact
+from agent.notify.receivers.mail import Envelope, change_since, compose, envelope, state
+from agent.notify.receivers.oauth import TokenEndpoint, TokenFile, Tokens
+from agent.notify.receivers.smtp_answers import answered
+from agent.notify.receivers.smtp_relay import Letter, Relay, TooBig, speaks_tls_at_once
+from agent.notify.receivers.tls import client_context
 
-_PARALLEL: Final = 2
-_IMPLICIT_TLS_PORT: Final = 465
+PARALLEL: Final = 2
 _DEFAULT_PORT: Final = 25
+_HELD: Final = 3
+"""An attempt holds a connection at most this many times the channel's timeout, however slowly the relay speaks."""
+_Result = TypeVar("_Result")
 
 
 class EmailReceiver:
-    """Hands mails to the channel's relay, at most two at a time.
+    """Hands mails to the channel's relay over at most two connections; one that others wait for carries their mails too.
 
-    `require_tls` (the default) demands STARTTLS; without it STARTTLS is used where offered, unverified, and a password is
-    never sent in the clear except to this machine.
+    `starttls: required` is the default; `opportunistic` encrypts where the relay offers it, unverified. A password is never
+    sent in the clear except to this machine. A mail that is too big is sent short.
     """
 
-    def __init__(self, channel: EmailChannel, renderer: Renderer) -> None:
+    def __init__(
+        self, channel: EmailChannel, renderer: Renderer, session_factory: SessionFactory = new_session
+    ) -> None:
         self._channel = channel
         self._renderer = renderer
-        self._gate = asyncio.Semaphore(_PARALLEL)
+        self.provider = f"smtp {channel.smarthost}"
+        self._gate = asyncio.Semaphore(PARALLEL)
+        self._waiting = 0
+        self._kept: list[Relay] = []
         self._tls: ssl.SSLContext | None = None
+        self._tokens: Tokens | None = None
+        if channel.oauth2:
+            self._tokens = TokenEndpoint(channel.oauth2, session_factory)
+        elif channel.auth_token_file:
+            self._tokens = TokenFile(channel.auth_token_file)
 
     async def send(self, notification: Notification) -> Receipt:
         """Send the mail; a 4xx answer or a broken connection raises RetryLater, a 5xx answer Rejected."""
-        channel = self._channel
-        if channel.missing():
-            raise Rejected(f"sending a mail: {channel.missing()}", reason="clientError")
-        host, port = _split(channel.smarthost)
-        mail = compose(notification, self._renderer.email(notification), channel.sender)
-        recipient = address(notification.target.address, "to").addr_spec
-        tried = f"sending a mail to {recipient} by {host}:{port}"
+        host, port = self._relay_address("sending a mail")
+        addresses = envelope(self._renderer.address(notification), self._channel)
+        words = self._renderer.email(notification, change_since(notification))
+        mail = compose(notification, words, addresses, self._channel)
+        tried = f"sending a mail to {', '.join(addresses.recipients)} by {host}:{port}"
+        note = ""
         try:
-            async with self._gate:
-                said = await self._deliver(host, port, bytes(mail), recipient)
-        except DeliveryError:
-            raise
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            raise self._failure(error, tried) from None
-        return Receipt(provider_id=str(mail["Message-ID"]), detail=said, state=state(notification, mail))
+            said = await self._with_relay(tried, lambda relay: relay.carry(self._letter(addresses, bytes(mail))))
+        except TooBig as big:
+            note = f" (the short version, because {big})"
+            words = self._renderer.short_email(notification, f"The relay refused the whole mail: {big}.")
+            mail = compose(notification, words, addresses, self._channel)
+            said = await self._carry_short(tried, addresses, bytes(mail))
+        return Receipt(provider_id=str(mail["Message-ID"]), detail=said + note, state=state(notification, mail))
+
+    async def probe(self) -> str:
+        """Connect, encrypt, log in, ask NOOP and leave; return what is known in words. Raises as `send`, and sends nothing."""
+        host, port = self._relay_address("asking the mail relay")
+        return await self._with_relay(f"asking the mail relay {host}:{port}", Relay.ask)
 
     async def close(self) -> None:
-        """Do nothing: a connection lives as long as its mail."""
+        """Let go of connections."""
+        kept, self._kept = self._kept, []
+        for relay in kept:
+            await relay.quit()
+        if self._tokens:
+            await self._tokens.close()
 
-    async def _deliver(self, host: str, port: int, mail: bytes, recipient: str) -> str:
-        channel = self._channel
-        implicit = port == _IMPLICIT_TLS_PORT
-        client = aiosmtplib.SMTP(
-            hostname=host,
-            port=port,
-            local_hostname=channel.hello or "localhost",
-            timeout=channel.timeout_ms / 1000,
-            use_tls=implicit,
-            start_tls=False,
-            tls_context=self._context(),
-        )
-        async with client:
-            encrypted = implicit or await self._encrypt(client, host, port)
-            await self._log_in(client, host, encrypted=encrypted)
-            sender = address(channel.sender, "from").addr_spec
-            refused, said = await client.sendmail(sender, [recipient], mail)
-            if refused:  # aiosmtplib raises where all are refused, and there is one
-                code, text = next(iter(refused.values()))
-                raise aiosmtplib.SMTPRecipientRefused(code, text, recipient)
-            return one_line(said, 200)
+    def _letter(self, addresses: Envelope, wire: bytes) -> Letter:
+        return Letter(addresses.sender, addresses.recipients, wire, addresses.utf8, self._channel.together)
+
+    def _relay_address(self, tried: str) -> tuple[str, int]:
+        if self._channel.missing():
+            raise Rejected(f"{tried}: {self._channel.missing()}", reason="clientError")
+        return split_host(self._channel.smarthost)
+
+    async def _carry_short(self, tried: str, addresses: Envelope, wire: bytes) -> str:
+        try:
+            return await self._with_relay(tried, lambda relay: relay.carry(self._letter(addresses, wire)))
+        except TooBig as big:
+            message = f"{tried}: {big}, and the short version was refused too; ask who runs the relay for its limit"
+            raise Rejected(message, reason="clientError") from None
+
+    async def _with_relay(self, tried: str, work: Callable[[Relay], Awaitable[_Result]]) -> _Result:
+        """Do `work` over a connection, one of two; map what goes wrong. TooBig passes."""
+        self._waiting += 1
+        try:
+            await self._gate.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            async with asyncio.timeout(_HELD * self._channel.timeout_ms / 1000):
+                return await self._over(work)
+        except (DeliveryError, TooBig):
+            raise
+        except TimeoutError as error:
+            raise self._late(error, tried) from None
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise self._failure(error, tried) from None
+        finally:
+            self._gate.release()
+
+    async def _over(self, work: Callable[[Relay], Awaitable[_Result]]) -> _Result:
+        relay = await self._relay()
+        try:
+            done = await work(relay)
+        except (aiosmtplib.SMTPResponseException, TooBig):
+            await self._part(relay)
+            raise
+        except BaseException:  # whatever happened, a connection in an unknown state carries nothing more
+            relay.drop()
+            raise
+        await self._part(relay)
+        return done
+
+    async def _relay(self) -> Relay:
+        """Return the connection that the mail before left open for us, where it still stands, else a new one."""
+        while self._kept:
+            relay = self._kept.pop()
+            if await relay.reusable():
+                return relay
+            await relay.quit()
+        host, port = split_host(self._channel.smarthost)
+        return await Relay.open(host, port, self._channel, self._context(), self._tokens)
+
+    async def _part(self, relay: Relay) -> None:
+        """Leave the connection to whoever waits; where nobody does, close it: nothing is kept open for later."""
+        if self._waiting > len(self._kept):
+            self._kept.append(relay)
+        else:
+            await relay.quit()
 
     def _context(self) -> ssl.SSLContext:
         """Return the TLS settings, made once: reading the CA certificates takes a while."""
         if self._tls is None:
-            self._tls = _tls(self._channel)
+            tls, at_once = self._channel.tls, speaks_tls_at_once(self._channel, split_host(self._channel.smarthost)[1])
+            trusting = self._channel.starttls != "required" and not (tls.ca_file or tls.ca or at_once)
+            self._tls = client_context(tls, "sending a mail", verify=not trusting)
         return self._tls
 
-    async def _encrypt(self, client: aiosmtplib.SMTP, host: str, port: int) -> bool:
-        await client.ehlo()
-        if client.supports_extension("starttls"):
-            await client.starttls()
-            await client.ehlo()  # what the relay said before encryption is void (RFC 3207 §4.2)
-            return True
-        if self._channel.require_tls:
-            message = (
-                f"sending a mail by {host}:{port}: the relay does not offer STARTTLS; use its TLS port (465 or 587), "
-                "or set require_tls: false (smtp_require_tls in alertmanager.yml) if the network may read alerts"
+    def _late(self, error: TimeoutError, tried: str) -> DeliveryError:
+        phase = isinstance(error, aiosmtplib.SMTPTimeoutError)
+        seconds = self._channel.timeout_ms / 1000 * (1 if phase else _HELD)
+        if isinstance(error, aiosmtplib.SMTPConnectTimeoutError):
+            return RetryLater(
+                f"{tried}: connected, but the relay did not greet in time", reason="contextDeadlineExceeded"
             )
-            raise Rejected(message, reason="clientError")
-        return False
-
-    async def _log_in(self, client: aiosmtplib.SMTP, host: str, *, encrypted: bool) -> None:
-        channel = self._channel
-        if not channel.auth_username:
-            return
-        if not encrypted and not is_loopback(f"smtp://{host}"):
-            message = (
-                f"sending a mail by {host}: the relay offers no encryption, and the password is not sent in the clear; "
-                "use a port with TLS, or remove auth_username"
-            )
-            raise Rejected(message, reason="authError")
-        password = channel.auth_password.reveal() if channel.auth_password else ""
-        if channel.auth_identity:
-            plain = f"{channel.auth_identity}\0{channel.auth_username}\0{password}".encode()
-            answer = await client.execute_command(b"AUTH", b"PLAIN", base64.b64encode(plain))
-            if answer.code != 235:
-                raise aiosmtplib.SMTPAuthenticationError(answer.code, answer.message)
-        else:
-            await client.login(channel.auth_username, password)
+        return RetryLater(f"{tried}: no answer within {seconds:g} s", reason="contextDeadlineExceeded")
 
     def _failure(self, error: Exception, tried: str) -> DeliveryError:
-        if isinstance(error, aiosmtplib.SMTPRecipientsRefused) and error.recipients:
-            error = error.recipients[0]
         if isinstance(error, aiosmtplib.SMTPResponseException):
-            said = one_line(redact(str(error.message), (self._channel.auth_password,)), 200)
-            return _answered(error, f"{tried}: {error.code} {said}")
+            channel = self._channel
+            said = one_line(redact(str(error.message), (channel.auth_password, channel.auth_secret)), 200)
+            made = answered(error.code, said, tried, login=isinstance(error, aiosmtplib.SMTPAuthenticationError))
+            # Alertmanager tries every refusal of a relay again, until the group's next turn.
+            return RetryLater(str(made), reason=made.reason) if channel.together else made
         verification = _cause(error, ssl.SSLCertVerificationError)
         if verification is not None:
             why = one_line(str(getattr(verification, "verify_message", "")) or "it is not trusted", 120)
             message = f"{tried}: the relay's certificate was refused: {why}; set ca_file to the CA that signed it"
             return Rejected(message, reason="clientError")
-        if isinstance(error, aiosmtplib.SMTPNotSupported):
-            message = f"{tried}: the relay takes no login that this agent knows (PLAIN, LOGIN, CRAM-MD5)"
-            return Rejected(message, reason="authError")
-        if isinstance(error, TimeoutError):
-            message = f"{tried}: no answer within {self._channel.timeout_ms / 1000:g} s"
-            return RetryLater(message, reason="contextDeadlineExceeded")
-        kind = "could not connect" if isinstance(error, aiosmtplib.SMTPConnectError) else "the connection broke"
+        if _cause(error, ssl.SSLError) is not None:
+            message = f"{tried}: the TLS handshake failed; check the port, implicit_tls, and the client certificate"
+            return RetryLater(message, reason="other")
+        unconnected = isinstance(error, OSError) and not isinstance(error, aiosmtplib.SMTPException)
+        kind = (
+            "could not connect"
+            if unconnected or isinstance(error, aiosmtplib.SMTPConnectError)
+            else "the connection broke"
+        )
         return RetryLater(f"{tried}: {kind} ({type(error).__name__})", reason="other")
 
 
-def _answered(error: aiosmtplib.SMTPResponseException, message: str) -> DeliveryError:
-    """Return the error for a relay's answer: 4yz asks to come again (RFC 5321 §4.2.1), the rest is final."""
-    if 400 <= error.code < 500:
-        return RetryLater(message, reason="rateLimited" if error.code == 421 else "serverError")
-    if isinstance(error, aiosmtplib.SMTPAuthenticationError) or error.code in (530, 534, 535, 538):
-        return Rejected(f"{message}; check auth_username and auth_password_file", reason="authError")
-    return Rejected(message, reason="clientError")
-
-
-def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
-    """Return the first of `kind` among `error` and what caused it."""
-    while error is not None:
-        if isinstance(error, kind):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def _split(smarthost: str) -> tuple[str, int]:
+def split_host(smarthost: str) -> tuple[str, int]:
     """Return host and port of `host:port`, `[v6]:port` or `host`; raise Rejected where the port is no number."""
     host, colon, port = smarthost.rpartition(":") if not smarthost.endswith("]") else (smarthost, "", "")
     if not colon:
@@ -167,13 +197,10 @@ def _split(smarthost: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _tls(channel: EmailChannel) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=channel.ca_file or None)
-    except (OSError, ssl.SSLError):
-        message = f'sending a mail: the CA file "{channel.ca_file}" cannot be read; check channels.email.ca_file'
-        raise Rejected(message, reason="clientError") from None
-    if not channel.require_tls and not channel.ca_file:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
+    """Return the first of `kind` among `error` and what caused it."""
+    while error is not None:
+        if isinstance(error, kind):
+            return error
+        error = error.__cause__ or error.__context__
+    return None

@@ -68,7 +68,7 @@ async def test_no_log_line_and_no_error_holds_a_secret(inbox, renderer, closing,
     caplog.set_level(logging.DEBUG)
     channels = {
         "smtp": EmailChannel(
-            smarthost=inbox.smarthost, sender="b@example.org", require_tls=False, auth_username="a",
+            smarthost=inbox.smarthost, sender="b@example.org", starttls="opportunistic", auth_username="a",
             auth_password=Secret(PLANTED),
         ),
         "slack": SlackChannel(bot_token=Secret(f"xoxb-{PLANTED}"), base_url=inbox.slack_base_url),

@@ -15,7 +15,8 @@ from agent.notify.inbox import Inbox
 from agent.notify.inbox.smtp import MailHandler
 from agent.notify.notification import Channel
 from agent.notify.receivers import make_receiver
-from agent.notify.receivers.mail import address, compose, message_id, state
+from agent.notify.receivers.mail import address, compose, envelope, message_id, state
+from agent.notify.tls import TlsSettings
 from tests.notify.messages.stories import NASTY, alert, notification
 
 
@@ -25,7 +26,9 @@ def mail_to(to="ana@example.org", *alerts, **more):
 
 def plain(inbox, **more):
     """The channel to an inbox without TLS."""
-    return EmailChannel(smarthost=inbox.smarthost, sender="Burnline <burnline@example.org>", require_tls=False, **more)
+    return EmailChannel(
+        smarthost=inbox.smarthost, sender="Burnline <burnline@example.org>", starttls="opportunistic", **more
+    )
 
 
 @pytest.fixture
@@ -125,10 +128,8 @@ async def test_no_label_adds_a_header_or_a_recipient(inbox, renderer, raw, kind)
         "ana",
         "ana@",
         "a@b@c",
-        "a@b, c@d",
         "ana@example.org\nBcc: x@y",
         "a b@c",
-        "ü@example.org",
         "<a@b>; c@d",
         "a@" + "x" * 300,
     ],
@@ -158,7 +159,8 @@ def test_a_message_id_comes_from_the_key_alone():
 
 def test_a_thread_s_state_is_plain(renderer):
     told = mail_to()
-    kept = state(told, compose(told, renderer.email(told), "b@example.org"))
+    channel = EmailChannel(sender="b@example.org")
+    kept = state(told, compose(told, renderer.email(told), envelope("ana@example.org", channel), channel))
     assert kept["root"] == kept["message_id"]
     assert kept["subject"] == "[CRITICAL] VeryHighErrorRate on rag"
 
@@ -171,7 +173,7 @@ def test_a_thread_s_state_is_plain(renderer):
         ({"kind": "refused_recipient"}, Rejected, "clientError"),
         ({"kind": "invalid_token"}, Rejected, "authError"),
         ({"kind": "drop"}, RetryLater, "other"),
-        ({"kind": "error", "error": "552 5.3.4 Message too big"}, Rejected, "clientError"),
+        ({"kind": "error", "error": "552 5.3.4 Message too big", "times": None}, Rejected, "clientError"),
         ({"kind": "error", "error": "452 4.3.1 Mailbox full"}, RetryLater, "serverError"),
         ({"kind": "slow", "delay_ms": 60_000}, RetryLater, "contextDeadlineExceeded"),
     ],
@@ -201,7 +203,9 @@ async def test_without_starttls_the_mail_is_refused_with_words_on_what_to_set(in
 
 async def test_starttls_is_used_and_its_certificate_checked(renderer, server_tls, authority):
     async with Inbox(smtp_tls=server_tls) as inbox:
-        trusting = EmailChannel(smarthost=inbox.smarthost, sender="b@example.org", ca_file=authority[1])
+        trusting = EmailChannel(
+            smarthost=inbox.smarthost, sender="b@example.org", tls=TlsSettings(ca_file=authority[1])
+        )
         await make_receiver(trusting, renderer).send(mail_to())
         assert len(inbox.messages("email")) == 1
         with pytest.raises(Rejected, match=r"certificate was refused: .*; set ca_file"):
@@ -221,8 +225,8 @@ async def test_without_require_tls_an_offered_starttls_is_still_used(renderer, s
 async def test_port_465_speaks_tls_at_once(renderer, server_tls, authority, monkeypatch):
     """The inbox cannot have port 465 without root, so the port that means it is moved."""
     async with Inbox(smtp_tls=server_tls, smtp_implicit_tls=True) as inbox:
-        monkeypatch.setattr("agent.notify.receivers.email._IMPLICIT_TLS_PORT", inbox.smtp_port)
-        channel = EmailChannel(smarthost=inbox.smarthost, sender="b@example.org", ca_file=authority[1])
+        monkeypatch.setattr("agent.notify.receivers.smtp_relay.IMPLICIT_TLS_PORT", inbox.smtp_port)
+        channel = EmailChannel(smarthost=inbox.smarthost, sender="b@example.org", tls=TlsSettings(ca_file=authority[1]))
         await make_receiver(channel, renderer).send(mail_to())
         assert len(inbox.messages("email")) == 1
 
@@ -233,7 +237,7 @@ async def test_the_login_is_used_and_a_wrong_one_is_final(renderer, server_tls, 
 
         def channel(password):
             return EmailChannel(
-                smarthost=inbox.smarthost, sender="b@example.org", ca_file=authority[1],
+                smarthost=inbox.smarthost, sender="b@example.org", tls=TlsSettings(ca_file=authority[1]),
                 auth_username="ana", auth_password=Secret(password), auth_identity=identity,
             )  # fmt: skip
 
@@ -246,7 +250,7 @@ async def test_the_login_is_used_and_a_wrong_one_is_final(renderer, server_tls, 
 
 async def test_a_missing_login_is_an_auth_error(renderer, server_tls, authority):
     async with Inbox(smtp_tls=server_tls, smtp_login=("ana", "right")) as inbox:
-        channel = EmailChannel(smarthost=inbox.smarthost, sender="b@example.org", ca_file=authority[1])
+        channel = EmailChannel(smarthost=inbox.smarthost, sender="b@example.org", tls=TlsSettings(ca_file=authority[1]))
         with pytest.raises(Rejected, match="530") as caught:
             await make_receiver(channel, renderer).send(mail_to())
         assert caught.value.reason == "authError"
@@ -257,7 +261,7 @@ async def test_a_missing_login_is_an_auth_error(renderer, server_tls, authority)
     [
         (EmailChannel(), "no smarthost is set"),
         (EmailChannel(smarthost="relay:smtp"), "not host:port"),
-        (EmailChannel(smarthost="relay:25", ca_file="absent.pem"), "absent.pem"),
+        (EmailChannel(smarthost="relay:25", tls=TlsSettings(ca_file="absent.pem")), "absent.pem"),
         (EmailChannel(smarthost="relay:25", sender="nobody"), "from"),
     ],
 )
