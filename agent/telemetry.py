@@ -88,6 +88,18 @@ class Telemetry:
         self.notifications = Counter(
             "alertmanager_notifications_total", "Messages that were to be sent.", ["integration"], registry=made
         )
+        self.alerts_received = Counter(
+            "alertmanager_alerts_received_total",
+            "Alerts that others handed over.",
+            ["status", "version"],
+            registry=made,
+        )
+        self.alerts_invalid = Counter(
+            "alertmanager_alerts_invalid_total",
+            "Alerts that others handed over and that are none.",
+            ["version"],
+            registry=made,
+        )
         self.notifications_failed = Counter(
             "alertmanager_notifications_failed_total",
             "Attempts to send that failed.",

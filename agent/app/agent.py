@@ -19,6 +19,7 @@ import aiohttp
 import structlog
 
 from agent.app import views
+from agent.app.alertmanager import Alertmanager
 from agent.app.build import VERSION, Built, build
 from agent.app.changes import Changes, changes
 from agent.app.collection import Collection
@@ -137,7 +138,14 @@ class Agent:
         )
         self._start_rules(built, now_ms)
         ends.push_async_callback(self.server.stop)
-        await self.server.serve(create_app(Handles(self), telemetry=self.telemetry, external_url=config.external_url))
+        await self.server.serve(
+            create_app(
+                Handles(self),
+                telemetry=self.telemetry,
+                external_url=config.external_url,
+                alertmanager=Alertmanager(lambda: self.dispatcher, self.clock, self.telemetry, now_ms),
+            )
+        )
         session = await ends.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         self.collection = Collection(sink=self._keep, telemetry=self.telemetry, session=session)
         feeding = Feeding(self.store, self.collection)

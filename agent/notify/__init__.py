@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agent.notify.rows import Row, RowState
     from agent.notify.sender import Sender
     from agent.notify.settings import read_secret
+    from agent.notify.shown_file import file_without_secrets
     from agent.notify.signing_key import link_key
     from agent.notify.silences import Silence, Silences, SilenceState
     from agent.notify.triage import Triage
@@ -67,6 +68,7 @@ __all__ = [
     "Verdict",
     "View",
     "Warning",
+    "file_without_secrets",
     "link_key",
     "load_routing",
     "log_only",
@@ -122,6 +124,7 @@ __getattr__ = lazy(
             "SilenceState",
         ),
         "settings": ("read_secret",),
+        "shown_file": ("file_without_secrets",),
         "signing_key": ("link_key",),
         "triage": ("Triage",),
         "views": (

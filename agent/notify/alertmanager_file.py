@@ -149,6 +149,7 @@ class ReceiverSpec:
     __title__ = "receiver"
     place: Place
     name: Text
+    labels: dict[str, str] = key(factory=dict)
     email_configs: tuple[EmailConfig, ...] = ()
     slack_configs: tuple[SlackConfig, ...] = ()
     webhook_configs: tuple[WebhookConfig, ...] = ()

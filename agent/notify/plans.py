@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from agent.model import Labels
 from agent.notify import aws, mail_settings, settings
 from agent.notify.addresses import split_addresses
 from agent.notify.alertmanager_file import AlertmanagerFile, ReceiverSpec
@@ -138,7 +139,9 @@ class PlanBuilder:
         destinations = tuple({each.key: each for each in made}.values())
         if not destinations and not steps:
             destinations = (log_destination(),)
-        return ReceiverPlan(name, destinations, steps, str(written.on_failure or "") if written else "")
+        return ReceiverPlan(
+            name, destinations, steps, str(written.on_failure or "") if written else "", Labels(spec.labels)
+        )
 
     def _by_entry(self, entry: NotifyEntry) -> Iterable[Destination]:
         who = next(iter(f"{kind}:{name}" for kind, name in entry.as_json().items()))

@@ -132,6 +132,8 @@ class ReceiverPlan:
     destinations: tuple[Destination, ...]
     steps: tuple[Step, ...] = ()
     on_failure: str = ""
+    labels: Labels = field(default_factory=Labels)
+    """What alertmanager.yml says of the receiver beside how it is told; API v2 shows them and filters by them."""
 
     @property
     def silent(self) -> bool:

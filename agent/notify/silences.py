@@ -226,11 +226,16 @@ def _check(wanted: Silence, at_ms: int) -> None:
         why = "end time can't be in the past"
     elif not all(each.name for each in wanted.matchers):
         why = "a matcher has no label name"
-    elif not wanted.matchers or all(each.matches("") for each in wanted.matchers):
+    elif not wanted.matchers or all(_asks_nothing(each) for each in wanted.matchers):
         why = "at least one matcher must not match the empty string, or it would hold back everything"
     if why:
         message = f"cannot create the silence: {why}"
         raise InvalidInput(message)
+
+
+def _asks_nothing(matcher: Matcher) -> bool:
+    """Say whether a matcher is one that Alertmanager does not let stand alone; a negative one always may."""
+    return matcher.op in (MatchOp.EQUAL, MatchOp.REGEX) and matcher.matches("")
 
 
 def _ended(silence: Silence, at_ms: int) -> Silence:
@@ -238,7 +243,7 @@ def _ended(silence: Silence, at_ms: int) -> Silence:
 
 
 def _unknown(verb: str, silence_id: str) -> str:
-    return f"cannot {verb} silence {silence_id}: silence not found: there is none of this id; `burnline silence list --expired` shows all"
+    return f"cannot {verb} silence {silence_id}: silence not found, there is none of this id; `burnline silence list` shows them"
 
 
 def _history(silence: Silence, at_ms: int, what: str) -> Append:

@@ -61,6 +61,8 @@ class GroupView:
     labels: Labels
     alerts: tuple[AlertView, ...]
     next_flush_ms: int
+    muted_by: tuple[str, ...] = ()
+    """The time intervals that keep it silent now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,7 @@ class View:
                 labels=group.labels,
                 alerts=tuple(self.alert(alert) for each in group.fingerprints if (alert := self._table.get(each))),
                 next_flush_ms=group.due_ms,
+                muted_by=tuple(self._interval(group).split(", ")) if self._interval(group) else (),
             )
             for group in self._groups.values()
         ]

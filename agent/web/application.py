@@ -8,6 +8,8 @@ from aiohttp import web
 
 from agent.telemetry import Telemetry
 from agent.web import acks, catalogue, history, history_page, management, page, queries, states
+from agent.web.alertmanager import routes as alertmanager_routes
+from agent.web.alertmanager.values import Alertmanager
 from agent.web.handles import Handles
 from agent.web.room import ROOM, Room
 from agent.web.surroundings import MIDDLEWARES, Handler, add_headers
@@ -52,8 +54,14 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
 )
 
 
-def create_app(handles: Handles, *, telemetry: Telemetry | None = None, external_url: str = "") -> web.Application:
-    """Return the application that serves the agent behind `handles`.
+def create_app(
+    handles: Handles,
+    *,
+    telemetry: Telemetry | None = None,
+    external_url: str = "",
+    alertmanager: Alertmanager | None = None,
+) -> web.Application:
+    """Return the application that serves the agent behind `handles`, and Alertmanager's API where `alertmanager` is given.
 
     `external_url` is the address by which browsers reach it; pages of that origin may acknowledge and reload. To serve
     under a path prefix, add it as a sub-application there.
@@ -63,7 +71,11 @@ def create_app(handles: Handles, *, telemetry: Telemetry | None = None, external
     for path, handler in QUERY_ROUTES:
         made.router.add_get(path, handler)
         made.router.add_post(path, handler)
-    for method, path, handler in ROUTES:
+    routes = ROUTES
+    if alertmanager is not None:
+        made[alertmanager_routes.AGENT] = alertmanager
+        routes += alertmanager_routes.ROUTES
+    for method, path, handler in routes:
         if method == "GET":
             made.router.add_get(path, handler)
         else:

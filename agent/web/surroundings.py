@@ -16,6 +16,8 @@ from aiohttp import web
 from structlog.contextvars import bind_contextvars, get_contextvars
 
 from agent.errors import BurnlineError
+from agent.web.alertmanager.failures import PREFIX as ALERTMANAGER_PREFIX
+from agent.web.alertmanager.failures import Failure, failure_answer
 from agent.web.envelope import ApiError, ErrorType, failure, from_burnline
 from agent.web.origins import may_read, refusal
 from agent.web.room import room_of
@@ -79,6 +81,8 @@ async def explained(request: web.Request, handler: Handler) -> web.StreamRespons
         if error.status < 400:
             raise
         return _http_error(request, error)
+    except Failure as error:
+        return failure_answer(error.status, error.text, checked=error.checked)
     except ApiError as error:
         return _failure(request, error)
     except BurnlineError as error:
@@ -89,7 +93,9 @@ async def explained(request: web.Request, handler: Handler) -> web.StreamRespons
         return _failure(request, ApiError(ErrorType.INTERNAL, text))
 
 
-def _failure(request: web.Request, error: ApiError) -> web.Response:
+def _failure(request: web.Request, error: ApiError, *, checked: bool = False) -> web.Response:
+    if request.path.startswith(ALERTMANAGER_PREFIX):
+        return failure_answer(error.status, error.text, checked=checked)
     if _is_api(request):
         return failure(error)
     return web.Response(text=error.text + "\n", status=error.status)
@@ -107,7 +113,7 @@ def _http_error(request: web.Request, error: web.HTTPException) -> web.Response:
             text = f"the body of {request.method} {request.path} is longer than {request.client_max_size} bytes"
         case _:
             text = error.text or error.reason
-    response = _failure(request, ApiError(kind, text, status=error.status))
+    response = _failure(request, ApiError(kind, text, status=error.status), checked=True)
     if isinstance(error, web.HTTPMethodNotAllowed):
         response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
     return response
@@ -152,7 +158,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers.add("Vary", "Origin")
     if origin and may_read(origin, room_of(request).external_url):
         headers["Access-Control-Allow-Origin"] = origin
-        headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+        headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
         headers["Access-Control-Allow-Headers"] = "Accept, Authorization, Content-Type, Origin"
         headers["Access-Control-Expose-Headers"] = "Date"
 

@@ -68,7 +68,6 @@ REFUSED = [
     pytest.param(silence("a=b", 10, 10), "end before it begins", id="no length"),
     pytest.param(silence("a=b", -20, -10), "in the past", id="over already"),
     pytest.param(silence('a=~".*"'), "empty string", id="matches all"),
-    pytest.param(silence("a!=b"), "empty string", id="matches what has no such label"),
     pytest.param(replace(silence(), matchers=()), "empty string", id="no matcher"),
     pytest.param(replace(silence(), matchers=(Matcher("", MatchOp.EQUAL, "x"),)), "no label name", id="no name"),
 ]
@@ -83,6 +82,14 @@ def test_a_silence_that_makes_no_sense_neither_comes_nor_ends_the_one_it_would_r
             put(silences, replace(wanted, id=key), 1)
 
     assert silences.list(NOW + SECOND) == [known]
+
+
+@pytest.mark.parametrize("text", ["a!=b", 'a!~"b|c"', 'a=~".*",b=c', 'a=""," b"=c'])
+def test_one_matcher_that_asks_for_something_is_enough_and_a_negative_one_asks(silences, text):
+    """Alertmanager takes `a!=b` alone, although it holds back all that has no label `a`."""
+    made = put(silences, silence(text))
+
+    assert silences.muting(Labels({"c": "d", "b": "c", " b": "c"}), NOW) == (made.id,)
 
 
 def test_what_nobody_knows_can_neither_be_changed_nor_expired(silences):
