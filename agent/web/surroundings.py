@@ -158,7 +158,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers.add("Vary", "Origin")
     if origin and may_read(origin, room_of(request).external_url):
         headers["Access-Control-Allow-Origin"] = origin
-        headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
+        headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
         headers["Access-Control-Allow-Headers"] = "Accept, Authorization, Content-Type, Origin"
         headers["Access-Control-Expose-Headers"] = "Date"
 
