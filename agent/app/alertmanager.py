@@ -15,7 +15,7 @@ from typing import Any, Final
 from agent import notify
 from agent.app.build import VERSION
 from agent.model import Alert, Labels, Matcher, match_all
-from agent.notify import Dispatcher, Silence, file_without_secrets, parse_matchers
+from agent.notify import Dispatcher, Silence, alert_order, file_without_secrets, parse_matchers
 from agent.telemetry import Telemetry
 from agent.web import alertmanager as v2
 
@@ -92,7 +92,9 @@ class Alertmanager:
                 for each in group.alerts
                 if not each.alert.resolved_at(at_ms)
             )
-            alerts = tuple(sorted((each for each in shown if _meant(each, wanted)), key=_alert_order))
+            alerts = tuple(
+                sorted((each for each in shown if _meant(each, wanted)), key=lambda each: alert_order(each.alert))
+            )
             if alerts:
                 found.append(v2.GroupView(group.labels, self._receiver(group.receiver), alerts))
         return sorted(found, key=_group_order)
@@ -220,12 +222,6 @@ def _before(first: Labels, second: Labels) -> int:
 
 
 _LABEL_ORDER: Final = cmp_to_key(_before)
-
-
-def _alert_order(each: v2.AlertView) -> Any:
-    labels = each.alert.labels
-    job, instance = labels.get("job"), labels.get("instance")
-    return not job, job, not instance, instance, _LABEL_ORDER(labels)
 
 
 def _group_order(each: v2.GroupView) -> Any:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agent.notify.loading import load_routing, log_only
     from agent.notify.matching import parse_matchers
     from agent.notify.notification import Channel, Delivery, Notification, Receipt, Receiver, Target
+    from agent.notify.ordering import alert_order
     from agent.notify.outbox import Outbox
     from agent.notify.reasons import Reason, Suppression
     from agent.notify.routing import Route, Routing, Warning  # noqa: A004 - the room's word for what is said at load
@@ -68,6 +69,7 @@ __all__ = [
     "Verdict",
     "View",
     "Warning",
+    "alert_order",
     "file_without_secrets",
     "link_key",
     "load_routing",
@@ -106,6 +108,7 @@ __getattr__ = lazy(
             "Receiver",
             "Target",
         ),
+        "ordering": ("alert_order",),
         "outbox": ("Outbox",),
         "rows": ("Row", "RowState"),
         "reasons": (
