@@ -14,15 +14,24 @@ from agent.errors import Rejected, TemplateError
 from agent.notify.messages import builtin, slack
 from agent.notify.messages.content import Content, describe
 from agent.notify.messages.environment import BLOCKS, EMAIL_HTML, EMAIL_TEXT, SLACK, SMS, TemplateSet
-from agent.notify.messages.escape import clip, is_loopback, one_line, slack_escape, without_foreign_mentions
+from agent.notify.messages.escape import (
+    clip,
+    clip_mrkdwn,
+    is_loopback,
+    one_line,
+    slack_escape,
+    without_foreign_mentions,
+)
 from agent.notify.messages.go_texts import GoTexts, Telling
 from agent.notify.messages.samples import sample_notifications
+from agent.notify.messages.slack_extras import extras
 from agent.notify.messages.sms import bundle, fit, problem
 from agent.notify.notification import Notification
 
 _SLACK_TEXTS: Final = (
     "message_text",
     "title",
+    "title_link",
     "pretext",
     "text",
     "footer",
@@ -112,25 +121,34 @@ class Renderer:
     def slack(self, notification: Notification, change: str = "") -> SlackText:
         """Return the message, and the thread's reply about `change` ("2 new alerts: …").
 
-        Options: `message_text` or `title` (the headline), `pretext` and `text` (the body), `footer`, `color`, and `username`,
-        `icon_emoji`, `icon_url`.
+        Options: `message_text` or `title` with its `title_link` (the headline), `pretext` and `text` (the body), `footer`, `color`,
+        what `slack_extras` reads, and `username`, `icon_emoji`, `icon_url`.
         """
         content, errors, words = self.describe(notification), _Errors(), self.go(notification)
+
+        def say(text: Any, name: str) -> str:
+            return self._option(text, words, errors, name)
+
         rendered = {
             name: self._field(SLACK, name, content, errors, change=change)
             for name in BLOCKS[SLACK]
             if name != "reply" or change
         }
-        said = {name: self._option(notification.options.get(name), words, errors, name) for name in _SLACK_TEXTS}
-        rendered["headline"] = said["message_text"] or said["title"] or rendered["headline"]
-        rendered["body"] = "\n".join(part for part in (said["pretext"], said["text"] or rendered["body"]) if part)
+        said = {name: say(notification.options.get(name), name) for name in _SLACK_TEXTS}
+        title = slack.linked(said["title"], said["title_link"]) if said["title"] else ""
+        rendered["headline"] = said["message_text"] or title or rendered["headline"]
+        above = f"*{title}*" if title and said["message_text"] else ""
+        rendered["body"] = "\n".join(
+            part for part in (said["pretext"], above, said["text"] or rendered["body"]) if part
+        )
         rendered["context"] = "\n".join(part for part in (rendered["context"], said["footer"]) if part)
+        more = extras(notification.options, say)
         bar = slack.NAMED_COLOURS.get(said["color"], said["color"]) or slack.colour(content)
         notes = "\n".join(f"Template error: {slack_escape(each)}" for each in errors.found)
         return SlackText(
             text=slack.headline(rendered["headline"]),
-            attachment=slack.attachment(content, rendered, bar, notes),
-            reply=rendered.get("reply", ""),
+            attachment=slack.attachment(content, rendered, bar, notes, more),
+            reply=clip_mrkdwn(rendered.get("reply", ""), 3000),
             plain=slack_escape(clip(builtin.text(content) + ("\n" + notes if notes else ""), 3000)),
             looks={name: said[name] for name in ("username", "icon_emoji", "icon_url") if said[name]},
             errors=tuple(errors.found),
