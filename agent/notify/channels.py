@@ -28,6 +28,10 @@ class OAuth2Settings:
     """Further form fields of the token request."""
 
 
+SlackStyle = Literal["thread", "edit", "post"]
+SlackBroadcast = Literal["rises", "escalation", "resolved"]
+
+
 @dataclass(frozen=True, slots=True)
 class EmailChannel:
     """An SMTP relay. `smarthost` is host:port; port 465 means implicit TLS unless `implicit_tls` says otherwise."""
@@ -67,6 +71,10 @@ class SlackChannel:
     bot_token: Secret | None = None
     webhook_url: Secret | None = None
     base_url: str = ""
+    style: SlackStyle = "thread"
+    """A change edits the message and is told in its thread; or it only edits; or it is a message of its own."""
+    broadcast: tuple[SlackBroadcast, ...] = ("rises", "escalation")
+    """Which replies are also shown in the channel: a rising severity, a step of escalation, the end."""
     timeout_ms: int = 10_000
 
     def missing(self) -> str:

@@ -110,6 +110,7 @@ class SlackSection:
     webhook_url: Secret | None = None
     webhook_url_file: Text | None = None
     base_url: str = ""
+    broadcast: tuple[Literal["rises", "escalation", "resolved"], ...] = ("rises", "escalation")
     timeout: Duration = 10_000
     limits: LimitsSection | None = None
 

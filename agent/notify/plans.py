@@ -179,13 +179,17 @@ class PlanBuilder:
 
     def _slack(self, transport: str, config: SlackConfig) -> Destination:
         defaults = self.file.global_
-        made = settings.slack_channel(config, defaults, self.am_secrets)
+        made = settings.slack_channel(config, defaults, self.am_secrets, strict=self.strict)
         files = (config.api_url_file, config.app_token_file, defaults.slack_api_url_file, defaults.slack_app_token_file)
         if made.missing() and not any(files):
             self.findings.problem(config.place, "no Slack API URL nor app token is set, neither inline nor in a file")
         if config.update_message and made.webhook_url:
             message = "update_message needs a bot token; an incoming webhook cannot update"
             self.findings.problem(config.place, message)
+        for number, action in enumerate(config.actions, 1):
+            if not action.url:
+                message = f"action {number} has no url; only an app that answers could do it, so it is left out"
+                self.findings.warn(config.place, message)
         self._unheeded(config.http_config, None, config.place)
         self.channels[transport] = made
         self._written("slack config", slack_texts(config))

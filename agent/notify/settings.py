@@ -48,8 +48,16 @@ class Secrets:
             return None
 
 
-def slack_channel(config: SlackConfig, defaults: GlobalSpec, secrets: Secrets) -> SlackChannel:
-    """Return the settings of one Slack integration: its own URL or token, else the global token, else the global URL."""
+def slack_channel(config: SlackConfig, defaults: GlobalSpec, secrets: Secrets, *, strict: bool = False) -> SlackChannel:
+    """Return the settings of one Slack integration: its own URL or token, else the global token, else the global URL.
+
+    In `strict` mode each change is a message of its own, as in Alertmanager, unless update_message asks to edit the first.
+    """
+    made = _slack_access(config, defaults, secrets)
+    return replace(made, style="edit" if config.update_message else "post") if strict else made
+
+
+def _slack_access(config: SlackConfig, defaults: GlobalSpec, secrets: Secrets) -> SlackChannel:
     timeout_ms = config.timeout or 10_000
     bearer = _bearer(config.http_config or defaults.http_config, secrets)
     if config.app_token or config.app_token_file:
@@ -115,6 +123,7 @@ def people_slack(section: SlackSection | None, defaults: GlobalSpec, secrets: Se
         bot_token=secrets.of(section.bot_token, section.bot_token_file),
         webhook_url=secrets.of(section.webhook_url, section.webhook_url_file),
         base_url=section.base_url,
+        broadcast=section.broadcast,
         timeout_ms=section.timeout,
     )
 

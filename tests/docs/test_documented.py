@@ -39,6 +39,15 @@ def switches():
             yield f"settings.{field.metadata.get('key') or field.name}"
 
 
+def slack_keys():
+    """Yield the dotted names of what escalation.yml says of Slack."""
+    from agent.notify.escalation_file import SlackSection
+
+    for field in dataclasses.fields(SlackSection):
+        if field.name not in ("place", "limits"):
+            yield f"channels.slack.{field.name}"
+
+
 def mail_keys():
     """Yield the dotted names of what escalation.yml says of mail."""
     from agent.notify.escalation_file import EmailSection, OAuth2Section
@@ -58,7 +67,7 @@ def verbs(command=burnline, path="burnline"):
         yield path, command
 
 
-@pytest.mark.parametrize("name", sorted({*settings(), *switches(), *mail_keys()}))
+@pytest.mark.parametrize("name", sorted({*settings(), *switches(), *mail_keys(), *slack_keys()}))
 def test_every_setting_is_documented(root, name):
     assert f"`{name}`" in (root / "docs" / "settings.md").read_text()
 
@@ -93,7 +102,7 @@ def test_every_route_of_the_api_is_documented(root):
 def test_nothing_documented_is_gone(root):
     documented = set(re.findall(r"^\| `([a-z_.]+)` \|", (root / "docs" / "settings.md").read_text(), re.MULTILINE))
 
-    assert documented <= {*settings(), *switches(), *mail_keys()}
+    assert documented <= {*settings(), *switches(), *mail_keys(), *slack_keys()}
 
 
 def test_docs_name_exactly_the_functions_that_there_are(root):

@@ -21,6 +21,7 @@ from agent.notify.inbox.faults import Fault, FaultKind
 _KEPT: Final = 500
 _LONGEST_TEXT: Final = 40_000
 _LONGEST_BLOCKS: Final = 13_200
+_LARGEST_METADATA: Final = 8_192
 
 
 @dataclass(slots=True)
@@ -221,8 +222,12 @@ def check(arguments: Mapping[str, Any]) -> str:
         return "msg_too_long"
     if len(attachments) > 100:
         return "too_many_attachments"
-    if len(blocks) > 50 or not all(_block_fits(block) for block in blocks):
+    actions = [button.get("action_id") for block in blocks for button in _objects(block.get("elements"))]
+    named = [each for each in actions if each]
+    if len(blocks) > 50 or len(set(named)) < len(named) or not all(_block_fits(block) for block in blocks):
         return "invalid_blocks"
+    if len(msgspec.json.encode(arguments.get("metadata") or {})) > _LARGEST_METADATA:
+        return "metadata_too_large"
     return "msg_blocks_too_long" if len(msgspec.json.encode(blocks)) > _LONGEST_BLOCKS else ""
 
 
@@ -234,7 +239,11 @@ def _block_fits(block: Mapping[str, Any]) -> bool:
             if not block.get("text") and not fields:
                 return False
             fits = len(fields) <= 10 and all(_text_fits(each, 2000) for each in fields)
-            return fits and ("text" not in block or _text_fits(block["text"], 3000))
+            pictured = "accessory" not in block or _block_fits(block["accessory"])
+            return fits and pictured and ("text" not in block or _text_fits(block["text"], 3000))
+        case "image":
+            url, alt = str(block.get("image_url", "")), str(block.get("alt_text", ""))
+            return url.startswith(("http://", "https://")) and len(url) <= 3000 and 0 < len(alt) <= 2000
         case "header":
             return _text_fits(block.get("text"), 150)
         case "context":
@@ -252,9 +261,14 @@ def _text_fits(text: Any, limit: int) -> bool:
 
 def _button_fits(button: Mapping[str, Any]) -> bool:
     url = str(button.get("url", ""))
-    return (
-        _text_fits(button.get("text"), 75) and len(url) <= 3000 and (not url or url.startswith(("http://", "https://")))
-    )
+    if len(url) > 3000 or (url and not url.startswith(("http://", "https://"))):
+        return False
+    if button.get("style", "primary") not in ("primary", "danger") or not 0 < len(button.get("action_id", "x")) <= 255:
+        return False
+    confirm = button.get("confirm") or {}
+    limits = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
+    asks = all(_text_fits(confirm.get(name), limit) for name, limit in limits.items()) if confirm else True
+    return asks and _text_fits(button.get("text"), 75)
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

@@ -121,8 +121,8 @@ class Renderer:
     def slack(self, notification: Notification, change: str = "") -> SlackText:
         """Return the message, and the thread's reply about `change` ("2 new alerts: …").
 
-        Options: `message_text` or `title` with its `title_link` (the headline), `pretext` and `text` (the body), `footer`, `color`,
-        what `slack_extras` reads, and `username`, `icon_emoji`, `icon_url`.
+        Options: `message_text` or `title` with its `title_link` (the headline), `pretext` and `text` (the body), `footer`,
+        `color`, what `slack_extras` reads, and `username`, `icon_emoji`, `icon_url`.
         """
         content, errors, words = self.describe(notification), _Errors(), self.go(notification)
 

@@ -27,6 +27,7 @@ _SECTION: Final = 3_000
 _FIELD: Final = 2_000
 _SMALL_PRINT: Final = 1_000
 """What is kept of the budget for the lines below the buttons: who acknowledges, what went wrong in a template."""
+_NOTHING_MORE: Final = SlackExtras()
 
 
 def colour(content: Content) -> str:
@@ -37,7 +38,7 @@ def colour(content: Content) -> str:
 
 
 def attachment(
-    content: Content, fields: Mapping[str, str], bar: str, notes: str, more: SlackExtras = SlackExtras()
+    content: Content, fields: Mapping[str, str], bar: str, notes: str, more: SlackExtras = _NOTHING_MORE
 ) -> dict[str, Any]:
     """Return the coloured part of the message; `notes` is small print such as a template's error.
 

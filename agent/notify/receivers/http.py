@@ -176,10 +176,13 @@ def retry_after_ms(headers: Mapping[str, str]) -> int | None:
     return max(0, min(wait, _LONGEST_WAIT_MS))
 
 
-def failure(status: int, message: str, headers: Mapping[str, str]) -> DeliveryError:
-    """Return the error for an HTTP status that is no success: 408, 425, 429 and 5xx may be tried again."""
+def failure(status: int, message: str, headers: Mapping[str, str], *, scope: str = "target") -> DeliveryError:
+    """Return the error for an HTTP status that is no success: 408, 425, 429 and 5xx may be tried again.
+
+    `scope` is what a rate limit (429) holds for: target or provider.
+    """
     if status == 429:
-        return RetryLater(message, reason="rateLimited", after_ms=retry_after_ms(headers))
+        return RetryLater(message, reason="rateLimited", after_ms=retry_after_ms(headers), scope=scope)
     if status in (408, 425):
         return RetryLater(message, reason="other", after_ms=retry_after_ms(headers))
     if status >= 500:

@@ -37,7 +37,7 @@ class LogReceiver:
             reason=content.reason,
             idempotency_key=notification.idempotency_key,
         )
-        return Receipt(provider_id=notification.idempotency_key, detail="written to the log")
+        return Receipt(provider_id=notification.idempotency_key, detail="written to the log", delivered=True)
 
     async def close(self) -> None:
         """Do nothing: there is no connection."""

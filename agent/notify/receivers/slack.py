@@ -21,6 +21,7 @@ from agent.notify.channels import SlackChannel
 from agent.notify.messages import Renderer, SlackText
 from agent.notify.messages.escape import one_line
 from agent.notify.notification import Notification, Receipt
+from agent.notify.receivers.background import made
 from agent.notify.receivers.http import (
     Connection,
     SessionFactory,
@@ -86,11 +87,25 @@ class SlackReceiver:
         self._renderer = renderer
         self._connection = Connection(session_factory)
 
+    @property
+    def provider(self) -> str:
+        """One Slack for all receivers: its limits are the workspace's."""
+        return f"slack at {host_of(self._channel.base_url)}" if self._channel.base_url else "slack"
+
+    async def probe(self) -> str:
+        """Ask who we are (auth.test), which posts nothing."""
+        if not self._channel.bot_token:
+            if self._channel.webhook_url:
+                return "an incoming webhook takes messages only; nothing can be asked"
+            raise Rejected(f"asking Slack: {self._channel.missing()}", reason="authError")
+        said = await self._call("auth.test", "asking Slack (auth.test)", {})
+        return one_line(f"bot {said.get('user', '?')} of the workspace {said.get('team', '?')}", 160)
+
     async def send(self, notification: Notification) -> Receipt:
         """Post anew, or edit and reply; raise RetryLater or Rejected. Content that Slack refuses goes as plain text."""
         channel = self._channel
         if channel.bot_token:
-            previous = notification.previous
+            previous = notification.previous if channel.style != "post" else {}
             if previous.get("ts") and previous.get("channel"):
                 try:
                     return await self._update(notification, previous)
@@ -107,42 +122,56 @@ class SlackReceiver:
         await self._connection.close()
 
     async def _post(self, notification: Notification) -> Receipt:
-        text = self._renderer.slack(notification)
-        answer = await self._say("chat.postMessage", notification, text, {"channel": notification.target.address})
+        text = await made(notification, lambda: self._renderer.slack(notification))
+        place = {"channel": self._renderer.address(notification)}
+        answer = await self._say("chat.postMessage", notification, text, place)
         return _receipt(notification, answer, "posted")
 
     async def _update(self, notification: Notification, previous: Mapping[str, Any]) -> Receipt:
         """Edit the message, then tell the thread: an edit by itself rings nobody's phone."""
-        text = self._renderer.slack(notification, change(notification, previous))
+        told = change(notification, previous) if self._channel.style == "thread" else ""
+        text = await made(notification, lambda: self._renderer.slack(notification, told))
         place = {"channel": previous["channel"], "ts": previous["ts"]}
         answer = await self._say("chat.update", notification, text, place)
-        loud = rises(notification, previous) or notification.escalation_step > 0
+        if not text.reply:
+            return _receipt(notification, answer, "updated")
+        loud = self._is_loud(notification, previous)
         reply = {
             "channel": previous["channel"],
             "thread_ts": previous["ts"],
             "text": text.reply,
             **({"reply_broadcast": True} if loud else {}),
         }
-        if text.reply:
-            await self._call("chat.postMessage", notification, reply | _switches(text))
+        what = f"sending to Slack {notification.target.address} (chat.postMessage in the thread)"
+        await self._call("chat.postMessage", what, reply | _switches(text, notification) | _metadata(notification))
         return _receipt(notification, answer, "updated, with a reply in its thread")
+
+    def _is_loud(self, notification: Notification, previous: Mapping[str, Any]) -> bool:
+        """Say whether a reply is also shown in the channel."""
+        happened = {
+            "rises": rises(notification, previous),
+            "escalation": notification.escalation_step > 0,
+            "resolved": notification.status == "resolved",
+        }
+        return any(happened[each] for each in self._channel.broadcast)
 
     async def _say(
         self, method: str, notification: Notification, text: SlackText, place: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         """Send the whole message; where Slack refuses its form, send plain words."""
-        arguments = dict(place) | _switches(text)
+        arguments = dict(place) | _switches(text, notification) | _metadata(notification)
+        what = f"sending to Slack {notification.target.address} ({method})"
         rich = {"text": text.text, "attachments": [text.attachment]}
         try:
-            return await self._call(method, notification, arguments | rich)
+            return await self._call(method, what, arguments | rich)
         except _ContentRefused:
             bare = {"text": text.plain, "attachments": []}
             try:
-                return await self._call(method, notification, arguments | bare)
+                return await self._call(method, what, arguments | bare)
             except _ContentRefused as refused:
                 raise Rejected(str(refused), reason="clientError") from None
 
-    async def _call(self, method: str, notification: Notification, arguments: dict[str, Any]) -> Mapping[str, Any]:
+    async def _call(self, method: str, tried: str, arguments: dict[str, Any]) -> Mapping[str, Any]:
         channel = self._channel
         base = channel.base_url or SLACK_URL
         token = channel.bot_token.reveal() if channel.bot_token else ""
@@ -154,10 +183,9 @@ class SlackReceiver:
             logger=_QUIET,
         )
         client.proxy = proxy_for(base)  # slack_sdk ignores no_proxy
-        tried = f"sending to Slack {notification.target.address} ({method})"
         try:
             async with asyncio.timeout(channel.timeout_ms / 1000):  # slack_sdk's own does not hold for our session
-                response = await client.api_call(method, json=arguments | {"metadata": _metadata(notification)})
+                response = await client.api_call(method, json=arguments)
         except SlackApiError as error:
             raise self._api_failure(error, method, tried) from None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
@@ -174,14 +202,14 @@ class SlackReceiver:
         said = data if isinstance(data, dict) else {}
         code = one_line(redact(str(said.get("error") or ""), (self._channel.bot_token,)), 60)
         if status and status != 200 and (status != 429 or not code):
-            return failure(status, f"{tried}: HTTP {status} {code}".strip(), headers)
+            return failure(status, f"{tried}: HTTP {status} {code}".strip(), headers, scope=_scope(method))
         if method == "chat.update" and code in GONE_ERRORS:
             return _Gone(f"{tried}: {code}")
-        return slack_failure(code or "an answer without an error code", tried, headers)
+        return slack_failure(code or "an answer without an error code", tried, headers, scope=_scope(method))
 
     async def _webhook(self, notification: Notification) -> Receipt:
         """Post to the incoming webhook: no ts comes back, so later changes are messages of their own."""
-        text = self._renderer.slack(notification)
+        text = await made(notification, lambda: self._renderer.slack(notification))
         try:
             await self._post_webhook(notification, text, {"text": text.text, "attachments": [text.attachment]})
         except _ContentRefused:
@@ -189,7 +217,8 @@ class SlackReceiver:
                 await self._post_webhook(notification, text, {"text": text.plain})
             except _ContentRefused as refused:
                 raise Rejected(str(refused), reason="clientError") from None
-        return Receipt(provider_id=notification.idempotency_key, detail="posted by the incoming webhook")
+        detail = "posted by the incoming webhook"
+        return Receipt(provider_id=notification.idempotency_key, detail=detail, delivered=True)
 
     async def _post_webhook(self, notification: Notification, text: SlackText, body: dict[str, Any]) -> None:
         channel = self._channel
@@ -201,7 +230,7 @@ class SlackReceiver:
             "POST",
             url,
             timeout_ms=channel.timeout_ms,
-            data=msgspec.json.encode(body | _switches(text) | {"metadata": _metadata(notification)}),
+            data=msgspec.json.encode(body | _switches(text, notification) | _metadata(notification)),
             headers={"Content-Type": "application/json"},
         )
         said = answer.text((channel.webhook_url,))
@@ -224,11 +253,15 @@ class _Gone(Rejected):
     """The message to edit is no longer there."""
 
 
-def slack_failure(code: str, tried: str, headers: Mapping[str, str]) -> DeliveryError:
-    """Return the error for one of Slack's codes; an unknown one is permanent, as Alertmanager has it."""
+def slack_failure(code: str, tried: str, headers: Mapping[str, str], *, scope: str = "target") -> DeliveryError:
+    """Return the error for one of Slack's codes; an unknown one is permanent, as Alertmanager has it.
+
+    `scope` is what a rate limit holds for.
+    """
     if code in RETRY_ERRORS:
-        reason = "rateLimited" if "limit" in code else "serverError"
-        return RetryLater(f"{tried}: {code}", reason=reason, after_ms=retry_after_ms(headers))
+        limited = "limit" in code
+        reason, holds_for = ("rateLimited", scope) if limited else ("serverError", "message")
+        return RetryLater(f"{tried}: {code}", reason=reason, after_ms=retry_after_ms(headers), scope=holds_for)
     if code in CONTENT_ERRORS:
         return _ContentRefused(f"{tried}: {code}; the message's form was refused", reason="clientError")
     if code in AUTH_ERRORS:
@@ -237,12 +270,22 @@ def slack_failure(code: str, tried: str, headers: Mapping[str, str]) -> Delivery
     return Rejected(f"{tried}: {code}{advice}", reason="clientError")
 
 
-def _switches(text: SlackText) -> dict[str, Any]:
-    """Return what every message carries: no unfurled links, no parsing of names, and the looks that a file sets."""
-    return {"unfurl_links": False, "unfurl_media": False, "link_names": False, **text.looks}
+def _scope(method: str) -> str:
+    """Say what a rate limit holds for: posting is limited by channel, the other methods by workspace."""
+    return "target" if method == "chat.postMessage" else "provider"
+
+
+def _switches(text: SlackText, notification: Notification) -> dict[str, Any]:
+    """Return what every message carries: no unfurled links, names parsed only where a file asks, and the looks it sets."""
+    names = bool(notification.options.get("link_names"))
+    return {"unfurl_links": False, "unfurl_media": False, "link_names": names, **text.looks}
 
 
 def _metadata(notification: Notification) -> dict[str, Any]:
+    return {"metadata": _event(notification)}
+
+
+def _event(notification: Notification) -> dict[str, Any]:
     return {
         "event_type": "burnline_notification",
         "event_payload": {
@@ -258,4 +301,4 @@ def _metadata(notification: Notification) -> dict[str, Any]:
 def _receipt(notification: Notification, answer: Mapping[str, Any], detail: str) -> Receipt:
     channel, ts = str(answer.get("channel", "")), str(answer.get("ts", ""))
     state = {"channel": channel, "ts": ts} | remember(notification)
-    return Receipt(provider_id=f"{channel}/{ts}", detail=detail, state=state)
+    return Receipt(provider_id=f"{channel}/{ts}", detail=detail, state=state, delivered=True)

@@ -53,7 +53,8 @@ class WebhookReceiver:
             headers=headers,
         )
         if 200 <= answer.status < 300:
-            return Receipt(provider_id=notification.idempotency_key, detail=f"HTTP {answer.status}")
+            key = notification.idempotency_key
+            return Receipt(provider_id=key, detail=f"HTTP {answer.status}", delivered=True)
         secrets = (channel.url, channel.bearer_token, channel.password)
         message = f"posting to the webhook at {host_of(url)}: HTTP {answer.status} {answer.text(secrets)}".strip()
         raise failure(answer.status, message, answer.headers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from agent.errors import Rejected, RetryLater
@@ -263,3 +265,152 @@ async def test_names_and_icons_of_alertmanager_yml_are_sent(inbox, receiver, mon
     assert (seen[0]["username"], seen[0]["icon_emoji"]) == ("pager firing", ":fire:")
     assert "icon_url" not in seen[0]
     assert (seen[0]["link_names"], seen[0]["unfurl_links"]) == (False, False)
+
+
+ACK = {"ack_url": "https://burnline.example.org/a/1", "silence_url": "https://burnline.example.org/s/1"}
+
+
+def buttons(message):
+    blocks = message.attachments[0]["blocks"]
+    return {each["text"]["text"]: each for block in blocks if block["type"] == "actions" for each in block["elements"]}
+
+
+async def test_acknowledging_and_silencing_are_buttons_that_open_a_page(inbox, receiver):
+    """They need nothing that Slack could reach; where they are, no command has to be typed."""
+    await receiver.send(notification(alert(), **ACK))
+    (message,) = inbox.slack.channels()["#alerts"]
+    found = buttons(message)
+    assert list(found) == ["Acknowledge", "Silence", "Runbook", "Details"]
+    assert (found["Acknowledge"]["url"], found["Acknowledge"]["style"]) == (ACK["ack_url"], "primary")
+    assert "style" not in found["Runbook"]
+    assert "burnline ack" not in inbox.messages("slack")[0].text
+
+
+async def test_what_is_over_has_nothing_to_acknowledge(inbox, receiver):
+    await receiver.send(notification(alert(end=-1), **ACK))
+    assert list(buttons(inbox.slack.channels()["#alerts"][0])) == ["Runbook", "Details"]
+
+
+async def test_fields_buttons_and_pictures_of_slack_configs_are_sent(inbox, receiver):
+    options = {
+        "title": "{{ .CommonLabels.alertname }}",
+        "title_link": "https://wiki.example.org/a|b",
+        "fields": [
+            {"title": "Status", "value": "{{ .Status }}", "short": True},
+            {"title": "Who", "value": "ana", "short": True},
+            {"title": "Long", "value": "{{ .CommonAnnotations.description }}", "short": False},
+            {"title": "", "value": "{{ .GroupLabels.nothing }}", "short": True},
+        ],
+        "actions": [
+            {"type": "button", "text": "Wiki", "url": "https://wiki.example.org/{{ .Status }}", "style": "danger",
+             "confirm": {"text": "Sure?", "ok_text": "Go"}},
+            {"type": "button", "text": "No page", "name": "x"},
+            {"type": "button", "text": "Bad", "url": "javascript:alert(1)"},
+        ],
+        "image_url": "https://img.example.org/a.png",
+        "thumb_url": "https://img.example.org/t.png",
+        "fallback": "{{ .Status }}!",
+    }  # fmt: skip
+    await receiver.send(notification(alert(), options=options))
+    (message,) = inbox.slack.channels()["#alerts"]
+    (attachment,) = message.attachments
+    assert message.text == "<https://wiki.example.org/a%7Cb|VeryHighErrorRate>"
+    assert attachment["fallback"] == "firing!"
+    sections = [block for block in attachment["blocks"] if block["type"] == "section"]
+    assert [each["text"] for each in sections[-2]["fields"]] == ["*Status*\nfiring", "*Who*\nana"]
+    assert sections[-1]["text"]["text"].startswith("*Long*\n13.4% of")
+    assert sections[0]["accessory"]["image_url"].endswith("/t.png")
+    assert any(block["type"] == "image" for block in attachment["blocks"])
+    wiki = buttons(message)["Wiki"]
+    assert (wiki["url"], wiki["style"], wiki["confirm"]["confirm"]["text"]) == (
+        "https://wiki.example.org/firing", "danger", "Go",
+    )  # fmt: skip
+    assert not {"No page", "Bad"} & set(buttons(message))
+
+
+@pytest.mark.parametrize("kind", NASTY)
+async def test_no_text_of_slack_configs_breaks_slack_s_limits(inbox, receiver, kind):
+    told = notification(
+        *[alert(f"n{n}", service=NASTY[kind]) for n in range(3)],
+        options={
+            "title": "{{ .CommonLabels.service }}",
+            "text": "{{ .CommonLabels.service }}",
+            "footer": "{{ .CommonLabels.service }}",
+            "fallback": "{{ .CommonLabels.service }}",
+            "fields": [{"title": "{{ .CommonLabels.service }}", "value": "{{ .CommonLabels.service }}"}] * 60,
+            "actions": [{"type": "button", "text": "{{ .CommonLabels.service }}", "url": "https://x.example.org"}] * 30,
+        },
+    )
+    await receiver.send(told)
+    assert inbox.slack.channels()["#alerts"][0].attachments, "the rich form was taken"
+
+
+async def test_ten_thousand_alerts_are_one_message_within_the_limits_and_the_loop_goes_on(inbox, receiver):
+    turns = 0
+
+    async def count():
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    await receiver.send(notification(*[alert(f"n{n}", a_description="d" * 500) for n in range(10_000)]))
+    counting.cancel()
+    (message,) = inbox.slack.channels()["#alerts"]
+    assert "10000 firing" in str(message.attachments)
+    assert turns > 20
+
+
+async def test_the_end_is_shown_in_the_channel_where_the_settings_ask(inbox, renderer, closing):
+    receiver = closing(make_receiver(bot(inbox, broadcast=("resolved",)), renderer))
+    first = await receiver.send(notification(alert(severity="warning")))
+    second = await receiver.send(notification(alert(), seq=1, previous=first.state))
+    await receiver.send(notification(alert(end=8), seq=2, minute=9, previous=second.state))
+    assert [each.broadcast for each in inbox.slack.channels()["#alerts"][0].replies] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("style", "said"),
+    [("post", ["chat.postMessage", "chat.postMessage"]), ("edit", ["chat.postMessage", "chat.update"])],
+)
+async def test_strict_mode_posts_each_change_or_edits_without_a_thread(inbox, renderer, closing, style, said):
+    """As Alertmanager without and with update_message."""
+    receiver = closing(make_receiver(bot(inbox, style=style), renderer))
+    first = await receiver.send(notification(alert()))
+    await receiver.send(notification(alert(), alert("b"), seq=1, previous=first.state))
+    assert methods(inbox) == said
+
+
+async def test_a_channel_may_be_a_template(inbox, receiver):
+    first = await receiver.send(notification(alert(), to="#{{ .CommonLabels.service }}"))
+    await receiver.send(notification(alert(), to="#{{ .CommonLabels.service }}", seq=1, previous=first.state))
+    assert inbox.slack.channels()["#rag"][0].edited == 1
+
+
+async def test_posting_is_limited_by_channel_and_editing_by_workspace(inbox, receiver):
+    first = await receiver.send(notification(alert()))
+    for previous, scope in (({}, "target"), (first.state, "provider")):
+        inbox.fail("slack", "rate_limited", retry_after_s=2)
+        with pytest.raises(RetryLater) as caught:
+            await receiver.send(notification(alert(), seq=1, previous=previous))
+        assert caught.value.scope == scope
+
+
+async def test_what_slack_takes_is_delivered(receiver, hooked):
+    assert (await receiver.send(notification(alert()))).delivered
+    assert (await hooked.send(notification(alert()))).delivered
+
+
+async def test_a_probe_says_whose_token_it_is_and_posts_nothing(inbox, receiver, hooked, renderer, closing):
+    assert await receiver.probe() == "bot burnline of the workspace Burnline inbox"
+    assert "nothing can be asked" in await hooked.probe()
+    assert not inbox.messages()
+    with pytest.raises(Rejected, match=r"asking Slack \(auth\.test\): invalid_auth"):
+        await closing(make_receiver(bot(inbox, "xoxb-wrong"), renderer)).probe()
+
+
+def test_all_receivers_that_use_slack_share_one_provider(inbox, renderer):
+    own = [make_receiver(SlackChannel(bot_token=Secret(f"xoxb-{n}")), renderer) for n in range(2)]
+    assert {each.provider for each in own} == {"slack"}
+    assert make_receiver(bot(inbox), renderer).provider.startswith("slack at 127.0.0.1:")
