@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import queue
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,10 @@ MIGRATIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Set the record `kind`/`key` to `value` (anything msgspec can write as JSON)."""
+    """Set the record `kind`/`key` to `value` (anything msgspec can write as JSON, dataclasses and mappings among it).
+
+    It is written as JSON by the journal's thread: what is handed over must not change any more.
+    """
 
     kind: str
     key: str
@@ -75,16 +79,24 @@ class Prune:
     before_ms: int
 
 
-def plain(value: Any) -> str:
-    """Write text that knows its place in a file (a subclass of str) as the text that it is; refuse all else."""
+def plain(value: Any) -> str | dict[Any, Any]:
+    """Write text that knows its place in a file (a subclass of str) as text, any mapping as an object; refuse all else."""
     if isinstance(value, str):
         return str.__str__(value)
+    if isinstance(value, Mapping):
+        return dict(value.items())
     message = f"a value of type {type(value).__name__} cannot be written down"
     raise TypeError(message)
 
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=plain)
 Write = Put | Delete | Append | Prune
+_STATEMENTS: Final[Mapping[type[Write], str]] = {
+    Put: "INSERT OR REPLACE INTO records VALUES (?, ?, ?)",
+    Delete: "DELETE FROM records WHERE kind = ? AND key = ?",
+    Append: "INSERT INTO events (kind, subject, at_ms, value) VALUES (?, ?, ?, ?)",
+    Prune: "DELETE FROM events WHERE kind = ? AND at_ms < ?",
+}
 
 
 class Journal:
@@ -217,8 +229,8 @@ class Journal:
     def _apply(self, writes: Sequence[Write]) -> None:
         self._writer.execute("BEGIN IMMEDIATE")
         try:
-            for write in writes:
-                self._writer.execute(*_statement(write))
+            for statement, rows in itertools.groupby(_in_order(writes), key=_statement):
+                self._writer.executemany(statement, map(_values, rows))
             self._writer.execute("COMMIT")
         except BaseException:
             if self._writer.in_transaction:
@@ -226,17 +238,25 @@ class Journal:
             raise
 
 
-def _statement(write: Write) -> tuple[str, tuple[Any, ...]]:
+def _in_order(writes: Sequence[Write]) -> list[Write]:
+    """Put the history after the records: the two know nothing of each other, and equal statements follow one another."""
+    return sorted(writes, key=lambda write: isinstance(write, Append | Prune))
+
+
+def _statement(write: Write) -> str:
+    return _STATEMENTS[type(write)]
+
+
+def _values(write: Write) -> tuple[Any, ...]:
     match write:
         case Put(kind, key, value):
-            return "INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (kind, key, _ENCODER.encode(value))
+            return kind, key, _ENCODER.encode(value)
         case Delete(kind, key):
-            return "DELETE FROM records WHERE kind = ? AND key = ?", (kind, key)
+            return kind, key
         case Append(kind, subject, at_ms, value):
-            statement = "INSERT INTO events (kind, subject, at_ms, value) VALUES (?, ?, ?, ?)"
-            return statement, (kind, subject, at_ms, _ENCODER.encode(value))
+            return kind, subject, at_ms, _ENCODER.encode(value)
         case Prune(kind, before_ms):
-            return "DELETE FROM events WHERE kind = ? AND at_ms < ?", (kind, before_ms)
+            return kind, before_ms
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from typing import Final
 
 METRIC_NAME: Final = "__name__"
@@ -72,6 +72,10 @@ class Labels(Mapping[str, str]):
             if key == name:
                 return value
         return default
+
+    def items(self) -> ItemsView[str, str]:
+        """Return the pairs as a dict's view of items; the inherited one would look each name up."""
+        return dict(self.pairs).items()
 
     def __iter__(self) -> Iterator[str]:
         return (name for name, _ in self.pairs)
