@@ -354,7 +354,7 @@ class Agent:
         return kept
 
     async def _tell_people(self, at_ms: int) -> None:
-        self.dispatcher.tick(at_ms)
+        await self.dispatcher.work(at_ms)
 
     async def _keep_house(self, at_ms: int) -> None:
         """Keep the store within its bounds, and say how it is; say again what the agent says about itself."""

@@ -215,22 +215,15 @@ class Handles:
         return encoder(self._agent.telemetry.registry), content_type
 
     def told(self) -> views.Told:
-        """Return who acknowledged an alert and what holds it back, looked up once for all alerts."""
+        """Return what says of an alert who acknowledged it and what holds it back; any thread may ask it."""
         agent = self._agent
         seen = agent.dispatcher.view(self.now_ms())
-        taken = {
-            fingerprint: web.Acknowledgement(each.acknowledged.by, each.acknowledged.at_ms)
-            for each in seen.incidents()
-            if each.acknowledged
-            for fingerprint in each.acknowledged.fingerprints
-        }
-        alerts = seen.alerts()
-        names = {each.alert.fingerprint: each.alert.name for each in alerts}
-        held = {each.alert.fingerprint: views.why_held(each, names) for each in alerts}
 
         def told(labels: Labels) -> tuple[web.Acknowledgement | None, str]:
             fingerprint = agent.as_sent(labels).fingerprint()
-            return taken.get(fingerprint), held.get(fingerprint, "")
+            ack, known = seen.acknowledged(fingerprint), seen.find(fingerprint)
+            taken = web.Acknowledgement(ack.by, ack.at_ms) if ack else None
+            return taken, views.why_held(known, seen.name) if known else ""
 
         return told
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -95,10 +95,10 @@ def _rule_view(rule: rules.RuleStatus, told: Told) -> web.RuleView:
     )
 
 
-def why_held(alert: notify.AlertView, names: Mapping[str, str]) -> str:
-    """Say in words what holds an alert's messages back, "" where nothing does; `names` are the alerts', by fingerprint."""
+def why_held(alert: notify.AlertView, name_of: Callable[[str], str]) -> str:
+    """Say in words what holds an alert's messages back, "" where nothing does; `name_of` gives the name of a fingerprint."""
     parts = [
-        (f"held back by {names.get(alert.inhibited_by[0], alert.inhibited_by[0])}" if alert.inhibited_by else ""),
+        (f"held back by {name_of(alert.inhibited_by[0])}" if alert.inhibited_by else ""),
         (f"silenced by {', '.join(alert.silenced_by)}" if alert.silenced_by else ""),
         (f"muted by the time interval {', '.join(alert.muted_by)}" if alert.muted_by else ""),
     ]

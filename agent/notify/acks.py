@@ -63,7 +63,7 @@ class Acks:
         groups: Callable[[], Iterable[Group]],
         table: AlertTable,
         messenger: Messenger,
-        touched: Callable[[Group], None],
+        touched: Callable[[Group], object],
         decided: Callable[[list[Decision]], object],
     ) -> None:
         self._groups = groups

@@ -9,6 +9,8 @@ import asyncio
 import random as random_module
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from time import monotonic
+from typing import Final
 
 from agent.journal import Event
 from agent.model import Alert, Matcher, Secret
@@ -24,6 +26,9 @@ from agent.notify.silences import Silences
 from agent.notify.triage import Triage
 from agent.notify.views import Acknowledged, View
 from agent.telemetry import Telemetry
+
+STRETCH_SECONDS: Final = 0.005
+"""After as much work others on the event loop get a turn; a stretch that was begun is finished."""
 
 
 class Dispatcher:
@@ -114,6 +119,17 @@ class Dispatcher:
         decisions = self._triage.flush(at_ms)
         self._sender.start_due(at_ms)
         return decisions
+
+    async def work(self, at_ms: int) -> None:
+        """Do what `tick` does in stretches of some milliseconds, so that a storm of alerts holds nothing else up."""
+        self._triage.follow(at_ms)
+        self._triage.begin(at_ms)
+        began = monotonic()
+        while self._triage.go_on():
+            if monotonic() - began > STRETCH_SECONDS:
+                await asyncio.sleep(0)
+                began = monotonic()
+        self._sender.start_due(at_ms)
 
     async def run_due(self, at_ms: int) -> int:
         """Do what `tick` does, and wait until all that is due at the instant was tried; return the number of attempts."""

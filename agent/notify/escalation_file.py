@@ -223,6 +223,8 @@ class SettingsSpec:
     __title__ = "settings"
     place: Place = key(factory=lambda: Place("escalation.yml", 1, 1))
     alertmanager_compat: Literal["default", "strict"] = "default"
+    renotify_on_unmute: bool = True
+    critical_bypass: bool = True
     ack_timeout: Duration = HOUR_MS
     send_resolved: Literal["to-whoever-was-told", "true", "false"] = "to-whoever-was-told"
     links: Literal["auto", "always", "never"] = "auto"

@@ -7,22 +7,28 @@ believing in a fire that is out.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from typing import Final
 
 from agent.model import Alert
 from agent.notify.decisions import Decision, Verdict
 from agent.notify.dedup import decide, set_aside, told, untold
 from agent.notify.groups import Group
 from agent.notify.incidents import Ack, Incident, Recipient, RunningStep, StepState, begin
-from agent.notify.inhibition import Inhibitor, Parts
+from agent.notify.inhibition import Inhibitor, Sources
 from agent.notify.messenger import Messenger, wants_resolved
-from agent.notify.ordering import alert_order
-from agent.notify.reasons import Reason, Suppression
+from agent.notify.reasons import ENDED, Reason, Suppression
 from agent.notify.routing import LOG_TARGET, Destination, Routing
 from agent.notify.silences import Silences
 from agent.notify.table import AlertTable
 from agent.telemetry import Telemetry
+
+STRETCH: Final = 1_000
+"""Alerts that are looked at before others get a turn."""
+Stretches = Generator[None, None, None]
+"""Work that gives way to others where it yields."""
 
 
 @dataclass
@@ -37,16 +43,22 @@ class Visible:
     """Fingerprints of all that are over, muted or not."""
     taken_by: str = ""
     """Who had acknowledged what was there before new alerts joined just now."""
+    causes: set[tuple[Suppression, str]] = field(default_factory=set)
+    """What holds alerts back."""
+    released: dict[str, str] = field(default_factory=dict)
+    """What held an alert back at the last flush and does so no longer, by fingerprint."""
+    firing_set: frozenset[str] = frozenset()
+    """The fingerprints of the visible firing alerts."""
+    resolved_set: frozenset[str] = frozenset()
+    """The fingerprints of the visible alerts that are over."""
 
-    @property
-    def firing_set(self) -> frozenset[str]:
-        """The fingerprints of the visible firing alerts."""
-        return frozenset(alert.fingerprint for alert in self.firing)
 
-    @property
-    def resolved_set(self) -> frozenset[str]:
-        """The fingerprints of the visible alerts that are over."""
-        return frozenset(alert.fingerprint for alert in self.resolved)
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """What a flush did to a group: whether it is to be written down, and the alerts that left it because they are over."""
+
+    changed: bool
+    over: frozenset[str]
 
 
 class Flush:
@@ -59,54 +71,64 @@ class Flush:
         silences: Silences,
         messenger: Messenger,
         at_ms: int,
-        parts: Parts,
+        sources: Sources,
         telemetry: Telemetry | None = None,
     ) -> None:
         self.at_ms = at_ms
-        self._parts = parts
         self.decisions: list[Decision] = []
+        self._sources = sources
         self._routing = routing
         self._table = table
         self._silences = silences
         self._messenger = messenger
         self._telemetry = telemetry
         self._strict = routing.settings.strict
+        self._renotify = routing.settings.renotify_on_unmute and not self._strict
+        self._intervals: dict[int, tuple[Suppression, str] | None] = {}
+        self.look_again()
 
-    @cached_property
-    def _inhibitor(self) -> Inhibitor:
-        return Inhibitor(self._parts, self._table, self.at_ms)
+    def look_again(self) -> None:
+        """Forget what was found out about who mutes whom: alerts or silences have changed."""
+        self._inhibitor = Inhibitor(self._sources, lambda each: self._table.fires(each, self.at_ms))
+        self._holding = self._silences.holding(self.at_ms)
 
-    def group(self, group: Group) -> bool:
-        """Flush one group; return False where nothing is left of it."""
-        group.advance(self.at_ms)
-        seen = self.look(group)
+    def group(self, group: Group) -> Generator[None, None, Flushed]:
+        """Flush one group, giving way where it yields, and never again once the first message of it is written.
+
+        Nothing else may touch the group, its alerts or its incident before it is done.
+        """
+        decided, state = len(self.decisions), _state(group)
+        group.advance(self.at_ms, strict=self._strict)
+        group.entries = dict(group.entries)
+        seen = yield from self.look(group)
         self._note_muting(group, seen)
+        self._await_ends(group, seen)
         if seen.firing and group.route:
             self._join(group, seen)
         if group.incident and (seen.firing or seen.resolved):
             self._tell(group, group.incident, seen)
-        elif not self._strict:
+        elif not self._strict and seen.over:
             group.entries = {key: untold(entry, frozenset(seen.over)) for key, entry in group.entries.items()}
-        if group.incident:
+        if group.incident and seen.over:
             for each in group.incident.told.values():
                 each.firing -= seen.over
         for fingerprint in seen.over:
             group.fingerprints.pop(fingerprint, None)
-        if group.fingerprints:
-            return True
-        if group.incident:
+        if not group.fingerprints and group.incident:
             self._decide(group, Verdict.ENDED, "every alert of the group is over", tuple(seen.over))
-        return False
+        changed = len(self.decisions) != decided or bool(seen.over) or _state(group) != state
+        return Flushed(changed, frozenset(seen.over))
 
-    def look(self, group: Group) -> Visible:
+    def look(self, group: Group) -> Generator[None, None, Visible]:
         """Sort a group's alerts into firing, resolved and muted."""
-        alerts = [alert for each in group.fingerprints if (alert := self._table.get(each))]
-        alerts.sort(key=alert_order)
-        interval = self._routing.muted_by(group.route, self.at_ms) if group.route else None
+        interval = self.interval(group)
         believed = {each for told in (group.incident.told.values() if group.incident else ()) for each in told.firing}
-        seen, held = Visible(), {}
-        for alert in alerts:
-            over = alert.resolved_at(self.at_ms)
+        seen, held, causes = Visible(), {}, set()
+        for number, known in enumerate(self._table.in_order(group.fingerprints), start=1):
+            if not number % STRETCH:
+                yield
+            alert = known.alert
+            over = 0 < alert.ends_at_ms <= self.at_ms
             if over:
                 seen.over.add(alert.fingerprint)
             if over and not self._strict:
@@ -115,37 +137,55 @@ class Flush:
                 continue
             if muted := self.suppression(alert, interval):
                 held[alert.fingerprint] = f"{muted[0]}: {muted[1]}"
+                causes.add(muted)
                 if not over:
                     seen.muted.add(alert.fingerprint)
-                if self._telemetry:
-                    self._telemetry.notifications_suppressed.labels(str(muted[0])).inc()
             elif over:
                 seen.resolved.append(alert)
             else:
-                seen.firing.append(replace(alert, ends_at_ms=0))
-        self._note_held(group, held)
+                if known.open is None:
+                    known.open = replace(alert, ends_at_ms=0)
+                seen.firing.append(known.open)
+        seen.firing_set = frozenset(alert.fingerprint for alert in seen.firing)
+        seen.resolved_set = frozenset(alert.fingerprint for alert in seen.resolved)
+        seen.causes = causes
+        seen.released = {each: why for each, why in group.held.items() if each not in held}
+        yield from self._note_held(group, held)
         return seen
+
+    def interval(self, group: Group) -> tuple[Suppression, str] | None:
+        """Return the time interval that keeps a group silent now; found once for all groups of a route."""
+        route = group.route
+        if route is None:
+            return None
+        if route.index not in self._intervals:
+            self._intervals[route.index] = self._routing.muted_by(route, self.at_ms)
+        return self._intervals[route.index]
 
     def suppression(
         self, alert: Alert, interval: tuple[Suppression, str] | None = None
     ) -> tuple[Suppression, str] | None:
         """Say what holds an alert back now: which alert, interval or silence."""
-        if source := self._inhibitor.inhibited_by(alert.labels):
+        if source := self._inhibitor.inhibited_by(alert.fingerprint):
             return Suppression.INHIBITION, source
         if interval:
             return interval
-        if ids := self._silences.muting(alert.labels, self.at_ms):
+        if ids := self._holding.muting(alert.labels):
             return Suppression.SILENCE, ", ".join(ids)
         return None
 
-    def steps(self, group: Group) -> None:
+    def silenced_by(self, alert: Alert) -> tuple[str, ...]:
+        """Return the ids of the silences that hold an alert back now."""
+        return self._holding.muting(alert.labels)
+
+    def steps(self, group: Group) -> Stretches:
         """Run the steps of escalation that are due, unless nothing of the incident is visible now."""
         incident = group.incident
         if incident and incident.ack:
-            self._remind(group, incident, incident.ack)
+            yield from self._remind(group, incident, incident.ack)
         step = incident.next_step if incident else None
         while incident and step and step.due_ms <= self.at_ms:
-            seen = self.look(group)
+            seen = yield from self.look(group)
             if not seen.firing:
                 step.due_ms = self.at_ms + group.interval_ms
                 self._decide(group, Verdict.HELD, "nothing of the incident is visible now", tuple(seen.muted))
@@ -153,11 +193,11 @@ class Flush:
             self._run_step(group, incident, step, tuple(seen.firing))
             step = incident.next_step
 
-    def _remind(self, group: Group, incident: Incident, ack: Ack) -> None:
+    def _remind(self, group: Group, incident: Incident, ack: Ack) -> Stretches:
         """Remind whoever took the incident when the time for that has come; later, while nothing of it is visible."""
         if ack.remind_ms is None or ack.remind_ms > self.at_ms:
             return
-        alerts = tuple(self.look(group).firing)
+        alerts = tuple((yield from self.look(group)).firing)
         if not alerts:
             incident.ack = replace(ack, remind_ms=self.at_ms + group.interval_ms)
             return
@@ -223,7 +263,7 @@ class Flush:
         """Ask the truth table, keep what it answers, and write down a changed answer."""
         assert group.route is not None
         entry = group.entries.get(destination.key)
-        if entry and not self._strict:
+        if entry and self._renotify:
             entry = set_aside(entry, frozenset(seen.muted))
         firing, resolved = seen.firing_set, seen.resolved_set
         reason = decide(
@@ -235,6 +275,8 @@ class Flush:
             at_ms=self.at_ms,
             strict=self._strict,
         )
+        if reason is Reason.NO_LONGER_MUTED:
+            reason = self._unmuted(firing - entry.firing if entry else firing, seen)
         if reason is Reason.REPEAT and incident.ack and incident.ack.alive(self.at_ms):
             reason = Reason.ACKNOWLEDGED
         if reason.tells:
@@ -248,25 +290,34 @@ class Flush:
         group.last_reasons[destination.key] = reason
         return reason
 
+    @staticmethod
+    def _unmuted(back: frozenset[str], seen: Visible) -> Reason:
+        """Say what ended so that these alerts are visible again; the general word where it was not one thing."""
+        kinds = {seen.released.get(each, "").partition(":")[0] for each in back}
+        kind = kinds.pop() if len(kinds) == 1 else ""
+        return ENDED[Suppression(kind)] if kind else Reason.NO_LONGER_MUTED
+
     def _write(self, group: Group, incident: Incident, due: dict[str, tuple[Recipient, Reason]], seen: Visible) -> None:
         people = {key: recipient.target.person for key, (recipient, _) in due.items()}
         for key, (recipient, reason) in due.items():
             known = incident.told[key].firing if key in incident.told else set()
             ended = [each for each in seen.resolved if self._strict or each.fingerprint in known]
-            alerts = tuple(seen.firing) + (tuple(ended) if recipient.send_resolved else ())
+            alerts = self._sorted(tuple(seen.firing), tuple(ended) if recipient.send_resolved else ())
             if not alerts:
                 continue
             others = sorted({name for other, name in people.items() if name and name != recipient.target.person})
             recipient = replace(recipient, options={**recipient.options, "also_told": others}) if others else recipient
             words = f"{reason}; {seen.taken_by} had acknowledged the others" if seen.taken_by else str(reason)
-            sent = self._messenger.send(group, incident, recipient, words, self._sorted(alerts), self.at_ms)
+            sent = self._messenger.send(group, incident, recipient, words, alerts, self.at_ms)
             verdict = Verdict.NOTIFIED if sent else Verdict.DEDUPLICATED
             words = words if sent else Reason.ALREADY_TOLD
             self._decide(group, verdict, words, tuple(alert.fingerprint for alert in alerts), key)
 
-    @staticmethod
-    def _sorted(alerts: tuple[Alert, ...]) -> tuple[Alert, ...]:
-        return tuple(sorted(alerts, key=alert_order))
+    def _sorted(self, firing: tuple[Alert, ...], ended: tuple[Alert, ...]) -> tuple[Alert, ...]:
+        """Put alerts that are in order already, firing and resolved, into one."""
+        if not firing or not ended:
+            return firing or ended
+        return tuple(sorted(firing + ended, key=lambda each: self._table.order(each.fingerprint)))
 
     def _schedule_repeat(self, group: Group, seen: Visible) -> None:
         """Bring a flush forward to the instant a repeat is due, never closer than the group's own beat."""
@@ -276,14 +327,35 @@ class Flush:
         dues = [entry.at_ms + wait_ms for entry in group.entries.values() if entry.firing]
         group.repeat_ms = min((due for due in dues if due > self.at_ms), default=None)
 
+    def _await_ends(self, group: Group, seen: Visible) -> None:
+        """Take note of what holds alerts back, and when that may end by itself: the group is looked at again then."""
+        group.causes = frozenset(name for _, names in seen.causes for name in names.split(", "))
+        if not self._renotify or not seen.causes:
+            return
+        ends: list[int | None] = []
+        for kind, name in seen.causes:
+            if kind is Suppression.INHIBITION:
+                source = self._table.get(name)
+                ends.append(source.ends_at_ms if source else None)
+            elif kind is not Suppression.SILENCE and group.route:
+                ends.append(self._routing.unmuted_ms(group.route, self.at_ms))
+        group.look_ms = min((each for each in ends if each and each > self.at_ms), default=None)
+
     def _note_muting(self, group: Group, seen: Visible) -> None:
-        if not self._strict:
+        if self._renotify and seen.muted:
             group.entries = {key: set_aside(each, frozenset(seen.muted)) for key, each in group.entries.items()}
 
-    def _note_held(self, group: Group, held: dict[str, str]) -> None:
-        for fingerprint, why in held.items():
+    def _note_held(self, group: Group, held: dict[str, str]) -> Stretches:
+        if self._telemetry and held:
+            for reason, number in Counter(why.partition(":")[0] for why in held.values()).items():
+                self._telemetry.notifications_suppressed.labels(reason).inc(number)
+        if held == group.held:
+            return
+        for number, (fingerprint, why) in enumerate(held.items(), start=1):
             if group.held.get(fingerprint) != why:
                 self._decide(group, Verdict.SUPPRESSED, why, (fingerprint,))
+            if not number % STRETCH:
+                yield
         for fingerprint in group.held.keys() - held.keys():
             if fingerprint in group.fingerprints:
                 self._decide(
@@ -297,3 +369,8 @@ class Flush:
         incident = group.incident.id if group.incident else ""
         made = Decision(verdict, self.at_ms, str(reason), fingerprints, group.receiver, group.key, incident, detail)
         self.decisions.append(made)
+
+
+def _state(group: Group) -> tuple[object, ...]:
+    """Return what of a group is written down and may change by a flush, but for the beat, which goes on by itself."""
+    return group.flushed, group.early_ms, group.repeat_ms, group.look_ms, group.incident, group.entries

@@ -1,7 +1,8 @@
 """Groups: the alerts that share a route and its group labels, with their timers. Runtime objects; the dispatcher drives them.
 
 Timers as Alertmanager's dispatch.go has them: group_wait once, then every group_interval from the first flush. In the
-default mode two more can bring a flush forward: the instant a repeat is due, and a new critical alert's own group_wait.
+default mode three more can bring a flush forward: the instant a repeat is due, a new critical alert's own group_wait, and
+the end of what holds an alert back.
 """
 
 from __future__ import annotations
@@ -35,38 +36,63 @@ class Group:
     flushed: bool = False
     early_ms: int | None = None
     repeat_ms: int | None = None
+    look_ms: int | None = None
+    """When what holds an alert back is expected to end."""
     entries: dict[str, Entry] = field(default_factory=dict)
     """What each destination was last told, by its key."""
     incident: Incident | None = None
     held: dict[str, str] = field(default_factory=dict)
     """What held an alert back at the last flush, by fingerprint, so that only changes are written down."""
+    causes: frozenset[str] = frozenset()
+    """What held alerts back then: ids of silences, fingerprints of inhibiting alerts, names of time intervals."""
     last_reasons: dict[str, str] = field(default_factory=dict)
+    number: int = 0
+    """Groups are numbered as they are made; of those due at one instant the older comes first."""
 
     @property
     def due_ms(self) -> int:
         """When it is flushed next."""
-        return min(each for each in (self.next_flush_ms, self.early_ms, self.repeat_ms) if each is not None)
+        due_ms = self.next_flush_ms
+        for other in (self.early_ms, self.repeat_ms, self.look_ms):
+            if other is not None and other < due_ms:
+                due_ms = other
+        return due_ms
 
-    def advance(self, at_ms: int) -> None:
-        """Set the timers for after a flush at `at_ms`: a fixed beat, which skips what was missed."""
+    def hasten(self, due_ms: int) -> None:
+        """Let the next flush come by `due_ms`."""
+        self.early_ms = due_ms if self.early_ms is None else min(self.early_ms, due_ms)
+
+    def advance(self, at_ms: int, *, strict: bool = False) -> bool:
+        """Set the timers for after a flush at `at_ms`, and say whether one but the beat was set.
+
+        The beat is fixed and skips what was missed; in strict mode a beat that came too late starts it anew.
+        """
         if self.next_flush_ms <= at_ms:
-            on_beat = self.next_flush_ms + self.interval_ms
-            self.next_flush_ms = on_beat if on_beat > at_ms else at_ms + self.interval_ms
-        self.early_ms = None
-        self.repeat_ms = None
+            missed = (at_ms - self.next_flush_ms) // self.interval_ms
+            on_beat = self.next_flush_ms + (1 + missed) * self.interval_ms
+            self.next_flush_ms = at_ms + self.interval_ms if strict and missed else on_beat
+        changed = (
+            not self.flushed or self.early_ms is not None or self.repeat_ms is not None or self.look_ms is not None
+        )
+        self.early_ms = self.repeat_ms = self.look_ms = None
         self.flushed = True
+        return changed
 
     def set_back(self, by_ms: int) -> None:
         """Bring the timers and the steps of escalation forward, as the clock was set back: nobody waits for its old time."""
         self.next_flush_ms -= by_ms
         self.early_ms = None if self.early_ms is None else self.early_ms - by_ms
         self.repeat_ms = None if self.repeat_ms is None else self.repeat_ms - by_ms
+        self.look_ms = None if self.look_ms is None else self.look_ms - by_ms
         self.entries = {key: replace(entry, at_ms=entry.at_ms - by_ms) for key, entry in self.entries.items()}
         if self.incident:
             self.incident.set_back(by_ms)
 
     def to_json(self) -> dict[str, Any]:
-        """Write the group down."""
+        """Write the group down, as values that do not change any more.
+
+        Which alerts it has is not among them: that follows from the alerts and the routes.
+        """
         return {
             "receiver": self.receiver,
             "key": self.key,
@@ -76,8 +102,8 @@ class Group:
             "next_flush_ms": self.next_flush_ms,
             "early_ms": self.early_ms,
             "repeat_ms": self.repeat_ms,
+            "look_ms": self.look_ms,
             "flushed": self.flushed,
-            "fingerprints": list(self.fingerprints),
             "entries": {key: _entry_to_json(entry) for key, entry in self.entries.items()},
             "incident": incidents.to_json(self.incident) if self.incident else None,
         }
@@ -93,10 +119,11 @@ def from_json(group_id: str, data: Mapping[str, Any]) -> Group:
         route=None,
         interval_ms=data["interval_ms"],
         next_flush_ms=data["next_flush_ms"],
-        fingerprints=dict.fromkeys(data["fingerprints"]),
+        fingerprints=dict.fromkeys(data.get("fingerprints", ())),
         flushed=data["flushed"],
         early_ms=data["early_ms"],
         repeat_ms=data["repeat_ms"],
+        look_ms=data.get("look_ms"),
         entries={key: _entry_from_json(entry) for key, entry in data["entries"].items()},
         incident=incidents.from_json(data["incident"]) if data["incident"] else None,
     )
@@ -137,10 +164,10 @@ def claim(places: Sequence[tuple[Route, Labels]], old: Sequence[Group]) -> dict[
 
 def _entry_to_json(entry: Entry) -> dict[str, Any]:
     return {
-        "firing": sorted(entry.firing),
-        "resolved": sorted(entry.resolved),
+        "firing": entry.firing,
+        "resolved": entry.resolved,
         "at_ms": entry.at_ms,
-        "muted": sorted(entry.muted),
+        "muted": entry.muted,
     }
 
 

@@ -183,7 +183,7 @@ def to_json(incident: Incident) -> dict[str, Any]:
         "messages": incident.messages,
         "ack": _ack_to_json(ack) if ack else None,
         "told": [
-            {**recipient_to_json(told.recipient), "firing": sorted(told.firing)} for told in incident.told.values()
+            {**recipient_to_json(told.recipient), "firing": tuple(told.firing)} for told in incident.told.values()
         ],
         "steps": [
             {
@@ -226,7 +226,7 @@ def from_json(data: Mapping[str, Any]) -> Incident:
 
 
 def _ack_to_json(ack: Ack) -> list[Any]:
-    return [ack.by, ack.at_ms, ack.until_ms, sorted(ack.fingerprints), ack.comment, ack.via, ack.remind_ms]
+    return [ack.by, ack.at_ms, ack.until_ms, ack.fingerprints, ack.comment, ack.via, ack.remind_ms]
 
 
 def _ack_from_json(data: list[Any]) -> Ack:

@@ -1,14 +1,15 @@
-"""Inhibition: one firing alert mutes others. All sources are looked at, whatever mutes them themselves.
+"""Inhibition: one firing alert mutes others. All sources count, whatever mutes them themselves.
 
-Semantics: Alertmanager's inhibit.go, without the shortcuts of its 0.34 index (research §1.6).
+Semantics: Alertmanager's inhibit.go, without the shortcuts of its 0.34 index (research §1.6). What an alert is to the rules
+follows from its labels, so it is found once, when the alert becomes known; a question is then a look at a few buckets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
-from agent.model import Alert, Labels, Matcher, match_all
+from agent.model import Labels, Matcher, match_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,55 +26,106 @@ class InhibitRule:
         return tuple(labels.get(name) for name in self.equal)
 
 
-Part = tuple[int, tuple[str, ...], bool]
-"""That an alert is a source of a rule (its number): the values of the rule's `equal` labels, and whether it is a target too."""
+@dataclass(slots=True, eq=False)
+class Bucket:
+    """The sources of one rule that share the values of its `equal` labels, by fingerprint.
+
+    `both` are targets of the rule too: two such would mute each other, so they mute only what is no source.
+    """
+
+    alone: dict[str, None] = field(default_factory=dict)
+    both: dict[str, None] = field(default_factory=dict)
+    roles: int = 0
+    """How many alerts are its sources or its targets; with none it is forgotten."""
 
 
-class Parts:
-    """The parts that alerts play in some rules, asked again at every flush: found once for a set of labels."""
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What an alert is to the rules: the buckets that it is a source in (and whether a target too), and those it asks."""
 
-    def __init__(self, rules: Sequence[InhibitRule]) -> None:
-        self.rules = rules
-        self._known: dict[Labels, tuple[Part, ...]] = {}
+    source_in: tuple[tuple[Bucket, bool], ...]
+    asks: tuple[tuple[Bucket, bool], ...]
+    keys: tuple[tuple[int, tuple[str, ...]], ...]
 
-    def of(self, labels: Labels) -> tuple[Part, ...]:
-        """Return the rules that an alert with these labels is a source of."""
-        found = self._known.get(labels)
-        if found is None:
-            found = self._known[labels] = tuple(
-                (number, rule.values(labels), match_all(rule.targets, labels))
-                for number, rule in enumerate(self.rules)
-                if match_all(rule.sources, labels)
-            )
-        return found
 
-    def forget(self, labels: Labels) -> None:
-        """Forget an alert's part."""
-        self._known.pop(labels, None)
+class Sources:
+    """All known alerts as sources and targets of some rules."""
+
+    def __init__(self, rules: Sequence[InhibitRule], alerts: Iterable[tuple[str, Labels]] = ()) -> None:
+        self._rules = rules
+        self._buckets: dict[tuple[int, tuple[str, ...]], Bucket] = {}
+        self._roles: dict[str, Roles] = {}
+        for fingerprint, labels in alerts:
+            self.add(fingerprint, labels)
+
+    def add(self, fingerprint: str, labels: Labels) -> None:
+        """Take an alert in; one that is known already stays what it is."""
+        if not self._rules or fingerprint in self._roles:
+            return
+        source_in, asks, keys = [], [], []
+        for number, rule in enumerate(self._rules):
+            source, target = match_all(rule.sources, labels), match_all(rule.targets, labels)
+            if source or target:
+                key = (number, rule.values(labels))
+                bucket = self._buckets.setdefault(key, Bucket())
+                bucket.roles += 1
+                keys.append(key)
+                if source:
+                    source_in.append((bucket, target))
+                    (bucket.both if target else bucket.alone)[fingerprint] = None
+                if target:
+                    asks.append((bucket, source))
+        self._roles[fingerprint] = Roles(tuple(source_in), tuple(asks), tuple(keys))
+
+    def forget(self, fingerprint: str) -> None:
+        """Let an alert go."""
+        roles = self._roles.pop(fingerprint, None)
+        if roles is None:
+            return
+        for bucket, both in roles.source_in:
+            del (bucket.both if both else bucket.alone)[fingerprint]
+        for key in roles.keys:
+            bucket = self._buckets[key]
+            bucket.roles -= 1
+            if not bucket.roles:
+                del self._buckets[key]
+
+    def mutes_others(self, fingerprint: str) -> bool:
+        """Say whether an alert is a source of any rule."""
+        roles = self._roles.get(fingerprint)
+        return roles is not None and bool(roles.source_in)
+
+    def asks(self, fingerprint: str) -> tuple[tuple[Bucket, bool], ...]:
+        """Return the buckets whose sources may mute an alert, and whether it is a source there itself."""
+        roles = self._roles.get(fingerprint)
+        return roles.asks if roles else ()
 
 
 class Inhibitor:
-    """The firing sources of all rules at one instant, ready to be asked about many targets."""
+    """Which alerts mute others at one instant; `firing` says whether a fingerprint fires then.
 
-    def __init__(self, parts: Parts, alerts: Iterable[Alert], at_ms: int) -> None:
-        found: dict[int, dict[tuple[str, ...], list[tuple[str, bool]]]] = {}
-        for alert in alerts:
-            if not alert.resolved_at(at_ms):
-                for number, values, both in parts.of(alert.labels):
-                    found.setdefault(number, {}).setdefault(values, []).append((alert.fingerprint, both))
-        self._indexed = [(parts.rules[number], found[number]) for number in sorted(found)]
+    Each bucket is searched once, so ten thousand targets of ten thousand sources cost no more than as many look-ups. Any
+    thread may ask, while another one takes alerts in.
+    """
 
-    def inhibited_by(self, labels: Labels) -> str:
-        """Return the fingerprint of an alert that mutes one with these labels, or nothing.
+    def __init__(self, sources: Sources, firing: Callable[[str], bool]) -> None:
+        self._sources = sources
+        self._firing = firing
+        self._found: dict[tuple[Bucket, bool], str] = {}
+
+    def inhibited_by(self, fingerprint: str) -> str:
+        """Return the fingerprint of an alert that mutes a known one, or nothing.
 
         A target that is also a source is not muted by sources that are also targets: two such would mute each other.
         """
-        for rule, sources in self._indexed:
-            candidates = sources.get(rule.values(labels))
-            if not candidates or not match_all(rule.targets, labels):
-                continue
-            two_sided = match_all(rule.sources, labels)
-            for fingerprint, both in candidates:
-                if not (two_sided and both):
-                    return fingerprint
+        for bucket, two_sided in self._sources.asks(fingerprint):
+            found = self._found.get((bucket, two_sided))
+            if found is None:
+                found = self._found[bucket, two_sided] = self._search(bucket, two_sided=two_sided)
+            if found:
+                return found
         return ""
+
+    def _search(self, bucket: Bucket, *, two_sided: bool) -> str:
+        candidates = [*bucket.alone] if two_sided else [*bucket.alone, *bucket.both]
+        return next((each for each in candidates if self._firing(each)), "")

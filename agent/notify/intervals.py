@@ -9,7 +9,7 @@ import calendar
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -139,6 +139,24 @@ def _in_month(days: Range, now: datetime) -> bool:
     length = calendar.monthrange(now.year, now.month)[1]
     start, end = (day if day > 0 else length + 1 + day for day in days)
     return start <= length and max(start, 1) <= now.day <= min(end, length)
+
+
+def boundaries(intervals: Sequence[IntervalSpec], at_ms: int, days: int = 2) -> list[int]:
+    """Return the instants within some days after `at_ms` at which an interval may begin or end, in order.
+
+    Between two of them nothing changes. On a day on which the clocks are changed, every quarter of an hour is one.
+    """
+    found: set[int] = set()
+    for each in intervals:
+        minutes = {0, *(edge for times in each.times for edge in times)}
+        today = datetime.fromtimestamp(at_ms / 1000, each.location).replace(hour=0, minute=0, second=0, microsecond=0)
+        for number in range(days + 1):
+            day, following = (today + timedelta(days=number + after) for after in (0, 1))
+            on_change = day.utcoffset() != following.utcoffset()
+            for minute in range(0, 1441, 15) if on_change else minutes:
+                found.add(int((day + timedelta(minutes=minute)).timestamp() * 1000))
+            found.update(int((day + timedelta(minutes=minute)).timestamp() * 1000) for minute in minutes)
+    return sorted(each for each in found if each > at_ms)
 
 
 def contains(intervals: Sequence[IntervalSpec], at_ms: int) -> bool:

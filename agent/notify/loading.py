@@ -133,6 +133,8 @@ class _Builder:
         chosen = self.escalation.settings
         settings = Settings(
             strict=self.strict,
+            renotify_on_unmute=chosen.renotify_on_unmute,
+            critical_bypass=chosen.critical_bypass,
             ack_timeout_ms=chosen.ack_timeout,
             send_resolved={"true": True, "false": False}.get(chosen.send_resolved),
             resolve_timeout_ms=self.file.global_.resolve_timeout,

@@ -36,7 +36,11 @@ class Messenger:
     """Writes rows for groups. `routing` and `group_of` are looked up when needed, since a reload changes them."""
 
     def __init__(
-        self, outbox: Outbox, routing: Callable[[], Routing], group_of: Callable[[str], Group | None], dirty: set[str]
+        self,
+        outbox: Outbox,
+        routing: Callable[[], Routing],
+        group_of: Callable[[str], Group | None],
+        dirty: dict[str, None],
     ) -> None:
         self._outbox = outbox
         self._routing = routing
@@ -225,7 +229,7 @@ class Messenger:
     def _remember(
         self, group: Group, incident: Incident, recipient: Recipient, states: Mapping[str, bool], *, remember: bool
     ) -> None:
-        self._dirty.add(group.id)
+        self._dirty[group.id] = None
         if not remember:
             return
         told = incident.told.setdefault(recipient.target.key, Told(recipient))

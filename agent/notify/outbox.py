@@ -9,14 +9,15 @@ Messages of one group to one target leave in order, one at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Any, Final
 
 from agent.journal import Append, Delete, Put, Write
-from agent.notify.notification import Delivery, Notification, Receipt, Target
+from agent.notify.notification import Channel, Delivery, Notification, Receipt, Target
 from agent.notify.reasons import Reason
 from agent.notify.records import Book
 from agent.notify.rows import Row, RowState, row_from_json, row_to_json
@@ -50,6 +51,7 @@ class Outbox:
         self._external_url = external_url
         self._rows: dict[str, Row] = {}
         self._pending: dict[str, Row] = {}
+        self._waiting: Counter[Channel] = Counter()
         self._lanes: dict[Lane, dict[str, None]] = {}
         self._threads: dict[str, dict[str, Any]] = {}
         self._beliefs: dict[str, dict[str, tuple[bool, int, str]]] = {}
@@ -118,6 +120,10 @@ class Outbox:
         if self.redirect:
             self.redirect(row, Reason.CHANNEL_DISABLED, row.at_ms)
         return row
+
+    def keep(self, writes: Iterable[Write]) -> None:
+        """Let `writes` be written together with the rows, by the next `flush`."""
+        self._writes.extend(writes)
 
     def flush(self, *writes: Write) -> Future[None]:
         """Write down what was added, together with `writes`; nothing is sent before it is on the disk."""
@@ -283,6 +289,10 @@ class Outbox:
             and (not fingerprint or any(alert.fingerprint == fingerprint for alert in row.alerts))
         ]
 
+    def waiting(self) -> Mapping[Channel, int]:
+        """Return how many messages of each channel have not been sent yet."""
+        return self._waiting
+
     def pending(self) -> list[Row]:
         """Return what has not been sent yet, oldest first."""
         return sorted(self._pending.values(), key=lambda each: each.order)
@@ -351,11 +361,14 @@ class Outbox:
         return [self._pending[each] for each in lane if each != row.id and each not in self.in_flight]
 
     def _wait(self, row: Row) -> None:
+        if row.id not in self._pending:
+            self._waiting[row.target.channel] += 1
         self._pending[row.id] = row
         self._lanes.setdefault(_lane(row), {})[row.id] = None
 
     def _take(self, row_id: str) -> Row:
         row = self._pending.pop(row_id)
+        self._waiting[row.target.channel] -= 1
         lane = self._lanes[_lane(row)]
         del lane[row_id]
         if not lane:

@@ -15,6 +15,9 @@ class Reason(StrEnum):
     SOME_RESOLVED = "some alerts resolved"
     REPEAT = "repeat interval elapsed"
     NO_LONGER_MUTED = "no longer muted, still firing"
+    SILENCE_ENDED = "silence ended, still firing"
+    INHIBITION_ENDED = "what inhibited it is over, still firing"
+    INTERVAL_ENDED = "time interval ended, still firing"
     FIRED_AND_RESOLVED = "fired and resolved before it could be sent"
     ESCALATION = "escalation step"
     CHANNEL_DISABLED = "its channel is disabled"
@@ -41,6 +44,9 @@ _TELLING: Final = frozenset(
         Reason.SOME_RESOLVED,
         Reason.REPEAT,
         Reason.NO_LONGER_MUTED,
+        Reason.SILENCE_ENDED,
+        Reason.INHIBITION_ENDED,
+        Reason.INTERVAL_ENDED,
         Reason.FIRED_AND_RESOLVED,
         Reason.ESCALATION,
         Reason.CHANNEL_DISABLED,
@@ -56,3 +62,12 @@ class Suppression(StrEnum):
     ACTIVE_INTERVAL = "active_time_interval"
     MUTE_INTERVAL = "mute_time_interval"
     SILENCE = "silence"
+
+
+ENDED: Final = {
+    Suppression.INHIBITION: Reason.INHIBITION_ENDED,
+    Suppression.ACTIVE_INTERVAL: Reason.INTERVAL_ENDED,
+    Suppression.MUTE_INTERVAL: Reason.INTERVAL_ENDED,
+    Suppression.SILENCE: Reason.SILENCE_ENDED,
+}
+"""Why an alert is told again that something held back, by what held it back."""

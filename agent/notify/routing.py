@@ -15,7 +15,7 @@ from agent.gotemplate import quote
 from agent.model import Labels, Matcher, MatchOp, Secret, match_all
 from agent.notify.channels import ChannelSettings
 from agent.notify.inhibition import InhibitRule
-from agent.notify.intervals import IntervalSpec, contains
+from agent.notify.intervals import IntervalSpec, boundaries, contains
 from agent.notify.limits import ChannelLimits
 from agent.notify.matching import render_matchers
 from agent.notify.messages.go_texts import GoTexts
@@ -146,6 +146,10 @@ class Settings:
     """Switches for all of the room. `send_resolved` is None for our default: whoever was told hears of the end."""
 
     strict: bool = False
+    renotify_on_unmute: bool = True
+    """Tell of an alert again that still fires when its silence, its time interval or what inhibits it ends."""
+    critical_bypass: bool = True
+    """Let a critical alert that joins a group wait for group_wait only, not for the group's next beat."""
     ack_timeout_ms: int = 3_600_000
     send_resolved: bool | None = None
     resolve_timeout_ms: int = 300_000
@@ -214,6 +218,12 @@ class Routing:
             if contains(self.time_intervals[name], at_ms):
                 return Suppression.MUTE_INTERVAL, name
         return None
+
+    def unmuted_ms(self, route: Route, at_ms: int) -> int | None:
+        """Return when the time intervals let a route speak again that keep it silent now, None where not within two days."""
+        names = (*route.active_time_intervals, *route.mute_time_intervals)
+        specs = [spec for name in names for spec in self.time_intervals[name]]
+        return next((each for each in boundaries(specs, at_ms) if self.muted_by(route, each) is None), None)
 
 
 def log_destination() -> Destination:

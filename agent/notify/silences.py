@@ -68,6 +68,25 @@ class Silence:
                 return False
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The silences that hold at one instant, each under one label value that it asks for, so that few are tried on an alert.
+
+    It does not change any more, so any thread may ask it.
+    """
+
+    by_value: Mapping[tuple[str, str], Sequence[Silence]] = field(default_factory=dict)
+    others: Sequence[Silence] = ()
+
+    def muting(self, labels: Labels) -> tuple[str, ...]:
+        """Return the ids of the silences that hold back an alert with these labels."""
+        found = [*self.others]
+        if self.by_value:
+            for pair in labels.pairs:
+                found.extend(self.by_value.get(pair, ()))
+        return tuple(each.id for each in found if match_all(each.matchers, labels))
+
+
 OnChange = Callable[[Sequence[Silence], int], None]
 """Hears of silences that began, ended, were changed or expired, and when that was noticed."""
 
@@ -88,8 +107,7 @@ class Silences:
         self._states: dict[str, SilenceState] = {}
         self._next_ms: int | None = 0 if self._all else None
         self._news: dict[str, Silence] = {}
-        self._by_value: dict[tuple[str, str], list[Silence]] = {}
-        self._others: list[Silence] = []
+        self._holding = Holding()
 
     def create(
         self,
@@ -153,12 +171,12 @@ class Silences:
 
     def muting(self, labels: Labels, at_ms: int) -> tuple[str, ...]:
         """Return the ids of the silences that hold back an alert with these labels now."""
+        return self.holding(at_ms).muting(labels)
+
+    def holding(self, at_ms: int) -> Holding:
+        """Return the silences that hold now, ready to be asked about many alerts."""
         self._refresh(at_ms)
-        found = [*self._others]
-        if self._by_value:
-            for pair in labels.pairs:
-                found.extend(self._by_value.get(pair, ()))
-        return tuple(each.id for each in found if match_all(each.matchers, labels))
+        return self._holding
 
     @property
     def next_change_ms(self) -> int | None:
@@ -199,16 +217,17 @@ class Silences:
             self._index()
 
     def _index(self) -> None:
-        """Put each active silence under one label value that it asks for, so that few are tried on an alert."""
-        self._by_value, self._others = {}, []
+        by_value: dict[tuple[str, str], list[Silence]] = {}
+        others: list[Silence] = []
         for key, state in self._states.items():
             if state is not SilenceState.ACTIVE:
                 continue
             silence = self._all[key]
             sure = (each for each in silence.matchers if each.op is MatchOp.EQUAL and each.value)
             first = next(sure, None)
-            place = self._by_value.setdefault((first.name, first.value), []) if first else self._others
+            place = by_value.setdefault((first.name, first.value), []) if first else others
             place.append(silence)
+        self._holding = Holding(by_value, others)
 
     def _keep(self, silence: Silence, at_ms: int, what: str) -> Future[None]:
         self._all[silence.id] = silence

@@ -5,23 +5,27 @@ Semantics: Alertmanager's types.Alert.Merge and api/v2's defaults (research §1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.journal import Delete, Put
 from agent.model import Alert
-from agent.notify.records import alert_from_json, alert_to_json
+from agent.notify.ordering import Place, alert_order
+from agent.notify.records import alert_from_json
 
 KIND = "notify.alert"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
     """An alert, and whether its end is only our guess for the case that we never hear of it again."""
 
     alert: Alert
     timeout: bool
+    order: Place
+    open: Alert | None = None
+    """The alert with an open end, as messages show it while it fires; made when it is asked for."""
 
 
 class AlertTable:
@@ -34,23 +38,47 @@ class AlertTable:
         return len(self._known)
 
     def __iter__(self) -> Iterator[Alert]:
-        return (known.alert for known in self._known.values())
+        """Give the alerts that are known when it is asked; any thread may."""
+        return (known.alert for known in [*self._known.values()])
 
     def get(self, fingerprint: str) -> Alert | None:
         """Return the alert, or None."""
         known = self._known.get(fingerprint)
         return known.alert if known else None
 
-    def merge(self, alert: Alert, at_ms: int, resolve_timeout_ms: int) -> Alert:
-        """Take an alert in and return what is known of it now. No end means it ends when the timeout passes unheard."""
+    def fires(self, fingerprint: str, at_ms: int) -> bool:
+        """Say whether the alert is known and not over at an instant."""
+        known = self._known.get(fingerprint)
+        return known is not None and not 0 < known.alert.ends_at_ms <= at_ms
+
+    def order(self, fingerprint: str) -> Place:
+        """Return the place of a known alert in messages."""
+        return self._known[fingerprint].order
+
+    def in_order(self, fingerprints: Iterable[str]) -> list[Known]:
+        """Return what is known of these alerts, in the order in which messages list them."""
+        known = self._known
+        found = [known[each] for each in fingerprints if each in known]
+        found.sort(key=_order)
+        return found
+
+    def merge(self, alert: Alert, at_ms: int, resolve_timeout_ms: int) -> tuple[Alert, bool]:
+        """Take an alert in; return what is known of it now, and whether that is worth writing down.
+
+        No end means it ends when the timeout passes unheard. That it is still firing is not written down each time it is
+        said: after a restart it is given time to be said again.
+        """
         timeout = alert.ends_at_ms == 0
         starts_at_ms = alert.starts_at_ms or (at_ms if timeout else alert.ends_at_ms)
         ends_at_ms = at_ms + resolve_timeout_ms if timeout else alert.ends_at_ms
-        new = Known(replace(alert, starts_at_ms=starts_at_ms, ends_at_ms=ends_at_ms, updated_at_ms=at_ms), timeout)
         old = self._known.get(alert.fingerprint)
-        merged = _merged(old, new, at_ms) if old and _overlap(old.alert, new.alert) else new
-        self._known[alert.fingerprint] = merged
-        return merged.alert
+        if old and starts_at_ms <= old.alert.ends_at_ms and old.alert.starts_at_ms <= ends_at_ms:
+            ends_at_ms, timeout = _later_end(old, ends_at_ms, at_ms, timeout=timeout)
+            starts_at_ms = min(old.alert.starts_at_ms, starts_at_ms)
+        made = Alert(alert.labels, alert.annotations, starts_at_ms, ends_at_ms, alert.generator_url, at_ms, alert.value)
+        order = old.order if old else alert_order(made)
+        self._known[alert.fingerprint] = Known(made, timeout, order)
+        return made, old is None or _is_news(old, made, at_ms, timeout=timeout)
 
     def drop(self, fingerprint: str) -> Delete:
         """Forget an alert."""
@@ -60,14 +88,15 @@ class AlertTable:
     def record(self, fingerprint: str) -> Put:
         """Return the write that keeps an alert."""
         known = self._known[fingerprint]
-        return Put(KIND, fingerprint, {"alert": alert_to_json(known.alert), "timeout": known.timeout})
+        return Put(KIND, fingerprint, {"alert": known.alert, "timeout": known.timeout})
 
     def prolong(self, at_ms: int, grace_ms: int) -> None:
         """Give alerts whose expected end has passed while nobody could repeat them `grace_ms`; nobody said that they are over."""
         for fingerprint, known in self._known.items():
             alert = known.alert
             if alert.updated_at_ms < alert.ends_at_ms <= at_ms:
-                self._known[fingerprint] = replace(known, alert=replace(alert, ends_at_ms=at_ms + grace_ms))
+                prolonged = replace(alert, ends_at_ms=at_ms + grace_ms)
+                self._known[fingerprint] = Known(prolonged, known.timeout, known.order)
 
     def restore(self, records: Mapping[str, Any], at_ms: int, grace_ms: int) -> None:
         """Read back what was known. An alert whose end was only expected, and passed while we were away, gets `grace_ms`.
@@ -78,20 +107,29 @@ class AlertTable:
             alert = alert_from_json(data["alert"])
             if alert.updated_at_ms < alert.ends_at_ms:
                 alert = replace(alert, ends_at_ms=max(alert.ends_at_ms, at_ms + grace_ms))
-            self._known[fingerprint] = Known(alert, data["timeout"])
+            self._known[fingerprint] = Known(alert, data["timeout"], alert_order(alert))
 
 
-def _overlap(old: Alert, new: Alert) -> bool:
-    return new.starts_at_ms <= old.ends_at_ms and old.starts_at_ms <= new.ends_at_ms
+def _order(known: Known) -> Place:
+    return known.order
 
 
-def _merged(old: Known, new: Known, at_ms: int) -> Known:
-    alert, timeout = new.alert, new.timeout
-    ends_at_ms = alert.ends_at_ms
-    if alert.resolved_at(at_ms):
-        if old.alert.resolved_at(at_ms):
-            ends_at_ms = max(ends_at_ms, old.alert.ends_at_ms)
-    elif old.alert.ends_at_ms > ends_at_ms and not old.timeout:
-        ends_at_ms, timeout = old.alert.ends_at_ms, False
-    starts_at_ms = min(old.alert.starts_at_ms, alert.starts_at_ms)
-    return Known(replace(alert, starts_at_ms=starts_at_ms, ends_at_ms=ends_at_ms), timeout)
+def _later_end(old: Known, ends_at_ms: int, at_ms: int, *, timeout: bool) -> tuple[int, bool]:
+    """Return the end of an alert that goes on, and whether it is a guess: what was said outlasts what is guessed."""
+    before_ms = old.alert.ends_at_ms
+    if ends_at_ms <= at_ms:
+        return (max(ends_at_ms, before_ms), timeout) if before_ms <= at_ms else (ends_at_ms, timeout)
+    return (before_ms, False) if before_ms > ends_at_ms and not old.timeout else (ends_at_ms, timeout)
+
+
+def _is_news(old: Known, made: Alert, at_ms: int, *, timeout: bool) -> bool:
+    """Say whether more changed than the end that is expected, the value and when it was last heard of."""
+    known = old.alert
+    return (
+        known.annotations != made.annotations
+        or known.starts_at_ms != made.starts_at_ms
+        or known.generator_url != made.generator_url
+        or old.timeout != timeout
+        or known.resolved_at(at_ms)
+        or made.resolved_at(at_ms)
+    )

@@ -3,6 +3,9 @@
 `put` routes and groups, `flush` decides and writes messages down, `reload` swaps the routing and keeps every group that
 survives it, `acknowledge` stops the paging. Nothing here sends, sleeps or reads a clock. All state is in the journal: what
 is restored at start neither forgets nor repeats.
+
+Many alerts at once are work for a while, so it is done in stretches (`begin`, `go_on`): what was handed over and what is due
+happen in the order of their instants, a group is flushed as a whole, and each stretch is written down before the next.
 """
 
 from __future__ import annotations
@@ -15,18 +18,20 @@ from agent.journal import Delete, Event, Prune, Put, Write
 from agent.model import Alert, Labels, Matcher
 from agent.notify import groups, table
 from agent.notify.acks import Acks, Reply, meant
+from agent.notify.agenda import Agenda
 from agent.notify.decisions import RETENTION_MS, Decision, Verdict
 from agent.notify.dedup import Entry
-from agent.notify.flushing import Flush
+from agent.notify.flushing import Flush, Stretches
 from agent.notify.groups import Group, claim, group_id
-from agent.notify.inhibition import Parts
+from agent.notify.inhibition import Sources
+from agent.notify.intake import Batch, Intake
 from agent.notify.links import Links
 from agent.notify.messenger import Messenger
 from agent.notify.notification import Channel
 from agent.notify.outbox import HISTORY, Outbox
 from agent.notify.records import Book
 from agent.notify.routing import Route, Routing
-from agent.notify.silences import Silences
+from agent.notify.silences import Silence, Silences, SilenceState
 from agent.notify.table import AlertTable
 from agent.notify.views import Acknowledged, View
 from agent.telemetry import Telemetry
@@ -36,6 +41,10 @@ LOG_RETENTION_MS: Final = 120 * 3_600_000
 """Alertmanager's --data.retention; the strict mode keeps what was last told beyond a group's end, as Alertmanager does."""
 
 
+STRETCH: Final = 400
+"""How much is done at a stretch: an alert of a flushed group counts 1, a group 10."""
+CLOCK: Final = "notify.clock"
+"""What time it was at the last write, so that a clock that is set back while nothing runs is noticed."""
 _LEAP_MS: Final = 60_000
 """Nobody is late by so much in saying what time it is, unless the machine slept or the clock was set."""
 
@@ -62,10 +71,16 @@ class Triage:
         self._places: dict[tuple[int, Labels], Group] = {}
         self._members: dict[str, set[str]] = {}
         self._ended: dict[str, tuple[int, dict[str, Entry]]] = {}
-        self._dirty: set[str] = set()
+        self._dirty: dict[str, None] = {}
+        self._intake = Intake()
+        self._work: tuple[Flush, Stretches] | None = None
+        self._flushes, self._steps = Agenda(), Agenda()
+        self._held_by: dict[str, set[str]] = {}
+        """Groups in which a silence or an inhibiting alert holds something back, by its id."""
+        self._numbered = 0
         self._routes: dict[str, list[Route]] = {}
         """What the routing says of each alert in the table: it is asked again each time the alert is handed over."""
-        self._parts = Parts(routing.inhibit_rules)
+        self._sources = Sources(routing.inhibit_rules)
         self._next_housekeeping_ms = at_ms + HOUSEKEEPING_MS
         self._told_ms = at_ms
         """What time `follow` was told last."""
@@ -75,16 +90,21 @@ class Triage:
             lambda: list(self._groups.values()),
             self._table,
             self._messenger,
-            lambda group: self._dirty.add(group.id),
+            lambda group: self._dirty.setdefault(group.id),
             lambda decisions: self._commit(decisions, []),
         )
         self.outbox.companions = self._changed_groups
+        self.silences.on_change = self._silences_changed
         self._restore(at_ms)
 
     @property
     def routing(self) -> Routing:
         """What is in force."""
         return self._routing
+
+    @property
+    def _bypass(self) -> bool:
+        return self._routing.settings.critical_bypass and not self._routing.settings.strict
 
     @property
     def changed(self) -> Callable[[], None]:
@@ -98,47 +118,163 @@ class Triage:
     def put(self, alerts: Iterable[Alert], at_ms: int) -> Future[None]:
         """Take alerts in: firing, repeated or over; the future is done when they are on the disk.
 
-        An alert without an end is over when it is not repeated within `resolve_timeout`, as in Alertmanager.
+        An alert without an end is over when it is not repeated within `resolve_timeout`, as in Alertmanager. Of very many
+        the first are looked at now, the others by `flush` before anything that is due later.
         """
-        decisions: list[Decision] = []
-        writes: list[Write] = []
-        for alert in alerts:
-            known = self._table.merge(alert, at_ms, self._routing.settings.resolve_timeout_ms)
-            for route in self._routes_of(known):
-                decisions.extend(self._group(route, known, at_ms))
-            if self._members.get(known.fingerprint):
-                writes.append(self._table.record(known.fingerprint))
-            else:
-                self._forget(known.fingerprint)
-        future = self._commit(decisions, writes)
+        batch = Batch(alerts, at_ms)
+        if not len(batch):
+            return self._commit([], [])
+        self._intake.add(batch)
+        if self._work is None:
+            self._take_in()
         self.changed()
-        return future
+        return batch.written
 
     def flush(self, at_ms: int) -> list[Decision]:
         """Flush the groups that are due, then run the steps of escalation that are; return what was decided."""
+        self.begin(at_ms)
+        assert self._work is not None
+        decisions = self._work[0].decisions
+        self._settle()
+        return decisions
+
+    def begin(self, at_ms: int) -> None:
+        """Begin to do what `flush` does, stretch by stretch."""
+        self._settle()
         self.silences.advance(at_ms)
-        due = sorted((group for group in self._groups.values() if group.due_ms <= at_ms), key=lambda each: each.due_ms)
         flush = self._flush(at_ms)
-        gone = []
-        for group in due:
-            before = set(group.fingerprints)
-            self._dirty.add(group.id)
-            if not flush.group(group):
-                gone.append(group)
-            for fingerprint in before - group.fingerprints.keys():
-                self._members[fingerprint].discard(group.id)
-        writes: list[Write] = [write for group in gone for write in self._end(group, at_ms)]
-        for group in self._groups.values():
-            if group.incident and (due_ms := group.incident.due_ms) is not None and due_ms <= at_ms:
-                self._dirty.add(group.id)
-                flush.steps(group)
-        writes += self._drop_unused()
+        self._work = flush, self._stretches(flush, at_ms)
+
+    def go_on(self) -> bool:
+        """Do the next stretch of what was begun; return False when nothing is left of it."""
+        if self._work is None:
+            return False
+        try:
+            next(self._work[1])
+        except StopIteration:
+            self._work = None
+            return False
+        except BaseException:
+            self._work = None
+            raise
+        return True
+
+    def _settle(self) -> None:
+        """Finish what was begun, before something else touches the groups."""
+        while self.go_on():
+            pass
+
+    def _stretches(self, flush: Flush, at_ms: int) -> Stretches:
+        written, done = 0, 0
+        while True:
+            handed_ms, due_ms = self._intake.next_ms(), self._flushes.next_ms()
+            if handed_ms is not None and (due_ms is None or due_ms > at_ms or handed_ms <= due_ms):
+                self._take_in()
+                flush.look_again()
+                yield
+                continue
+            group = self._groups.get(self._flushes.first(at_ms) or "")
+            if group is None:
+                break
+            done += 10 + len(group.fingerprints)
+            yield from self._flush_group(flush, group, at_ms)
+            if done >= STRETCH:
+                written, done = self._write_down(flush, written), 0
+                yield
+        while group := self._groups.get(self._steps.first(at_ms) or ""):
+            self._dirty[group.id] = None
+            try:
+                yield from flush.steps(group)
+            finally:
+                self._schedule(group)
         if at_ms >= self._next_housekeeping_ms:
-            writes += self._keep_house(at_ms)
-        if due or flush.decisions or writes:
-            self._commit(flush.decisions, writes)
+            self._commit([], self._keep_house(at_ms))
+        self._write_down(flush, written)
         self._count()
-        return flush.decisions
+
+    def _write_down(self, flush: Flush, written: int) -> int:
+        """Write down what was decided since the first `written` decisions; return how many there are now."""
+        if len(flush.decisions) > written or self._dirty:
+            self._commit(flush.decisions[written:], [])
+        return len(flush.decisions)
+
+    def _flush_group(self, flush: Flush, group: Group, at_ms: int) -> Stretches:
+        causes = group.causes
+        try:
+            flushed = yield from flush.group(group)
+        finally:
+            self._schedule(group)
+        if flushed.changed:
+            self._dirty[group.id] = None
+        if group.causes != causes:
+            self._holds(group, causes)
+        writes = [write for each in flushed.over if (write := self._leave(group, each))]
+        if not group.fingerprints:
+            writes += self._end(group, at_ms)
+        self.outbox.keep(writes)
+
+    def _leave(self, group: Group, fingerprint: str) -> Write | None:
+        """Take an alert out of a group; one that is in no other is forgotten."""
+        members = self._members.get(fingerprint, set())
+        members.discard(group.id)
+        if members:
+            return None
+        self._members.pop(fingerprint, None)
+        return self._forget(fingerprint)
+
+    def _holds(self, group: Group, before: frozenset[str]) -> None:
+        """Remember by what the group's alerts are held back."""
+        for cause in before - group.causes:
+            if waiting := self._held_by.get(cause):
+                waiting.discard(group.id)
+                if not waiting:
+                    del self._held_by[cause]
+        for cause in group.causes:
+            self._held_by.setdefault(cause, set()).add(group.id)
+
+    def _let_go(self, cause: str, at_ms: int, *, wait: bool = False) -> None:
+        """Look again at the groups in which something that has ended held alerts back: now, or after their group_wait.
+
+        What an alert that is over held back is often over itself a moment later, so it waits as something new would.
+        """
+        if self._routing.settings.strict or not self._routing.settings.renotify_on_unmute:
+            return
+        for each in sorted(self._held_by.get(cause, ())):
+            if group := self._groups.get(each):
+                group.hasten(at_ms + (group.route.group_wait_ms if wait and group.route else 0))
+                self._dirty[each] = None
+
+    def _silences_changed(self, changed: Sequence[Silence], at_ms: int) -> None:
+        for silence in changed:
+            if silence.state(at_ms) is not SilenceState.ACTIVE:
+                self._let_go(silence.id, at_ms)
+        self.changed()
+
+    def _take_in(self) -> None:
+        """Take in the next alerts that were handed over."""
+        batch, alerts = self._intake.take()
+        decisions: list[Decision] = []
+        writes: list[Write] = []
+        try:
+            for alert in alerts:
+                self._take_one(alert, batch.at_ms, decisions, writes)
+        except BaseException as error:
+            batch.failed(error)
+            raise
+        batch.kept(self._commit(decisions, writes))
+
+    def _take_one(self, alert: Alert, at_ms: int, decisions: list[Decision], writes: list[Write]) -> None:
+        known, news = self._table.merge(alert, at_ms, self._routing.settings.resolve_timeout_ms)
+        fingerprint = known.fingerprint
+        self._sources.add(fingerprint, known.labels)
+        for route in self._routes_of(known):
+            decisions.extend(self._group(route, known, at_ms))
+        if not self._members.get(fingerprint):
+            writes.append(self._forget(fingerprint))
+        elif news:
+            writes.append(self._table.record(fingerprint))
+        if fingerprint in self._held_by and known.resolved_at(at_ms):
+            self._let_go(fingerprint, at_ms, wait=True)
 
     def follow(self, at_ms: int) -> None:
         """Take note of what time it is, every few seconds: after a clock that was set back, all timers go back with it.
@@ -146,36 +282,47 @@ class Triage:
         After one that was set forward, or a machine that slept, no alert is over because nobody has repeated it.
         """
         by_ms, self._told_ms = self._told_ms - at_ms, at_ms
+        if -_LEAP_MS <= by_ms <= 0:
+            return
+        self._settle()
         if by_ms < -_LEAP_MS:
             self._table.prolong(at_ms, self._routing.settings.resolve_timeout_ms)
         if by_ms <= 0:
             return
-        for group in self._groups.values():
-            group.set_back(by_ms)
-            self._dirty.add(group.id)
-        self.outbox.set_back(by_ms)
+        self._set_back(by_ms)
         self._next_housekeeping_ms -= by_ms
         self._commit([], [])
         self.changed()
 
+    def _set_back(self, by_ms: int) -> None:
+        for group in self._groups.values():
+            group.set_back(by_ms)
+            self._dirty[group.id] = None
+        self.outbox.set_back(by_ms)
+
     def next_due(self) -> int | None:
         """Return when `flush` has something to do next, or None."""
-        dues = (group.due_ms for group in self._groups.values())
-        steps = (group.incident.due_ms for group in self._groups.values() if group.incident)
-        silences = self.silences.next_change_ms
-        also = [] if silences is None else [silences]
-        return min([*dues, *(due_ms for due_ms in steps if due_ms is not None), *also], default=None)
+        for each in self._dirty:
+            if group := self._groups.get(each):
+                self._schedule(group)
+        silences_ms = self.silences.next_change_ms
+        dues = (self._intake.next_ms(), self._flushes.next_ms(), self._steps.next_ms(), silences_ms)
+        return min((due for due in dues if due is not None), default=None)
 
     def reload(self, routing: Routing, at_ms: int) -> None:
         """Swap the routing. Groups whose receiver and labels survive keep their timers, log and incident.
 
         A group that has no place any more lives on until its alerts are over, to tell whoever was told.
         """
+        self._settle()
+        while len(self._intake):
+            self._take_in()
         self._routing = routing
         self._routes.clear()
-        self._parts = Parts(routing.inhibit_rules)
+        self._sources = Sources(routing.inhibit_rules, ((each.fingerprint, each.labels) for each in self._table))
         self._adopt(list(self._groups.values()), at_ms)
         self._commit([], self._drop_unused())
+        self._count_channels()
         self._count()
         self.changed()
 
@@ -196,6 +343,7 @@ class Triage:
         They are meant by an alert's fingerprint, their own id, or matchers on an alert's labels; the answer is empty where
         none is. It ends with the incident, or when an alert joins that was not there.
         """
+        self._settle()
         until_ms = at_ms + (for_ms or self._routing.settings.ack_timeout_ms)
         wanted = meant(fingerprint, incident, matchers)
         done = self._acks.take(wanted, by, at_ms, until_ms, comment=comment, via=via)
@@ -213,25 +361,28 @@ class Triage:
         comment: str = "",
     ) -> tuple[Acknowledged, ...]:
         """Give back what was acknowledged, as `acknowledge` takes it; return who had it. The chains start over."""
+        self._settle()
         done = self._acks.give_back(meant(fingerprint, incident, matchers), by, at_ms, comment=comment)
         self.changed()
         return done
 
     def acknowledge_by_code(self, code: str, phone: str, links: Links, at_ms: int) -> Reply:
         """Take over what a phone was told of, by the code that it was sent."""
+        self._settle()
         reply = self._acks.take_by_code(code, phone, links, at_ms, at_ms + self._routing.settings.ack_timeout_ms)
         self.changed()
         return reply
 
     def hurry(self, incident: str, at_ms: int, why: str) -> bool:
         """Let the incident's next step of escalation run now, because a page did not arrive; False where none is left."""
+        self._settle()
         for group in self._groups.values():
             running = group.incident
             step = running.next_step if running and running.id == incident else None
             if step is None or step.due_ms <= at_ms:
                 continue
             step.due_ms = at_ms
-            self._dirty.add(group.id)
+            self._dirty[group.id] = None
             names = tuple(sorted(group.fingerprints))
             text = f"step {step.number} runs now: {why}"
             self._commit([Decision(Verdict.HURRIED, at_ms, text, names, group.receiver, group.key, incident)], [])
@@ -241,14 +392,14 @@ class Triage:
 
     def view(self, at_ms: int) -> View:
         """Return what pages and the API ask about, as of an instant; values, nothing that changes."""
-        return View(self._routing, self._table, self._groups, self.silences, self.outbox, self._flush(at_ms), at_ms)
+        return View(self._routing, self._table, self._groups, self._members, self.outbox, self._flush(at_ms), at_ms)
 
     def history(self, fingerprint: str, *, since_ms: int = 0, limit: int = 1000) -> list[Event]:
         """Return what was decided and tried about an alert, oldest first. It reads the disk: call it in a thread."""
         return self._journal.events(HISTORY, fingerprint, since_ms=since_ms, limit=limit)
 
     def _flush(self, at_ms: int) -> Flush:
-        return Flush(self._routing, self._table, self.silences, self._messenger, at_ms, self._parts, self._telemetry)
+        return Flush(self._routing, self._table, self.silences, self._messenger, at_ms, self._sources, self._telemetry)
 
     def _group(self, route: Route, alert: Alert, at_ms: int) -> list[Decision]:
         """Put an alert into its group on a route; one that is over joins nothing new."""
@@ -260,9 +411,9 @@ class Triage:
             return []
         if group is None:
             group = self._begin(route, labels, alert, at_ms)
-        elif group.flushed and not self._routing.settings.strict and alert.labels.get("severity") == "critical":
-            early_ms = at_ms + route.group_wait_ms
-            group.early_ms = min(early_ms, group.early_ms) if group.early_ms else early_ms
+        elif group.flushed and self._bypass and alert.labels.get("severity") == "critical":
+            group.hasten(at_ms + route.group_wait_ms)
+            self._dirty[group.id] = None
         self._join(group, alert.fingerprint)
         reason = f"route {route.key}"
         return [Decision(Verdict.ROUTED, at_ms, reason, (alert.fingerprint,), group.receiver, group.key)]
@@ -276,6 +427,8 @@ class Triage:
         late = alert.starts_at_ms + route.group_wait_ms < at_ms
         first_ms = at_ms if late else at_ms + route.group_wait_ms
         group = Group(made_id, route.receiver, key, labels, route, route.group_interval_ms, first_ms)
+        self._number(group)
+        self._dirty[made_id] = None
         if self._routing.settings.strict and made_id in self._ended:
             group.entries = self._ended.pop(made_id)[1]
         self._groups[made_id] = self._places[route.index, labels] = group
@@ -284,13 +437,26 @@ class Triage:
     def _join(self, group: Group, fingerprint: str) -> None:
         group.fingerprints[fingerprint] = None
         self._members.setdefault(fingerprint, set()).add(group.id)
-        self._dirty.add(group.id)
+
+    def _number(self, group: Group) -> None:
+        self._numbered += 1
+        group.number = self._numbered
+
+    def _schedule(self, group: Group) -> None:
+        """Put the group's timers into the agendas; whoever changes them marks the group dirty, or calls this."""
+        step_ms = group.incident.due_ms if group.incident else None
+        alive = self._groups.get(group.id) is group
+        self._flushes.set(group.id, group.due_ms if alive else None, group.number)
+        self._steps.set(group.id, step_ms if alive else None, group.number)
 
     def _end(self, group: Group, at_ms: int) -> list[Write]:
         del self._groups[group.id]
+        self._schedule(group)
+        before, group.causes = group.causes, frozenset()
+        self._holds(group, before)
         if group.route:
             self._places.pop((group.route.index, group.labels), None)
-        self._dirty.discard(group.id)
+        self._dirty.pop(group.id, None)
         if self._routing.settings.strict and group.route:
             keep_ms = min(LOG_RETENTION_MS, 2 * group.route.repeat_interval_ms)
             self._ended[group.id] = (at_ms + keep_ms, group.entries)
@@ -305,8 +471,7 @@ class Triage:
 
     def _forget(self, fingerprint: str) -> Delete:
         self._routes.pop(fingerprint, None)
-        if alert := self._table.get(fingerprint):
-            self._parts.forget(alert.labels)
+        self._sources.forget(fingerprint)
         return self._table.drop(fingerprint)
 
     def _routes_of(self, alert: Alert) -> list[Route]:
@@ -328,18 +493,24 @@ class Triage:
 
     def _changed_groups(self) -> list[Write]:
         """Return the groups that changed since the last write; the outbox takes them along in whatever it writes."""
-        kept = [Put(groups.KIND, each, self._groups[each].to_json()) for each in self._dirty if each in self._groups]
+        kept: list[Write] = []
+        for each in self._dirty:
+            if group := self._groups.get(each):
+                self._schedule(group)
+                kept.append(Put(groups.KIND, each, group.to_json()))
         self._dirty.clear()
-        return [*kept]
+        return [*kept, Put(CLOCK, "", self._told_ms)] if kept else []
 
     def _count(self) -> None:
         if self._telemetry is None:
             return
-        waiting = dict.fromkeys(Channel, 0)
-        for row in self.outbox.pending():
-            waiting[row.target.channel] += 1
-        for channel, number in waiting.items():
-            self._telemetry.outbox_pending.labels(str(channel)).set(number)
+        waiting = self.outbox.waiting()
+        for channel in Channel:
+            self._telemetry.outbox_pending.labels(str(channel)).set(waiting.get(channel, 0))
+
+    def _count_channels(self) -> None:
+        if self._telemetry is None:
+            return
         self._telemetry.channel_disabled.clear()
         for transport in self._routing.channels:
             self._telemetry.channel_disabled.labels(transport).set(transport in self._routing.disabled)
@@ -348,16 +519,24 @@ class Triage:
         self.outbox.restore()
         grace_ms = self._routing.settings.resolve_timeout_ms
         self._table.restore(self._journal.records(table.KIND), at_ms, grace_ms)
+        self._sources = Sources(self._routing.inhibit_rules, ((each.fingerprint, each.labels) for each in self._table))
         saved = [groups.from_json(key, data) for key, data in self._journal.records(groups.KIND).items()]
-        self._adopt(saved, at_ms)
+        self._adopt(saved, at_ms, restored=True)
+        was_ms = self._journal.records(CLOCK).get("", 0)
+        if was_ms > at_ms:
+            self._set_back(was_ms - at_ms)
         self._commit([], [])
+        self._count_channels()
         self._count()
 
-    def _adopt(self, old: list[Group], at_ms: int) -> None:
-        """Find a place in the routing for every alert, and give each place the old group that fits it best."""
+    def _adopt(self, old: list[Group], at_ms: int, *, restored: bool = False) -> None:
+        """Find a place in the routing for every alert, and give each place the old group that fits it best.
+
+        Which alerts a restored group had is not written down: those that are known and belong to its place.
+        """
         wanted: dict[tuple[int, Labels], tuple[Route, list[Alert]]] = {}
         for alert in self._table:
-            for route in self._routing.match(alert.labels):
+            for route in self._routes_of(alert):
                 labels = route.group_labels(alert.labels)
                 wanted.setdefault((route.index, labels), (route, []))[1].append(alert)
         taken = claim([(route, labels) for (_, labels), (route, _) in wanted.items()], old)
@@ -365,8 +544,15 @@ class Triage:
         self._places.clear()
         self._members.clear()
         self._members.update((alert.fingerprint, set()) for alert in self._table)
+        self._flushes.clear()
+        self._steps.clear()
+        self._held_by.clear()
         for group in old:
-            self._resettle(group, taken.get(group.id), at_ms)
+            place = taken.get(group.id)
+            if restored:
+                belong = wanted[place[0].index, place[1]][1] if place else ()
+                group.fingerprints = dict.fromkeys(each.fingerprint for each in belong)
+            self._resettle(group, place, at_ms, restored=restored)
         for (index, labels), (route, alerts) in wanted.items():
             firing = [alert for alert in alerts if not alert.resolved_at(at_ms)]
             if firing:
@@ -374,11 +560,15 @@ class Triage:
                 for alert in firing:
                     self._join(group, alert.fingerprint)
 
-    def _resettle(self, group: Group, place: tuple[Route, Labels] | None, at_ms: int) -> None:
+    def _resettle(
+        self, group: Group, place: tuple[Route, Labels] | None, at_ms: int, *, restored: bool = False
+    ) -> None:
         """Give an old group its new place, or let it live on without one as long as somebody believes that it burns."""
-        alive = {each for each in group.fingerprints if self._table.get(each)}
-        over = {each for each in alive if (alert := self._table.get(each)) and alert.resolved_at(at_ms)}
+        self._number(group)
         believed = {each for told in (group.incident.told.values() if group.incident else ()) for each in told.firing}
+        had = believed if restored and not place else group.fingerprints
+        alive = {each for each in had if self._table.get(each)}
+        over = {each for each in alive if (alert := self._table.get(each)) and alert.resolved_at(at_ms)}
         if place:
             route, group.labels = place
             group.route, group.receiver, group.key = route, route.receiver, route.group_key(group.labels)
@@ -389,11 +579,10 @@ class Triage:
             group.route = None
             keep = alive & believed if believed else over & believed
         if not place and not keep:
-            self._dirty.add(group.id)
             self._journal.write(Delete(groups.KIND, group.id))
             return
         group.fingerprints = {}
         self._groups[group.id] = group
         for fingerprint in keep:
             self._join(group, fingerprint)
-        self._dirty.add(group.id)
+        self._dirty[group.id] = None

@@ -5,19 +5,17 @@ Values as of one instant; nothing here changes anything.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from agent.model import Alert, Labels
 from agent.notify.groups import Group
-from agent.notify.incidents import RunningStep
+from agent.notify.incidents import Ack, RunningStep
 from agent.notify.outbox import Outbox
 from agent.notify.reasons import Suppression
 from agent.notify.routing import Routing, Warning  # noqa: A004 - the room's word for what is said at load
 from agent.notify.rows import Row
-from agent.notify.silences import Silences
 from agent.notify.table import AlertTable
 
 
@@ -97,7 +95,7 @@ class IncidentView:
 
 
 class Suppressing(Protocol):
-    """Says what holds an alert back at the instant it was made for."""
+    """Says what holds an alert back at the instant it was made for; any thread may ask."""
 
     def suppression(
         self, alert: Alert, interval: tuple[Suppression, str] | None = None
@@ -105,16 +103,24 @@ class Suppressing(Protocol):
         """Return what holds the alert back, and its name."""
         ...
 
+    def silenced_by(self, alert: Alert) -> tuple[str, ...]:
+        """Return the ids of the silences that hold the alert back."""
+        ...
+
+    def interval(self, group: Group) -> tuple[Suppression, str] | None:
+        """Return the time interval that keeps a group silent."""
+        ...
+
 
 class View:
-    """The state of the room at one instant."""
+    """The state of the room at one instant, looked up when it is asked for. Any thread may ask, while the work goes on."""
 
     def __init__(
         self,
         routing: Routing,
         table: AlertTable,
         groups: Mapping[str, Group],
-        silences: Silences,
+        members: Mapping[str, Collection[str]],
         outbox: Outbox,
         suppressing: Suppressing,
         at_ms: int,
@@ -122,7 +128,7 @@ class View:
         self._routing = routing
         self._table = table
         self._groups = groups
-        self._silences = silences
+        self._members = members
         self._outbox = outbox
         self._suppressing = suppressing
         self.at_ms = at_ms
@@ -137,13 +143,18 @@ class View:
         alert = self._table.get(fingerprint)
         return self.alert(alert) if alert else None
 
+    def name(self, fingerprint: str) -> str:
+        """Return the name of an alert, its fingerprint where it is not known."""
+        alert = self._table.get(fingerprint)
+        return alert.name if alert else fingerprint
+
     def alert(self, alert: Alert) -> AlertView:
         """Return an alert with what holds it back."""
-        groups = self._groups_of.get(alert.fingerprint, ())
+        groups = self._groups_of(alert.fingerprint)
         muted = {name for group in groups if group.route and (name := self._interval(group))}
         suppressed = self._suppressing.suppression(alert)
         inhibited = (suppressed[1],) if suppressed and suppressed[0] is Suppression.INHIBITION else ()
-        silenced = self._silences.muting(alert.labels, self.at_ms)
+        silenced = self._suppressing.silenced_by(alert)
         held = bool(inhibited or silenced or (muted and len(muted) == len(groups)))
         flushed = any(group.flushed for group in groups)
         return AlertView(
@@ -164,17 +175,17 @@ class View:
                 key=group.key,
                 receiver=group.receiver,
                 labels=group.labels,
-                alerts=tuple(self.alert(alert) for each in group.fingerprints if (alert := self._table.get(each))),
+                alerts=tuple(self.alert(alert) for each in [*group.fingerprints] if (alert := self._table.get(each))),
                 next_flush_ms=group.due_ms,
                 muted_by=tuple(self._interval(group).split(", ")) if self._interval(group) else (),
             )
-            for group in self._groups.values()
+            for group in [*self._groups.values()]
         ]
         return sorted(found, key=lambda each: (each.receiver, each.labels))
 
     def incidents(self) -> list[IncidentView]:
         """Return the incidents that are not over, the oldest first."""
-        found = [made for group in self._groups.values() if (made := _incident(group))]
+        found = [made for group in [*self._groups.values()] if (made := _incident(group))]
         return sorted(found, key=lambda each: (each.started_ms, each.id))
 
     def messages(self, *, fingerprint: str = "", incident: str = "") -> list[Row]:
@@ -196,17 +207,17 @@ class View:
         """What was said when the files were loaded."""
         return (*self._routing.warnings, *self._routing.unreachable)
 
-    @functools.cached_property
-    def _groups_of(self) -> dict[str, list[Group]]:
-        """The groups of each alert by its fingerprint: found once for ten thousand alerts."""
-        found: dict[str, list[Group]] = {}
-        for group in self._groups.values():
-            for fingerprint in group.fingerprints:
-                found.setdefault(fingerprint, []).append(group)
-        return found
+    def acknowledged(self, fingerprint: str) -> Ack | None:
+        """Return who took over an incident of this alert, or None."""
+        taken = (group.incident.ack for group in self._groups_of(fingerprint) if group.incident)
+        return next((ack for ack in taken if ack and fingerprint in ack.fingerprints), None)
+
+    def _groups_of(self, fingerprint: str) -> list[Group]:
+        ids = sorted([*self._members.get(fingerprint, ())])
+        return [group for each in ids if (group := self._groups.get(each))]
 
     def _interval(self, group: Group) -> str:
-        muted = self._routing.muted_by(group.route, self.at_ms) if group.route else None
+        muted = self._suppressing.interval(group)
         return muted[1] if muted else ""
 
 
