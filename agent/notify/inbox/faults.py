@@ -20,6 +20,7 @@ class FaultKind(StrEnum):
     SERVER_ERROR = "server_error"
     INVALID_TOKEN = "invalid_token"  # noqa: S105 - a fault's name
     REFUSED_RECIPIENT = "refused_recipient"
+    """A mail server: 550 to every recipient, or only to the one that `error` names."""
     DROP = "drop"
     """The connection breaks before the message is taken."""
     DROP_AFTER = "drop_after"
@@ -28,6 +29,16 @@ class FaultKind(StrEnum):
     """The answer takes `delay_ms`."""
     ERROR = "error"
     """The service's own error `error`: a Slack code, a Twilio number, an SMTP reply."""
+    BUSY = "busy"
+    """A mail server: 421 instead of a greeting."""
+    TARPIT = "tarpit"
+    """A mail server: a greeting that never ends, a line every `delay_ms`."""
+    NO_TLS = "no_tls"
+    """A mail server: STARTTLS is not offered."""
+    GREYLISTED = "greylisted"
+    """A mail server: a recipient is taken only `delay_ms` after it was first named."""
+    TOO_BIG = "too_big"
+    """A mail server: 552 to a mail of more than 5 kB."""
 
 
 @dataclass(frozen=True, slots=True)

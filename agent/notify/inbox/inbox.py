@@ -36,8 +36,8 @@ _POLICY: Final = (
 class Inbox:
     """Listens on `host`: one port for HTTP, one for SMTP (0: any free one). Use it as an async context.
 
-    `smtp_tls` with `smtp_login` make the mail server ask for TLS and a login; `now_ms` is the clock that stamps arrivals;
-    `capacity` bounds what is kept; `seed` makes a fault's ratio repeatable.
+    `smtp_tls` with `smtp_login` make the mail server ask for TLS and a login, `smtp_utf8` lets it take addresses beyond ASCII;
+    `now_ms` is the clock that stamps arrivals; `capacity` bounds what is kept; `seed` makes a fault's ratio repeatable.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Inbox:
         smtp_tls: ssl.SSLContext | None = None,
         smtp_implicit_tls: bool = False,
         smtp_login: tuple[str, str] | None = None,
+        smtp_utf8: bool = True,
         slack_token: str = SLACK_TOKEN,
         twilio_account: str = TWILIO_ACCOUNT,
         twilio_token: str = TWILIO_TOKEN,
@@ -67,7 +68,7 @@ class Inbox:
         self.slack = SlackWorkspace(self._desk, slack_token, _WEBHOOK_PATH)
         self.phone = Phone(self._desk, twilio_account, twilio_token, gateway_token)
         self.cloud = Cloud(self._desk)
-        self._mail = MailServer(self._desk, tls=smtp_tls, implicit=smtp_implicit_tls, login=smtp_login)
+        self._mail = MailServer(self._desk, tls=smtp_tls, implicit=smtp_implicit_tls, login=smtp_login, utf8=smtp_utf8)
         self._page = Page(self._desk.arrivals, self.slack)
         self._runner: web.AppRunner | None = None
 

@@ -10,29 +10,24 @@ from email.message import EmailMessage
 from email.policy import default
 from typing import Any, Final
 
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+from aiosmtpd.smtp import SMTP
 
 from agent.notify.inbox.desk import Desk
 from agent.notify.inbox.faults import Fault, FaultKind
+from agent.notify.inbox.smtp_hostile import Busy, Tarpit
+from agent.notify.inbox.smtp_logins import Logins
 
 _LARGEST_MAIL: Final = 5_000_000
+_BIG_MAIL: Final = 5_000
+_AT_CONNECTION: Final = (FaultKind.BUSY, FaultKind.TARPIT, FaultKind.NO_TLS)
 
 
-class MailHandler:
+class MailHandler(Logins):
     """What aiosmtpd asks at each step of a mail; its answers are SMTP replies."""
 
     def __init__(self, desk: Desk, login: tuple[str, str] | None) -> None:
-        self._desk = desk
-        self._login = login
-
-    def authenticate(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        """Check a login; AUTH PLAIN and LOGIN are known."""
-        del server, session, envelope, mechanism
-        if self._login is None or not isinstance(data, LoginPassword):
-            return AuthResult(success=False, handled=False)
-        given = (data.login.decode("utf-8", "replace"), data.password.decode("utf-8", "replace"))
-        fault = self._desk.faults.next("smtp", FaultKind.INVALID_TOKEN)
-        return AuthResult(success=given == self._login and fault is None, handled=False)
+        super().__init__(desk, login)
+        self._first_seen_ms: dict[tuple[str, str], int] = {}
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
         self, server: Any, session: Any, envelope: Any, sender: str, options: list[str]
@@ -60,10 +55,8 @@ class MailHandler:
         """Take a recipient, unless a fault says otherwise."""
         del server, session
         fault: Fault | None = getattr(envelope, "fault", None)
-        if fault is not None and fault.kind is FaultKind.SERVER_ERROR:
-            return "451 4.7.1 Greylisted, please come back later"
-        if fault is not None and fault.kind is FaultKind.REFUSED_RECIPIENT:
-            return "550 5.1.1 No such mailbox here"
+        if fault is not None and (refusal := self._refusal(fault, str(envelope.mail_from), address)):
+            return refusal
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 OK"
@@ -75,12 +68,27 @@ class MailHandler:
         await self._desk.dawdle(fault)
         if fault is not None and fault.kind is FaultKind.ERROR:
             return fault.error or "554 5.7.1 Message refused"
+        if fault is not None and fault.kind is FaultKind.TOO_BIG and len(envelope.content) > _BIG_MAIL:
+            return "552 5.3.4 Message too big for this system"
         mail = message_from_bytes(envelope.content, policy=default)
         for recipient in envelope.rcpt_tos:
             await self._desk.take("email", str(recipient), _body(mail, "plain"), **_told(mail, str(envelope.mail_from)))
         if fault is not None and fault.kind is FaultKind.DROP_AFTER:
             server.transport.abort()
         return f"250 OK queued as {self._desk.arrivals.last_id}"
+
+    def _refusal(self, fault: Fault, sender: str, recipient: str) -> str:
+        match fault.kind:
+            case FaultKind.SERVER_ERROR:
+                return "451 4.3.0 Requested action aborted: local error in processing"
+            case FaultKind.REFUSED_RECIPIENT if fault.error in ("", recipient):
+                return "550 5.1.1 No such mailbox here"
+            case FaultKind.GREYLISTED:
+                now_ms = self._desk.now_ms()
+                first_ms = self._first_seen_ms.setdefault((sender, recipient), now_ms)
+                if now_ms - first_ms < fault.delay_ms:
+                    return "451 4.7.1 Greylisting in action, please come back later"
+        return ""
 
 
 def _body(mail: EmailMessage, subtype: str) -> str:
@@ -119,7 +127,10 @@ class MailServer:
         tls: ssl.SSLContext | None = None,
         implicit: bool = False,
         login: tuple[str, str] | None = None,
+        utf8: bool = True,
     ) -> None:
+        self._desk = desk
+        self._utf8 = utf8
         self._handler = MailHandler(desk, login)
         self._tls = tls
         self._implicit = implicit
@@ -147,8 +158,25 @@ class MailServer:
 
     def _protocol(self) -> Any:
         self._protocols = [each for each in self._protocols if each.transport and not each.transport.is_closing()]
-        offers = self._tls is not None and not self._implicit
-        made = SMTP(
+        found = (self._desk.faults.next("smtp", kind) for kind in _AT_CONNECTION)
+        fault = next((each for each in found if each), None)
+        made = self._hostile(fault) if fault else None
+        if made is None:
+            made = self._server_side(offers=self._tls is not None and not self._implicit and fault is None)
+        self._protocols.append(made)
+        return made
+
+    @staticmethod
+    def _hostile(fault: Fault) -> Any:
+        match fault.kind:
+            case FaultKind.BUSY:
+                return Busy()
+            case FaultKind.TARPIT:
+                return Tarpit(fault)
+        return None
+
+    def _server_side(self, *, offers: bool) -> Any:
+        return SMTP(
             self._handler,
             hostname="inbox.burnline.local",
             ident="Burnline inbox",
@@ -156,7 +184,6 @@ class MailServer:
             tls_context=self._tls if offers else None,
             authenticator=self._handler.authenticate if self._login else None,
             auth_require_tls=offers,
+            enable_SMTPUTF8=self._utf8,
             timeout=60,
         )
-        self._protocols.append(made)
-        return made
