@@ -125,6 +125,12 @@ class Telemetry:
         self.channel_disabled = Gauge(
             "burnline_channel_disabled", "1 for a channel that has no credentials.", ["channel"], registry=made
         )
+        self.circuit_open = Gauge(
+            "burnline_circuit_open",
+            "1 for a provider that failed again and again and is given a rest; one message at a time tries it.",
+            ["provider"],
+            registry=made,
+        )
         self.channel_failing = Gauge(
             "burnline_channel_failing",
             "1 for a channel whose last messages were given up or keep failing.",

@@ -15,6 +15,7 @@ from typing import Final
 from agent.journal import Event
 from agent.model import Alert, Matcher, Secret
 from agent.notify.acks import Reply
+from agent.notify.breaker import ProviderView
 from agent.notify.decisions import Decision
 from agent.notify.links import Links
 from agent.notify.notification import Delivery, Receiver
@@ -59,7 +60,16 @@ class Dispatcher:
         self._take_links(routing)
         outbox = self._triage.outbox
         spoken = {"log": log} if log else {}
-        self._sender = Sender(outbox, receivers, random=random, telemetry=telemetry, now_ms=now_ms, **spoken)
+        self._sender = Sender(
+            outbox,
+            receivers,
+            limits=routing.limits,
+            strict=routing.settings.strict,
+            random=random,
+            telemetry=telemetry,
+            now_ms=now_ms,
+            **spoken,
+        )
 
     def _take_links(self, routing: Routing) -> None:
         """Make links as the settings in force say."""
@@ -138,7 +148,9 @@ class Dispatcher:
 
     async def reload(self, routing: Routing, receivers: Mapping[str, Receiver], at_ms: int) -> None:
         """Swap routing and receivers; what survives keeps its log. The old receivers are closed when they are idle."""
-        old, self._sender.receivers = self._sender.receivers, receivers
+        old, before = self._sender.receivers, self.routing
+        changed = [name for name in {*before.channels, *routing.channels} if _settings(before, name) != _settings(routing, name)]
+        self._sender.reload(receivers, routing.limits, changed, at_ms, strict=routing.settings.strict)
         self._triage.reload(routing, at_ms)
         self._take_links(routing)
         await self._sender.idle()
@@ -197,6 +209,10 @@ class Dispatcher:
         """Take note of what a provider says by itself of a message that it accepted; False where it knows no such one."""
         return self._triage.outbox.delivery(provider_id, delivery, at_ms)
 
+    def providers(self, at_ms: int) -> tuple[ProviderView, ...]:
+        """Return how each provider does that anything was sent to: its circuit, since when, and what failed last."""
+        return self._sender.providers(at_ms)
+
     def view(self, at_ms: int) -> View:
         """Return what pages and the API ask about, as of an instant."""
         return self._triage.view(at_ms)
@@ -204,6 +220,10 @@ class Dispatcher:
     def history(self, fingerprint: str, *, since_ms: int = 0, limit: int = 1000) -> list[Event]:
         """Return what was decided and tried about an alert, oldest first. It reads the disk: call it in a thread."""
         return self._triage.history(fingerprint, since_ms=since_ms, limit=limit)
+
+
+def _settings(routing: Routing, transport: str) -> object:
+    return routing.channels.get(transport), routing.disabled.get(transport)
 
 
 async def _close(receivers: Iterable[Receiver]) -> None:

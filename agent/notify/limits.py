@@ -160,7 +160,7 @@ class Limiter:
             if _within(times, at_ms - limit.window_ms) >= limit.count:
                 kind = "critical messages" if critical else "messages"
                 free_ms = times[-limit.count] + limit.window_ms
-                found.append(Held(free_ms, f"{bucket.name} takes {limit} {kind}"))
+                found.append(Held(free_ms, f"{bucket.name} gets at most {limit} {kind}"))
         return max(found, key=lambda each: each.until_ms, default=None)
 
 

@@ -10,14 +10,16 @@ Messages of one group to one target leave in order, one at a time.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from heapq import heappop, heappush
 from typing import Any, Final
 
 from agent.journal import Append, Delete, Put, Write
+from agent.notify.awaited import Awaited
+from agent.notify.limits import Held
 from agent.notify.notification import Channel, Delivery, Notification, Receipt, Target
+from agent.notify.queue import Queue
 from agent.notify.reasons import Reason
 from agent.notify.records import Book
 from agent.notify.rows import Row, RowState, row_from_json, row_to_json
@@ -33,7 +35,6 @@ MOST_SENDINGS: Final = 3
 """How often a message is sent that its provider accepted and then could not deliver for now."""
 TRY_AGAIN_MS: Final = 60_000
 """… and how long after, times the number of sendings."""
-MOST_EARLY: Final = 1_000
 MOST_SUBJECTS: Final = 500
 """Alerts of one message that get a line of history each."""
 
@@ -59,20 +60,23 @@ class Outbox:
         self._order = 0
         self._writes: list[Write] = []
         self._durable: dict[str, Future[None]] = {}
-        self._expected: dict[str, set[str]] = {}
-        """Rows that a provider accepted and may say more of, by its id."""
-        self._early: dict[str, Delivery] = {}
-        """What a provider said before its own answer to the sending was here."""
-        self._asks: list[tuple[int, str]] = []
+        self._awaited = Awaited()
         self._last: dict[str, int] = {}
         """The order of the newest row of each thread."""
-        self.in_flight: set[str] = set()
+        self._waiting: Counter[Channel] = Counter()
+        self._in_flight: set[str] = set()
+        self.queue = Queue()
+        self.queue.held = self._held
         self.redirect: Redirect | None = None
         """What is called where a row cannot be delivered: the dispatcher writes rows to on_failure or the log."""
         self.hurry: Callable[[str, int, str], object] = lambda _incident, _at_ms, _why: None
         """What is called where a critical message is known not to have arrived, with the incident and the reason."""
         self.companions: Callable[[], Sequence[Write]] = tuple
         """What else changed with the rows, and is written in the same transaction."""
+        self.pointless: Callable[[Row, int], str] = lambda _row, _at_ms: ""
+        """What says why a row need not be sent any more, or nothing."""
+        self.was_set_back: Callable[[int], object] = lambda _by_ms: None
+        """What is called when the clock was set back."""
         self.linked: Callable[[Notification], Notification] = lambda notification: notification
         """What gives a message its signed links just before it is sent."""
         self.changed: Callable[[], None] = lambda: None
@@ -91,7 +95,9 @@ class Outbox:
             if row.state is RowState.PENDING or row.accepted:
                 self._believe(row)
             if row.state is RowState.SENT:
-                self._expect(row)
+                self._awaited.add(row)
+        for lane in self._lanes:
+            self._offer(lane)
 
     def add(self, row: Row) -> Row:
         """Take a row in; `flush` writes it down. Unsent rows of the same incident to the same target are superseded."""
@@ -105,6 +111,7 @@ class Outbox:
                 self._keep(replace(older, next_at_ms=row.next_at_ms))
         self._believe(row)
         self._keep(row)
+        self._offer(_lane(row))
         self._note(row, "written", row.at_ms)
         return row
 
@@ -143,23 +150,46 @@ class Outbox:
     def set_back(self, by_ms: int) -> None:
         """Bring what waits forward, as the clock was set back; `flush` writes it down."""
         for row in tuple(self._pending.values()):
-            if row.id not in self.in_flight:
+            if row.id not in self._in_flight:
                 self._keep(replace(row, next_at_ms=row.next_at_ms - by_ms, deadline_ms=row.deadline_ms - by_ms))
+                self._offer(_lane(row))
+        asked = [row for row in self._rows.values() if row.state is RowState.SENT and row.ask_at_ms]
+        for row in asked:
+            self._keep(replace(row, ask_at_ms=tuple(each - by_ms for each in row.ask_at_ms)))
+        self._awaited.ask_anew(self._rows[row.id] for row in asked)
+        self.was_set_back(by_ms)
+        self.queue.rouse()
+
+    def set_forward(self, by_ms: int) -> None:
+        """Give what waits as much more time, as the machine slept or the clock was set; `flush` writes it down."""
+        for row in tuple(self._pending.values()):
+            self._keep(replace(row, deadline_ms=row.deadline_ms + by_ms))
+            self._offer(_lane(row))
 
     def due(self, at_ms: int) -> list[Row]:
         """Return what may be sent now: critical first, then as written; per group and target only the oldest."""
-        ready = [row for row in self._heads() if row.next_at_ms <= at_ms]
-        return sorted(ready, key=lambda each: (each.priority, each.order))
+        heads = (self._pending[next(iter(lane))] for lane in self._lanes.values() if self._in_flight.isdisjoint(lane))
+        return sorted((row for row in heads if row.next_at_ms <= at_ms), key=lambda each: (each.priority, each.order))
 
     def next_due(self) -> int | None:
-        """Return when something can be sent next, or None."""
-        return min((row.next_at_ms for row in self._heads()), default=None)
+        """Return when something can be sent next, or None. What waits for something under way is not counted."""
+        return self.queue.next_alarm()
 
-    def _heads(self) -> Iterator[Row]:
-        """Give the oldest row of each lane in which nothing is under way."""
-        for lane in self._lanes.values():
-            if self.in_flight.isdisjoint(lane):
-                yield self._pending[next(iter(lane))]
+    def begin(self, rows: Iterable[Row]) -> None:
+        """Note that rows are under way, taken from the queue."""
+        for row in rows:
+            self._in_flight.add(row.id)
+            self.queue.withdraw(row.id)
+
+    def end(self, rows: Iterable[Row]) -> None:
+        """Note that rows are under way no longer; what comes next in their lanes may leave."""
+        for row in rows:
+            self._in_flight.discard(row.id)
+            self._offer(_lane(row))
+
+    def waiting(self) -> Mapping[Channel, int]:
+        """Return how many messages wait, by channel."""
+        return self._waiting
 
     def message(self, row: Row) -> Notification:
         """Return the row as a receiver gets it, with what earlier messages of the incident to this target left."""
@@ -183,9 +213,9 @@ class Outbox:
         self._threads[_thread(row)] = thread
         self._keep(row)
         self._note(row, "sent", at_ms, receipt.detail)
-        self._expect(row)
+        self._awaited.add(row)
         written = self.flush(Put(THREADS, _thread(row), thread))
-        if early := self._early.get(row.provider_id):
+        if early := self._awaited.said(row.provider_id):
             self.delivery(row.provider_id, early, at_ms)
         return written
 
@@ -195,15 +225,13 @@ class Outbox:
         A message that did not arrive counts as one that was not sent: on_failure hears of it, and where it was critical the
         incident's next step is hurried. One that another try may bring through is tried again, a few times.
         """
-        rows = [self._rows[each] for each in self._expected.get(provider_id, ())]
+        rows = [self._rows[each] for each in self._awaited.rows(provider_id)]
         if not rows:
-            self._early[provider_id] = delivery
-            while len(self._early) > MOST_EARLY:
-                del self._early[next(iter(self._early))]
+            self._awaited.too_early(provider_id, delivery)
             return False
         for row in rows:
             if delivery.state == "delivered":
-                self._forget(row)
+                self._awaited.drop(row)
                 made = replace(row, state=RowState.DELIVERED, delivered_at_ms=at_ms, ask_at_ms=())
                 self._keep(made)
                 self._note(made, "delivered", at_ms, delivery.detail)
@@ -215,20 +243,12 @@ class Outbox:
         return True
 
     def asks(self, at_ms: int) -> dict[str, Row]:
-        """Return the messages whose provider is to be asked now what became of them, one of each provider's id.
-
-        They are not returned again before their next time.
-        """
-        found: dict[str, Row] = {}
-        while self._asks and self._asks[0][0] <= at_ms:
-            row = self._rows.get(heappop(self._asks)[1])
-            if row and row.state is RowState.SENT:
-                found.setdefault(row.provider_id, row)
-        return found
+        """Return the messages whose provider is to be asked now what became of them, one of each provider's id."""
+        return {provider_id: self._rows[row_id] for provider_id, row_id in self._awaited.due(at_ms).items()}
 
     def next_ask(self) -> int | None:
         """Return when a provider is to be asked next, or None."""
-        return self._asks[0][0] if self._asks else None
+        return self._awaited.next_ask()
 
     def postponed(self, row_id: str, error: str, next_at_ms: int, at_ms: int) -> Future[None]:
         """Record a failed attempt that is worth another; past the deadline it is given up."""
@@ -267,6 +287,24 @@ class Outbox:
             self.redirect(row, Reason.CHANNEL_FAILED, at_ms)
         return self.flush()
 
+    def fall_back(self, row_id: str, why: str, at_ms: int) -> None:
+        """Let on_failure or the log hear of a row at once, while it still waits; `flush` writes it down."""
+        row = self._pending.get(row_id)
+        if row is None or row.fell_back:
+            return
+        row = replace(row, fell_back=True, error=row.error or why)
+        self._keep(row)
+        self._offer(_lane(row))
+        self._note(row, "told by another way", at_ms, why)
+        if self.redirect:
+            self.redirect(row, Reason.CHANNEL_FAILED, at_ms)
+
+    def withdraw(self, row_id: str, why: str, at_ms: int) -> None:
+        """Retire a row that nobody needs any more; `flush` writes it down."""
+        row = replace(self._take(row_id), state=RowState.SUPERSEDED, finished_at_ms=at_ms, error=why)
+        self._keep(row)
+        self._note(row, "superseded", at_ms)
+
     def believes(self, target: Target, states: Mapping[str, bool], when: Callable[[int, str], bool]) -> bool:
         """Say whether the target was last told exactly this of each alert, at an instant and by a group that `when` takes."""
         known = self._beliefs.get(target.key, {})
@@ -302,7 +340,7 @@ class Outbox:
         old_ms = at_ms - RETENTION_MS
         for row in [each for each in self._rows.values() if 0 < each.finished_at_ms < old_ms]:
             del self._rows[row.id]
-            self._forget(row)
+            self._awaited.drop(row)
             self._writes.append(Delete(KIND, row.id))
         alive = {_thread(row) for row in self._rows.values()}
         self._last = {key: order for key, order in self._last.items() if key in alive}
@@ -313,19 +351,15 @@ class Outbox:
             for fingerprint in [each for each, belief in beliefs.items() if belief[1] < at_ms - DEADLINE_MS]:
                 del beliefs[fingerprint]
 
-    def _expect(self, row: Row) -> None:
-        """Be ready for what is said later of an accepted message."""
-        if row.state is RowState.SENT and row.provider_id:
-            self._expected.setdefault(row.provider_id, set()).add(row.id)
-            if row.ask_at_ms:
-                heappush(self._asks, (row.ask_at_ms[0], row.id))
+    def _offer(self, lane: Lane) -> None:
+        """Let the queue have the oldest row of a lane in which nothing is under way."""
+        waiting = self._lanes.get(lane)
+        if waiting and self._in_flight.isdisjoint(waiting):
+            row = self._pending[next(iter(waiting))]
+            self.queue.offer(row, update=_thread(row) in self._threads)
 
-    def _forget(self, row: Row) -> None:
-        waiting = self._expected.get(row.provider_id)
-        if waiting:
-            waiting.discard(row.id)
-            if not waiting:
-                del self._expected[row.provider_id]
+    def _held(self, row: Row, held: Held) -> None:
+        self._note(row, "held back", row.next_at_ms, held.why)
 
     def _still_out(self, row: Row, detail: str, at_ms: int) -> None:
         left = tuple(each for each in row.ask_at_ms if each > at_ms)
@@ -333,13 +367,12 @@ class Outbox:
             return
         row = replace(row, ask_at_ms=left)
         self._keep(row)
-        if left:
-            heappush(self._asks, (left[0], row.id))
-        else:
+        self._awaited.add(row)
+        if not left:
             self._note(row, "delivery unknown", at_ms, detail or "the provider did not say that it arrived")
 
     def _undelivered(self, row: Row, delivery: Delivery, at_ms: int) -> None:
-        self._forget(row)
+        self._awaited.drop(row)
         why = f"accepted, but not delivered: {delivery.detail or 'the provider does not say why'}"
         again_ms = at_ms + row.attempts * TRY_AGAIN_MS
         again = not delivery.permanent and row.attempts < MOST_SENDINGS and again_ms < row.deadline_ms
@@ -350,6 +383,7 @@ class Outbox:
         else:
             row = replace(row, state=RowState.FAILED, finished_at_ms=at_ms)
         self._keep(row)
+        self._offer(_lane(row))
         self._note(row, "not delivered", at_ms)
         if not told and self.redirect:
             self.redirect(row, Reason.CHANNEL_FAILED, at_ms)
@@ -358,17 +392,17 @@ class Outbox:
 
     def _unsent(self, row: Row) -> list[Row]:
         lane = self._lanes.get(_lane(row), ())
-        return [self._pending[each] for each in lane if each != row.id and each not in self.in_flight]
+        return [self._pending[each] for each in lane if each != row.id and each not in self._in_flight]
 
     def _wait(self, row: Row) -> None:
-        if row.id not in self._pending:
-            self._waiting[row.target.channel] += 1
+        self._waiting[row.target.channel] += row.id not in self._pending
         self._pending[row.id] = row
         self._lanes.setdefault(_lane(row), {})[row.id] = None
 
     def _take(self, row_id: str) -> Row:
         row = self._pending.pop(row_id)
         self._waiting[row.target.channel] -= 1
+        self.queue.withdraw(row_id)
         lane = self._lanes[_lane(row)]
         del lane[row_id]
         if not lane:
@@ -390,6 +424,7 @@ class Outbox:
         retired = replace(older, state=RowState.SUPERSEDED, finished_at_ms=newer.at_ms, error=f"replaced by {newer.id}")
         self._take(older.id)
         self._keep(retired)
+        self._offer(_lane(retired))
         self._note(retired, "superseded", newer.at_ms)
         return newer
 

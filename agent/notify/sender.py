@@ -1,23 +1,30 @@
-"""Empties the outbox: sends what is due, critical first, and records what became of it. It holds no state of its own.
+"""Empties the outbox: sends what is due and may leave, critical first, and records what became of it.
 
 Providers fail in two ways: RetryLater is tried again (when they say so, else after a growing, jittered time), Rejected is
-not. Anything else a receiver raises is a fault of ours and counts as RetryLater, so that no page is lost to it.
+not. Anything else a receiver raises is a fault of ours and counts as RetryLater, so that no page is lost to it. What it knows
+of providers (limits, circuits) is rebuilt from the rows at start; nothing else is kept here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random as random_module
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from time import monotonic
 from typing import Any, Final, Protocol
 
 import structlog
 
 from agent.errors import DeliveryError, Rejected, RetryLater, StorageError
-from agent.notify.notification import Asked, Delivery, Receipt, Receiver
+from agent.journal import Append
+from agent.notify.breaker import ProviderView
+from agent.notify.gate import LimitedGate
+from agent.notify.limits import LONGEST_WINDOW_MS, ChannelLimits
+from agent.notify.notification import Asked, Bundling, Channel, Delivery, Provided, Receipt, Receiver
 from agent.notify.outbox import Outbox
+from agent.notify.queue import Strand
 from agent.notify.rows import Row
 from agent.telemetry import Telemetry
 
@@ -25,8 +32,8 @@ BACKOFF_MS: Final = 1_000
 LONGEST_BACKOFF_MS: Final = 60_000
 ATTEMPT_SECONDS: Final = 120
 """After this an attempt counts as failed, whatever the receiver is waiting for."""
-AT_ONCE: Final = 8
-"""Messages under way at once by one transport, so that a slow mail server never holds back an SMS."""
+PROVIDERS: Final = "notify.provider"
+"""The journal's kind of events about providers: circuits that open and close, pauses that they asked for."""
 
 _log = structlog.get_logger("burnline.notify")
 
@@ -43,6 +50,10 @@ class Log(Protocol):
         ...
 
 
+class _OwnFault(RetryLater):
+    """A receiver raised what it should not: our fault, which says nothing about its provider."""
+
+
 class Sender:
     """Sends by `receivers`: by transport (`email`, `oncall/slack/0`), or by channel where a transport has none of its own."""
 
@@ -51,35 +62,69 @@ class Sender:
         outbox: Outbox,
         receivers: Mapping[str, Receiver],
         *,
+        limits: Mapping[Channel, ChannelLimits] | None = None,
+        strict: bool = False,
         random: random_module.Random | None = None,
         telemetry: Telemetry | None = None,
         now_ms: Callable[[], int] | None = None,
         log: Log = _log,
     ) -> None:
         self._log = log
-        self.receivers = receivers
+        self._receivers = receivers
         self._outbox = outbox
         self._random = random or random_module.Random()  # noqa: S311 - jitter, not a secret
         self._telemetry = telemetry
         self._now_ms = now_ms
-        self._busy: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures: dict[str, int] = {}
+        self._gate = LimitedGate(self._provider, self._most_together, strict=strict)
+        self._gate.limits = limits or {}
+        outbox.was_set_back = self._gate.set_back
+        self._remember()
+
+    @property
+    def receivers(self) -> Mapping[str, Receiver]:
+        """What it sends by."""
+        return self._receivers
+
+    def reload(
+        self,
+        receivers: Mapping[str, Receiver],
+        limits: Mapping[Channel, ChannelLimits],
+        changed: Iterable[str],
+        at_ms: int,
+        *,
+        strict: bool = False,
+    ) -> None:
+        """Take over receivers and limits. Circuits of the transports whose settings changed are closed, all others stay."""
+        stale = {self._provider(transport, channel) for transport in changed for channel in Channel}
+        self._receivers = receivers
+        stale |= {self._provider(transport, channel) for transport in changed for channel in Channel}
+        self._gate.limits, self._gate.strict = limits, strict
+        for provider in self._gate.forget(stale):
+            self._circuit(provider, "closed", "its settings changed", at_ms)
+        self._outbox.queue.rouse()
+        self._outbox.changed()
 
     def next_due(self) -> int | None:
-        """Return when something can be sent or asked next, or None."""
+        """Return when something can be sent or asked next, or None. What waits for something under way is not counted."""
         dues = [due for due in (self._outbox.next_due(), self._outbox.next_ask()) if due is not None]
         return min(dues, default=None)
 
+    def providers(self, at_ms: int) -> tuple[ProviderView, ...]:
+        """Return how each provider does that anything was sent to."""
+        return self._gate.views(at_ms)
+
     def start_due(self, at_ms: int) -> list[asyncio.Task[None]]:
-        """Begin to send what is due and fits, without waiting for it; return the tasks."""
+        """Begin to send what is due and may leave, without waiting for it; return the tasks."""
+        self._tell_others(self._outbox.queue.wake(at_ms), at_ms)
         started = []
-        for row in self._outbox.due(at_ms):
-            if self._busy.get(row.transport, 0) >= AT_ONCE:
-                continue
-            self._busy[row.transport] = self._busy.get(row.transport, 0) + 1
-            self._outbox.in_flight.add(row.id)
-            started.append(self._begin(self._send(row, at_ms), f"send {row.id}"))
+        while taken := self._outbox.queue.take(at_ms, self._gate):
+            strand, rows = taken
+            if rows := self._worth(rows, at_ms):
+                self._outbox.begin(rows)
+                self._gate.began(strand, at_ms)
+                started.append(self._begin(self._send(strand, rows, at_ms), f"send {rows[0].id}"))
         asks = self._outbox.asks(at_ms).values()
         return [*started, *(self._begin(self._ask(row, at_ms), f"ask {row.id}") for row in asks)]
 
@@ -108,6 +153,19 @@ class Sender:
         for task in set(self._tasks):
             task.cancel()
 
+    def _worth(self, rows: list[Row], at_ms: int) -> list[Row]:
+        """Return the rows that somebody still needs; the others are retired."""
+        kept = []
+        for row in rows:
+            if why := self._outbox.pointless(row, at_ms):
+                self._outbox.withdraw(row.id, why, at_ms)
+            else:
+                kept.append(row)
+        if len(kept) < len(rows):
+            self._outbox.end(rows)
+            self._outbox.flush()
+        return kept
+
     def _begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
@@ -116,7 +174,7 @@ class Sender:
 
     async def _ask(self, row: Row, at_ms: int) -> None:
         """Ask the provider what became of a message; where it does not say, it is asked again at the next time."""
-        receiver = self._receiver(row)
+        receiver = self._receiver(row.transport, row.target.channel)
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
                 said = await receiver.status(row.provider_id) if isinstance(receiver, Asked) else Delivery("sent")
@@ -126,38 +184,95 @@ class Sender:
             said = Delivery("sent", f"the provider could not be asked: unexpected {type(error).__name__}")
         self._outbox.delivery(row.provider_id, said, self._ended(at_ms))
 
-    def _receiver(self, row: Row) -> Receiver | None:
-        return self.receivers.get(row.transport) or self.receivers.get(str(row.target.channel))
-
-    async def _send(self, row: Row, at_ms: int) -> None:
-        began = monotonic()
+    async def _send(self, strand: Strand, rows: list[Row], at_ms: int) -> None:
+        """Send rows to one target as one message, and record what became of each."""
+        began, reached, written = monotonic(), False, []
         try:
-            await self._on_disk(row)
-            receipt = await self._attempt(row)
+            for row in rows:
+                await self._on_disk(row)
+            receipt = await self._attempt(rows)
         except Rejected as error:
-            self._failed(row, error.reason, given_up=True)
-            self._log.warning("a message is given up", message=row.id, channel=str(row.target.channel), why=str(error))
-            written = self._outbox.given_up(row.id, str(error), self._ended(at_ms))
+            written = self._rejected(strand, rows, error, self._ended(at_ms))
         except RetryLater as error:
-            self._failed(row, error.reason)
+            written = self._postponed(strand, rows, error, self._ended(at_ms))
+        else:
+            reached = True
+            written = self._accepted(strand, rows, receipt, monotonic() - began, self._ended(at_ms))
+        finally:
+            self._gate.breaker(strand.stream).let_go()
+            self._gate.ended(strand, at_ms, reached=reached)
+            self._outbox.end(rows)
+            self._outbox.changed()
+        for row, future in zip(rows, written, strict=True):
+            try:
+                await _done(future)
+            except StorageError as error:
+                self._log.error("the outcome of a message is not on the disk", message=row.id, error=str(error))
+
+    def _accepted(
+        self, strand: Strand, rows: list[Row], receipt: Receipt, seconds: float, at_ms: int
+    ) -> list[Future[None]]:
+        self._succeeded(rows[0], seconds)
+        self._works(strand, at_ms)
+        if len(rows) > 1:
+            together = f"{len(rows)} messages left as one"
+            receipt = replace(receipt, detail=f"{receipt.detail}; {together}" if receipt.detail else together)
+        return [self._outbox.accepted(row.id, receipt, at_ms) for row in rows]
+
+    def _rejected(self, strand: Strand, rows: list[Row], error: Rejected, at_ms: int) -> list[Future[None]]:
+        self._failed(rows[0], error.reason, given_up=True)
+        self._works(strand, at_ms)
+        written = []
+        for row in rows:
+            self._log.warning("a message is given up", message=row.id, channel=str(row.target.channel), why=str(error))
+            written.append(self._outbox.given_up(row.id, str(error), at_ms))
+        return written
+
+    def _postponed(self, strand: Strand, rows: list[Row], error: RetryLater, at_ms: int) -> list[Future[None]]:
+        self._failed(rows[0], error.reason)
+        if error.after_ms is not None:
+            self._gate.pause(strand, error.scope, at_ms + error.after_ms, f"paused by its provider: {error}")
+        written = []
+        for row in rows:
             self._log.warning(
                 "a message did not get out yet", message=row.id, channel=str(row.target.channel), why=str(error)
             )
-            ended_ms = self._ended(at_ms)
-            next_at_ms = ended_ms + self._wait_ms(row.attempts + 1, error.after_ms)
-            self._outbox.in_flight.discard(row.id)
-            written = self._outbox.postponed(row.id, str(error), next_at_ms, ended_ms)
-        else:
-            self._succeeded(row, monotonic() - began)
-            written = self._outbox.accepted(row.id, receipt, self._ended(at_ms))
-        finally:
-            self._outbox.in_flight.discard(row.id)
-            self._busy[row.transport] -= 1
-            self._outbox.changed()
-        try:
-            await _done(written)
-        except StorageError as error:
-            self._log.error("the outcome of a message is not on the disk", message=row.id, error=str(error))
+            next_at_ms = at_ms + self._wait_ms(row.attempts + 1, error.after_ms)
+            written.append(self._outbox.postponed(row.id, str(error), next_at_ms, at_ms))
+        if error.reason != "rateLimited" and not isinstance(error, _OwnFault) and not self._gate.strict:
+            self._fails(strand, rows[0], str(error), at_ms)
+        return written
+
+    def _works(self, strand: Strand, at_ms: int) -> None:
+        breaker = self._gate.breaker(strand.stream)
+        if breaker.succeeded():
+            self._circuit(breaker.provider, "closed", "it answers again", at_ms)
+            self._outbox.queue.rouse()
+
+    def _fails(self, strand: Strand, row: Row, why: str, at_ms: int) -> None:
+        breaker = self._gate.breaker(strand.stream)
+        if breaker.failed(row.id, why, at_ms):
+            self._circuit(breaker.provider, "open", why, at_ms)
+            self._tell_others(self._outbox.pending(), at_ms)
+
+    def _tell_others(self, rows: Iterable[Row], at_ms: int) -> None:
+        """Let on_failure hear at once of critical rows that a broken provider holds back."""
+        told = False
+        for row in rows:
+            if row.fell_back or not self._gate.broken(row.transport, row.target.channel) or row.priority != 0:
+                continue
+            provider = self._provider(row.transport, row.target.channel)
+            self._outbox.fall_back(row.id, f"the circuit of {provider} is open", at_ms)
+            told = True
+        if told:
+            self._outbox.flush()
+
+    def _circuit(self, provider: str, state: str, why: str, at_ms: int) -> None:
+        """Say that a circuit opened or closed: in the log, a metric and the journal."""
+        self._log.warning("the circuit of a provider changed", provider=provider, state=state, why=why)
+        if self._telemetry:
+            self._telemetry.circuit_open.labels(provider).set(state == "open")
+        self._outbox.flush(Append(PROVIDERS, provider, at_ms, {"what": f"circuit {state}", "detail": why}))
 
     async def _on_disk(self, row: Row) -> None:
         """Wait until the row is durable. A disk that fails must not stop a page, so it is sent all the same."""
@@ -169,13 +284,16 @@ class Sender:
         except StorageError as error:
             self._log.error("a message is sent that is not on the disk", message=row.id, error=str(error))
 
-    async def _attempt(self, row: Row) -> Receipt:
-        receiver = self._receiver(row)
+    async def _attempt(self, rows: list[Row]) -> Receipt:
+        row = rows[0]
+        receiver = self._receiver(row.transport, row.target.channel)
         if receiver is None:
             message = f"sending to {row.target.key}: there is no receiver for {row.transport}; its settings are gone"
             raise Rejected(message, reason="other")
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
+                if len(rows) > 1 and isinstance(receiver, Bundling):
+                    return await receiver.send_together([self._outbox.message(each) for each in rows])
                 return await receiver.send(self._outbox.message(row))
         except (Rejected, RetryLater):
             raise
@@ -184,7 +302,33 @@ class Sender:
             raise RetryLater(message, reason="contextDeadlineExceeded") from error
         except Exception as error:  # a receiver's own fault must cost a retry, never the page
             message = f"sending to {row.target.key}: unexpected {type(error).__name__}"
-            raise RetryLater(message) from error
+            raise _OwnFault(message) from error
+
+    def _remember(self) -> None:
+        """Count what left before this process began, so that a restart resets no throttle."""
+        taken = [row for row in self._outbox.rows() if row.accepted]
+        newest_ms = max((row.finished_at_ms for row in taken), default=0)
+        messages = {
+            (row.target.key, row.provider_id or row.id): row
+            for row in taken
+            if row.finished_at_ms > newest_ms - LONGEST_WINDOW_MS
+        }
+        for row in messages.values():
+            critical = row.priority == 0
+            self._gate.remember(
+                row.transport, row.target.channel, row.target.key, row.finished_at_ms, critical=critical
+            )
+
+    def _receiver(self, transport: str, channel: Channel) -> Receiver | None:
+        return self._receivers.get(transport) or self._receivers.get(str(channel))
+
+    def _provider(self, transport: str, channel: Channel) -> str:
+        receiver = self._receiver(transport, channel)
+        return receiver.provider if isinstance(receiver, Provided) else transport
+
+    def _most_together(self, transport: str, channel: Channel) -> int:
+        receiver = self._receiver(transport, channel)
+        return receiver.most_together if isinstance(receiver, Bundling) else 1
 
     def _wait_ms(self, attempts: int, after_ms: int | None) -> int:
         """Return how long to wait after the n-th failure: what the provider said, else 1 s doubling to 60 s, ± 50 %."""

@@ -86,8 +86,8 @@ def test_critical_messages_wait_for_critical_ones_only_but_count_for_all():
     limiter.take(bucket, 0, critical=False)
     assert limiter.held(bucket, 1_000, critical=True) is None
     limiter.take(bucket, 1_000, critical=True)
-    assert limiter.held(bucket, 2_000, critical=True) == (61_000, "sms:+1 takes 1/1m critical messages")
-    assert limiter.held(bucket, 60_500, critical=False) == (61_000, "sms:+1 takes 1/1m messages")
+    assert limiter.held(bucket, 2_000, critical=True) == (61_000, "sms:+1 gets at most 1/1m critical messages")
+    assert limiter.held(bucket, 60_500, critical=False) == (61_000, "sms:+1 gets at most 1/1m messages")
 
 
 def test_what_reached_nobody_is_given_back():
@@ -110,4 +110,4 @@ def test_a_clock_that_is_set_back_holds_nothing_back_for_longer():
     bucket, limiter = [Bucket("b", (Limit(1, 60_000),))], Limiter()
     limiter.take(bucket, 10_000_000, critical=False)
     limiter.set_back(9_000_000)
-    assert limiter.held(bucket, 1_000_001, critical=False) == (1_060_000, "b takes 1/1m messages")
+    assert limiter.held(bucket, 1_000_001, critical=False) == (1_060_000, "b gets at most 1/1m messages")

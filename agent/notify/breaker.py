@@ -1,0 +1,112 @@
+"""The circuit breaker of one provider: after failures in a row nothing is sent to it, then one message tries whether it is back.
+
+A failure is the provider's where no answer came, or one that blames itself (5xx). Being told to slow down is neither failure
+nor success; a refusal is an answer, and so a success here. Time is an argument; it sends nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from agent.notify.limits import Held
+
+OPENS_AFTER: Final = 5
+"""Failures in a row after which it opens, if more than one message failed: a single bad one is no outage."""
+FIRST_PAUSE_MS: Final = 5_000
+LONGEST_PAUSE_MS: Final = 60_000
+
+
+class Circuit(StrEnum):
+    """Whether messages leave: all, none, or one to try."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half-open"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderView:
+    """How a provider does: its circuit, since when, when it is tried next (0: now), and what failed last."""
+
+    name: str
+    circuit: Circuit
+    since_ms: int = 0
+    until_ms: int = 0
+    failures: int = 0
+    why: str = ""
+
+
+class Breaker:
+    """One per provider. `failed` and `succeeded` return whether the circuit changed by it."""
+
+    def __init__(self, provider: str) -> None:
+        self.provider = provider
+        self.why = ""
+        self._failures = 0
+        self._messages: set[str] = set()
+        self._pause_ms = 0
+        self._since_ms = 0
+        self._until_ms = 0
+        self._open = False
+        self._probing = False
+
+    @property
+    def open(self) -> bool:
+        """Whether messages are held back, but for one that tries."""
+        return self._open
+
+    def held(self, at_ms: int) -> Held | None:
+        """Say until when nothing may leave; with `until_ms` 0 until the message that tries has ended."""
+        if not self._open:
+            return None
+        text = f"{self.provider} does not work, its circuit is open: {self.why}"
+        if self._probing:
+            return Held(0, text)
+        return Held(self._until_ms, text) if at_ms < self._until_ms else None
+
+    def began(self) -> None:
+        """Note that a message leaves; where the circuit is open it is the one that tries."""
+        self._probing = self._open
+
+    def let_go(self) -> None:
+        """Note that a message ended that tells nothing about the provider."""
+        self._probing = False
+
+    def failed(self, message: str, why: str, at_ms: int) -> bool:
+        """Note a failure of the provider; return whether the circuit opened now."""
+        self._probing = False
+        self._failures += 1
+        self._messages.add(message)
+        self.why = why
+        was_open = self._open
+        if not was_open and (self._failures < OPENS_AFTER or len(self._messages) < 2):
+            return False
+        if not was_open or at_ms >= self._until_ms:
+            self._pause_ms = min(max(self._pause_ms * 2, FIRST_PAUSE_MS), LONGEST_PAUSE_MS)
+            self._until_ms = at_ms + self._pause_ms
+        if not was_open:
+            self._open, self._since_ms = True, at_ms
+        return not was_open
+
+    def succeeded(self) -> bool:
+        """Note that the provider answered; return whether the circuit closed now."""
+        was_open = self._open
+        self._open = self._probing = False
+        self._failures = self._pause_ms = self._since_ms = self._until_ms = 0
+        self._messages.clear()
+        return was_open
+
+    def set_back(self, by_ms: int) -> None:
+        """Follow a clock that was set back."""
+        self._since_ms -= by_ms
+        self._until_ms -= by_ms
+
+    def view(self, at_ms: int) -> ProviderView:
+        """Return how it stands at an instant."""
+        if not self._open:
+            return ProviderView(self.provider, Circuit.CLOSED, failures=self._failures, why=self.why)
+        trying = self._probing or at_ms >= self._until_ms
+        circuit, until_ms = (Circuit.HALF_OPEN, 0) if trying else (Circuit.OPEN, self._until_ms)
+        return ProviderView(self.provider, circuit, self._since_ms, until_ms, self._failures, self.why)
