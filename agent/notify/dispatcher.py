@@ -149,7 +149,11 @@ class Dispatcher:
     async def reload(self, routing: Routing, receivers: Mapping[str, Receiver], at_ms: int) -> None:
         """Swap routing and receivers; what survives keeps its log. The old receivers are closed when they are idle."""
         old, before = self._sender.receivers, self.routing
-        changed = [name for name in {*before.channels, *routing.channels} if _settings(before, name) != _settings(routing, name)]
+        changed = [
+            name
+            for name in {*before.channels, *routing.channels}
+            if _settings(before, name) != _settings(routing, name)
+        ]
         self._sender.reload(receivers, routing.limits, changed, at_ms, strict=routing.settings.strict)
         self._triage.reload(routing, at_ms)
         self._take_links(routing)

@@ -76,8 +76,8 @@ class FakeReceiver:
 class FakeBundler(FakeReceiver):
     """A fake that tells one target of several messages at once; `bundles` is what it took that way."""
 
-    def __init__(self, *, most_together: int = 3, **more: Any) -> None:
-        super().__init__(**more)
+    def __init__(self, state: Mapping[str, Any] | None = None, *, most_together: int = 3, **more: Any) -> None:
+        super().__init__(state, **more)
         self.most_together = most_together
         self.bundles: list[tuple[Notification, ...]] = []
 

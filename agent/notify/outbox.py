@@ -52,7 +52,6 @@ class Outbox:
         self._external_url = external_url
         self._rows: dict[str, Row] = {}
         self._pending: dict[str, Row] = {}
-        self._waiting: Counter[Channel] = Counter()
         self._lanes: dict[Lane, dict[str, None]] = {}
         self._threads: dict[str, dict[str, Any]] = {}
         self._beliefs: dict[str, dict[str, tuple[bool, int, str]]] = {}
@@ -143,6 +142,11 @@ class Outbox:
             self.changed()
         return future
 
+    def settle(self) -> None:
+        """Write down what was only noted since the last write, if anything."""
+        if self._writes:
+            self.flush()
+
     def durable(self, row_id: str) -> Future[None] | None:
         """Return the future of the write that last kept this row, if it may still be under way."""
         return self._durable.pop(row_id, None)
@@ -186,10 +190,6 @@ class Outbox:
         for row in rows:
             self._in_flight.discard(row.id)
             self._offer(_lane(row))
-
-    def waiting(self) -> Mapping[Channel, int]:
-        """Return how many messages wait, by channel."""
-        return self._waiting
 
     def message(self, row: Row) -> Notification:
         """Return the row as a receiver gets it, with what earlier messages of the incident to this target left."""

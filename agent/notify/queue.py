@@ -130,15 +130,9 @@ class Queue:
         for stream in self._streams():
             if held := gate.stream(stream, at_ms):
                 if held.until_ms > at_ms:
-                    self._asleep[stream] = held
-                    self._alarm(held.until_ms, stream)
-                    for strand in [each for each in self._fresh if each.stream == stream]:
-                        self._note(strand, held)
+                    self._sleep(stream, held)
                 continue
-            while strand := self._front(stream):
-                if held := gate.strand(strand, at_ms):
-                    self._park(strand, held)
-                    continue
+            if strand := self._open_strand(stream, at_ms, gate):
                 together = gate.together(strand, len(self._ready[strand]), at_ms)
                 return strand, list(self._pop(strand, max(1, together)))
         return None
@@ -228,6 +222,21 @@ class Queue:
             yield first.row
         self._to_front(strand)
 
+    def _open_strand(self, stream: Stream, at_ms: int, gate: Gate) -> Strand | None:
+        """Return the first strand of a stream that may send; those before it are parked until they may."""
+        while strand := self._front(stream):
+            held = gate.strand(strand, at_ms)
+            if held is None:
+                return strand
+            self._park(strand, held)
+        return None
+
+    def _sleep(self, stream: Stream, held: Held) -> None:
+        self._asleep[stream] = held
+        self._alarm(held.until_ms, stream)
+        for strand in [each for each in self._fresh if each.stream == stream]:
+            self._note(strand, held)
+
     def _park(self, strand: Strand, held: Held) -> None:
         self._parked[strand] = held
         self._alarm(held.until_ms, strand)
@@ -245,4 +254,3 @@ class Queue:
                 left.append(offer)
         if left:
             self._fresh[strand] = left
-

@@ -117,7 +117,8 @@ class Sender:
 
     def start_due(self, at_ms: int) -> list[asyncio.Task[None]]:
         """Begin to send what is due and may leave, without waiting for it; return the tasks."""
-        self._tell_others(self._outbox.queue.wake(at_ms), at_ms)
+        while woken := self._outbox.queue.wake(at_ms):
+            self._tell_others(woken, at_ms)
         started = []
         while taken := self._outbox.queue.take(at_ms, self._gate):
             strand, rows = taken
@@ -125,6 +126,7 @@ class Sender:
                 self._outbox.begin(rows)
                 self._gate.began(strand, at_ms)
                 started.append(self._begin(self._send(strand, rows, at_ms), f"send {rows[0].id}"))
+        self._outbox.settle()
         asks = self._outbox.asks(at_ms).values()
         return [*started, *(self._begin(self._ask(row, at_ms), f"ask {row.id}") for row in asks)]
 
@@ -163,7 +165,6 @@ class Sender:
                 kept.append(row)
         if len(kept) < len(rows):
             self._outbox.end(rows)
-            self._outbox.flush()
         return kept
 
     def _begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -257,15 +258,12 @@ class Sender:
 
     def _tell_others(self, rows: Iterable[Row], at_ms: int) -> None:
         """Let on_failure hear at once of critical rows that a broken provider holds back."""
-        told = False
         for row in rows:
             if row.fell_back or not self._gate.broken(row.transport, row.target.channel) or row.priority != 0:
                 continue
             provider = self._provider(row.transport, row.target.channel)
             self._outbox.fall_back(row.id, f"the circuit of {provider} is open", at_ms)
-            told = True
-        if told:
-            self._outbox.flush()
+        self._outbox.settle()
 
     def _circuit(self, provider: str, state: str, why: str, at_ms: int) -> None:
         """Say that a circuit opened or closed: in the log, a metric and the journal."""

@@ -31,6 +31,7 @@ from agent.notify.notification import Channel
 from agent.notify.outbox import HISTORY, Outbox
 from agent.notify.records import Book
 from agent.notify.routing import Route, Routing
+from agent.notify.rows import Row
 from agent.notify.silences import Silence, Silences, SilenceState
 from agent.notify.table import AlertTable
 from agent.notify.views import Acknowledged, View
@@ -93,6 +94,7 @@ class Triage:
             lambda group: self._dirty.setdefault(group.id),
             lambda decisions: self._commit(decisions, []),
         )
+        self.outbox.pointless = self._pointless
         self.outbox.companions = self._changed_groups
         self.silences.on_change = self._silences_changed
         self._restore(at_ms)
@@ -287,6 +289,7 @@ class Triage:
         self._settle()
         if by_ms < -_LEAP_MS:
             self._table.prolong(at_ms, self._routing.settings.resolve_timeout_ms)
+            self.outbox.set_forward(-by_ms)
         if by_ms <= 0:
             return
         self._set_back(by_ms)
@@ -514,6 +517,21 @@ class Triage:
         self._telemetry.channel_disabled.clear()
         for transport in self._routing.channels:
             self._telemetry.channel_disabled.labels(transport).set(transport in self._routing.disabled)
+
+    def _pointless(self, row: Row, at_ms: int) -> str:
+        """Say why a message need not be sent any more: all it tells of is over, and no message about the end will follow."""
+        if self._routing.settings.strict or all(row.states.values()):
+            return ""
+        group = self._groups.get(row.group_id)
+        incident = group.incident if group and group.incident and group.incident.id == row.incident else None
+        told = incident.told.get(row.target.key) if incident else None
+        if told and told.recipient.send_resolved:
+            return ""
+        for fingerprint, over in row.states.items():
+            alert = self._table.get(fingerprint)
+            if not over and alert and not alert.resolved_at(at_ms):
+                return ""
+        return "it was over before it could be sent, and this target does not hear of ends"
 
     def _restore(self, at_ms: int) -> None:
         self.outbox.restore()

@@ -42,7 +42,7 @@ people:
   ana: {slack: U0ANA, phone: "+33600000001"}
   bob: {phone: "+33600000002"}
 channels:
-  slack: {bot_token: "${SLACK_TOKEN}", base_url: "${SLACK_URL}"}
+  slack: {bot_token: "${SLACK_TOKEN}", base_url: "${SLACK_URL}", limits: {per_target: []}}
   sms:
     provider: twilio
     account_sid: "${TWILIO_SID}"

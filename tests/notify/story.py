@@ -27,8 +27,8 @@ teams:
   search: {members: [ana, bob], rotation: {every: 1w, starts: "2026-01-05T00:00"}}
 channels:
   email: {smarthost: "127.0.0.1:25", from: burnline@example.org}
-  slack: {bot_token: xoxb-test}
-  sms: {provider: twilio, account_sid: AC1, auth_token: t, from: "+15550001111"}
+  slack: {bot_token: xoxb-test, limits: {per_target: [], updates: []}}
+  sms: {provider: twilio, account_sid: AC1, auth_token: t, from: "+15550001111", limits: {per_target: []}}
 """
 
 
@@ -173,6 +173,10 @@ class Story:
         """Wait until all that was noted so far is in the journal."""
         self.journal.write(Put("story", "written", self.now)).result()
         return self
+
+    def history(self, fingerprint: str) -> list[dict[str, Any]]:
+        """Return what was decided and tried about an alert, once all that was written is readable."""
+        return [each.value for each in self.written().dispatcher.history(fingerprint)]
 
     def messages(self, target: str = "") -> list[Sent]:
         return [each for each in self.sent if each.target.startswith(target)]

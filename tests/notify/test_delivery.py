@@ -80,7 +80,7 @@ def test_where_a_provider_never_says_it_stays_sent_and_the_history_says_so(tale)
     tale.at(300)
     assert states(tale, ANA) == [RowState.SENT]
     assert tale.dispatcher.next_due() is None or tale.dispatcher.next_due() > tale.now_ms
-    whats = [each.value["what"] for each in tale.written().dispatcher.history(WARNING.fingerprint)]
+    whats = [each["what"] for each in tale.history(WARNING.fingerprint)]
     assert whats.count("delivery unknown") == 1
 
 
@@ -93,7 +93,7 @@ def test_a_page_that_did_not_arrive_goes_to_on_failure_and_hurries_the_next_step
     tale.want(between(5, 5), BOB, firing={"Fire"}, reason="escalation")
     tale.done()
     assert states(tale, ANA) == [RowState.FAILED]
-    whys = [each.value for each in tale.written().dispatcher.history(PAGE.fingerprint)]
+    whys = tale.history(PAGE.fingerprint)
     (hurried,) = [each for each in whys if each["what"] == "escalation hurried"]
     assert "30006: landline" in hurried["reason"]
 
@@ -151,4 +151,4 @@ def test_a_provider_that_cannot_be_asked_is_asked_again(tale):
     tale.at(0).push(PAGE)
     tale.at(60)
     assert silent.asked == ["fake-1", "fake-1"]
-    assert "planted-secret" not in str(tale.dispatcher.history(PAGE.fingerprint))
+    assert "planted-secret" not in str(tale.history(PAGE.fingerprint))

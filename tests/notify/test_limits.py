@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from agent.errors import SchemaError
 from agent.notify import Channel, load_routing
 from agent.notify.limits import Bucket, Limit, Limiter, parse_limit
-from tests.notify.story import ESCALATION
+
+ESCALATION = """
+channels:
+  slack: {bot_token: xoxb-test}
+  sms: {provider: twilio, account_sid: AC1, auth_token: t, from: "+15550001111"}
+"""
 
 ROUTES = "route: {receiver: team}\nreceivers: [{name: team}]\n"
 

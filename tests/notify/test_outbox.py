@@ -11,7 +11,7 @@ from agent.errors import Rejected, RetryLater, StorageError
 from agent.journal import Journal
 from agent.model import Alert, Labels
 from agent.notify import Channel, Dispatcher, FakeReceiver, Outbox, Row, RowState, Sender, Target
-from agent.notify.sender import AT_ONCE
+from agent.notify.gate import AT_ONCE
 from agent.telemetry import Telemetry
 from tests.notify.story import ESCALATION, START_MS, alert, between
 
@@ -197,19 +197,21 @@ def test_critical_leaves_first_and_the_rest_as_it_was_written():
 def test_messages_of_one_group_to_one_target_leave_one_after_another():
     outbox = Outbox(Journal.open(":memory:"))
     outbox.add(row(1))
-    outbox.in_flight.add("g-1")
+    first = outbox.due(START_MS)
+    outbox.begin(first)
     outbox.add(row(2))
     assert outbox.due(START_MS) == []
-    outbox.in_flight.clear()
+    outbox.end(first)
     assert [each.id for each in outbox.due(START_MS)] == ["g-1"]
 
 
 def test_an_older_message_that_fails_while_a_newer_waits_gives_way_to_it():
     outbox = Outbox(Journal.open(":memory:"))
     outbox.add(row(1))
-    outbox.in_flight.add("g-1")
+    first = outbox.due(START_MS)
+    outbox.begin(first)
     outbox.add(row(2))
-    outbox.in_flight.clear()
+    outbox.end(first)
     outbox.postponed("g-1", "down", START_MS + 9, START_MS)
     assert [each.id for each in outbox.pending()] == ["g-2"]
 
@@ -264,7 +266,7 @@ async def test_what_is_under_way_when_the_agent_stops_stays_pending():
     await sender.finish(START_MS, seconds=0)
     await asyncio.gather(*tasks, return_exceptions=True)
     assert [each.id for each in outbox.pending()] == ["g-1"]
-    assert outbox.in_flight == set()
+    assert [each.id for each in outbox.due(START_MS)] == ["g-1"]
 
 
 async def test_nothing_is_sent_before_it_is_on_the_disk_and_a_failing_disk_does_not_stop_the_page():
