@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agent.app.past import kept_alerts, offline, read_history
     from agent.app.questions import limits_of
     from agent.app.replaying import Samples, length_ms, replay_over
+    from agent.app.routes import route_test, routes_json
     from agent.app.serving import serve
 
 
@@ -28,6 +29,8 @@ __all__ = [
     "offline",
     "read_history",
     "replay_over",
+    "route_test",
+    "routes_json",
     "rule_settings",
     "serve",
     "wall_clock",
@@ -54,6 +57,7 @@ __getattr__ = lazy(
             "length_ms",
             "replay_over",
         ),
+        "routes": ("route_test", "routes_json"),
         "serving": ("serve",),
     },
 )

@@ -17,6 +17,7 @@ from agent.app.answers import plan_answer, query_answer
 from agent.app.build import VERSION
 from agent.app.expressions import selector_matchers, selectors_of
 from agent.app.past import read_history
+from agent.app.routes import route_test, routes_json
 from agent.app.story import alert_detail, own_fingerprint
 from agent.config import runbook_folder
 from agent.errors import InvalidInput
@@ -191,6 +192,20 @@ class Handles:
             return None
         message = "the alert is over, or nobody was told of it yet: there is nothing to acknowledge"
         raise InvalidInput(message)
+
+    async def routes(self) -> Mapping[str, Any]:
+        """Return the routing tree."""
+        return routes_json(self._agent.dispatcher.routing, self.now_ms())
+
+    async def route_test(self, labels: Labels) -> Mapping[str, Any]:
+        """Rehearse an alert in a thread, with the labels that it would be sent with; say what would silence it now."""
+        agent, at_ms = self._agent, self.now_ms()
+        sent = agent.as_sent(labels)
+        silenced = agent.dispatcher.silences.muting(sent, at_ms)
+        played = await asyncio.to_thread(
+            route_test, agent.dispatcher.routing, sent, at_ms, external_url=agent.config.external_url
+        )
+        return played | {"silenced_by": silenced}
 
     async def reload(self) -> web.ReloadAnswer:
         """Read the configuration anew."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from agent.app.views import shown_address
 from agent.model import Alert, Labels
-from agent.notify import Destination, Route, Routing, Target, render_matchers
+from agent.notify import Destination, Route, Routing, Target, Verdict, render_matchers
 from agent.replay import Rehearsal, Told
 
 _LONGEST_MS: Final = 7 * 24 * 3_600_000
@@ -124,9 +124,15 @@ def _timeline(
         held = rehearsal.withheld
     lines = [_line(each, at_ms) for each in told]
     lines += [
-        {"after_ms": each.at_ms - at_ms, "what": "held back", "receiver": each.receiver, "why": each.reason}
+        {
+            "after_ms": each.at_ms - at_ms,
+            "what": each.what,
+            "receiver": each.receiver,
+            "why": each.why,
+            "to": each.target,
+        }
         for each in held
-        if not told
+        if each.what != Verdict.DEDUPLICATED
     ]
     return sorted(lines, key=lambda line: line["after_ms"])[:_MOST_LINES]
 

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from agent.notify.fake import FakeReceiver
     from agent.notify.links import Action, Grant, Links
     from agent.notify.loading import load_routing, log_only
-    from agent.notify.matching import parse_matchers
+    from agent.notify.matching import parse_matchers, render_matchers
     from agent.notify.notification import Channel, Delivery, Notification, Receipt, Receiver, Target
     from agent.notify.ordering import alert_order
     from agent.notify.outbox import Outbox
     from agent.notify.reasons import Reason, Suppression
-    from agent.notify.routing import Route, Routing, Warning  # noqa: A004 - the room's word for what is said at load
+    from agent.notify.routing import Destination, Route, Routing, Warning  # noqa: A004 - the room's word for what is said at load
     from agent.notify.rows import Row, RowState
     from agent.notify.sender import Sender
     from agent.notify.settings import read_secret
@@ -42,6 +42,7 @@ __all__ = [
     "Channel",
     "Decision",
     "Delivery",
+    "Destination",
     "Dispatcher",
     "FakeReceiver",
     "Grant",
@@ -77,6 +78,7 @@ __all__ = [
     "parse_matchers",
     "read_secret",
     "receivers_for",
+    "render_matchers",
 ]
 
 __getattr__ = lazy(
@@ -99,7 +101,7 @@ __getattr__ = lazy(
             "load_routing",
             "log_only",
         ),
-        "matching": ("parse_matchers",),
+        "matching": ("parse_matchers", "render_matchers"),
         "notification": (
             "Channel",
             "Delivery",
@@ -116,6 +118,7 @@ __getattr__ = lazy(
             "Suppression",
         ),
         "routing": (
+            "Destination",
             "Route",
             "Routing",
             "Warning",

@@ -205,6 +205,14 @@ class FakeHandles:
         self.details[fingerprint] = replace(found, alert=replace(found.alert, acknowledgement=made), next_steps=())
         return made
 
+    async def routes(self) -> Mapping[str, Any]:
+        """Return a tree of one route."""
+        return {"route": {"receiver": "log", "routes": []}, "receivers": {"log": {}}}
+
+    async def route_test(self, labels: Labels) -> Mapping[str, Any]:
+        """Let every alert take that route."""
+        return {"labels": dict(labels.pairs), "receivers": ["log"]}
+
     async def reload(self) -> ReloadAnswer:
         """Raise `reload_error` if there is one."""
         self.calls.append(("reload",))

@@ -126,6 +126,14 @@ class Handles(Protocol):
         """Stop the escalation of one alert; None where it is unknown, InvalidInput where there is nothing to stop."""
         ...
 
+    async def routes(self) -> Mapping[str, Any]:
+        """Return the routing tree, and what stands behind each receiver now."""
+        ...
+
+    async def route_test(self, labels: Labels) -> Mapping[str, Any]:
+        """Return which routes an alert that begins now would take, and who would be told when."""
+        ...
+
     async def reload(self) -> ReloadAnswer:
         """Read the configuration anew, say what changed; raise with each problem's place, and keep the old one, if it is bad."""
         ...
