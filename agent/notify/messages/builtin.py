@@ -34,7 +34,7 @@ def text(content: Content) -> str:
         f"{'Recovered to' if over else 'Value'}: {content.value} (limit {content.threshold})" if known else "",
         f"What to do: {content.runbook or content.runbook_hint}" if content.runbook or content.runbook_hint else "",
         f"Details: {content.page}" if content.page else "",
-        f"Acknowledge: {content.ack}" if content.ack else "",
+        f"Acknowledge: {content.ack_link or content.ack}" if content.ack else "",
         *(f"- {alert.status}: {alert.name} {alert.where}" for alert in content.alerts),
         f"and {content.more} more" if content.more else "",
     ]

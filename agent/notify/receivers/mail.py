@@ -147,7 +147,7 @@ def _markings(notification: Notification, domain: str) -> dict[str, str]:
     marks = {
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
-        "List-Id": f"<{re.sub(r'[^a-z0-9-]+', '-', notification.receiver.lower()).strip('-') or 'alerts'}.burnline.{domain}>",
+        "List-Id": f"<{re.sub(r'[^a-z0-9-]+', '-', notification.receiver[:60].lower()).strip('-') or 'alerts'}.burnline.{domain}>",
         "X-Alert-Status": notification.status,
         "X-Alert-Severity": one_line(notification.severity, 40),
         "X-Alert-Name": _ascii(names),

@@ -257,9 +257,11 @@ async def test_starttls_off_sends_in_the_clear_even_where_it_is_offered(renderer
 
 async def test_a_password_crosses_no_network_in_the_clear():
     channel = EmailChannel(auth_username="ana", auth_password=Secret(RIGHT))
-    async with Inbox(smtp_login=("ana", RIGHT)) as inbox:
-        async with aiosmtplib.SMTP(hostname=inbox.host, port=inbox.smtp_port) as client:
-            await client.ehlo()
-            with pytest.raises(Rejected, match="the password is not sent in the clear"):
-                await log_in(client, channel, None, "relay.example.org", encrypted=False)
-            assert await log_in(client, channel, None, "127.0.0.1", encrypted=False) in ("plain", "login")
+    async with (
+        Inbox(smtp_login=("ana", RIGHT)) as inbox,
+        aiosmtplib.SMTP(hostname=inbox.host, port=inbox.smtp_port) as client,
+    ):
+        await client.ehlo()
+        with pytest.raises(Rejected, match="the password is not sent in the clear"):
+            await log_in(client, channel, None, "relay.example.org", encrypted=False)
+        assert await log_in(client, channel, None, "127.0.0.1", encrypted=False) in ("plain", "login")
