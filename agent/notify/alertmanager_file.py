@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.model import Secret, is_legacy_label_name
-from agent.notify.integrations import SLACK_POST, EmailConfig, HttpConfig, SlackConfig, SnsConfig, WebhookConfig
+from agent.notify.http_config import HttpConfig
+from agent.notify.integrations import SLACK_POST, EmailConfig, SlackConfig, SnsConfig, WebhookConfig
 from agent.notify.intervals import IntervalSpec
 from agent.notify.tls import TlsConfig
 from agent.schema import Duration, Place, Text, WrongValue, key

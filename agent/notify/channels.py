@@ -28,6 +28,26 @@ class OAuth2Settings:
     """Further form fields of the token request."""
 
 
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """How a client connects over HTTP: who it says it is, by which proxy, what it trusts. The default is a plain client."""
+
+    username: str = ""
+    password: Secret | None = None
+    credentials: Secret | None = None
+    """The Authorization header's value after its `scheme`."""
+    scheme: str = "Bearer"
+    oauth2: OAuth2Settings | None = None
+    oauth2_tls: TlsSettings | None = None
+    tls: TlsSettings | None = None
+    proxy_url: Secret | None = None
+    """Without one the environment's proxy is used, as everywhere in Burnline."""
+    no_proxy: tuple[str, ...] = ()
+    proxy_headers: tuple[tuple[str, Secret], ...] = ()
+    follow_redirects: bool = True
+    headers: tuple[tuple[str, Secret], ...] = ()
+
+
 SlackStyle = Literal["thread", "edit", "post"]
 SlackBroadcast = Literal["rises", "escalation", "resolved"]
 
@@ -75,6 +95,8 @@ class SlackChannel:
     """A change edits the message and is told in its thread; or it only edits; or it is a message of its own."""
     broadcast: tuple[SlackBroadcast, ...] = ("rises", "escalation")
     """Which replies are also shown in the channel: a rising severity, a step of escalation, the end."""
+    http: HttpSettings = field(default_factory=HttpSettings)
+    """Of it the proxy, the certificates and the headers."""
     timeout_ms: int = 10_000
 
     def missing(self) -> str:
@@ -157,9 +179,8 @@ class WebhookChannel:
     """One URL that is given Alertmanager's JSON. The URL is a secret, so a target's address shows only its host."""
 
     url: Secret | None = None
-    bearer_token: Secret | None = None
-    username: str = ""
-    password: Secret | None = None
+    """It may be a Go template."""
+    http: HttpSettings = field(default_factory=HttpSettings)
     max_alerts: int = 0
     """The most alerts in one message; 0 means all."""
     timeout_ms: int = 10_000

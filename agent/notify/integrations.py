@@ -9,59 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from agent.model import Secret
+from agent.notify.http_config import HttpConfig
 from agent.notify.tls import TlsConfig
 from agent.schema import Duration, Place, Text, WrongValue, key
 
 SLACK_POST: Final = "https://slack.com/api/chat.postMessage"
-
-
-@dataclass(frozen=True, slots=True)
-class BasicAuth:
-    """User and password of HTTP's basic scheme."""
-
-    __title__ = "basic_auth"
-    username: str = ""
-    username_file: Text | None = None
-    password: Secret | None = None
-    password_file: Text | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Authorization:
-    """An Authorization header: `type` is Bearer unless said otherwise."""
-
-    __title__ = "authorization"
-    type: str = "Bearer"
-    credentials: Secret | None = None
-    credentials_file: Text | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HttpConfig:
-    """How an HTTP integration connects. Beyond credentials it is parsed and not yet obeyed."""
-
-    __title__ = "http_config"
-    place: Place
-    authorization: Authorization | None = None
-    basic_auth: BasicAuth | None = None
-    bearer_token: Secret | None = None
-    bearer_token_file: Text | None = None
-    follow_redirects: bool = True
-    enable_http2: bool = True
-    proxy_url: str = ""
-    no_proxy: str = ""
-    proxy_from_environment: bool = False
-    proxy_connect_header: Any = None
-    tls_config: Any = None
-    oauth2: Any = None
-    http_headers: Any = None
-
-    @property
-    def unheeded(self) -> list[str]:
-        """Name the settings that are there and not yet obeyed."""
-        names = ("proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header", "tls_config", "oauth2")
-        found = [name for name in (*names, "http_headers") if getattr(self, name)]
-        return found if self.follow_redirects else [*found, "follow_redirects"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +170,7 @@ class WebhookConfig:
     url_file: Text | None = None
     max_alerts: int = 0
     timeout: Duration = 0
-    payload: Any = None
+    payload: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.url and self.url_file:

@@ -279,9 +279,6 @@ class _Builder:
         for name in ("tracing", "event_recorder"):
             if getattr(self.file, name):
                 self.findings.warn(self.file.place, f"{name} is not used by Burnline")
-        if self.file.global_.http_config and self.file.global_.http_config.unheeded:
-            unheeded = ", ".join(self.file.global_.http_config.unheeded)
-            self.findings.warn(self.file.global_.http_config.place, f"http_config: {unheeded} is not obeyed yet")
 
     def reach(self, root: Route, receivers: Mapping[str, ReceiverPlan], unsent: Mapping[str, tuple[str, ...]]) -> None:
         """Find routes whose receiver reaches nobody."""

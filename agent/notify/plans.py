@@ -9,20 +9,20 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from agent.model import Labels
-from agent.notify import aws, mail_settings, settings
+from agent.notify import aws, chat_settings, mail_settings, settings
 from agent.notify.addresses import split_addresses
 from agent.notify.alertmanager_file import AlertmanagerFile, ReceiverSpec
 from agent.notify.channels import ChannelSettings, LogChannel
 from agent.notify.escalation_file import EscalationFile, PlanSpec, SmsSection
 from agent.notify.findings import Findings
-from agent.notify.integrations import REQUIRED, EmailConfig, HttpConfig, SlackConfig, SnsConfig, WebhookConfig, lacks
+from agent.notify.integrations import REQUIRED, EmailConfig, SlackConfig, SnsConfig, WebhookConfig, lacks
 from agent.notify.notification import Channel, Target
 from agent.notify.people import NotifyEntry
 from agent.notify.routing import Destination, ReceiverPlan, Step, log_destination
 from agent.notify.settings import Secrets
 from agent.notify.slack_options import slack_options, slack_texts
 from agent.notify.texts import Written
-from agent.schema import Place, Text, suggest
+from agent.schema import Text, suggest
 
 _EMAIL_OPTIONS: Final = ("html", "text")
 _SNS_TEXTS: Final = ("subject", "message")
@@ -179,7 +179,7 @@ class PlanBuilder:
 
     def _slack(self, transport: str, config: SlackConfig) -> Destination:
         defaults = self.file.global_
-        made = settings.slack_channel(config, defaults, self.am_secrets, strict=self.strict)
+        made = chat_settings.slack_channel(config, defaults, self.am_secrets, strict=self.strict)
         files = (config.api_url_file, config.app_token_file, defaults.slack_api_url_file, defaults.slack_app_token_file)
         if made.missing() and not any(files):
             self.findings.problem(config.place, "no Slack API URL nor app token is set, neither inline nor in a file")
@@ -190,7 +190,6 @@ class PlanBuilder:
             if not action.url:
                 message = f"action {number} has no url; only an app that answers could do it, so it is left out"
                 self.findings.warn(config.place, message)
-        self._unheeded(config.http_config, None, config.place)
         self.channels[transport] = made
         self._written("slack config", slack_texts(config))
         options = slack_options(config)
@@ -202,17 +201,19 @@ class PlanBuilder:
         return Destination(key, Channel.SLACK, transport, (target,), None, config.send_resolved, options)
 
     def _webhook(self, transport: str, config: WebhookConfig) -> Destination:
-        made = settings.webhook_channel(config, self.file.global_, self.am_secrets)
-        self._unheeded(config.http_config, config.payload, config.place)
+        made = chat_settings.webhook_channel(config, self.file.global_, self.am_secrets)
         self.channels[transport] = made
         url = made.url.reveal() if made.url else ""
         address = f"{urlsplit(url).hostname or 'unknown'}-{_short(url)}"
         target = Target(Channel.WEBHOOK, address)
-        return Destination(f"webhook:{address}", Channel.WEBHOOK, transport, (target,), None, config.send_resolved)
+        self._written("webhook config", {"url": Text(url, config.place)})
+        self._written("webhook config", {f"payload: {path}": text for path, text in _payload(config)})
+        options = {"payload": config.payload} if config.payload else {}
+        key = f"webhook:{address}"
+        return Destination(key, Channel.WEBHOOK, transport, (target,), None, config.send_resolved, options)
 
     def _sns(self, transport: str, config: SnsConfig) -> Destination:
         made = aws.sns_channel(config, self.am_secrets)
-        self._unheeded(config.http_config, (), config.place)
         self.channels[transport] = made
         if why := made.missing():
             self.findings.warn(config.place, f"sns config: {why}; it is disabled")
@@ -224,12 +225,6 @@ class PlanBuilder:
         if config.attributes:
             options["attributes"] = {name: str(text) for name, text in config.attributes.items()}
         return Destination(target.key, target.channel, transport, (target,), None, config.send_resolved, options)
-
-    def _unheeded(self, http: HttpConfig | None, texts: object, place: Place) -> None:
-        if http and http.unheeded:
-            self.findings.warn(http.place, f"http_config: {', '.join(http.unheeded)} is not obeyed yet")
-        if texts:
-            self.findings.warn(place, "payload is not sent yet; our own layout is used")
 
     def _written(self, what: str, texts: Mapping[str, Text | None], *, html: bool = False) -> None:
         self.texts += [Written(f"{what}: {name}", text, html) for name, text in texts.items() if text]
@@ -260,7 +255,7 @@ class PlanBuilder:
         written, defaults = self.escalation.channels, self.file.global_
         makers: Mapping[str, Any] = {
             "email": lambda: mail_settings.people_email(written.email, defaults, self.own_secrets, self.am_secrets),
-            "slack": lambda: settings.people_slack(written.slack, defaults, self.own_secrets, self.am_secrets),
+            "slack": lambda: chat_settings.people_slack(written.slack, defaults, self.own_secrets, self.am_secrets),
             "sms": lambda: self._people_sms(written.sms),
         }
         for transport, make in makers.items():
@@ -276,6 +271,19 @@ class PlanBuilder:
                 del self.channels[transport]
             elif why:
                 self.disabled[transport] = why
+
+
+def _payload(config: WebhookConfig) -> Iterable[tuple[str, Text]]:
+    """Give the texts of a payload with the way to each: labels.0.name."""
+    left: list[tuple[str, object]] = [("", config.payload)]
+    while left:
+        path, value = left.pop()
+        if isinstance(value, str):
+            yield path, Text(value, config.place)
+        elif isinstance(value, dict):
+            left += [(f"{path}.{name}".lstrip("."), each) for name, each in value.items()]
+        elif isinstance(value, list):
+            left += [(f"{path}.{number}", each) for number, each in enumerate(value)]
 
 
 def _short(text: str) -> str:

@@ -292,7 +292,7 @@ def test_what_is_read_and_not_yet_obeyed_is_a_warning(tmp_path):
     )
     routing = load(tmp_path, text)
     words = " | ".join(str(each) for each in routing.warnings)
-    for expected in ("proxy_url is not obeyed yet", "templates", "does not send by opsgenie yet", '"b" reaches nobody'):
+    for expected in ("*.tmpl matches no file", "does not send by opsgenie yet", '"b" reaches nobody'):
         assert expected in words
     assert routing.unreachable == ()
 

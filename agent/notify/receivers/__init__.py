@@ -60,7 +60,7 @@ def make_receiver(
         case WebhookChannel():
             from agent.notify.receivers.webhook import WebhookReceiver
 
-            return WebhookReceiver(settings, session)
+            return WebhookReceiver(settings, renderer, session)
         case _:
             from agent.notify.receivers.log import LogReceiver
 

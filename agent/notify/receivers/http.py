@@ -125,8 +125,7 @@ async def request(
             url,
             timeout=aiohttp.ClientTimeout(total=timeout_ms / 1000),
             allow_redirects=False,
-            proxy=proxy_for(url),
-            **arguments,
+            **{"proxy": proxy_for(url), **arguments},
         ) as response:
             body = await _start_of(response)
             headers = {name.lower(): value for name, value in response.headers.items()}

@@ -6,10 +6,10 @@ No command is ever run for one. Source: RFC 6749 §4.4 (client credentials), §6
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from agent.errors import Rejected, RetryLater
 from agent.model import Secret
@@ -61,14 +61,24 @@ class TokenFile:
 
 
 class TokenEndpoint:
-    """Tokens of an authorization server. One request at a time; `now_s` is a clock that only goes forward."""
+    """Tokens of an authorization server. One request at a time; `now_s` is a clock that only goes forward.
+
+    `purpose` and `setting` are for errors; `arguments` gives the request its proxy and certificates.
+    """
 
     def __init__(
         self,
         settings: OAuth2Settings,
         session_factory: SessionFactory = new_session,
         now_s: Callable[[], float] = monotonic,
+        *,
+        purpose: str = "the mail login",
+        setting: str = "channels.email.oauth2",
+        arguments: Callable[[str], Mapping[str, Any]] | None = None,
     ) -> None:
+        self._purpose = purpose
+        self._setting = setting
+        self._arguments = arguments
         self._settings = settings
         self._refresh = settings.refresh_token
         self._connection = Connection(session_factory)
@@ -92,9 +102,9 @@ class TokenEndpoint:
 
     async def _fetch(self) -> Secret:
         url, form = self._settings.token_url, self._form()
-        what = "the mail login's token endpoint"
-        answer = await request(self._connection.session, what, "POST", url, timeout_ms=_TIMEOUT_MS, data=form)
-        tried = f"fetching the mail login's access token from {host_of(url)}"
+        what, more = f"{self._purpose}'s token endpoint", self._arguments(url) if self._arguments else {}
+        answer = await request(self._connection.session, what, "POST", url, timeout_ms=_TIMEOUT_MS, data=form, **more)
+        tried = f"fetching {self._purpose}'s access token from {host_of(url)}"
         said = answer.json()
         said = said if isinstance(said, dict) else {}
         if answer.status != 200:
@@ -102,7 +112,7 @@ class TokenEndpoint:
             shown = one_line(redact(told, (self._settings.client_secret, self._refresh)), 200) or "no reason given"
             error = failure(answer.status, f"{tried}: {answer.status} {shown}", answer.headers)
             if isinstance(error, Rejected):
-                message = f"{error}; check client_id, client_secret and refresh_token in channels.email.oauth2"
+                message = f"{error}; check client_id and the secrets in {self._setting}"
                 raise Rejected(message, reason="authError")
             raise error
         token = said.get("access_token")

@@ -22,6 +22,7 @@ from agent.notify.messages import Renderer, SlackText
 from agent.notify.messages.escape import one_line
 from agent.notify.notification import Notification, Receipt
 from agent.notify.receivers.background import made
+from agent.notify.receivers.client import HttpClient
 from agent.notify.receivers.http import (
     Connection,
     SessionFactory,
@@ -86,6 +87,7 @@ class SlackReceiver:
         self._channel = channel
         self._renderer = renderer
         self._connection = Connection(session_factory)
+        self._way = HttpClient(channel.http, "Slack")
 
     @property
     def provider(self) -> str:
@@ -181,8 +183,11 @@ class SlackReceiver:
             session=self._connection.session,
             retry_handlers=[],
             logger=_QUIET,
+            headers={name: value.reveal() for name, value in channel.http.headers},
         )
-        client.proxy = proxy_for(base)  # slack_sdk ignores no_proxy
+        way = self._way.route(base, channel.http.tls)
+        client.ssl = way.get("ssl")
+        client.proxy = way.get("proxy", proxy_for(base))  # slack_sdk ignores no_proxy
         try:
             async with asyncio.timeout(channel.timeout_ms / 1000):  # slack_sdk's own does not hold for our session
                 response = await client.api_call(method, json=arguments)
@@ -231,7 +236,11 @@ class SlackReceiver:
             url,
             timeout_ms=channel.timeout_ms,
             data=msgspec.json.encode(body | _switches(text, notification) | _metadata(notification)),
-            headers={"Content-Type": "application/json"},
+            headers=[
+                ("Content-Type", "application/json"),
+                *((name, each.reveal()) for name, each in channel.http.headers),
+            ],
+            **self._way.route(url, channel.http.tls),
         )
         said = answer.text((channel.webhook_url,))
         if answer.status == 200 and said == "ok":

@@ -17,6 +17,7 @@ from agent.model import Secret
 from agent.notify.channels import (
     EmailChannel,
     GatewayChannel,
+    HttpSettings,
     LogChannel,
     SlackChannel,
     TwilioChannel,
@@ -33,7 +34,7 @@ CHANNELS = [
     SlackChannel(webhook_url=Secret(f"https://hooks.example/{PLANTED}")),
     TwilioChannel("AC1", Secret(PLANTED), "+15550001111"),
     GatewayChannel(url=Secret(f"https://sms.example/{PLANTED}"), bearer_token=Secret(PLANTED)),
-    WebhookChannel(url=Secret(f"https://hook.example/{PLANTED}"), password=Secret(PLANTED)),
+    WebhookChannel(url=Secret(f"https://hook.example/{PLANTED}"), http=HttpSettings(password=Secret(PLANTED))),
     LogChannel(),
 ]
 
@@ -75,7 +76,10 @@ async def test_no_log_line_and_no_error_holds_a_secret(inbox, renderer, closing,
         "slack_webhook": SlackChannel(webhook_url=Secret(f"{inbox.url}/services/{PLANTED}")),
         "twilio": TwilioChannel("AC1", Secret(PLANTED), "+15550001111", inbox.twilio_base_url),
         "gateway": GatewayChannel(url=Secret(f"{inbox.gateway_url}?key={PLANTED}"), bearer_token=Secret(PLANTED)),
-        "webhook": WebhookChannel(url=Secret(f"{inbox.webhook_url}?key={PLANTED}"), username="a", password=Secret(PLANTED)),
+        "webhook": WebhookChannel(
+                url=Secret(f"{inbox.webhook_url}?key={PLANTED}"),
+                http=HttpSettings(username="a", password=Secret(PLANTED), headers=(("X-Key", Secret(PLANTED)),)),
+            ),
     }  # fmt: skip
     addresses = {"smtp": "ana@example.org", "twilio": "+33612345678", "gateway": "+33612345678"}
     said = []
