@@ -14,7 +14,7 @@ from agent.errors import BurnlineError
 def call(
     url: str,
     path: str,
-    form: Mapping[str, str] | None = None,
+    form: Mapping[str, Any] | None = None,
     *,
     as_json: bool = False,
     method: str = "POST",
@@ -22,7 +22,7 @@ def call(
 ) -> Any:
     """Send a form (or JSON) to `url` + `path` and return the answer's JSON `data` (or the whole JSON where it has none).
 
-    Raises BurnlineError where the agent is not there, or with what the agent answered.
+    An empty answer is None. Raises BurnlineError where the agent is not there, or with what the agent answered.
     """
     parts = urlsplit(url if "//" in url else f"http://{url}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -43,13 +43,15 @@ def call(
         raise BurnlineError(message) from error
     finally:
         connection.close()
+    if not text.strip() and answer.status < 400:
+        return None
     try:
         data = json.loads(text)
     except ValueError as error:
         message = f"{url}{path} answered {answer.status} and no JSON; is that a Burnline agent?"
         raise BurnlineError(message) from error
     if answer.status >= 400:
-        reason = data.get("error", data) if isinstance(data, dict) else data
+        reason = data.get("error", data.get("message", data)) if isinstance(data, dict) else data
         message = f"{url} refused: {reason}"
         raise BurnlineError(message)
     return data.get("data", data) if isinstance(data, dict) else data

@@ -224,6 +224,128 @@ def ack(fingerprint: str, by: str, comment: str, url: str) -> None:
     acknowledge(url, fingerprint, by, comment)
 
 
+@burnline.group()
+def silence() -> None:
+    """Hold messages back for a while: add, list, change, expire, import."""
+
+
+@silence.command("add")
+@click.argument("matchers", nargs=-1, required=True)
+@click.option("-d", "--duration", default="", metavar="DURATION", help="How long, such as 2h or 1h30m. Default: 1h.")
+@click.option("--start", default="", metavar="TIME", help="2026-01-05T18:30, 18:30 or +30m. Default: now.")
+@click.option("--end", default="", metavar="TIME", help="In place of --duration.")
+@click.option("-a", "--author", default="", envvar="USER", help="Who wants it.")
+@click.option("-c", "--comment", default="", help="Why: whoever is not told will ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@url_option
+def silence_add(
+    matchers: tuple[str, ...], duration: str, start: str, end: str, author: str, comment: str, as_json: bool, url: str
+) -> None:
+    """Hold back the alerts that fulfil every MATCHER: an alert's name, job=rag, 'instance=~"db.*"', env!=dev."""
+    from agent.cli.silence import Span, add
+
+    if not comment:
+        raise click.UsageError('say why, for whoever is not told: --comment "deploying 1.4"')
+    if not author:
+        raise click.UsageError("say who wants it: --author NAME")
+    add(url, matchers, Span(duration, start, end), author, comment, as_json=as_json)
+
+
+@silence.command("list")
+@click.argument("matchers", nargs=-1)
+@click.option("--expired", is_flag=True, help="Those of the last days that are over, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
+@url_option
+def silence_list(matchers: tuple[str, ...], expired: bool, as_json: bool, url: str) -> None:
+    """Show the silences, those that end next first; with MATCHERS the ones that have these very matchers."""
+    from agent.cli.silence import show
+
+    show(url, matchers, expired=expired, as_json=as_json)
+
+
+@silence.command("expire")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--matching", multiple=True, metavar="MATCHER", help="All that have this very matcher; repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@url_option
+def silence_expire(ids: tuple[str, ...], matching: tuple[str, ...], as_json: bool, url: str) -> None:
+    """End silences now. The first characters of an ID are enough."""
+    from agent.cli.silence import expire
+
+    expire(url, ids, matching, as_json=as_json)
+
+
+@silence.command("update")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("-d", "--duration", default="", metavar="DURATION", help="How long from now (or from its begin) on.")
+@click.option("--start", default="", metavar="TIME", help="Of one that has not begun.")
+@click.option("--end", default="", metavar="TIME", help="In place of --duration.")
+@click.option("-a", "--author", default="", help="Who has it now.")
+@click.option("-c", "--comment", default="", help="Why.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@url_option
+def silence_update(
+    ids: tuple[str, ...], duration: str, start: str, end: str, author: str, comment: str, as_json: bool, url: str
+) -> None:
+    """Change when silences end, who has them, or why."""
+    from agent.cli.silence import Span, update
+
+    update(url, ids, Span(duration, start, end), author, comment, as_json=as_json)
+
+
+@silence.command("import")
+@click.argument("file", default="-")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@url_option
+def silence_import(file: str, as_json: bool, url: str) -> None:
+    """Make the silences of a FILE (- is standard input), as `silence list --json` and amtool write it."""
+    from agent.cli.silence import import_file
+
+    sys.exit(import_file(url, file, as_json=as_json))
+
+
+@burnline.group()
+def routes() -> None:
+    """Who is told of what: the routing tree, and where an alert would go."""
+
+
+def routing_option(function: Any) -> Any:
+    """Add `--config.file`, which reads files in place of a running agent."""
+    words = "Read this burnline.yml, or alertmanager.yml with the escalation.yml beside it, instead of an agent."
+    return click.option("--config.file", "config_file", type=click.Path(path_type=Path), help=words)(function)
+
+
+@routes.command("show")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@routing_option
+@url_option
+def routes_show(config_file: Path | None, as_json: bool, url: str) -> None:
+    """Draw the routing tree with its timers, and whom each receiver tells, at once and later."""
+    from agent.cli.routes import show_routes
+
+    show_routes(url, config_file, as_json=as_json)
+
+
+@routes.command("test")
+@click.argument("labels", nargs=-1, required=True)
+@click.option(
+    "--verify-receivers", "wanted", multiple=True, metavar="NAMES", help="Exit 1 unless it goes to these, in order."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@routing_option
+@url_option
+def routes_test(
+    labels: tuple[str, ...], wanted: tuple[str, ...], as_json: bool, config_file: Path | None, url: str
+) -> None:
+    """Say who would be told of an alert with these LABELS, by which route and channel, and when it escalates.
+
+    A label is written severity=critical; a bare word is the alert's name. Nothing is sent.
+    """
+    from agent.cli.routes import show_test
+
+    sys.exit(show_test(url, config_file, labels, wanted, as_json=as_json))
+
+
 @burnline.command()
 @click.argument("rules", nargs=-1, required=True, metavar="RULES...")
 @click.option(
