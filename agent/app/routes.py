@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from agent.app.views import shown_address
 from agent.model import Alert, Labels
-from agent.notify import Destination, Route, Routing, Target, Verdict, render_matchers
+from agent.notify import Destination, Reason, Route, Routing, Target, Verdict, render_matchers
 from agent.replay import Rehearsal, Told
 
 _LONGEST_MS: Final = 7 * 24 * 3_600_000
@@ -132,7 +132,7 @@ def _timeline(
             "to": each.target,
         }
         for each in held
-        if each.what != Verdict.DEDUPLICATED
+        if each.what != Verdict.DEDUPLICATED or Reason.ALREADY_TOLD in each.why
     ]
     return sorted(lines, key=lambda line: line["after_ms"])[:_MOST_LINES]
 

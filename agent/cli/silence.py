@@ -254,6 +254,9 @@ def import_file(url: str, name: str, *, as_json: bool) -> int:
     known = {each["id"] for each in _listed(url, ())}
     made, failed, over = [], [], 0
     for number, each in enumerate(listed):
+        if not isinstance(each, dict):
+            failed.append(f"silence {number} is no JSON object")
+            continue
         try:
             if datetime.fromisoformat(each["endsAt"]) <= datetime.now(UTC):
                 over += 1
@@ -262,8 +265,10 @@ def import_file(url: str, name: str, *, as_json: bool) -> int:
             body = {key: each[key] for key in keys if each.get(key) is not None}
             body |= {"id": each["id"]} if each.get("id") in known else {}
             made.append(call(url, "/api/v2/silences", body, as_json=True)["silenceID"])
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            failed.append(f"silence {number}: {type(error).__name__}: {error}")
+        except KeyError as error:
+            failed.append(f"silence {number} has no {error}")
+        except (TypeError, ValueError) as error:
+            failed.append(f"silence {number}: {error}")
         except BurnlineError as error:
             failed.append(f"silence {number}: {error}")
     if as_json:
@@ -307,6 +312,8 @@ def shown_time(when: datetime) -> str:
 def _away(when: datetime, now: datetime) -> str:
     """Return ` in 1h58m` or ` 3m ago`, rounded to what matters."""
     seconds = abs((when - now).total_seconds())
+    if seconds < 60:
+        return " now"
     unit = 60 if seconds < 2 * 86_400 else 3_600
     text = format_duration(max(1, round(seconds / unit)) * unit * 1000)
     return f" in {text}" if when > now else f" {text} ago"

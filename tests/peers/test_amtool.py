@@ -29,7 +29,7 @@ class Tool:
         self.ids = []
 
     def __call__(self, *arguments, stdin=None):
-        """Run a command, `ID` in it meaning the id of the silence that was made or changed last; return (exit code, what it printed)."""
+        """Run a command, in which `ID` is the silence that was made or changed last; return (exit code, what it printed)."""
         words = [self.ids[-1] if each == "ID" else each for each in arguments]
         command = [self.program, "--alertmanager.url", self.server.url, *words]
         done = subprocess.run(
@@ -40,7 +40,6 @@ class Tool:
         words = UUID.sub("ID", done.stdout + done.stderr)
         lines = [line for line in words.splitlines() if "alertmanager version" not in line and "http://" not in line]
         return done.returncode, sorted(MOMENT.sub("WHEN", re.sub(r" +", " ", line)).rstrip() for line in lines)
-
 
 
 @pytest.fixture(scope="module")
