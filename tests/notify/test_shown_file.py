@@ -64,7 +64,7 @@ def secret_fields():
 @pytest.mark.parametrize(("cls", "name"), sorted(set(secret_fields())))
 def test_every_setting_that_is_read_as_a_secret_is_hidden(cls, name):
     """Or, where its name alone does not say so, `test_no_secret_and_no_comment_is_shown_and_the_rest_is` has it."""
-    by_place = {("WebhookConfig", "url"), ("SlackConfig", "api_url")}
+    by_place = {("WebhookConfig", "url"), ("SlackConfig", "api_url"), ("HttpConfig", "proxy_url")}
 
     assert name in SECRET_KEYS or (cls, name) in by_place
 
