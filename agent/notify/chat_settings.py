@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from agent.model import Secret
 from agent.notify.alertmanager_file import GlobalSpec
@@ -11,6 +12,9 @@ from agent.notify.escalation_file import SlackSection
 from agent.notify.http_settings import credentials, http_settings
 from agent.notify.integrations import SLACK_POST, SlackConfig, WebhookConfig
 from agent.notify.settings import Secrets
+
+_PATIENCE_MS: Final = {False: 10_000, True: 24 * 3_600_000}
+"""How long an answer is awaited where nothing is written: in strict mode (True) as long as the tick lasts."""
 
 
 def slack_channel(config: SlackConfig, defaults: GlobalSpec, secrets: Secrets, *, strict: bool = False) -> SlackChannel:
@@ -25,8 +29,7 @@ def slack_channel(config: SlackConfig, defaults: GlobalSpec, secrets: Secrets, *
     return replace(made, style="edit" if config.update_message else "post") if strict else made
 
 
-def _slack_access(config: SlackConfig, defaults: GlobalSpec, secrets: Secrets) -> SlackChannel:
-    timeout_ms = config.timeout or 10_000
+def _slack_access(config: SlackConfig, defaults: GlobalSpec, secrets: Secrets, timeout_ms: int) -> SlackChannel:
     bearer = credentials(config.http_config or defaults.http_config, secrets)
     if config.app_token or config.app_token_file:
         token = secrets.of(config.app_token, config.app_token_file)
@@ -74,11 +77,13 @@ def people_slack(section: SlackSection | None, defaults: GlobalSpec, secrets: Se
     )
 
 
-def webhook_channel(config: WebhookConfig, defaults: GlobalSpec, secrets: Secrets) -> WebhookChannel:
+def webhook_channel(
+    config: WebhookConfig, defaults: GlobalSpec, secrets: Secrets, *, strict: bool = False
+) -> WebhookChannel:
     """Return the settings of one webhook."""
     return WebhookChannel(
         url=secrets.of(config.url, config.url_file),
         http=http_settings(config.http_config or defaults.http_config, secrets),
         max_alerts=config.max_alerts,
-        timeout_ms=config.timeout or 10_000,
+        timeout_ms=config.timeout or _PATIENCE_MS[strict],
     )

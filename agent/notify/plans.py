@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from agent.notify.integrations import REQUIRED, EmailConfig, SlackConfig, SnsCon
 from agent.notify.notification import Channel, Target
 from agent.notify.people import NotifyEntry
 from agent.notify.routing import Destination, ReceiverPlan, Step, log_destination
+from agent.notify.semantics import ALERTMANAGER, DEFAULT
 from agent.notify.settings import Secrets
 from agent.notify.slack_options import slack_options, slack_texts
 from agent.notify.texts import Written
@@ -43,6 +45,7 @@ class PlanBuilder:
     ) -> None:
         self.file = file
         self.strict = strict
+        self.semantics = ALERTMANAGER if strict else DEFAULT
         self.escalation = escalation
         self.am_secrets, self.own_secrets = secrets
         self.findings = findings
@@ -124,6 +127,8 @@ class PlanBuilder:
         name = str(spec.name)
         written = self.escalation.receivers.get(name)
         made = [*self._integrations(spec)]
+        if self.semantics.log_key_by_position:
+            made = by_position(made)
         self._other_integrations(spec)
         if written:
             ours = [each for entry in written.notify for each in self._by_entry(entry)]
@@ -201,7 +206,7 @@ class PlanBuilder:
         return Destination(key, Channel.SLACK, transport, (target,), None, config.send_resolved, options)
 
     def _webhook(self, transport: str, config: WebhookConfig) -> Destination:
-        made = chat_settings.webhook_channel(config, self.file.global_, self.am_secrets)
+        made = chat_settings.webhook_channel(config, self.file.global_, self.am_secrets, strict=self.strict)
         self.channels[transport] = made
         url = made.url.reveal() if made.url else ""
         address = f"{urlsplit(url).hostname or 'unknown'}-{_short(url)}"
@@ -284,6 +289,20 @@ def _payload(config: WebhookConfig) -> Iterable[tuple[str, Text]]:
             left += [(f"{path}.{name}".lstrip("."), each) for name, each in value.items()]
         elif isinstance(value, list):
             left += [(f"{path}.{number}", each) for number, each in enumerate(value)]
+
+
+def by_position(destinations: Iterable[Destination]) -> list[Destination]:
+    """Name integrations by receiver, kind and number, as Alertmanager does: two of the same address are two."""
+    found: list[Destination] = []
+    seen: Counter[str] = Counter()
+    for each in destinations:
+        targets = []
+        for target in each.fixed:
+            seen[target.key] += 1
+            again = target.channel is Channel.WEBHOOK and seen[target.key] > 1
+            targets.append(replace(target, address=f"{target.address}#{seen[target.key]}") if again else target)
+        found.append(replace(each, key=each.transport, fixed=tuple(targets)))
+    return found
 
 
 def _short(text: str) -> str:
