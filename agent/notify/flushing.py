@@ -12,6 +12,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from agent.journal import Write
 from agent.model import Alert
 from agent.notify.decisions import Decision, Verdict
 from agent.notify.dedup import decide, set_aside, told, untold
@@ -76,14 +77,16 @@ class Flush:
     ) -> None:
         self.at_ms = at_ms
         self.decisions: list[Decision] = []
+        self.writes: list[Write] = []
+        """What else is to be written down."""
         self._sources = sources
         self._routing = routing
         self._table = table
         self._silences = silences
         self._messenger = messenger
         self._telemetry = telemetry
-        self._strict = routing.settings.strict
-        self._renotify = routing.settings.renotify_on_unmute and not self._strict
+        self._semantics = routing.settings.semantics
+        self._renotify = routing.settings.renotify_on_unmute and not routing.settings.strict
         self._intervals: dict[int, tuple[Suppression, str] | None] = {}
         self.look_again()
 
@@ -98,7 +101,7 @@ class Flush:
         Nothing else may touch the group, its alerts or its incident before it is done.
         """
         decided, state = len(self.decisions), _state(group)
-        group.advance(self.at_ms, strict=self._strict)
+        group.advance(self.at_ms)
         group.entries = dict(group.entries)
         seen = yield from self.look(group)
         self._note_muting(group, seen)
@@ -107,7 +110,7 @@ class Flush:
             self._join(group, seen)
         if group.incident and (seen.firing or seen.resolved):
             self._tell(group, group.incident, seen)
-        elif not self._strict and seen.over:
+        elif seen.over:
             group.entries = {key: untold(entry, frozenset(seen.over)) for key, entry in group.entries.items()}
         if group.incident and seen.over:
             for each in group.incident.told.values():
@@ -131,7 +134,7 @@ class Flush:
             over = 0 < alert.ends_at_ms <= self.at_ms
             if over:
                 seen.over.add(alert.fingerprint)
-            if over and not self._strict:
+            if over and not self._semantics.mutes_resolved:
                 if alert.fingerprint in believed:
                     seen.resolved.append(alert)
                 continue
@@ -202,7 +205,7 @@ class Flush:
             incident.ack = replace(ack, remind_ms=self.at_ms + group.interval_ms)
             return
         incident.ack = replace(ack, remind_ms=None)
-        asked = [] if self._strict else self._messenger.remind(group, incident, alerts, self.at_ms)
+        asked = [] if self._routing.settings.strict else self._messenger.remind(group, incident, alerts, self.at_ms)
         names = tuple(alert.fingerprint for alert in alerts)
         self._decide(group, Verdict.REMINDED, f"{ack.by} acknowledged it, and it still fires", names, ", ".join(asked))
 
@@ -239,7 +242,7 @@ class Flush:
         plan = self._routing.receiver(group.receiver) if group.route else None
         for destination in plan.destinations if plan else ():
             reason = self._dedup(group, incident, destination, seen)
-            if reason.tells and (self._strict or reason not in (Reason.SOME_RESOLVED, Reason.ALL_RESOLVED)):
+            if reason.tells and reason not in (Reason.SOME_RESOLVED, Reason.ALL_RESOLVED):
                 means = self._messenger.recipients(destination, self.at_ms)
                 if not means:
                     self._decide(group, Verdict.DEDUPLICATED, Reason.NO_TARGET, tuple(seen.firing_set), destination.key)
@@ -257,7 +260,7 @@ class Flush:
     def _knows(self, incident: Incident, recipient: Recipient, reason: Reason, seen: Visible) -> bool:
         """Say whether a first message would tell the target nothing: a reload gave it the same under another name."""
         told = incident.told.get(recipient.target.key)
-        return reason is Reason.FIRST and not self._strict and told is not None and seen.firing_set <= told.firing
+        return reason is Reason.FIRST and told is not None and seen.firing_set <= told.firing
 
     def _dedup(self, group: Group, incident: Incident, destination: Destination, seen: Visible) -> Reason:
         """Ask the truth table, keep what it answers, and write down a changed answer."""
@@ -273,7 +276,6 @@ class Flush:
             send_resolved=wants_resolved(destination, self._routing),
             repeat_interval_ms=group.route.repeat_interval_ms,
             at_ms=self.at_ms,
-            strict=self._strict,
         )
         if reason is Reason.NO_LONGER_MUTED:
             reason = self._unmuted(firing - entry.firing if entry else firing, seen)
@@ -281,7 +283,7 @@ class Flush:
             reason = Reason.ACKNOWLEDGED
         if reason.tells:
             entry = told(entry, firing, resolved, self.at_ms)
-        elif entry and not self._strict:
+        elif entry:
             entry = untold(entry, frozenset(seen.over))
         if entry:
             group.entries[destination.key] = entry
@@ -301,7 +303,7 @@ class Flush:
         people = {key: recipient.target.person for key, (recipient, _) in due.items()}
         for key, (recipient, reason) in due.items():
             known = incident.told[key].firing if key in incident.told else set()
-            ended = [each for each in seen.resolved if self._strict or each.fingerprint in known]
+            ended = [each for each in seen.resolved if each.fingerprint in known]
             alerts = self._sorted(tuple(seen.firing), tuple(ended) if recipient.send_resolved else ())
             if not alerts:
                 continue
@@ -321,7 +323,7 @@ class Flush:
 
     def _schedule_repeat(self, group: Group, seen: Visible) -> None:
         """Bring a flush forward to the instant a repeat is due, never closer than the group's own beat."""
-        if self._strict or not seen.firing or group.route is None:
+        if not seen.firing or group.route is None:
             return
         wait_ms = max(group.route.repeat_interval_ms, group.interval_ms)
         dues = [entry.at_ms + wait_ms for entry in group.entries.values() if entry.firing]

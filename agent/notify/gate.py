@@ -45,7 +45,9 @@ class LimitedGate:
         return self._breakers.setdefault(name, Breaker(name))
 
     def stream(self, stream: Stream, at_ms: int) -> Held | None:
-        """Say why nothing of a stream may leave, or None."""
+        """Say why nothing of a stream may leave, or None; in strict mode nothing is held back."""
+        if self.strict:
+            return None
         if self._busy[stream.transport, stream.critical] >= AT_ONCE:
             return _FULL
         if held := self.breaker(stream).held(at_ms):

@@ -15,6 +15,7 @@ from typing import Any
 from agent.model import Labels
 from agent.notify import incidents
 from agent.notify.dedup import Entry
+from agent.notify.flights import Flight, flight_from_json, flight_to_json
 from agent.notify.incidents import Incident
 from agent.notify.routing import Route
 
@@ -41,6 +42,8 @@ class Group:
     entries: dict[str, Entry] = field(default_factory=dict)
     """What each destination was last told, by its key."""
     incident: Incident | None = None
+    flight: Flight | None = None
+    """What a tick of the strict mode set out to tell and is under way; the group does not tick before it has landed."""
     held: dict[str, str] = field(default_factory=dict)
     """What held an alert back at the last flush, by fingerprint, so that only changes are written down."""
     causes: frozenset[str] = frozenset()
@@ -62,15 +65,14 @@ class Group:
         """Let the next flush come by `due_ms`."""
         self.early_ms = due_ms if self.early_ms is None else min(self.early_ms, due_ms)
 
-    def advance(self, at_ms: int, *, strict: bool = False) -> bool:
+    def advance(self, at_ms: int) -> bool:
         """Set the timers for after a flush at `at_ms`, and say whether one but the beat was set.
 
-        The beat is fixed and skips what was missed; in strict mode a beat that came too late starts it anew.
+        The beat is fixed and skips what was missed.
         """
         if self.next_flush_ms <= at_ms:
             missed = (at_ms - self.next_flush_ms) // self.interval_ms
-            on_beat = self.next_flush_ms + (1 + missed) * self.interval_ms
-            self.next_flush_ms = at_ms + self.interval_ms if strict and missed else on_beat
+            self.next_flush_ms += (1 + missed) * self.interval_ms
         changed = (
             not self.flushed or self.early_ms is not None or self.repeat_ms is not None or self.look_ms is not None
         )
@@ -106,6 +108,7 @@ class Group:
             "flushed": self.flushed,
             "entries": {key: _entry_to_json(entry) for key, entry in self.entries.items()},
             "incident": incidents.to_json(self.incident) if self.incident else None,
+            "flight": flight_to_json(self.flight) if self.flight else None,
         }
 
 
@@ -126,6 +129,7 @@ def from_json(group_id: str, data: Mapping[str, Any]) -> Group:
         look_ms=data.get("look_ms"),
         entries={key: _entry_from_json(entry) for key, entry in data["entries"].items()},
         incident=incidents.from_json(data["incident"]) if data["incident"] else None,
+        flight=flight_from_json(data["flight"]) if data.get("flight") else None,
     )
 
 

@@ -117,6 +117,11 @@ class Incident:
     def key(self) -> str:
         """Return the next message's idempotency key."""
         self.messages += 1
+        return self.last_key
+
+    @property
+    def last_key(self) -> str:
+        """The newest message's idempotency key."""
         return f"{self.id}-{self.messages}"
 
     @property

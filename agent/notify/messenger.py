@@ -68,11 +68,12 @@ class Messenger:
         step: int = 0,
         *,
         known: bool = False,
+        deadline_ms: int = 0,
     ) -> bool:
         """Write a row; return False where the target was told just this a moment ago, unless what is new is not an alert.
 
         `alerts` are as they are at `at_ms`, firing ones with an open end. `known`: the message is about something else
-        than their states, such as who took them over.
+        than their states, such as who took them over. With a deadline it is tried as Alertmanager tries, until then.
         """
         states = {alert.fingerprint: alert.resolved_at(at_ms) for alert in alerts}
         strict = self._routing().settings.strict
@@ -93,10 +94,16 @@ class Messenger:
             escalation_step=step,
             acknowledged_by=incident.ack.by if incident.ack else "",
             options=self._options(recipient),
+            deadline_ms=deadline_ms,
+            within_tick=deadline_ms > 0,
         )
         self._remember(group, incident, recipient, states, remember=not strict or step > 0)
         self._enqueue(row)
         return True
+
+    def waits(self, row_id: str) -> bool:
+        """Say whether a message was written that has not been sent yet."""
+        return self._outbox.waits(row_id)
 
     def tell_taken(self, group: Group, incident: Incident, table: AlertTable, reason: str, at_ms: int) -> None:
         """Tell the places that many read, and only those, who has the incident now; nobody's phone rings for that."""
@@ -149,7 +156,7 @@ class Messenger:
                     if recipient.target.key != row.target.key:
                         self._hand_on(row, recipient, reason, at_ms, chosen, group, incident)
                         told += 1
-        if not told and row.target != LOG_TARGET:
+        if not told and row.target != LOG_TARGET and not row.within_tick:
             to_log = Recipient(LOG_TARGET, "log")
             self._hand_on(row, to_log, reason, at_ms, chosen or "log", group, incident)
 

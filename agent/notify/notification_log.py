@@ -27,7 +27,7 @@ class NotificationLog:
         self._entries: dict[Key, tuple[Entry, int]] = {}
         for data in records.values():
             entry = Entry(frozenset(data["firing"]), frozenset(data["resolved"]), data["at_ms"])
-            self._entries[tuple(data["key"])] = entry, data["expires_ms"]  # type: ignore[index]  # three texts, as written
+            self._entries[tuple(data["key"])] = entry, data["expires_ms"]
 
     def get(self, key: Key) -> Entry | None:
         """Return what was last told, None where nothing is known."""

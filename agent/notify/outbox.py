@@ -66,8 +66,12 @@ class Outbox:
         self._in_flight: set[str] = set()
         self.queue = Queue()
         self.queue.held = self._held
+        self.stop: Callable[[Iterable[str]], None] = lambda _row_ids: None
+        """What ends the sending of rows that is under way."""
         self.redirect: Redirect | None = None
         """What is called where a row cannot be delivered: the dispatcher writes rows to on_failure or the log."""
+        self.settled: Callable[[Row, bool, int], None] = lambda _row, _arrived, _at_ms: None
+        """What is called once the provider has accepted a row, or it is given up, with whether it was accepted."""
         self.hurry: Callable[[str, int, str], object] = lambda _incident, _at_ms, _why: None
         """What is called where a critical message is known not to have arrived, with the incident and the reason."""
         self.companions: Callable[[], Sequence[Write]] = tuple
@@ -103,7 +107,7 @@ class Outbox:
         self._order += 1
         due_ms = max(row.next_at_ms, row.at_ms)
         row = replace(row, order=self._order, next_at_ms=due_ms, deadline_ms=row.deadline_ms or due_ms + DEADLINE_MS)
-        for older in self._unsent(row):
+        for older in () if row.within_tick else self._unsent(row):
             if older.incident == row.incident or _thread(older) not in self._threads:
                 row = self._supersede(older, row)
             elif not older.attempts and older.next_at_ms > row.next_at_ms:
@@ -123,6 +127,7 @@ class Outbox:
         self._refused[row.target.key] = (row.incident, row.at_ms)
         self._keep(row)
         self._note(row, "failed", row.at_ms)
+        self.settled(row, False, row.at_ms)
         if self.redirect:
             self.redirect(row, Reason.CHANNEL_DISABLED, row.at_ms)
         return row
@@ -213,6 +218,7 @@ class Outbox:
         self._threads[_thread(row)] = thread
         self._keep(row)
         self._note(row, "sent", at_ms, receipt.detail)
+        self.settled(row, True, at_ms)
         self._awaited.add(row)
         written = self.flush(Put(THREADS, _thread(row), thread))
         if early := self._awaited.said(row.provider_id):
@@ -254,6 +260,10 @@ class Outbox:
         """Record a failed attempt that is worth another; past the deadline it is given up."""
         row = self._pending[row_id]
         row = replace(row, attempts=row.attempts + 1, error=error, next_at_ms=next_at_ms)
+        if row.within_tick:
+            self._keep(replace(row, next_at_ms=min(next_at_ms, row.deadline_ms)))
+            self._note(row, "attempt failed", at_ms)
+            return self.flush()
         newer = [each for each in self._unsent(row) if each.order > row.order and each.incident == row.incident]
         if newer:
             self._keep(self._supersede(row, newer[0]))
@@ -283,6 +293,7 @@ class Outbox:
         )
         self._keep(row)
         self._note(row, "failed", at_ms)
+        self.settled(row, False, at_ms)
         if not told and self.redirect:
             self.redirect(row, Reason.CHANNEL_FAILED, at_ms)
         return self.flush()
@@ -304,6 +315,17 @@ class Outbox:
         row = replace(self._take(row_id), state=RowState.SUPERSEDED, finished_at_ms=at_ms, error=why)
         self._keep(row)
         self._note(row, "superseded", at_ms)
+
+    def waits(self, row_id: str) -> bool:
+        """Say whether a row was taken in that has been neither sent nor given up."""
+        return row_id in self._pending
+
+    def call_off(self, row_ids: Iterable[str], why: str, at_ms: int) -> None:
+        """Retire rows, also those that are just being sent; `flush` writes it down."""
+        waiting = [each for each in row_ids if each in self._pending]
+        self.stop(waiting)
+        for row_id in waiting:
+            self.withdraw(row_id, why, at_ms)
 
     def believes(self, target: Target, states: Mapping[str, bool], when: Callable[[int, str], bool]) -> bool:
         """Say whether the target was last told exactly this of each alert, at an instant and by a group that `when` takes."""

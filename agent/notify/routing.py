@@ -22,6 +22,7 @@ from agent.notify.messages.go_texts import GoTexts
 from agent.notify.notification import Channel, Target
 from agent.notify.people import Directory, NotifyEntry
 from agent.notify.reasons import Suppression
+from agent.notify.semantics import ALERTMANAGER, DEFAULT, Semantics
 from agent.schema import Place
 
 _WORD: Final = re.compile(r"[\w-]+")
@@ -157,6 +158,11 @@ class Settings:
     """Whether messages carry signed links: always, never, or where people can reach the agent from outside."""
     link_lifetime_ms: int = 24 * 3_600_000
     link_key: Secret | None = None
+
+    @property
+    def semantics(self) -> Semantics:
+        """How groups live and how messages are tried."""
+        return ALERTMANAGER if self.strict else DEFAULT
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ class Row:
     fell_back: bool = False
     """Whether on_failure or the log was told of it."""
     delivered_at_ms: int = 0
+    within_tick: bool = False
+    """Whether it is tried as Alertmanager tries: by its backoff until `deadline_ms`, and never after."""
     ask_at_ms: tuple[int, ...] = ()
     """When the provider is asked whether it arrived."""
 
@@ -102,7 +104,7 @@ class Row:
 
 def row_to_json(row: Row) -> dict[str, Any]:
     """Write a row down."""
-    plain = {name: getattr(row, name) for name in (*_PLAIN, "delivered_at_ms")}
+    plain = {name: getattr(row, name) for name in (*_PLAIN, "delivered_at_ms", "within_tick")}
     return {
         **plain,
         "state": str(row.state),
@@ -124,6 +126,7 @@ def row_from_json(row_id: str, data: Mapping[str, Any]) -> Row:
         options=data["options"],
         state=RowState(data["state"]),
         delivered_at_ms=data.get("delivered_at_ms", 0),
+        within_tick=data.get("within_tick", False),
         ask_at_ms=tuple(data.get("ask_at_ms", ())),
         **{name: data[name] for name in _PLAIN},
     )

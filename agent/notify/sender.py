@@ -19,6 +19,7 @@ import structlog
 
 from agent.errors import DeliveryError, Rejected, RetryLater, StorageError
 from agent.journal import Append
+from agent.notify import tries
 from agent.notify.breaker import ProviderView
 from agent.notify.gate import LimitedGate
 from agent.notify.limits import LONGEST_WINDOW_MS, ChannelLimits
@@ -80,6 +81,8 @@ class Sender:
         self._gate = LimitedGate(self._provider, self._most_together, strict=strict)
         self._gate.limits = limits or {}
         outbox.was_set_back = self._gate.set_back
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        outbox.stop = self._stop
         self._remember()
 
     @property
@@ -125,7 +128,9 @@ class Sender:
             if rows := self._worth(rows, at_ms):
                 self._outbox.begin(rows)
                 self._gate.began(strand, at_ms)
-                started.append(self._begin(self._send(strand, rows, at_ms), f"send {rows[0].id}"))
+                task = self._begin(self._send(strand, rows, at_ms), f"send {rows[0].id}")
+                self._under_way.update((row.id, task) for row in rows)
+                started.append(task)
         self._outbox.settle()
         asks = self._outbox.asks(at_ms).values()
         return [*started, *(self._begin(self._ask(row, at_ms), f"ask {row.id}") for row in asks)]
@@ -159,13 +164,21 @@ class Sender:
         """Return the rows that somebody still needs; the others are retired."""
         kept = []
         for row in rows:
-            if why := self._outbox.pointless(row, at_ms):
+            if row.within_tick and at_ms >= row.deadline_ms:
+                self._outbox.given_up(row.id, f"{row.error}; its tick is over", at_ms, attempted=False)
+            elif why := self._outbox.pointless(row, at_ms):
                 self._outbox.withdraw(row.id, why, at_ms)
             else:
                 kept.append(row)
         if len(kept) < len(rows):
             self._outbox.end(rows)
         return kept
+
+    def _stop(self, row_ids: Iterable[str]) -> None:
+        """End what is under way of these rows; nothing is recorded of it."""
+        for row_id in row_ids:
+            if task := self._under_way.get(row_id):
+                task.cancel()
 
     def _begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -191,11 +204,11 @@ class Sender:
         try:
             for row in rows:
                 await self._on_disk(row)
-            receipt = await self._attempt(rows)
+            receipt = await self._attempt(rows, self._patience(rows[0], at_ms))
         except Rejected as error:
             written = self._rejected(strand, rows, error, self._ended(at_ms))
         except RetryLater as error:
-            written = self._postponed(strand, rows, error, self._ended(at_ms))
+            written = self._postponed(strand, rows, error, at_ms, self._ended(at_ms))
         else:
             reached = True
             written = self._accepted(strand, rows, receipt, monotonic() - began, self._ended(at_ms))
@@ -203,6 +216,8 @@ class Sender:
             self._gate.breaker(strand.stream).let_go()
             self._gate.ended(strand, at_ms, reached=reached)
             self._outbox.end(rows)
+            for row in rows:
+                self._under_way.pop(row.id, None)
             self._outbox.changed()
         for row, future in zip(rows, written, strict=True):
             try:
@@ -229,7 +244,9 @@ class Sender:
             written.append(self._outbox.given_up(row.id, str(error), at_ms))
         return written
 
-    def _postponed(self, strand: Strand, rows: list[Row], error: RetryLater, at_ms: int) -> list[Future[None]]:
+    def _postponed(
+        self, strand: Strand, rows: list[Row], error: RetryLater, began_ms: int, at_ms: int
+    ) -> list[Future[None]]:
         self._failed(rows[0], error.reason)
         if error.after_ms is not None:
             self._gate.pause(strand, error.scope, at_ms + error.after_ms, f"paused by its provider: {error}")
@@ -238,7 +255,10 @@ class Sender:
             self._log.warning(
                 "a message did not get out yet", message=row.id, channel=str(row.target.channel), why=str(error)
             )
-            next_at_ms = at_ms + self._wait_ms(row.attempts + 1, error.after_ms)
+            if row.within_tick and tries.is_final(row.target.channel, error):
+                written.append(self._outbox.given_up(row.id, str(error), at_ms))
+                continue
+            next_at_ms = self._next_try(row, error, began_ms, at_ms)
             written.append(self._outbox.postponed(row.id, str(error), next_at_ms, at_ms))
         if error.reason != "rateLimited" and not isinstance(error, _OwnFault) and not self._gate.strict:
             self._fails(strand, rows[0], str(error), at_ms)
@@ -282,21 +302,25 @@ class Sender:
         except StorageError as error:
             self._log.error("a message is sent that is not on the disk", message=row.id, error=str(error))
 
-    async def _attempt(self, rows: list[Row]) -> Receipt:
+    def _patience(self, row: Row, at_ms: int) -> float:
+        """Return for how many seconds an attempt is waited for."""
+        return max(0.001, (row.deadline_ms - at_ms) / 1000) if row.within_tick else ATTEMPT_SECONDS
+
+    async def _attempt(self, rows: list[Row], seconds: float) -> Receipt:
         row = rows[0]
         receiver = self._receiver(row.transport, row.target.channel)
         if receiver is None:
             message = f"sending to {row.target.key}: there is no receiver for {row.transport}; its settings are gone"
             raise Rejected(message, reason="other")
         try:
-            async with asyncio.timeout(ATTEMPT_SECONDS):
+            async with asyncio.timeout(seconds):
                 if len(rows) > 1 and isinstance(receiver, Bundling):
                     return await receiver.send_together([self._outbox.message(each) for each in rows])
                 return await receiver.send(self._outbox.message(row))
         except (Rejected, RetryLater):
             raise
         except TimeoutError as error:
-            message = f"sending to {row.target.key}: no answer within {ATTEMPT_SECONDS} s"
+            message = f"sending to {row.target.key}: no answer within {seconds:g} s"
             raise RetryLater(message, reason="contextDeadlineExceeded") from error
         except Exception as error:  # a receiver's own fault must cost a retry, never the page
             message = f"sending to {row.target.key}: unexpected {type(error).__name__}"
@@ -327,6 +351,11 @@ class Sender:
     def _most_together(self, transport: str, channel: Channel) -> int:
         receiver = self._receiver(transport, channel)
         return receiver.most_together if isinstance(receiver, Bundling) else 1
+
+    def _next_try(self, row: Row, error: RetryLater, began_ms: int, ended_ms: int) -> int:
+        if row.within_tick:
+            return max(ended_ms, began_ms + tries.wait_ms(row.attempts + 1, self._random.random()))
+        return ended_ms + self._wait_ms(row.attempts + 1, error.after_ms)
 
     def _wait_ms(self, attempts: int, after_ms: int | None) -> int:
         """Return how long to wait after the n-th failure: what the provider said, else 1 s doubling to 60 s, ± 50 %."""

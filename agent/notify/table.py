@@ -51,6 +51,11 @@ class AlertTable:
         known = self._known.get(fingerprint)
         return known is not None and not 0 < known.alert.ends_at_ms <= at_ms
 
+    def heard_ms(self, fingerprint: str) -> int:
+        """Return when an alert was last heard of, 0 where it is not known."""
+        known = self._known.get(fingerprint)
+        return known.alert.updated_at_ms if known else 0
+
     def order(self, fingerprint: str) -> Place:
         """Return the place of a known alert in messages."""
         return self._known[fingerprint].order

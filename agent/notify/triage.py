@@ -16,11 +16,10 @@ from typing import Final
 
 from agent.journal import Delete, Event, Prune, Put, Write
 from agent.model import Alert, Labels, Matcher
-from agent.notify import groups, table
+from agent.notify import groups, notification_log, table
 from agent.notify.acks import Acks, Reply, meant
 from agent.notify.agenda import Agenda
 from agent.notify.decisions import RETENTION_MS, Decision, Verdict
-from agent.notify.dedup import Entry
 from agent.notify.flushing import Flush, Stretches
 from agent.notify.groups import Group, claim, group_id
 from agent.notify.inhibition import Sources
@@ -28,18 +27,19 @@ from agent.notify.intake import Batch, Intake
 from agent.notify.links import Links
 from agent.notify.messenger import Messenger
 from agent.notify.notification import Channel
+from agent.notify.notification_log import NotificationLog
 from agent.notify.outbox import HISTORY, Outbox
 from agent.notify.records import Book
 from agent.notify.routing import Route, Routing
 from agent.notify.rows import Row
+from agent.notify.semantics import ALERTMANAGER, Semantics
 from agent.notify.silences import Silence, Silences, SilenceState
+from agent.notify.strict import Landings, StrictFlush, land, leaving
 from agent.notify.table import AlertTable
 from agent.notify.views import Acknowledged, View
 from agent.telemetry import Telemetry
 
 HOUSEKEEPING_MS: Final = 3_600_000
-LOG_RETENTION_MS: Final = 120 * 3_600_000
-"""Alertmanager's --data.retention; the strict mode keeps what was last told beyond a group's end, as Alertmanager does."""
 
 
 STRETCH: Final = 400
@@ -48,6 +48,11 @@ CLOCK: Final = "notify.clock"
 """What time it was at the last write, so that a clock that is set back while nothing runs is noticed."""
 _LEAP_MS: Final = 60_000
 """Nobody is late by so much in saying what time it is, unless the machine slept or the clock was set."""
+
+
+def _is_late(alert: Alert, route: Route, at_ms: int) -> bool:
+    """Say whether an alert has burnt for longer than its group would wait."""
+    return alert.starts_at_ms + route.group_wait_ms < at_ms
 
 
 class Triage:
@@ -71,7 +76,6 @@ class Triage:
         self._groups: dict[str, Group] = {}
         self._places: dict[tuple[int, Labels], Group] = {}
         self._members: dict[str, set[str]] = {}
-        self._ended: dict[str, tuple[int, dict[str, Entry]]] = {}
         self._dirty: dict[str, None] = {}
         self._intake = Intake()
         self._work: tuple[Flush, Stretches] | None = None
@@ -83,6 +87,11 @@ class Triage:
         """What the routing says of each alert in the table: it is asked again each time the alert is handed over."""
         self._sources = Sources(routing.inhibit_rules)
         self._next_housekeeping_ms = at_ms + HOUSEKEEPING_MS
+        self._log = NotificationLog(journal.records(notification_log.KIND))
+        self._landings = Landings()
+        self._sweep_ms = at_ms + ALERTMANAGER.sweep_ms
+        self._forget_ms = at_ms + ALERTMANAGER.keep_ended_ms
+        self.outbox.settled = self._landings.note
         self._told_ms = at_ms
         """What time `follow` was told last."""
         self._messenger = Messenger(self.outbox, lambda: self._routing, self._groups.get, self._dirty)
@@ -107,6 +116,10 @@ class Triage:
     @property
     def _bypass(self) -> bool:
         return self._routing.settings.critical_bypass and not self._routing.settings.strict
+
+    @property
+    def _semantics(self) -> Semantics:
+        return self._routing.settings.semantics
 
     @property
     def changed(self) -> Callable[[], None]:
@@ -144,6 +157,8 @@ class Triage:
         """Begin to do what `flush` does, stretch by stretch."""
         self._settle()
         self.silences.advance(at_ms)
+        self._land(at_ms)
+        self._sweep(at_ms)
         flush = self._flush(at_ms)
         self._work = flush, self._stretches(flush, at_ms)
 
@@ -179,7 +194,7 @@ class Triage:
             if group is None:
                 break
             done += 10 + len(group.fingerprints)
-            yield from self._flush_group(flush, group, at_ms)
+            yield from self._flush_group(flush, group)
             if done >= STRETCH:
                 written, done = self._write_down(flush, written), 0
                 yield
@@ -200,7 +215,7 @@ class Triage:
             self._commit(flush.decisions[written:], [])
         return len(flush.decisions)
 
-    def _flush_group(self, flush: Flush, group: Group, at_ms: int) -> Stretches:
+    def _flush_group(self, flush: Flush, group: Group) -> Stretches:
         causes = group.causes
         try:
             flushed = yield from flush.group(group)
@@ -211,18 +226,52 @@ class Triage:
         if group.causes != causes:
             self._holds(group, causes)
         writes = [write for each in flushed.over if (write := self._leave(group, each))]
-        if not group.fingerprints:
-            writes += self._end(group, at_ms)
-        self.outbox.keep(writes)
+        if not group.fingerprints and not self._semantics.sweep_ms:
+            writes += self._end(group)
+        self.outbox.keep([*writes, *flush.writes])
+        flush.writes.clear()
+
+    def _land(self, at_ms: int) -> None:
+        """Take note of what became of messages that groups wait for; a group of which none is under way ticks again."""
+        for row, arrived, settled_ms in self._landings.take():
+            group = self._groups.get(row.group_id)
+            if group is None or group.flight is None:
+                continue
+            self.outbox.keep(land(group, row, self._log, settled_ms, arrived=arrived))
+            self._dirty[group.id] = None
+            if group.flight.rows:
+                continue
+            flight, group.flight = group.flight, None
+            group.next_flush_ms = max(group.next_flush_ms, min(settled_ms, at_ms))
+            over = frozenset() if flight.failed else leaving(group, flight, self._table)
+            self.outbox.keep([write for each in over if (write := self._leave(group, each))])
+            if group.incident and not group.fingerprints:
+                words = "every alert of the group is over"
+                ended = Decision(Verdict.ENDED, at_ms, words, tuple(over), group.receiver, group.key, group.incident.id)
+                self.outbox.keep(ended.lines())
+                group.incident = None
+            self._schedule(group)
+
+    def _sweep(self, at_ms: int) -> None:
+        """End the groups that have been left by all alerts, and forget alerts that are over, as often as semantics say."""
+        says = self._semantics
+        if says.sweep_ms and at_ms >= self._sweep_ms:
+            self._sweep_ms += says.sweep_ms * (1 + (at_ms - self._sweep_ms) // says.sweep_ms)
+            for group in [each for each in self._groups.values() if not each.fingerprints and not each.flight]:
+                self.outbox.keep(self._end(group))
+        if says.keep_ended_ms and at_ms >= self._forget_ms:
+            self._forget_ms += says.keep_ended_ms * (1 + (at_ms - self._forget_ms) // says.keep_ended_ms)
+            over = [each for each in self._table if each.resolved_at(at_ms) and not self._members.get(each.fingerprint)]
+            self.outbox.keep([*(self._forget(each.fingerprint) for each in over), *self._log.collect(at_ms)])
 
     def _leave(self, group: Group, fingerprint: str) -> Write | None:
-        """Take an alert out of a group; one that is in no other is forgotten."""
+        """Take an alert out of a group; one that is in no other is forgotten, at once or by a sweep."""
         members = self._members.get(fingerprint, set())
         members.discard(group.id)
         if members:
             return None
         self._members.pop(fingerprint, None)
-        return self._forget(fingerprint)
+        return None if self._semantics.keep_ended_ms else self._forget(fingerprint)
 
     def _holds(self, group: Group, before: frozenset[str]) -> None:
         """Remember by what the group's alerts are held back."""
@@ -309,7 +358,8 @@ class Triage:
             if group := self._groups.get(each):
                 self._schedule(group)
         silences_ms = self.silences.next_change_ms
-        dues = (self._intake.next_ms(), self._flushes.next_ms(), self._steps.next_ms(), silences_ms)
+        own = (self._intake.next_ms(), self._flushes.next_ms(), self._steps.next_ms(), self._landings.next_ms())
+        dues = (*own, silences_ms, self._sweep_ms if self._semantics.sweep_ms and self._groups else None)
         return min((due for due in dues if due is not None), default=None)
 
     def reload(self, routing: Routing, at_ms: int) -> None:
@@ -323,8 +373,11 @@ class Triage:
         self._routing = routing
         self._routes.clear()
         self._sources = Sources(routing.inhibit_rules, ((each.fingerprint, each.labels) for each in self._table))
-        self._adopt(list(self._groups.values()), at_ms)
-        self._commit([], self._drop_unused())
+        if self._semantics.reload_rebuilds:
+            self._rebuild(at_ms)
+        else:
+            self._adopt(list(self._groups.values()), at_ms)
+            self._commit([], self._drop_unused())
         self._count_channels()
         self._count()
         self.changed()
@@ -402,15 +455,23 @@ class Triage:
         return self._journal.events(HISTORY, fingerprint, since_ms=since_ms, limit=limit)
 
     def _flush(self, at_ms: int) -> Flush:
-        return Flush(self._routing, self._table, self.silences, self._messenger, at_ms, self._sources, self._telemetry)
+        given = self._routing, self._table, self.silences, self._messenger, at_ms, self._sources, self._telemetry
+        if not self._semantics.one_pipeline:
+            return Flush(*given)
+        flush = StrictFlush(*given)
+        flush.log = self._log
+        return flush
 
     def _group(self, route: Route, alert: Alert, at_ms: int) -> list[Decision]:
         """Put an alert into its group on a route; one that is over joins nothing new."""
         labels = route.group_labels(alert.labels)
         group = self._places.get((route.index, labels))
+        if group and self._semantics.old_alerts_hurry and not group.flushed and _is_late(alert, route, at_ms):
+            group.next_flush_ms = min(group.next_flush_ms, at_ms)
+            self._dirty[group.id] = None
         if group and alert.fingerprint in group.fingerprints:
             return []
-        if alert.resolved_at(at_ms):
+        if alert.resolved_at(at_ms) and not self._semantics.resolved_join:
             return []
         if group is None:
             group = self._begin(route, labels, alert, at_ms)
@@ -427,13 +488,10 @@ class Triage:
         made_id = group_id(route.receiver, key)
         if made_id in self._groups:
             made_id = group_id(route.receiver, f"{key}@{at_ms}")
-        late = alert.starts_at_ms + route.group_wait_ms < at_ms
-        first_ms = at_ms if late else at_ms + route.group_wait_ms
+        first_ms = at_ms if _is_late(alert, route, at_ms) else at_ms + route.group_wait_ms
         group = Group(made_id, route.receiver, key, labels, route, route.group_interval_ms, first_ms)
         self._number(group)
         self._dirty[made_id] = None
-        if self._routing.settings.strict and made_id in self._ended:
-            group.entries = self._ended.pop(made_id)[1]
         self._groups[made_id] = self._places[route.index, labels] = group
         return group
 
@@ -449,10 +507,10 @@ class Triage:
         """Put the group's timers into the agendas; whoever changes them marks the group dirty, or calls this."""
         step_ms = group.incident.due_ms if group.incident else None
         alive = self._groups.get(group.id) is group
-        self._flushes.set(group.id, group.due_ms if alive else None, group.number)
+        self._flushes.set(group.id, group.due_ms if alive and not group.flight else None, group.number)
         self._steps.set(group.id, step_ms if alive else None, group.number)
 
-    def _end(self, group: Group, at_ms: int) -> list[Write]:
+    def _end(self, group: Group) -> list[Write]:
         del self._groups[group.id]
         self._schedule(group)
         before, group.causes = group.causes, frozenset()
@@ -460,9 +518,6 @@ class Triage:
         if group.route:
             self._places.pop((group.route.index, group.labels), None)
         self._dirty.pop(group.id, None)
-        if self._routing.settings.strict and group.route:
-            keep_ms = min(LOG_RETENTION_MS, 2 * group.route.repeat_interval_ms)
-            self._ended[group.id] = (at_ms + keep_ms, group.entries)
         return [Delete(groups.KIND, group.id)]
 
     def _drop_unused(self) -> list[Write]:
@@ -487,7 +542,6 @@ class Triage:
         self._next_housekeeping_ms = at_ms + HOUSEKEEPING_MS
         self.silences.collect(at_ms)
         self.outbox.collect(at_ms)
-        self._ended = {key: value for key, value in self._ended.items() if value[0] > at_ms}
         return [Prune(HISTORY, at_ms - RETENTION_MS)]
 
     def _commit(self, decisions: list[Decision], writes: Sequence[Write]) -> Future[None]:
@@ -546,6 +600,23 @@ class Triage:
         self._commit([], [])
         self._count_channels()
         self._count()
+
+    def _rebuild(self, at_ms: int) -> None:
+        """Throw all groups away, with what is under way, and make them anew; who is escalating goes on."""
+        old = self._groups.copy()
+        for group in old.values():
+            if group.flight:
+                self.outbox.call_off(group.flight.rows, "the configuration was read again meanwhile", at_ms)
+            self.outbox.keep(self._end(group))
+        self._members.clear()
+        self._sweep_ms = at_ms + self._semantics.sweep_ms
+        for alert in self._table:
+            for route in self._routes_of(alert):
+                self._group(route, alert, at_ms)
+        for group in self._groups.values():
+            if before := old.get(group.id):
+                group.incident, group.held = before.incident, before.held
+        self._commit([], [])
 
     def _adopt(self, old: list[Group], at_ms: int, *, restored: bool = False) -> None:
         """Find a place in the routing for every alert, and give each place the old group that fits it best.

@@ -183,7 +183,7 @@ def failure(status: int, message: str, headers: Mapping[str, str], *, scope: str
     if status == 429:
         return RetryLater(message, reason="rateLimited", after_ms=retry_after_ms(headers), scope=scope)
     if status in (408, 425):
-        return RetryLater(message, reason="other", after_ms=retry_after_ms(headers))
+        return RetryLater(message, reason="clientError", after_ms=retry_after_ms(headers))
     if status >= 500:
         return RetryLater(message, reason="serverError", after_ms=retry_after_ms(headers))
     return Rejected(message, reason="authError" if status in (401, 403, 407) else "clientError")
