@@ -23,7 +23,7 @@ def slack_channel(config: SlackConfig, defaults: GlobalSpec, secrets: Secrets, *
     In `strict` mode each change is a message of its own, as in Alertmanager, unless update_message asks to edit the first.
     """
     made = replace(
-        _slack_access(config, defaults, secrets),
+        _slack_access(config, defaults, secrets, config.timeout or _PATIENCE_MS[strict]),
         http=http_settings(config.http_config or defaults.http_config, secrets),
     )
     return replace(made, style="edit" if config.update_message else "post") if strict else made
