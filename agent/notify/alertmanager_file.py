@@ -13,6 +13,7 @@ from agent.model import Secret, is_legacy_label_name
 from agent.notify.http_config import HttpConfig
 from agent.notify.integrations import SLACK_POST, EmailConfig, SlackConfig, SnsConfig, WebhookConfig
 from agent.notify.intervals import IntervalSpec
+from agent.notify.pagerduty_config import PagerDutyConfig
 from agent.notify.tls import TlsConfig
 from agent.schema import Duration, Place, Text, WrongValue, key
 
@@ -161,7 +162,7 @@ class ReceiverSpec:
     msteams_configs: tuple[dict[str, Any], ...] = ()
     msteamsv2_configs: tuple[dict[str, Any], ...] = ()
     opsgenie_configs: tuple[dict[str, Any], ...] = ()
-    pagerduty_configs: tuple[dict[str, Any], ...] = ()
+    pagerduty_configs: tuple[PagerDutyConfig, ...] = ()
     pushover_configs: tuple[dict[str, Any], ...] = ()
     rocketchat_configs: tuple[dict[str, Any], ...] = ()
     sns_configs: tuple[SnsConfig, ...] = ()

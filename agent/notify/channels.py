@@ -191,6 +191,20 @@ class WebhookChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class PagerDutyChannel:
+    """A service of PagerDuty, by its integration's key (Events API v2). `url` replaces PagerDuty's, as for the EU."""
+
+    routing_key: Secret | None = None
+    url: str = ""
+    http: HttpSettings = field(default_factory=HttpSettings)
+    timeout_ms: int = 10_000
+
+    def missing(self) -> str:
+        """Say what is not there, or nothing."""
+        return "" if self.routing_key else "no routing key is set for PagerDuty"
+
+
+@dataclass(frozen=True, slots=True)
 class LogChannel:
     """The agent's own log: it needs nothing, so it is where messages go that reach nobody else."""
 
@@ -200,5 +214,12 @@ class LogChannel:
 
 
 ChannelSettings = (
-    EmailChannel | SlackChannel | TwilioChannel | GatewayChannel | SnsChannel | WebhookChannel | LogChannel
+    EmailChannel
+    | SlackChannel
+    | TwilioChannel
+    | GatewayChannel
+    | SnsChannel
+    | WebhookChannel
+    | PagerDutyChannel
+    | LogChannel
 )

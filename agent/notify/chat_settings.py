@@ -7,10 +7,11 @@ from typing import Final
 
 from agent.model import Secret
 from agent.notify.alertmanager_file import GlobalSpec
-from agent.notify.channels import SlackChannel, WebhookChannel
-from agent.notify.escalation_file import SlackSection
+from agent.notify.channels import PagerDutyChannel, SlackChannel, WebhookChannel
+from agent.notify.escalation_file import PagerDutySection, SlackSection
 from agent.notify.http_settings import credentials, http_settings
 from agent.notify.integrations import SLACK_POST, SlackConfig, WebhookConfig
+from agent.notify.pagerduty_config import PagerDutyConfig
 from agent.notify.settings import Secrets
 
 _PATIENCE_MS: Final = {False: 10_000, True: 24 * 3_600_000}
@@ -86,4 +87,25 @@ def webhook_channel(
         http=http_settings(config.http_config or defaults.http_config, secrets),
         max_alerts=config.max_alerts,
         timeout_ms=config.timeout or _PATIENCE_MS[strict],
+    )
+
+
+def pagerduty_channel(config: PagerDutyConfig, defaults: GlobalSpec, secrets: Secrets) -> PagerDutyChannel:
+    """Return the settings of one PagerDuty integration."""
+    return PagerDutyChannel(
+        routing_key=secrets.of(config.routing_key, config.routing_key_file),
+        url=config.url or defaults.pagerduty_url,
+        http=http_settings(config.http_config or defaults.http_config, secrets),
+        timeout_ms=config.timeout or 10_000,
+    )
+
+
+def people_pagerduty(section: PagerDutySection | None, secrets: Secrets) -> PagerDutyChannel:
+    """Return the service that `{pagerduty: true}` tells: `channels.pagerduty`."""
+    if section is None:
+        return PagerDutyChannel()
+    return PagerDutyChannel(
+        routing_key=secrets.of(section.routing_key, section.routing_key_file),
+        url=section.url,
+        timeout_ms=section.timeout,
     )

@@ -116,6 +116,19 @@ class SlackSection:
 
 
 @dataclass(frozen=True, slots=True)
+class PagerDutySection:
+    """`channels.pagerduty`: the service that entries with `pagerduty: true` tell."""
+
+    __title__ = "channels.pagerduty"
+    place: Place
+    routing_key: Secret | None = None
+    routing_key_file: Text | None = None
+    url: str = ""
+    timeout: Duration = 10_000
+    limits: LimitsSection | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SmsSection:
     """`channels.sms`: Twilio's account, Amazon SNS in a region, or the request of any other gateway."""
 
@@ -165,10 +178,16 @@ class ChannelsSection:
     email: EmailSection | None = None
     slack: SlackSection | None = None
     sms: SmsSection | None = None
+    pagerduty: PagerDutySection | None = None
 
     def limits(self) -> dict[Channel, ChannelLimits]:
         """Return the limits of each channel that has any: what is written, else the default."""
-        written = {Channel.EMAIL: self.email, Channel.SLACK: self.slack, Channel.SMS: self.sms}
+        written = {
+            Channel.EMAIL: self.email,
+            Channel.SLACK: self.slack,
+            Channel.SMS: self.sms,
+            Channel.PAGERDUTY: self.pagerduty,
+        }
         found = dict(DEFAULTS)
         for channel, section in written.items():
             own = section.limits if section else None

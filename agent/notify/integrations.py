@@ -237,7 +237,6 @@ REQUIRED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "msteams": (("webhook_url", "webhook_url_file"),),
     "msteamsv2": (("webhook_url", "webhook_url_file"),),
     "opsgenie": (),
-    "pagerduty": (("routing_key", "routing_key_file", "service_key", "service_key_file"),),
     "pushover": (("user_key", "user_key_file"), ("token", "token_file")),
     "rocketchat": (),
     "telegram": (("chat_id", "chat_id_file"),),

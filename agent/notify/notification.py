@@ -19,6 +19,7 @@ class Channel(StrEnum):
     SNS = "sns"
     """A topic of Amazon SNS; a phone that SNS reaches is SMS."""
     WEBHOOK = "webhook"
+    PAGERDUTY = "pagerduty"
     LOG = "log"
 
 

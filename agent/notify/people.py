@@ -162,6 +162,9 @@ class Team:
         return (str(self.members[self.rotation.turn(at_ms) % len(self.members)]),)
 
 
+_WAYS: Final = ("person", "team", "email", "slack", "sms", "pagerduty", "log")
+
+
 @dataclass(frozen=True, slots=True)
 class NotifyEntry:
     """Whom one line of `notify:` tells: a person or a team by some channels, or an address as it stands."""
@@ -175,12 +178,13 @@ class NotifyEntry:
     slack: str = ""
     sms: Phone = ""
     log: bool = False
+    pagerduty: bool = False
 
     def __post_init__(self) -> None:
-        given = [name for name in ("person", "team", "email", "slack", "sms", "log") if getattr(self, name)]
+        given = [name for name in _WAYS if getattr(self, name)]
         if len(given) != 1:
             raise WrongValue(
-                given[1] if given else "", "say one of person, team, email, slack, sms or log in each entry"
+                given[1] if given else "", "say one of person, team, email, slack, sms, pagerduty or log in each entry"
             )
         if given[0] in ("person", "team") and not self.by:
             raise WrongValue(given[0], "say by which channels, like by: [slack, sms]")
@@ -193,13 +197,21 @@ class NotifyEntry:
     @property
     def channels(self) -> tuple[Channel, ...]:
         """The channels that this entry uses."""
-        direct = {Channel.EMAIL: self.email, Channel.SLACK: self.slack, Channel.SMS: self.sms, Channel.LOG: self.log}
+        direct = {
+            Channel.EMAIL: self.email,
+            Channel.SLACK: self.slack,
+            Channel.SMS: self.sms,
+            Channel.LOG: self.log,
+            Channel.PAGERDUTY: self.pagerduty,
+        }
         return self.by or tuple(channel for channel, value in direct.items() if value)
 
     def targets(self, channel: Channel, directory: Directory, at_ms: int) -> tuple[Target, ...]:
         """Return the places this entry means now by one of its channels; people without that address are left out."""
         if self.log:
             return (Target(Channel.LOG, "log"),)
+        if self.pagerduty:
+            return (Target(Channel.PAGERDUTY, "pagerduty"),)
         names = directory.names(self, at_ms)
         if not names:
             address = {Channel.EMAIL: self.email, Channel.SLACK: self.slack, Channel.SMS: self.sms}.get(channel, "")
@@ -209,8 +221,7 @@ class NotifyEntry:
 
     def as_json(self) -> dict[str, Any]:
         """Return what identifies the entry, for keys and snapshots."""
-        names = ("person", "team", "email", "slack", "sms", "log")
-        return {name: str(getattr(self, name)) for name in names if getattr(self, name)}
+        return {name: str(getattr(self, name)) for name in _WAYS if getattr(self, name)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from agent.notify.escalation_file import EscalationFile, PlanSpec, SmsSection
 from agent.notify.findings import Findings
 from agent.notify.integrations import REQUIRED, EmailConfig, SlackConfig, SnsConfig, WebhookConfig, lacks
 from agent.notify.notification import Channel, Target
+from agent.notify.pagerduty_config import PagerDutyConfig, pagerduty_options, pagerduty_texts
 from agent.notify.people import NotifyEntry
 from agent.notify.routing import Destination, ReceiverPlan, Step, log_destination
 from agent.notify.semantics import ALERTMANAGER, DEFAULT
@@ -161,6 +162,8 @@ class PlanBuilder:
             yield self._slack(f"{spec.name}/slack/{number}", slack)
         for number, webhook in enumerate(spec.webhook_configs):
             yield self._webhook(f"{spec.name}/webhook/{number}", webhook)
+        for number, pagerduty in enumerate(spec.pagerduty_configs):
+            yield from self._pagerduty(spec, f"{spec.name}/pagerduty/{number}", pagerduty)
         for number, sns in enumerate(spec.sns_configs):
             yield self._sns(f"{spec.name}/sns/{number}", sns)
 
@@ -217,6 +220,21 @@ class PlanBuilder:
         key = f"webhook:{address}"
         return Destination(key, Channel.WEBHOOK, transport, (target,), None, config.send_resolved, options)
 
+    def _pagerduty(self, spec: ReceiverSpec, transport: str, config: PagerDutyConfig) -> Iterable[Destination]:
+        if not config.is_sent:
+            self.unsent[str(spec.name)] = ("pagerduty by service_key",)
+            message = (
+                "service_key is the key of PagerDuty's Events API v1, which Burnline does not speak; "
+                "add an integration of Events API v2 to the service and set its routing_key"
+            )
+            self.findings.warn(config.place, message)
+            return
+        made = self.channels[transport] = chat_settings.pagerduty_channel(config, self.file.global_, self.am_secrets)
+        self._written("pagerduty config", pagerduty_texts(config))
+        target = Target(Channel.PAGERDUTY, f"service-{_short(made.routing_key.reveal() if made.routing_key else '')}")
+        options = pagerduty_options(config)
+        yield Destination(target.key, target.channel, transport, (target,), None, config.send_resolved, options)
+
     def _sns(self, transport: str, config: SnsConfig) -> Destination:
         made = aws.sns_channel(config, self.am_secrets)
         self.channels[transport] = made
@@ -248,7 +266,7 @@ class PlanBuilder:
                 message = f'receiver "{spec.name}": Burnline does not send by {kind} yet; that part is left out'
                 self.findings.warn(spec.place, message)
         if found:
-            self.unsent[str(spec.name)] = tuple(found)
+            self.unsent[str(spec.name)] = (*self.unsent.get(str(spec.name), ()), *found)
 
     def _people_sms(self, section: SmsSection | None) -> ChannelSettings:
         if section and section.provider == "sns":
@@ -262,6 +280,7 @@ class PlanBuilder:
             "email": lambda: mail_settings.people_email(written.email, defaults, self.own_secrets, self.am_secrets),
             "slack": lambda: chat_settings.people_slack(written.slack, defaults, self.own_secrets, self.am_secrets),
             "sms": lambda: self._people_sms(written.sms),
+            "pagerduty": lambda: chat_settings.people_pagerduty(written.pagerduty, self.own_secrets),
         }
         for transport, make in makers.items():
             if transport not in self.used and not getattr(written, transport):

@@ -40,12 +40,13 @@ def switches():
 
 
 def slack_keys():
-    """Yield the dotted names of what escalation.yml says of Slack."""
-    from agent.notify.escalation_file import SlackSection
+    """Yield the dotted names of what escalation.yml says of Slack and PagerDuty."""
+    from agent.notify.escalation_file import PagerDutySection, SlackSection
 
-    for field in dataclasses.fields(SlackSection):
-        if field.name not in ("place", "limits"):
-            yield f"channels.slack.{field.name}"
+    for section, name in ((SlackSection, "slack"), (PagerDutySection, "pagerduty")):
+        for field in dataclasses.fields(section):
+            if field.name not in ("place", "limits"):
+                yield f"channels.{name}.{field.name}"
 
 
 def mail_keys():

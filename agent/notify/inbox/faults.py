@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from agent.errors import InvalidInput
 
-SERVICES: Final = ("smtp", "slack", "slack_webhook", "twilio", "gateway", "sns", "webhook")
+SERVICES: Final = ("smtp", "slack", "slack_webhook", "twilio", "gateway", "sns", "webhook", "pagerduty")
 
 
 class FaultKind(StrEnum):

@@ -18,6 +18,7 @@ from agent.notify.inbox.arrivals import Arrival
 from agent.notify.inbox.desk import Desk
 from agent.notify.inbox.faults import Fault, FaultKind
 from agent.notify.inbox.page import Page
+from agent.notify.inbox.pagerduty import PagerDutyDesk
 from agent.notify.inbox.slack import SlackWorkspace
 from agent.notify.inbox.sms import Phone
 from agent.notify.inbox.smtp import MailServer
@@ -26,6 +27,7 @@ from agent.notify.inbox.sns import Cloud
 SLACK_TOKEN: Final = "xoxb-burnline-inbox"  # noqa: S105 - the stand-in's own, worth nothing elsewhere
 TWILIO_ACCOUNT: Final = "AC00000000000000000000000000000000"
 TWILIO_TOKEN: Final = "burnline-inbox"  # noqa: S105 - the stand-in's own, worth nothing elsewhere
+PAGERDUTY_KEY: Final = "burnline0inbox0routing0key000000"  # the stand-in's own, worth nothing elsewhere
 _WEBHOOK_PATH: Final = "/services/T0INBOX/B0INBOX/burnline"
 _POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
@@ -69,7 +71,8 @@ class Inbox:
         self.phone = Phone(self._desk, twilio_account, twilio_token, gateway_token)
         self.cloud = Cloud(self._desk)
         self._mail = MailServer(self._desk, tls=smtp_tls, implicit=smtp_implicit_tls, login=smtp_login, utf8=smtp_utf8)
-        self._page = Page(self._desk.arrivals, self.slack)
+        self.pagerduty = PagerDutyDesk(self._desk, PAGERDUTY_KEY)
+        self._page = Page(self._desk.arrivals, self.slack, self.pagerduty)
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -84,7 +87,15 @@ class Inbox:
     async def start(self) -> None:
         """Listen; raise OSError where a port is taken (nothing is left open then)."""
         app = web.Application(client_max_size=1_000_000)
-        app.add_routes([*self.slack.routes(), *self.phone.routes(), *self.cloud.routes(), *self._routes()])
+        app.add_routes(
+            [
+                *self.slack.routes(),
+                *self.phone.routes(),
+                *self.pagerduty.routes(),
+                *self.cloud.routes(),
+                *self._routes(),
+            ]
+        )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         try:
@@ -140,6 +151,11 @@ class Inbox:
         return f"{self.url}/sns/"
 
     @property
+    def pagerduty_url(self) -> str:
+        """What stands for https://events.pagerduty.com/v2/enqueue."""
+        return f"{self.url}/pagerduty/v2/enqueue"
+
+    @property
     def webhook_url(self) -> str:
         """What takes Alertmanager's JSON."""
         return f"{self.url}/webhook"
@@ -152,6 +168,7 @@ class Inbox:
             f'  slack: {{bot_token: "{self.slack_token}", base_url: "{self.slack_base_url}"}}\n'
             f'  sms: {{provider: twilio, account_sid: "{self.twilio_account}", auth_token: "{self.twilio_token}",\n'
             f'        from: "+15550001111", base_url: "{self.twilio_base_url}"}}\n'
+            f'  pagerduty: {{routing_key: "{PAGERDUTY_KEY}", url: "{self.pagerduty_url}"}}\n'
         )
 
     def messages(self, kind: str = "", after: int = 0) -> list[Arrival]:

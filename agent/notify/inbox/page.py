@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from agent.notify.inbox.arrivals import Arrivals
 from agent.notify.inbox.mrkdwn import to_html
+from agent.notify.inbox.pagerduty import PagerDutyDesk
 from agent.notify.inbox.slack import SlackWorkspace
 
 _SHOWN = 12
@@ -17,9 +18,10 @@ _SHOWN = 12
 class Page:
     """Renders the page at `/` from what has arrived."""
 
-    def __init__(self, arrivals: Arrivals, slack: SlackWorkspace) -> None:
+    def __init__(self, arrivals: Arrivals, slack: SlackWorkspace, pagerduty: PagerDutyDesk) -> None:
         self._arrivals = arrivals
         self._slack = slack
+        self._pagerduty = pagerduty
         environment = Environment(
             loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
@@ -41,6 +43,7 @@ class Page:
             phones=phones,
             channels=channels,
             webhooks=self._arrivals.kept("webhook")[-_SHOWN:],
+            incidents=list(self._pagerduty.incidents.values())[: -_SHOWN - 1 : -1],
             settings=settings,
         )
 

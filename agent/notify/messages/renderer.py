@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import Rejected, TemplateError
-from agent.notify.messages import builtin, slack
+from agent.notify.messages import builtin, pagerduty, slack
 from agent.notify.messages.content import Content, describe
 from agent.notify.messages.environment import BLOCKS, EMAIL_HTML, EMAIL_TEXT, SLACK, SMS, TemplateSet
 from agent.notify.messages.escape import (
@@ -152,6 +152,16 @@ class Renderer:
             plain=slack_escape(clip(builtin.text(content) + ("\n" + notes if notes else ""), 3000)),
             looks={name: said[name] for name in ("username", "icon_emoji", "icon_url") if said[name]},
             errors=tuple(errors.found),
+        )
+
+    def pagerduty(self, notification: Notification) -> dict[str, Any]:
+        """Return the event for PagerDuty without its routing key. Options: what pagerduty_configs say."""
+        content, errors, words = self.describe(notification), _Errors(), self.go(notification)
+        return pagerduty.event(
+            notification,
+            content,
+            lambda text, name: self._option(text, words, errors, name),
+            lambda: tuple(errors.found),
         )
 
     def sms(self, notification: Notification, most: int = 1) -> str:

@@ -12,6 +12,7 @@ from agent.notify.channels import (
     ChannelSettings,
     EmailChannel,
     GatewayChannel,
+    PagerDutyChannel,
     SlackChannel,
     SnsChannel,
     TwilioChannel,
@@ -57,6 +58,10 @@ def make_receiver(
             from agent.notify.receivers.sns import SnsReceiver
 
             return SnsReceiver(settings, renderer, session)
+        case PagerDutyChannel():
+            from agent.notify.receivers.pagerduty import PagerDutyReceiver
+
+            return PagerDutyReceiver(settings, renderer, session)
         case WebhookChannel():
             from agent.notify.receivers.webhook import WebhookReceiver
 
