@@ -31,6 +31,7 @@ groups:
   - {alert: Waiting, expr: waiting > 0, for: 8s}
   - {alert: Firing, expr: firing > 0}
   - {alert: Acknowledged, expr: firing > 0, labels: {severity: critical}}
+  - {alert: Silenced, expr: firing > 0}
   - {alert: Kept, expr: kept > 0, keep_firing_for: 1h}
   - {alert: Held, expr: held > 0, annotations: {burnline_no_data: keep}}
   - {alert: HeldPending, expr: held > 0, for: 1h, annotations: {burnline_no_data: keep}}
@@ -119,6 +120,7 @@ async def test_a_killed_agent_goes_on_in_every_state(tmp_path):
         (tmp_path / "burnline.yml").write_text(CONFIGURATION % (target, target, port))
         agent = await start(tmp_path, port)
         began = time.monotonic()
+        silence = await asyncio.to_thread(post_silence, port, "Silenced")
         await reached(port, Pending="pending", Firing="firing", Kept="firing", Held="firing", Over="firing")
         await until(lambda: told(inbox)["Acknowledged", "firing"] == 1 and told(inbox)["Over", "firing"] == 1)
         answer = json.loads(next(m.text for m in inbox.messages("webhook") if "Acknowledged" in m.text))
@@ -145,6 +147,7 @@ async def test_a_killed_agent_goes_on_in_every_state(tmp_path):
         assert after["Held"]["noDataSince"] == before["Held"]["noDataSince"]
         for name in ("Pending", "HeldPending"):
             assert since(before[name]) <= since(after[name]) <= since(before[name]) + time.monotonic() - began
+        assert [each["id"] for each in await asyncio.to_thread(silences, port)] == [silence]
         known = await asked(port, f"alerts/{fingerprint}")
         assert known["acknowledgement"]["by"] == "ana"
 
@@ -156,8 +159,12 @@ async def test_a_killed_agent_goes_on_in_every_state(tmp_path):
         once = {(name, "firing") for name in ("Waiting", "Firing", "Acknowledged", "Kept", "Held")}
         assert {each: count for each, count in told(inbox).items() if each in once} == dict.fromkeys(once, 1)
         assert told(inbox)["Over", "resolved"] == 1
-        assert not [each for each in told(inbox) if each[0] in ("Pending", "HeldPending")]
+        assert not [each for each in told(inbox) if each[0] in ("Pending", "HeldPending", "Silenced")]
         assert {each[0] for each in told(inbox) if each[1] == "resolved"} == {"Over"}
+
+        # What held it back is expired: now it is told, once.
+        await asyncio.to_thread(expire_silence, port, silence)
+        await until(lambda: told(inbox)["Silenced", "firing"] == 1)
         agent.terminate()
         assert await agent.wait() == 0
 
@@ -170,3 +177,34 @@ def post_ack(port, fingerprint):
         assert connection.getresponse().status == 200
     finally:
         connection.close()
+
+
+def ask(port, method, path, body=None):
+    """Ask the agent's Alertmanager API; return its JSON, None where the answer is empty."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        headers = {"Content-Type": "application/json"}
+        connection.request(method, f"/api/v2/{path}", json.dumps(body) if body else None, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        assert answer.status == 200, text
+        return json.loads(text) if text else None
+    finally:
+        connection.close()
+
+
+def post_silence(port, name):
+    """Silence an alert by its name for years; return the silence's id."""
+    matchers = [{"name": "alertname", "value": name, "isRegex": False}]
+    times = {"startsAt": "2020-01-01T00:00:00Z", "endsAt": "2090-01-01T00:00:00Z"}
+    return ask(port, "POST", "silences", {"matchers": matchers, "createdBy": "ana", "comment": "x", **times})[
+        "silenceID"
+    ]
+
+
+def silences(port):
+    return ask(port, "GET", "silences")
+
+
+def expire_silence(port, silence_id):
+    ask(port, "DELETE", f"silence/{silence_id}")
