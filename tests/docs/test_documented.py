@@ -91,6 +91,7 @@ def test_every_verb_and_flag_is_documented(root, words, command):
 
 
 def test_every_route_of_the_api_is_documented(root):
+    from agent.web.alertmanager.routes import ROUTES as ALERTMANAGER_ROUTES
     from agent.web.application import QUERY_ROUTES, ROUTES
 
     text = (root / "docs" / "api.md").read_text()
@@ -98,6 +99,8 @@ def test_every_route_of_the_api_is_documented(root):
     for path in paths:
         name = re.sub(r"\{(\w+)(:[^/]*\})?\}*", r"{\1}", path).removeprefix("/api/v1/").replace("{name}", "…")
         assert name in text, name
+    for method, path, _ in ALERTMANAGER_ROUTES:
+        assert f"`{method} {path}`" in text, path
 
 
 def test_nothing_documented_is_gone(root):

@@ -153,6 +153,11 @@ def live(folder: Path, port: int, environment: dict[str, str]) -> dict[str, byte
                 "/api/v1/targets",
                 "/api/v1/metadata",
                 "/api/v1/status/buildinfo",
+                "/api/v1/routes",
+                "/api/v1/routes/test?label=severity=critical",
+                "/api/v2/status",
+                "/api/v2/alerts/groups",
+                "/api/v2/receivers",
                 "/api/v1/series?match[]={__name__=~'.%2B'}",
             )
         }
