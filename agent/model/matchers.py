@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import re2
 
@@ -22,6 +22,10 @@ class MatchOp(StrEnum):
     NOT_EQUAL = "!="
     REGEX = "=~"
     NOT_REGEX = "!~"
+
+
+_EQUAL: Final = MatchOp.EQUAL
+_REGEX: Final = MatchOp.REGEX
 
 
 @functools.lru_cache(maxsize=4096)
@@ -59,15 +63,9 @@ class Matcher:
 
     def matches(self, value: str) -> bool:
         """Say whether a label with this `value` fulfils the condition."""
-        match self.op:
-            case MatchOp.EQUAL:
-                return value == self.value
-            case MatchOp.NOT_EQUAL:
-                return value != self.value
-            case MatchOp.REGEX:
-                return self._regex.fullmatch(value) is not None
-            case MatchOp.NOT_REGEX:
-                return self._regex.fullmatch(value) is None
+        if self._regex is None:
+            return (value == self.value) is (self.op is _EQUAL)
+        return (self._regex.fullmatch(value) is not None) is (self.op is _REGEX)
 
     def matches_labels(self, labels: Mapping[str, str]) -> bool:
         """Say whether the label `name` of `labels` fulfils the condition."""
@@ -79,4 +77,7 @@ class Matcher:
 
 def match_all(matchers: tuple[Matcher, ...] | list[Matcher], labels: Mapping[str, str]) -> bool:
     """Say whether `labels` fulfil every one of `matchers`; no matcher means yes."""
-    return all(matcher.matches(labels.get(matcher.name, "")) for matcher in matchers)
+    for matcher in matchers:  # noqa: SIM110 - asked ten thousand times in a storm: a loop takes half of what all() takes
+        if not matcher.matches(labels.get(matcher.name, "")):
+            return False
+    return True

@@ -8,7 +8,7 @@ believing in a fire that is out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -20,6 +20,7 @@ from agent.notify.groups import Group
 from agent.notify.incidents import Ack, Incident, Recipient, RunningStep, StepState, begin
 from agent.notify.inhibition import Inhibitor, Sources
 from agent.notify.messenger import Messenger, wants_resolved
+from agent.notify.notification import worst_severity
 from agent.notify.reasons import ENDED, Reason, Suppression
 from agent.notify.routing import LOG_TARGET, Destination, Routing
 from agent.notify.silences import Silences
@@ -247,6 +248,7 @@ class Flush:
                 if not means:
                     self._decide(group, Verdict.DEDUPLICATED, Reason.NO_TARGET, tuple(seen.firing_set), destination.key)
                     means = [Recipient(LOG_TARGET, "log")]
+                self._count_from_delivery(group, destination, means, seen)
                 for recipient in means:
                     if not self._knows(incident, recipient, reason, seen):
                         due.setdefault(recipient.target.key, (recipient, reason))
@@ -256,6 +258,19 @@ class Flush:
                 due.setdefault(each.recipient.target.key, (each.recipient, closing))
         self._write(group, incident, due, seen)
         self._schedule_repeat(group, seen)
+
+    def _count_from_delivery(
+        self, group: Group, destination: Destination, means: Sequence[Recipient], seen: Visible
+    ) -> None:
+        """Let the repeat count from the end of quiet hours, where all whom a message is for are left to sleep till then."""
+
+        def worst() -> str:
+            return worst_severity(alert.labels.get("severity") for alert in seen.firing)
+
+        leaves_ms = min(self._messenger.quiet_until(each.target, self.at_ms, worst) for each in means)
+        entry = group.entries.get(destination.key)
+        if entry and not self._strict and leaves_ms > self.at_ms:
+            group.entries[destination.key] = replace(entry, at_ms=leaves_ms)
 
     def _knows(self, incident: Incident, recipient: Recipient, reason: Reason, seen: Visible) -> bool:
         """Say whether a first message would tell the target nothing: a reload gave it the same under another name."""

@@ -63,8 +63,9 @@ class Sources:
         if not self._rules or fingerprint in self._roles:
             return
         source_in, asks, keys = [], [], []
+        named = dict(labels.pairs)
         for number, rule in enumerate(self._rules):
-            source, target = match_all(rule.sources, labels), match_all(rule.targets, labels)
+            source, target = match_all(rule.sources, named), match_all(rule.targets, named)
             if source or target:
                 key = (number, rule.values(labels))
                 bucket = self._buckets.setdefault(key, Bucket())

@@ -214,20 +214,22 @@ class Messenger:
     def _enqueue(self, row: Row) -> None:
         routing = self._routing()
         transport = row.transport if row.transport in routing.channels else str(row.target.channel)
-        row = replace(row, transport=transport)
+        if transport != row.transport:
+            row = replace(row, transport=transport)
         if transport in routing.disabled:
             self._outbox.refuse(row, f"the channel {transport} is disabled: {routing.disabled[transport]}")
         elif transport not in routing.channels and row.target.channel is not Channel.LOG:
             self._outbox.refuse(row, f"the channel {transport} is not configured any more")
         else:
-            self._outbox.add(replace(row, next_at_ms=max(row.next_at_ms, self._quiet_until(row))))
+            quiet_ms = self.quiet_until(row.target, row.at_ms, lambda: row.severity)
+            self._outbox.add(replace(row, next_at_ms=quiet_ms) if quiet_ms > row.next_at_ms else row)
 
-    def _quiet_until(self, row: Row) -> int:
-        """Return when the person's quiet hours end that hold this row back, or 0."""
-        person = self._routing().directory.people.get(row.target.person)
+    def quiet_until(self, target: Target, at_ms: int, severity: Callable[[], str]) -> int:
+        """Return when the quiet hours end in which a message of this severity waits for its person, or 0."""
+        person = self._routing().directory.people.get(target.person)
         if person is None or person.quiet_hours is None:
             return 0
-        return person.quiet_hours.ends_ms(row.severity, row.at_ms, person.timezone) or 0
+        return person.quiet_hours.ends_ms(severity(), at_ms, person.timezone) or 0
 
     def _options(self, recipient: Recipient) -> Mapping[str, Any]:
         person = self._routing().directory.people.get(recipient.target.person)
@@ -240,8 +242,8 @@ class Messenger:
         if not remember:
             return
         told = incident.told.setdefault(recipient.target.key, Told(recipient))
-        for fingerprint, over in states.items():
-            (told.firing.discard if over else told.firing.add)(fingerprint)
+        told.firing.difference_update(states)
+        told.firing.update(fingerprint for fingerprint, over in states.items() if not over)
 
 
 def _still_firing(told: Told, table: AlertTable, at_ms: int) -> tuple[Alert, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -103,9 +103,13 @@ class Notification:
     @property
     def severity(self) -> str:
         """The worst severity among the firing alerts (of all, where none fires): critical, warning, info or ""."""
-        alerts = self.firing or self.alerts
-        found = {alert.labels.get("severity") for alert in alerts}
-        return next((each for each in ("critical", "warning", "info") if each in found), "")
+        return worst_severity(alert.labels.get("severity") for alert in self.firing or self.alerts)
+
+
+def worst_severity(severities: Iterable[str]) -> str:
+    """Return the worst of some severities: critical, warning, info or ""."""
+    found = set(severities)
+    return next((each for each in ("critical", "warning", "info") if each in found), "")
 
 
 def _common(sets: list[Labels]) -> Labels:

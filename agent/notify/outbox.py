@@ -22,7 +22,7 @@ from agent.notify.notification import Channel, Delivery, Notification, Receipt, 
 from agent.notify.queue import Queue
 from agent.notify.reasons import Reason
 from agent.notify.records import Book
-from agent.notify.rows import Row, RowState, row_from_json, row_to_json
+from agent.notify.rows import Row, RowState, row_from_json
 
 KIND: Final = "notify.outbox"
 THREADS: Final = "notify.thread"
@@ -460,7 +460,7 @@ class Outbox:
         self._last[_thread(row)] = max(row.order, self._last.get(_thread(row), 0))
         if row.state is RowState.PENDING:
             self._wait(row)
-        self._writes.append(Put(KIND, row.id, row_to_json(row)))
+        self._writes.append(Put(KIND, row.id, row))
 
     def _note(self, row: Row, what: str, at_ms: int, detail: str = "") -> None:
         value = {

@@ -27,19 +27,6 @@ class Book(Protocol):
         ...
 
 
-def alert_to_json(alert: Alert) -> dict[str, Any]:
-    """Write an alert down."""
-    return {
-        "labels": dict(alert.labels.pairs),
-        "annotations": dict(alert.annotations.pairs),
-        "starts_at_ms": alert.starts_at_ms,
-        "ends_at_ms": alert.ends_at_ms,
-        "generator_url": alert.generator_url,
-        "updated_at_ms": alert.updated_at_ms,
-        "value": alert.value,
-    }
-
-
 def alert_from_json(data: Mapping[str, Any]) -> Alert:
     """Read an alert back."""
     return Alert(

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from agent.model import Alert, Labels
 from agent.notify.notification import Notification, Target
-from agent.notify.records import alert_from_json, alert_to_json, target_from_json, target_to_json
+from agent.notify.records import alert_from_json, target_from_json
 
 
 class RowState(StrEnum):
@@ -102,22 +102,8 @@ class Row:
         )
 
 
-def row_to_json(row: Row) -> dict[str, Any]:
-    """Write a row down."""
-    plain = {name: getattr(row, name) for name in (*_PLAIN, "delivered_at_ms", "within_tick")}
-    return {
-        **plain,
-        "state": str(row.state),
-        "target": target_to_json(row.target),
-        "alerts": [alert_to_json(alert) for alert in row.alerts],
-        "group_labels": dict(row.group_labels.pairs),
-        "options": dict(row.options),
-        "ask_at_ms": list(row.ask_at_ms),
-    }
-
-
 def row_from_json(row_id: str, data: Mapping[str, Any]) -> Row:
-    """Read a row back."""
+    """Read a row back from what the journal made of it."""
     return Row(
         id=row_id,
         target=target_from_json(data["target"]),

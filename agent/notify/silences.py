@@ -24,6 +24,9 @@ KIND: Final = "notify.silence"
 RETENTION_MS: Final = 5 * 24 * 3_600_000
 """How long a silence is kept after its end: Alertmanager's default retention of 120 h."""
 
+MOST_REMEMBERED: Final = 50_000
+"""Label sets of which it is remembered what silences them; well above a storm of 10,000 alerts."""
+
 
 class SilenceState(StrEnum):
     """Where a silence stands at an instant."""
@@ -77,9 +80,20 @@ class Holding:
 
     by_value: Mapping[tuple[str, str], Sequence[Silence]] = field(default_factory=dict)
     others: Sequence[Silence] = ()
+    _known: dict[Labels, tuple[str, ...]] = field(default_factory=dict)
 
     def muting(self, labels: Labels) -> tuple[str, ...]:
-        """Return the ids of the silences that hold back an alert with these labels."""
+        """Return the ids of the silences that hold back an alert with these labels; remembered for some ten thousands."""
+        if not self.by_value and not self.others:
+            return ()
+        found = self._known.get(labels)
+        if found is None:
+            if len(self._known) >= MOST_REMEMBERED:
+                self._known.clear()
+            found = self._known[labels] = self._muting(labels)
+        return found
+
+    def _muting(self, labels: Labels) -> tuple[str, ...]:
         found = [*self.others]
         if self.by_value:
             for pair in labels.pairs:

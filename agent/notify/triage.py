@@ -304,22 +304,28 @@ class Triage:
     def _take_in(self) -> None:
         """Take in the next alerts that were handed over."""
         batch, alerts = self._intake.take()
-        decisions: list[Decision] = []
+        routed: dict[str, list[str]] = {}
         writes: list[Write] = []
         try:
             for alert in alerts:
-                self._take_one(alert, batch.at_ms, decisions, writes)
+                self._take_one(alert, batch.at_ms, routed, writes)
         except BaseException as error:
             batch.failed(error)
             raise
+        decisions = [self._routed(self._groups[key], tuple(each), batch.at_ms) for key, each in routed.items()]
         batch.kept(self._commit(decisions, writes))
 
-    def _take_one(self, alert: Alert, at_ms: int, decisions: list[Decision], writes: list[Write]) -> None:
+    def _routed(self, group: Group, fingerprints: tuple[str, ...], at_ms: int) -> Decision:
+        reason = f"route {group.route.key}" if group.route else ""
+        return Decision(Verdict.ROUTED, at_ms, reason, fingerprints, group.receiver, group.key)
+
+    def _take_one(self, alert: Alert, at_ms: int, routed: dict[str, list[str]], writes: list[Write]) -> None:
         known, news = self._table.merge(alert, at_ms, self._routing.settings.resolve_timeout_ms)
         fingerprint = known.fingerprint
         self._sources.add(fingerprint, known.labels)
         for route in self._routes_of(known):
-            decisions.extend(self._group(route, known, at_ms))
+            if group := self._group(route, known, at_ms):
+                routed.setdefault(group.id, []).append(fingerprint)
         if not self._members.get(fingerprint):
             writes.append(self._forget(fingerprint))
         elif news:
@@ -462,25 +468,24 @@ class Triage:
         flush.log = self._log
         return flush
 
-    def _group(self, route: Route, alert: Alert, at_ms: int) -> list[Decision]:
-        """Put an alert into its group on a route; one that is over joins nothing new."""
+    def _group(self, route: Route, alert: Alert, at_ms: int) -> Group | None:
+        """Put an alert into its group on a route and return the group, if it joins; one that is over joins nothing new."""
         labels = route.group_labels(alert.labels)
         group = self._places.get((route.index, labels))
         if group and self._semantics.old_alerts_hurry and not group.flushed and _is_late(alert, route, at_ms):
             group.next_flush_ms = min(group.next_flush_ms, at_ms)
             self._dirty[group.id] = None
         if group and alert.fingerprint in group.fingerprints:
-            return []
+            return None
         if alert.resolved_at(at_ms) and not self._semantics.resolved_join:
-            return []
+            return None
         if group is None:
             group = self._begin(route, labels, alert, at_ms)
         elif group.flushed and self._bypass and alert.labels.get("severity") == "critical":
             group.hasten(at_ms + route.group_wait_ms)
             self._dirty[group.id] = None
         self._join(group, alert.fingerprint)
-        reason = f"route {route.key}"
-        return [Decision(Verdict.ROUTED, at_ms, reason, (alert.fingerprint,), group.receiver, group.key)]
+        return group
 
     def _begin(self, route: Route, labels: Labels, alert: Alert, at_ms: int) -> Group:
         """Make a group. An alert that has burnt longer than group_wait (after a restart, a reload) does not wait again."""
@@ -535,7 +540,7 @@ class Triage:
     def _routes_of(self, alert: Alert) -> list[Route]:
         found = self._routes.get(alert.fingerprint)
         if found is None:
-            found = self._routes[alert.fingerprint] = self._routing.match(alert.labels)
+            found = self._routes[alert.fingerprint] = self._routing.match(dict(alert.labels.pairs))
         return found
 
     def _keep_house(self, at_ms: int) -> list[Write]:
