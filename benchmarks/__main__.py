@@ -9,7 +9,7 @@ import sys
 
 from benchmarks.table import run_all
 
-NAMES = ("ingest", "rules", "delay", "range", "memory", "disk", "growth", "ready", "parse", "check", "replay")
+NAMES = ("ingest", "rules", "delay", "range", "memory", "disk", "growth", "ready", "parse", "check", "replay", "routing")
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -14,7 +13,7 @@ import structlog
 from agent.app.agent import Agent
 from agent.config import Flags, load_config
 from agent.errors import BurnlineError
-from agent.footprint import hand_back
+from agent.footprint import hand_back, spare_what_stays
 
 _log = structlog.get_logger()
 
@@ -54,9 +53,7 @@ def _spare_what_stays() -> None:
 
     What the start needed in passing goes back to the system.
     """
-    gc.collect()
-    gc.freeze()
-    gc.enable()
+    spare_what_stays()
     hand_back()
 
 

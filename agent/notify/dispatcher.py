@@ -132,6 +132,11 @@ class Dispatcher:
 
     async def work(self, at_ms: int) -> None:
         """Do what `tick` does in stretches of some milliseconds, so that a storm of alerts holds nothing else up."""
+        await self.decide(at_ms)
+        self._sender.start_due(at_ms)
+
+    async def decide(self, at_ms: int) -> None:
+        """Do the part of `work` that decides and writes messages down, without sending them."""
         self._triage.follow(at_ms)
         self._triage.begin(at_ms)
         began = monotonic()
@@ -139,7 +144,6 @@ class Dispatcher:
             if monotonic() - began > STRETCH_SECONDS:
                 await asyncio.sleep(0)
                 began = monotonic()
-        self._sender.start_due(at_ms)
 
     async def run_due(self, at_ms: int) -> int:
         """Do what `tick` does, and wait until all that is due at the instant was tried; return the number of attempts."""

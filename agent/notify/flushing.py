@@ -269,7 +269,7 @@ class Flush:
 
         leaves_ms = min(self._messenger.quiet_until(each.target, self.at_ms, worst) for each in means)
         entry = group.entries.get(destination.key)
-        if entry and not self._strict and leaves_ms > self.at_ms:
+        if entry and leaves_ms > self.at_ms:
             group.entries[destination.key] = replace(entry, at_ms=leaves_ms)
 
     def _knows(self, incident: Incident, recipient: Recipient, reason: Reason, seen: Visible) -> bool:
