@@ -144,10 +144,11 @@ def _group_root(notification: Notification, thread_by: str, domain: str) -> str:
 def _markings(notification: Notification, domain: str) -> dict[str, str]:
     names = ", ".join(sorted({alert.name for alert in notification.alerts}))
     lead = (notification.firing or notification.alerts)[:1]
+    listed = re.sub(r"[^a-z0-9-]+", "-", notification.receiver[:60].lower()).strip("-")
     marks = {
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
-        "List-Id": f"<{re.sub(r'[^a-z0-9-]+', '-', notification.receiver[:60].lower()).strip('-') or 'alerts'}.burnline.{domain}>",
+        "List-Id": f"<{listed or 'alerts'}.burnline.{domain}>",
         "X-Alert-Status": notification.status,
         "X-Alert-Severity": one_line(notification.severity, 40),
         "X-Alert-Name": _ascii(names),
