@@ -10,14 +10,20 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from agent.model import Secret
+from agent.notify.hours import Hours
+from agent.notify.intervals import UTC, TimeZone
 from agent.notify.limits import DEFAULTS, ChannelLimits, LimitText
 from agent.notify.notification import Channel
-from agent.notify.people import NotifyEntry, Person, Team
+from agent.notify.people import NotifyEntry, Person
+from agent.notify.policies import Ways
+from agent.notify.rotations import Team
 from agent.schema import Duration, Place, Text, WrongValue, key
 
 MOST_SEGMENTS = 10
 """What Twilio takes at most (1600 characters), and more than anybody reads."""
 HOUR_MS = 3_600_000
+MOST_REPEATS = 10
+"""How often a chain may start over: whoever has not answered by then is not helped by more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +216,7 @@ class StepSpec:
     after: Duration
     notify: tuple[NotifyEntry, ...]
     until: Literal["ack", "resolve"] = "ack"
+    hours: Hours | None = None
 
     def __post_init__(self) -> None:
         if not self.notify:
@@ -226,9 +233,14 @@ class PlanSpec:
     place: Place
     notify: tuple[NotifyEntry, ...] = ()
     escalate: tuple[StepSpec, ...] = ()
+    repeat: int = 0
     on_failure: Text | None = None
 
     def __post_init__(self) -> None:
+        if not 0 <= self.repeat <= MOST_REPEATS:
+            raise WrongValue("repeat", f"the chain can start over {MOST_REPEATS} times at most, found {self.repeat}")
+        if self.repeat and not self.escalate:
+            raise WrongValue("repeat", "there is no chain to repeat; write its steps under escalate")
         for earlier, later in zip(self.escalate, self.escalate[1:], strict=False):
             if later.after <= earlier.after:
                 message = "steps must follow one another; `after` counts from the first message, so it must grow"
@@ -245,6 +257,7 @@ class SettingsSpec:
     renotify_on_unmute: bool = True
     critical_bypass: bool = True
     ack_timeout: Duration = HOUR_MS
+    timezone: TimeZone = UTC
     send_resolved: Literal["to-whoever-was-told", "true", "false"] = "to-whoever-was-told"
     links: Literal["auto", "always", "never"] = "auto"
     link_lifetime: Duration = 24 * HOUR_MS
@@ -259,6 +272,7 @@ class EscalationFile:
     __title__ = "escalation.yml"
     people: dict[str, Person] = key(factory=dict)
     teams: dict[str, Team] = key(factory=dict)
+    policies: dict[str, Ways] = key(factory=dict)
     channels: ChannelsSection = key(factory=ChannelsSection)
     receivers: dict[str, PlanSpec] = key(factory=dict)
     settings: SettingsSpec = key(factory=SettingsSpec)

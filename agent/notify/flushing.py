@@ -19,6 +19,7 @@ from agent.notify.dedup import decide, set_aside, told, untold
 from agent.notify.groups import Group
 from agent.notify.incidents import Ack, Incident, Recipient, RunningStep, StepState, begin
 from agent.notify.inhibition import Inhibitor, Sources
+from agent.notify.intervals import UTC
 from agent.notify.messenger import Messenger, wants_resolved
 from agent.notify.notification import worst_severity
 from agent.notify.reasons import ENDED, Reason, Suppression
@@ -194,7 +195,12 @@ class Flush:
                 step.due_ms = self.at_ms + group.interval_ms
                 self._decide(group, Verdict.HELD, "nothing of the incident is visible now", tuple(seen.muted))
                 return
-            self._run_step(group, incident, step, tuple(seen.firing))
+            if step.hours and (opens_ms := step.hours.opens_ms(self.at_ms, UTC)) > self.at_ms:
+                step.due_ms = opens_ms
+                words = f"step {step.number} waits for its hours: {step.hours}"
+                self._decide(group, Verdict.HELD, words, tuple(seen.firing_set))
+            else:
+                self._run_step(group, incident, step, tuple(seen.firing))
             step = incident.next_step
 
     def _remind(self, group: Group, incident: Incident, ack: Ack) -> Stretches:
@@ -213,13 +219,14 @@ class Flush:
     def _run_step(self, group: Group, incident: Incident, step: RunningStep, alerts: tuple[Alert, ...]) -> None:
         step.state = StepState.DONE
         names = []
+        severity = worst_severity(alert.labels.get("severity") for alert in alerts)
         for whom in step.whom:
-            for target in whom.now(self._routing.directory, self.at_ms):
-                recipient = Recipient(target, whom.transport)
-                sent = self._messenger.send(
+            for target in whom.now(self._routing.directory, self.at_ms, severity):
+                recipient = Recipient(target, whom.transport, hours=whom.hours)
+                why_not = self._messenger.send(
                     group, incident, recipient, Reason.ESCALATION, alerts, self.at_ms, step.number
                 )
-                names.append(target.key if sent else f"{target.key} ({Reason.ALREADY_TOLD})")
+                names.append(f"{target.key} ({why_not})" if why_not else target.key)
         fingerprints = tuple(alert.fingerprint for alert in alerts)
         reason = f"step {step.number}: nobody acknowledged within {step.after_ms // 1000} s"
         if step.until == "resolve":
@@ -241,10 +248,16 @@ class Flush:
     def _tell(self, group: Group, incident: Incident, seen: Visible) -> None:
         due: dict[str, tuple[Recipient, Reason]] = {}
         plan = self._routing.receiver(group.receiver) if group.route else None
+        severity = self._severity(seen) if plan and plan.by_severity else ""
         for destination in plan.destinations if plan else ():
+            if not self._is_way(group, destination, severity, seen):
+                continue
             reason = self._dedup(group, incident, destination, seen)
             if reason.tells and reason not in (Reason.SOME_RESOLVED, Reason.ALL_RESOLVED):
-                means = self._messenger.recipients(destination, self.at_ms)
+                means = self._messenger.recipients(destination, self.at_ms, severity)
+                means = means or [
+                    each.recipient for each in incident.told.values() if each.recipient.destination == destination.key
+                ]
                 if not means:
                     self._decide(group, Verdict.DEDUPLICATED, Reason.NO_TARGET, tuple(seen.firing_set), destination.key)
                     means = [Recipient(LOG_TARGET, "log")]
@@ -263,14 +276,25 @@ class Flush:
         self, group: Group, destination: Destination, means: Sequence[Recipient], seen: Visible
     ) -> None:
         """Let the repeat count from the end of quiet hours, where all whom a message is for are left to sleep till then."""
-
-        def worst() -> str:
-            return worst_severity(alert.labels.get("severity") for alert in seen.firing)
-
-        leaves_ms = min(self._messenger.quiet_until(each.target, self.at_ms, worst) for each in means)
+        leaves_ms = min(self._messenger.held_until(each, self.at_ms, lambda: self._severity(seen))[0] for each in means)
         entry = group.entries.get(destination.key)
         if entry and leaves_ms > self.at_ms:
             group.entries[destination.key] = replace(entry, at_ms=leaves_ms)
+
+    @staticmethod
+    def _severity(seen: Visible) -> str:
+        return worst_severity(alert.labels.get("severity") for alert in seen.firing or seen.resolved)
+
+    def _is_way(self, group: Group, destination: Destination, severity: str, seen: Visible) -> bool:
+        """Say whether a message of this severity goes by this way; one that was told before hears on."""
+        directory = self._routing.directory
+        if destination.key in group.entries or destination.chosen(severity, directory, self.at_ms):
+            return True
+        reason = Reason.OTHER_SEVERITY
+        if seen.firing and group.last_reasons.get(destination.key) != reason:
+            self._decide(group, Verdict.DEDUPLICATED, reason, tuple(seen.firing_set), destination.key)
+        group.last_reasons[destination.key] = reason
+        return False
 
     def _knows(self, incident: Incident, recipient: Recipient, reason: Reason, seen: Visible) -> bool:
         """Say whether a first message would tell the target nothing: a reload gave it the same under another name."""
@@ -325,10 +349,9 @@ class Flush:
             others = sorted({name for other, name in people.items() if name and name != recipient.target.person})
             recipient = replace(recipient, options={**recipient.options, "also_told": others}) if others else recipient
             words = f"{reason}; {seen.taken_by} had acknowledged the others" if seen.taken_by else str(reason)
-            sent = self._messenger.send(group, incident, recipient, words, alerts, self.at_ms)
-            verdict = Verdict.NOTIFIED if sent else Verdict.DEDUPLICATED
-            words = words if sent else Reason.ALREADY_TOLD
-            self._decide(group, verdict, words, tuple(alert.fingerprint for alert in alerts), key)
+            why_not = self._messenger.send(group, incident, recipient, words, alerts, self.at_ms)
+            verdict = Verdict.DEDUPLICATED if why_not else Verdict.NOTIFIED
+            self._decide(group, verdict, why_not or words, tuple(alert.fingerprint for alert in alerts), key)
 
     def _sorted(self, firing: tuple[Alert, ...], ended: tuple[Alert, ...]) -> tuple[Alert, ...]:
         """Put alerts that are in order already, firing and resolved, into one."""

@@ -12,6 +12,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
 
+from agent.notify.hours import Hours, hours_from_json, hours_to_json
 from agent.notify.notification import Channel, Target
 from agent.notify.people import Directory
 from agent.notify.records import target_from_json, target_to_json
@@ -38,6 +39,8 @@ class Recipient:
     destination: str = ""
     send_resolved: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
+    hours: Hours | None = None
+    """For which hours its messages wait."""
 
 
 @dataclass(slots=True)
@@ -76,17 +79,25 @@ class Whom:
     channel: Channel
     transport: str
     targets: tuple[Target, ...]
+    on_call: str = "now"
+    by_policy: bool = False
+    severities: tuple[str, ...] = ()
+    hours: Hours | None = None
 
-    def now(self, directory: Directory, at_ms: int) -> tuple[Target, ...]:
-        """Return the places it means now; where the name is gone, those of the beginning."""
+    def now(self, directory: Directory, at_ms: int, severity: str = "") -> tuple[Target, ...]:
+        """Return the places it means now for this severity; where the name is gone, those of the beginning."""
+        if self.severities and severity not in self.severities:
+            return ()
         if self.kind == "team" and self.name in directory.teams:
-            names: tuple[str, ...] = directory.teams[self.name].on_call(at_ms)
+            names = directory.standing(self.name, self.on_call, at_ms)
         elif self.kind == "person" and self.name in directory.people:
             names = (self.name,)
         else:
             return self.targets
-        people = [(name, directory.people[name].address(self.channel)) for name in names if name in directory.people]
-        return tuple(Target(self.channel, address, name) for name, address in people if address) or self.targets
+        if self.by_policy:
+            names = tuple(name for name in names if self.channel in directory.ways(name, severity).channels)
+            return directory.addresses(names, self.channel)
+        return directory.addresses(names, self.channel) or self.targets
 
 
 @dataclass(slots=True)
@@ -99,6 +110,7 @@ class RunningStep:
     whom: tuple[Whom, ...]
     due_ms: int
     state: StepState = StepState.WAITING
+    hours: Hours | None = None
 
 
 @dataclass(slots=True)
@@ -169,14 +181,20 @@ def begin(group_id: str, at_ms: int, steps: tuple[Step, ...], directory: Directo
     made = Incident(sha256(f"{group_id}@{at_ms}".encode()).hexdigest()[:10], at_ms)
     for number, step in enumerate(steps, start=1):
         whom = tuple(_whom(each, directory, at_ms) for each in step.destinations)
-        made.steps.append(RunningStep(number, step.after_ms, step.until, whom, at_ms + step.after_ms))
+        due_ms = at_ms + step.after_ms
+        made.steps.append(RunningStep(number, step.after_ms, step.until, whom, due_ms, hours=step.hours))
     return made
 
 
 def _whom(destination: Destination, directory: Directory, at_ms: int) -> Whom:
-    kind, name = next(iter(destination.entry.as_json().items())) if destination.entry else ("", "")
-    targets = destination.targets(directory, at_ms)
-    return Whom(kind, name, destination.channel, destination.transport, targets)
+    entry, channel = destination.entry, destination.channel
+    if entry is None:
+        return Whom("", "", channel, destination.transport, destination.targets(directory, at_ms))
+    kind, name = next(iter(entry.as_json().items()))
+    named = directory.addresses(directory.names(entry, at_ms), channel) if entry.by_policy else ()
+    targets = named or destination.targets(directory, at_ms)
+    own = (entry.on_call, entry.by_policy, entry.severities, entry.hours)
+    return Whom(kind, name, channel, destination.transport, targets, *own)
 
 
 def to_json(incident: Incident) -> dict[str, Any]:
@@ -197,6 +215,7 @@ def to_json(incident: Incident) -> dict[str, Any]:
                 "until": step.until,
                 "due_ms": step.due_ms,
                 "state": str(step.state),
+                "hours": hours_to_json(step.hours),
                 "whom": [
                     {
                         "kind": each.kind,
@@ -204,6 +223,10 @@ def to_json(incident: Incident) -> dict[str, Any]:
                         "channel": str(each.channel),
                         "transport": each.transport,
                         "targets": [target_to_json(target) for target in each.targets],
+                        "on_call": each.on_call,
+                        "by_policy": each.by_policy,
+                        "severities": list(each.severities),
+                        "hours": hours_to_json(each.hours),
                     }
                     for each in step.whom
                 ],
@@ -223,9 +246,9 @@ def from_json(data: Mapping[str, Any]) -> Incident:
         made.told[recipient.target.key] = Told(recipient, set(each["firing"]))
     for each in data["steps"]:
         whom = tuple(_whom_from_json(one) for one in each["whom"])
-        state = StepState(each["state"])
+        state, hours = StepState(each["state"]), hours_from_json(each.get("hours"))
         made.steps.append(
-            RunningStep(each["number"], each["after_ms"], each["until"], whom, each["due_ms"], state),
+            RunningStep(each["number"], each["after_ms"], each["until"], whom, each["due_ms"], state, hours),
         )
     return made
 
@@ -248,15 +271,27 @@ def recipient_to_json(recipient: Recipient) -> dict[str, Any]:
         "destination": recipient.destination,
         "send_resolved": recipient.send_resolved,
         "options": dict(recipient.options),
+        "hours": hours_to_json(recipient.hours),
     }
 
 
 def recipient_from_json(data: Mapping[str, Any]) -> Recipient:
     """Read a recipient back."""
     target = target_from_json(data["target"])
-    return Recipient(target, data["transport"], data["destination"], data["send_resolved"], data["options"])
+    hours = hours_from_json(data.get("hours"))
+    return Recipient(target, data["transport"], data["destination"], data["send_resolved"], data["options"], hours)
 
 
 def _whom_from_json(data: Mapping[str, Any]) -> Whom:
     targets = tuple(target_from_json(each) for each in data["targets"])
-    return Whom(data["kind"], data["name"], Channel(data["channel"]), data["transport"], targets)
+    return Whom(
+        data["kind"],
+        data["name"],
+        Channel(data["channel"]),
+        data["transport"],
+        targets,
+        data.get("on_call", "now"),
+        data.get("by_policy", False),
+        tuple(data.get("severities", ())),
+        hours_from_json(data.get("hours")),
+    )

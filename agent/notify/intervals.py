@@ -105,13 +105,17 @@ UTC: Final = ZoneInfo("UTC")
 TimeZone = Annotated[ZoneInfo, Convert(_location, "a time zone like Europe/Paris")]
 
 
+Weekdays = Annotated[Range, Convert(_weekdays, "a weekday or monday:friday")]
+"""Days of the week, Sunday being 0, both included."""
+
+
 @dataclass(frozen=True, slots=True)
 class IntervalSpec:
     """One interval: all fields that are given must contain the instant; of the ranges in a field one must."""
 
     __title__ = "time interval"
     times: tuple[Annotated[Range, Convert(_times, "start_time and end_time")], ...] = ()
-    weekdays: tuple[Annotated[Range, Convert(_weekdays, "a weekday or monday:friday")], ...] = ()
+    weekdays: tuple[Weekdays, ...] = ()
     days_of_month: tuple[Annotated[Range, Convert(_days_of_month, "days like 1:15 or -3:-1")], ...] = ()
     months: tuple[Annotated[Range, Convert(_months, "a month or january:march")], ...] = ()
     years: tuple[Annotated[Range, Convert(_years, "a year or 2026:2028")], ...] = ()

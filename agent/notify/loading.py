@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from agent.errors import SchemaError
 from agent.model import Labels, Matcher, MatchOp, Secret
 from agent.notify.alertmanager_file import AlertmanagerFile, InhibitSpec, RouteSpec
+from agent.notify.entries import directory_of
 from agent.notify.escalation_file import EscalationFile
 from agent.notify.findings import Findings
 from agent.notify.inhibition import InhibitRule
@@ -138,6 +139,7 @@ class _Builder:
             ack_timeout_ms=chosen.ack_timeout,
             send_resolved={"true": True, "false": False}.get(chosen.send_resolved),
             resolve_timeout_ms=self.file.global_.resolve_timeout,
+            timezone=chosen.timezone,
             links=chosen.links,
             link_lifetime_ms=chosen.link_lifetime,
             link_key=link_key,
@@ -147,7 +149,7 @@ class _Builder:
             receivers=receivers,
             inhibit_rules=rules,
             time_intervals=intervals,
-            directory=Directory(self.escalation.people, self.escalation.teams),
+            directory=directory_of(self.escalation),
             channels=plans.channels,
             disabled=plans.disabled,
             settings=settings,

@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from agent.model import Alert
 from agent.notify.groups import Group
+from agent.notify.hours import quiet_until
 from agent.notify.incidents import Ack, Incident, Recipient, Told
-from agent.notify.messages.wording import span
+from agent.notify.messages.wording import moment, span
+from agent.notify.messages.wording import zone as zone_named
 from agent.notify.notification import Channel, Target
 from agent.notify.outbox import Outbox
 from agent.notify.reasons import Reason
@@ -24,7 +26,7 @@ from agent.notify.rows import Row, RowState
 from agent.notify.table import AlertTable
 
 DUPLICATE_WINDOW_MS: Final = 60_000
-READ_BY_MANY: Final = frozenset({Channel.SLACK})
+READ_BY_MANY: Final = frozenset({Channel.SLACK, Channel.PAGERDUTY})
 """The channels by which others learn that somebody took an incident over."""
 TO_ONESELF: Final = (Channel.SLACK, Channel.SMS, Channel.EMAIL)
 """How somebody is reminded of what they took, the gentlest way first."""
@@ -48,13 +50,22 @@ class Messenger:
         self._dirty = dirty
         outbox.redirect = self.redirect
 
-    def recipients(self, destination: Destination, at_ms: int) -> list[Recipient]:
-        """Return whom a destination means now, and whether they want to hear of the end."""
+    def recipients(self, destination: Destination, at_ms: int, severity: str) -> list[Recipient]:
+        """Return whom a destination means now for this severity, whether they want to hear of the end, and in which hours."""
         routing = self._routing()
-        wants = wants_resolved(destination, routing)
+        wants, entry = wants_resolved(destination, routing), destination.entry
+        named = entry.hours if entry else None
+        policy = entry is not None and entry.by_policy
         return [
-            Recipient(target, destination.transport, destination.key, wants, destination.options)
-            for target in destination.targets(routing.directory, at_ms)
+            Recipient(
+                target,
+                destination.transport,
+                destination.key,
+                wants,
+                destination.options,
+                named or (routing.directory.hours(target.person, target.channel, severity) if policy else None),
+            )
+            for target in destination.targets(routing.directory, at_ms, severity)
         ]
 
     def send(
@@ -69,8 +80,8 @@ class Messenger:
         *,
         known: bool = False,
         deadline_ms: int = 0,
-    ) -> bool:
-        """Write a row; return False where the target was told just this a moment ago, unless what is new is not an alert.
+    ) -> Reason | None:
+        """Write a row and return None, or return why the target need not hear this.
 
         `alerts` are as they are at `at_ms`, firing ones with an open end. `known`: the message is about something else
         than their states, such as who took them over. With a deadline it is tried as Alertmanager tries, until then.
@@ -78,7 +89,7 @@ class Messenger:
         states = {alert.fingerprint: alert.resolved_at(at_ms) for alert in alerts}
         strict = self._routing().settings.strict
         if not strict and not known and self._told_already(group.id, recipient, states, at_ms):
-            return False
+            return Reason.ALREADY_TOLD
         row = Row(
             id=incident.key(),
             incident=incident.id,
@@ -98,8 +109,7 @@ class Messenger:
             within_tick=deadline_ms > 0,
         )
         self._remember(group, incident, recipient, states, remember=not strict or step > 0)
-        self._enqueue(row)
-        return True
+        return self._enqueue(row, recipient, incident)
 
     def waits(self, row_id: str) -> bool:
         """Say whether a message was written that has not been sent yet."""
@@ -152,7 +162,7 @@ class Messenger:
         told = 0
         if chosen:
             for destination in routing.receiver(chosen).destinations:
-                for recipient in self.recipients(destination, at_ms):
+                for recipient in self.recipients(destination, at_ms, row.severity):
                     if recipient.target.key != row.target.key:
                         self._hand_on(row, recipient, reason, at_ms, chosen, group, incident)
                         told += 1
@@ -194,7 +204,7 @@ class Messenger:
         )
         if group and incident:
             self._remember(group, incident, recipient, states, remember=True)
-        self._enqueue(made)
+        self._enqueue(made, recipient, None)
 
     def _told_already(self, group_id: str, recipient: Recipient, states: Mapping[str, bool], at_ms: int) -> bool:
         """Say whether this group told the target at this instant (as a fall-back), or another one a moment ago.
@@ -211,7 +221,7 @@ class Messenger:
     def _failing_receiver(self, row: Row) -> str:
         return str(row.options.get("on_failure") or row.receiver)
 
-    def _enqueue(self, row: Row) -> None:
+    def _enqueue(self, row: Row, recipient: Recipient, incident: Incident | None) -> Reason | None:
         routing = self._routing()
         transport = row.transport if row.transport in routing.channels else str(row.target.channel)
         if transport != row.transport:
@@ -220,16 +230,33 @@ class Messenger:
             self._outbox.refuse(row, f"the channel {transport} is disabled: {routing.disabled[transport]}")
         elif transport not in routing.channels and row.target.channel is not Channel.LOG:
             self._outbox.refuse(row, f"the channel {transport} is not configured any more")
+        elif incident and all(row.states.values()) and self._nobody_heard(row, incident):
+            self._outbox.withdraw_unheard(row, "it was over before they ended, and nobody had been told")
+            return Reason.OVER_UNHEARD
         else:
-            quiet_ms = self.quiet_until(row.target, row.at_ms, lambda: row.severity)
-            self._outbox.add(replace(row, next_at_ms=quiet_ms) if quiet_ms > row.next_at_ms else row)
+            until_ms, why = (0, "") if row.within_tick else self.held_until(recipient, row.at_ms, lambda: row.severity)
+            self._outbox.add(replace(row, next_at_ms=until_ms, error=why) if until_ms > row.next_at_ms else row)
+        return None
 
-    def quiet_until(self, target: Target, at_ms: int, severity: Callable[[], str]) -> int:
-        """Return when the quiet hours end in which a message of this severity waits for its person, or 0."""
-        person = self._routing().directory.people.get(target.person)
-        if person is None or person.quiet_hours is None:
-            return 0
-        return person.quiet_hours.ends_ms(severity(), at_ms, person.timezone) or 0
+    def _nobody_heard(self, row: Row, incident: Incident) -> bool:
+        """Say whether what is over now still waits for somebody's morning, and nobody else was told of it either."""
+        waiting = self._outbox.unheard(row)
+        strict = self._routing().settings.strict
+        return bool(waiting) and not strict and not any(self._outbox.reached(incident.id, key) for key in incident.told)
+
+    def held_until(self, recipient: Recipient, at_ms: int, severity: Callable[[], str]) -> tuple[int, str]:
+        """Return until when quiet hours, or hours that have not come, hold a message back, and why; 0 where nothing does."""
+        routing, until_ms, why = self._routing(), 0, ""
+        person = routing.directory.people.get(recipient.target.person)
+        if not recipient.hours and not (person and person.quiet):
+            return 0, ""
+        zone = person.timezone if person else routing.settings.timezone
+        if person and (quiet_ms := quiet_until(person.quiet, severity(), at_ms, zone)):
+            until_ms, why = quiet_ms, f"quiet hours of {recipient.target.person}"
+        if recipient.hours and (opens_ms := recipient.hours.opens_ms(max(at_ms, until_ms), zone)) > at_ms:
+            until_ms = max(until_ms, opens_ms)
+            why = why or f"{recipient.target.channel} goes out within {recipient.hours}"
+        return until_ms, f"waits until {moment(until_ms, at_ms, zone_named(str(zone)))}: {why}" if why else ""
 
     def _options(self, recipient: Recipient) -> Mapping[str, Any]:
         person = self._routing().directory.people.get(recipient.target.person)

@@ -118,6 +118,25 @@ class Outbox:
         self._note(row, "written", row.at_ms)
         return row
 
+    def unheard(self, row: Row) -> list[Row]:
+        """Return what waits for its hour, never tried, of the same group for the same target."""
+        return [each for each in self._unsent(row) if not each.attempts and each.next_at_ms > row.at_ms]
+
+    def reached(self, incident: str, target: str) -> bool:
+        """Say whether any message of an incident was accepted for a target, by the target's key."""
+        return f"{incident}|{target}" in self._threads
+
+    def withdraw_unheard(self, row: Row, why: str) -> None:
+        """Retire what waits of the row's incident for its target, and the row with it: nobody needs to hear either."""
+        self._order += 1
+        for each in (*self.unheard(row), replace(row, order=self._order)):
+            if each.id in self._pending:
+                self._take(each.id)
+            retired = replace(each, state=RowState.SUPERSEDED, finished_at_ms=row.at_ms, error=why)
+            self._believe(replace(retired, alerts=row.alerts, at_ms=row.at_ms))
+            self._keep(retired)
+            self._note(retired, "superseded", row.at_ms)
+
     def refuse(self, row: Row, why: str) -> Row:
         """Take in a row whose channel is disabled: it is on record as failed, and on_failure or the log gets it."""
         self._order += 1

@@ -1,24 +1,24 @@
-"""People and teams: who is on call at an instant, how somebody is reached, and when somebody is left to sleep.
+"""People: how somebody is reached, by which channels for which severity, and when somebody is left to sleep.
 
-Rotation is a pure function of the instant: members take turns in the order they are written, from `starts` on.
+Who is on call follows from the instant (rotations); nothing here reads a clock.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, Literal
 
+from agent.notify.hours import Hours, QuietHours
 from agent.notify.intervals import UTC as UTC_ZONE
-from agent.notify.intervals import TimeZone, minute_of_day
+from agent.notify.intervals import TimeZone
 from agent.notify.notification import Channel, Target
-from agent.schema import Convert, Duration, Place, Text, WrongValue, key
+from agent.notify.policies import Policies, Ways, ways_of
+from agent.notify.rotations import Team
+from agent.schema import Convert, Place, Text, WrongValue, key
 
 _E164: Final = re.compile(r"\+[1-9]\d{6,14}")
-_DAY_MS: Final = 86_400_000
 
 
 def check_phone(text: str) -> str:
@@ -29,48 +29,7 @@ def check_phone(text: str) -> str:
     return text
 
 
-def _times(text: str) -> tuple[int, int]:
-    first, separator, last = text.partition("-")
-    if not separator:
-        message = f'not a range of times: "{text}"; write it like 22:00-07:00'
-        raise ValueError(message)
-    return minute_of_day(first.strip()), minute_of_day(last.strip())
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        message = f'not a moment: "{text}"; write it like 2026-01-05T09:00'
-        raise ValueError(message) from error
-
-
 Phone = Annotated[str, Convert(check_phone, "a phone number")]
-Moment = Annotated[datetime, Convert(_moment, "a moment like 2026-01-05T09:00")]
-
-
-@dataclass(frozen=True, slots=True)
-class QuietHours:
-    """When messages of some severities wait for the end of the night. `times` may pass midnight."""
-
-    __title__ = "quiet_hours"
-    times: Annotated[tuple[int, int], Convert(_times, "times like 22:00-07:00")]
-    severities: tuple[str, ...] = ("warning", "info")
-
-    def ends_ms(self, severity: str, at_ms: int, zone: ZoneInfo) -> int | None:
-        """Return when the quiet hours end that hold now for this severity, or None where none do."""
-        if severity not in self.severities:
-            return None
-        now = datetime.fromtimestamp(at_ms / 1000, zone)
-        minute = now.hour * 60 + now.minute
-        start, end = self.times
-        inside = start <= minute < end if start <= end else minute >= start or minute < end
-        if not inside:
-            return None
-        morning = now.replace(hour=end // 60 % 24, minute=end % 60, second=0, microsecond=0)
-        if end // 60 == 24 or (start > end and minute >= start):
-            morning += timedelta(days=1)
-        return int(morning.timestamp() * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +42,13 @@ class Person:
     slack: str = ""
     phone: Phone = ""
     timezone: TimeZone = UTC_ZONE
-    quiet_hours: QuietHours | None = None
+    quiet_hours: QuietHours | tuple[QuietHours, ...] = ()
+    policies: Mapping[str, Ways] = key(factory=dict)
+
+    @property
+    def quiet(self) -> tuple[QuietHours, ...]:
+        """When messages of some severities wait."""
+        return (self.quiet_hours,) if isinstance(self.quiet_hours, QuietHours) else self.quiet_hours or ()
 
     def address(self, channel: Channel) -> str:
         """Return where this person is reached by a channel, or nothing."""
@@ -98,105 +63,59 @@ class Person:
                 return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
-    """Turns of equal length from `starts` on, a time of day in `timezone`."""
-
-    __title__ = "rotation"
-    starts: Moment
-    every: Duration = 7 * _DAY_MS
-    timezone: TimeZone = UTC_ZONE
-
-    def __post_init__(self) -> None:
-        if self.every <= 0:
-            raise WrongValue("every", "a turn cannot take no time; write it like 1w")
-
-    def turn(self, at_ms: int) -> int:
-        """Return the number of the turn; whole days are counted on the wall clock, so a change of summer time moves none."""
-        if self.every % _DAY_MS == 0:
-            local = datetime.fromtimestamp(at_ms / 1000, self.timezone).replace(tzinfo=None)
-            passed = local - self.starts.replace(tzinfo=None)
-            return passed // timedelta(milliseconds=self.every)
-        start = self.starts.replace(tzinfo=self.starts.tzinfo or self.timezone)
-        return (at_ms - int(start.timestamp() * 1000)) // self.every
-
-
-@dataclass(frozen=True, slots=True)
-class Override:
-    """Somebody else takes over between two moments (in the rotation's time zone unless they carry their own)."""
-
-    __title__ = "override"
-    person: Text
-    from_: Moment = key("from")
-    until: Moment = key("until")
-
-    def holds(self, at_ms: int, zone: ZoneInfo) -> bool:
-        """Say whether the override covers the instant."""
-        now = datetime.fromtimestamp(at_ms / 1000, UTC)
-        first, last = (each.replace(tzinfo=each.tzinfo or zone) for each in (self.from_, self.until))
-        return first <= now < last
-
-
-@dataclass(frozen=True, slots=True)
-class Team:
-    """People who take turns; without a rotation all of them are told."""
-
-    __title__ = "team"
-    place: Place
-    members: tuple[Text, ...]
-    rotation: Rotation | None = None
-    overrides: tuple[Override, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not self.members:
-            raise WrongValue("members", "a team needs at least one member")
-
-    def on_call(self, at_ms: int) -> tuple[str, ...]:
-        """Return the names of those who stand for the team at an instant."""
-        zone = self.rotation.timezone if self.rotation else UTC_ZONE
-        covering = tuple(str(each.person) for each in self.overrides if each.holds(at_ms, zone))
-        if covering:
-            return covering[-1:]
-        if self.rotation is None:
-            return tuple(str(member) for member in self.members)
-        return (str(self.members[self.rotation.turn(at_ms) % len(self.members)]),)
-
-
-_WAYS: Final = ("person", "team", "email", "slack", "sms", "pagerduty", "log")
+_WHO: Final = ("person", "team", "email", "slack", "sms", "pagerduty", "log")
 
 
 @dataclass(frozen=True, slots=True)
 class NotifyEntry:
-    """Whom one line of `notify:` tells: a person or a team by some channels, or an address as it stands."""
+    """Whom one line of `notify:` tells: a person or a team, or an address as it stands.
+
+    People are told by the channels of `by`, or, without it, by those that the severity's policy chooses. With `severities`
+    the line holds for those alone; with `hours` its messages wait until the hours have come.
+    """
 
     __title__ = "notify entry"
     place: Place
     person: Text | None = None
     team: Text | None = None
+    on_call: Literal["now", "next"] = "now"
     by: tuple[Channel, ...] = ()
     email: str = ""
     slack: str = ""
     sms: Phone = ""
     log: bool = False
     pagerduty: bool = False
+    severities: tuple[str, ...] = ()
+    hours: Hours | None = None
 
     def __post_init__(self) -> None:
-        given = [name for name in _WAYS if getattr(self, name)]
+        given = [name for name in _WHO if getattr(self, name)]
         if len(given) != 1:
-            raise WrongValue(
-                given[1] if given else "", "say one of person, team, email, slack, sms, pagerduty or log in each entry"
-            )
-        if given[0] in ("person", "team") and not self.by:
-            raise WrongValue(given[0], "say by which channels, like by: [slack, sms]")
+            message = "say one of person, team, email, slack, sms, pagerduty or log in each entry"
+            raise WrongValue(given[1] if given else "", message)
         if given[0] not in ("person", "team") and self.by:
             raise WrongValue("by", "an address has its channel already; leave out by")
+        if self.on_call == "next" and not self.team:
+            raise WrongValue("on_call", "only a team has somebody who is next; say team: in place of this")
         for channel in self.by:
             if channel not in (Channel.EMAIL, Channel.SLACK, Channel.SMS):
                 raise WrongValue("by", f"people are reached by email, slack or sms, not by {channel}")
 
     @property
+    def key(self) -> str:
+        """Name the entry by whom it tells and when it holds: `team:search`, `team:search:next`, `person:ana[critical]`."""
+        kind, name = next(iter(self.as_json().items()))
+        following = ":next" if self.on_call == "next" else ""
+        return f"{kind}:{name}{following}" + (f"[{','.join(self.severities)}]" if self.severities else "")
+
+    @property
+    def by_policy(self) -> bool:
+        """Whether the severity's policy chooses the channels."""
+        return bool((self.person or self.team) and not self.by)
+
+    @property
     def channels(self) -> tuple[Channel, ...]:
-        """The channels that this entry uses."""
+        """The channels that this entry names; none where the policy chooses them."""
         direct = {
             Channel.EMAIL: self.email,
             Channel.SLACK: self.slack,
@@ -206,7 +125,14 @@ class NotifyEntry:
         }
         return self.by or tuple(channel for channel, value in direct.items() if value)
 
-    def targets(self, channel: Channel, directory: Directory, at_ms: int) -> tuple[Target, ...]:
+    def chooses(self, channel: Channel, severity: str, directory: Directory, at_ms: int) -> bool:
+        """Say whether a message of this severity goes by this channel: the entry and the people it means decide."""
+        if self.severities and severity not in self.severities:
+            return False
+        names = directory.names(self, at_ms) if self.by_policy else ()
+        return not names or any(channel in directory.ways(name, severity).channels for name in names)
+
+    def targets(self, channel: Channel, directory: Directory, at_ms: int, severity: str = "") -> tuple[Target, ...]:
         """Return the places this entry means now by one of its channels; people without that address are left out."""
         if self.log:
             return (Target(Channel.LOG, "log"),)
@@ -216,24 +142,50 @@ class NotifyEntry:
         if not names:
             address = {Channel.EMAIL: self.email, Channel.SLACK: self.slack, Channel.SMS: self.sms}.get(channel, "")
             return (Target(channel, address),) if address else ()
-        found = ((name, directory.people[name].address(channel)) for name in names if name in directory.people)
-        return tuple(Target(channel, address, name) for name, address in found if address)
+        if self.by_policy:
+            names = tuple(name for name in names if channel in directory.ways(name, severity).channels)
+        return directory.addresses(names, channel)
 
     def as_json(self) -> dict[str, Any]:
         """Return what identifies the entry, for keys and snapshots."""
-        return {name: str(getattr(self, name)) for name in _WAYS if getattr(self, name)}
+        return {name: str(getattr(self, name)) for name in _WHO if getattr(self, name)}
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """Everybody by name."""
+    """Everybody by name, and how people are told where nothing else is said."""
 
     people: Mapping[str, Person]
     teams: Mapping[str, Team]
+    policies: Policies = field(default_factory=dict)
 
     def names(self, entry: NotifyEntry, at_ms: int) -> tuple[str, ...]:
         """Return the people an entry means at an instant."""
         if entry.person:
             return (str(entry.person),)
-        team = self.teams.get(str(entry.team)) if entry.team else None
-        return team.on_call(at_ms) if team else ()
+        return self.standing(str(entry.team or ""), entry.on_call, at_ms)
+
+    def standing(self, team: str, which: str, at_ms: int) -> tuple[str, ...]:
+        """Return who stands for a team: whoever is on call, or who is `next`; where nobody is, whoever is on call."""
+        found = self.teams.get(team)
+        if found is None:
+            return ()
+        return (found.next_on_call(at_ms) if which == "next" else ()) or found.on_call(at_ms)
+
+    def addresses(self, names: Iterable[str], channel: Channel) -> tuple[Target, ...]:
+        """Return where people are reached by a channel; those without such an address are left out."""
+        if channel is Channel.LOG:
+            return (Target(Channel.LOG, "log"),) if any(True for _ in names) else ()
+        found = ((name, self.people[name].address(channel)) for name in names if name in self.people)
+        return tuple(Target(channel, address, name) for name, address in found if address)
+
+    def ways(self, name: str, severity: str) -> Ways:
+        """Return how a person is told of a severity: their own policy, then the file's, then the default."""
+        person = self.people.get(name)
+        own = person.policies.get(severity) if person else None
+        return own or ways_of(self.policies, severity)
+
+    def hours(self, name: str, channel: Channel, severity: str) -> Hours | None:
+        """Return the hours for which a channel waits that the policy chose for somebody, or None."""
+        ways = self.ways(name, severity)
+        return ways.hours if channel in ways.in_hours else None

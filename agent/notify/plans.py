@@ -14,13 +14,14 @@ from agent.notify import aws, chat_settings, mail_settings, settings
 from agent.notify.addresses import split_addresses
 from agent.notify.alertmanager_file import AlertmanagerFile, ReceiverSpec
 from agent.notify.channels import ChannelSettings, LogChannel
-from agent.notify.escalation_file import EscalationFile, PlanSpec, SmsSection
+from agent.notify.entries import check_people, destinations_of, steps_of
+from agent.notify.escalation_file import EscalationFile, SmsSection
 from agent.notify.findings import Findings
 from agent.notify.integrations import REQUIRED, EmailConfig, SlackConfig, SnsConfig, WebhookConfig, lacks
 from agent.notify.notification import Channel, Target
 from agent.notify.pagerduty_config import PagerDutyConfig, pagerduty_options, pagerduty_texts
 from agent.notify.people import NotifyEntry
-from agent.notify.routing import Destination, ReceiverPlan, Step, log_destination
+from agent.notify.routing import Destination, ReceiverPlan, log_destination
 from agent.notify.semantics import ALERTMANAGER, DEFAULT
 from agent.notify.settings import Secrets
 from agent.notify.slack_options import slack_options, slack_texts
@@ -64,7 +65,7 @@ class PlanBuilder:
 
     def build(self) -> dict[str, ReceiverPlan]:
         """Return the plan of each receiver by name; problems go to the findings."""
-        self._check_people()
+        check_people(self.escalation, self.findings)
         self._check_unused_receivers()
         plans: dict[str, ReceiverPlan] = {}
         for spec in self.file.receivers:
@@ -84,39 +85,6 @@ class PlanBuilder:
                 self.findings.problem(plan.place, f'receiver "{name}" cannot be its own on_failure')
         return plans
 
-    def _check_people(self) -> None:
-        people, teams = self.escalation.people, self.escalation.teams
-        for team in teams.values():
-            for name in (*team.members, *(each.person for each in team.overrides)):
-                if name not in people:
-                    self.findings.problem(
-                        name.place, f'undefined person "{name}" in a team{suggest(name, sorted(people))}'
-                    )
-        for plan in self.escalation.receivers.values():
-            for entry in self._entries(plan):
-                self._check_entry(entry)
-
-    @staticmethod
-    def _entries(plan: PlanSpec) -> Iterable[NotifyEntry]:
-        yield from plan.notify
-        for step in plan.escalate:
-            yield from step.notify
-
-    def _check_entry(self, entry: NotifyEntry) -> None:
-        people, teams = self.escalation.people, self.escalation.teams
-        for name, known, what in ((entry.person, people, "person"), (entry.team, teams, "team")):
-            if name and name not in known:
-                self.findings.problem(name.place, f'undefined {what} "{name}"{suggest(name, sorted(known))}')
-                return
-        members: tuple[str, ...] = (str(entry.person),) if entry.person else ()
-        if entry.team:
-            members = tuple(str(each) for each in teams[str(entry.team)].members)
-        for member in members:
-            for channel in entry.by:
-                if member in people and not people[member].address(channel):
-                    words = {Channel.SMS: "phone"}.get(channel, str(channel))
-                    self.findings.problem(entry.place, f'"{member}" is to be told by {channel}, but has no {words}')
-
     def _check_unused_receivers(self) -> None:
         names = [str(each.name) for each in self.file.receivers]
         for name, plan in self.escalation.receivers.items():
@@ -134,14 +102,12 @@ class PlanBuilder:
         if written:
             ours = [each for entry in written.notify for each in self._by_entry(entry)]
             for shared in sorted({each.channel for each in made} & {each.channel for each in ours}):
-                entry = next(each for each in written.notify if shared in each.channels)
+                entry = next(each.entry for each in ours if each.channel is shared and each.entry)
                 message = f'receiver "{name}" has {shared} here and in alertmanager.yml; keep one of them'
                 self.findings.problem(entry.place, message)
             made += ours
-        steps = tuple(
-            Step(step.after, tuple(each for entry in step.notify for each in self._by_entry(entry)), step.until)
-            for step in (written.escalate if written else ())
-        )
+        steps = steps_of(written, self.escalation) if written else ()
+        self.used.update(each.transport for step in steps for each in step.destinations)
         destinations = tuple({each.key: each for each in made}.values())
         if not destinations and not steps:
             destinations = (log_destination(),)
@@ -150,10 +116,9 @@ class PlanBuilder:
         )
 
     def _by_entry(self, entry: NotifyEntry) -> Iterable[Destination]:
-        who = next(iter(f"{kind}:{name}" for kind, name in entry.as_json().items()))
-        for channel in entry.channels:
-            self.used.add(str(channel))
-            yield Destination(f"{who}/{channel}", channel, str(channel), entry=entry)
+        for made in destinations_of(entry, self.escalation):
+            self.used.add(made.transport)
+            yield made
 
     def _integrations(self, spec: ReceiverSpec) -> Iterable[Destination]:
         for number, email in enumerate(spec.email_configs):

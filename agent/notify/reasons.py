@@ -28,6 +28,8 @@ class Reason(StrEnum):
     ACKNOWLEDGED = "somebody acknowledged it; repeats are held back"
     ALREADY_TOLD = "the same target was told the same a moment ago through another group"
     RESOLVED_NOT_WANTED = "this receiver does not want to hear of resolved alerts"
+    OVER_UNHEARD = "it was over before anybody had been told; the message that waited is withdrawn"
+    OTHER_SEVERITY = "alerts of this severity are told by other ways"
     NO_TARGET = "the receiver has nobody to tell by this way now"
 
     @property

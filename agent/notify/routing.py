@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from agent.gotemplate import quote
 from agent.model import Labels, Matcher, MatchOp, Secret, match_all
 from agent.notify.channels import ChannelSettings
+from agent.notify.hours import Hours
 from agent.notify.inhibition import InhibitRule
-from agent.notify.intervals import IntervalSpec, boundaries, contains
+from agent.notify.intervals import UTC, IntervalSpec, boundaries, contains
 from agent.notify.limits import ChannelLimits
 from agent.notify.matching import render_matchers
 from agent.notify.messages.go_texts import GoTexts
@@ -111,9 +113,13 @@ class Destination:
     send_resolved: bool | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def targets(self, directory: Directory, at_ms: int) -> tuple[Target, ...]:
-        """Return the places that are told at an instant."""
-        return self.fixed if self.entry is None else self.entry.targets(self.channel, directory, at_ms)
+    def targets(self, directory: Directory, at_ms: int, severity: str = "") -> tuple[Target, ...]:
+        """Return the places that are told of a severity at an instant."""
+        return self.fixed if self.entry is None else self.entry.targets(self.channel, directory, at_ms, severity)
+
+    def chosen(self, severity: str, directory: Directory, at_ms: int) -> bool:
+        """Say whether a message of this severity goes by this way at all."""
+        return self.entry is None or self.entry.chooses(self.channel, severity, directory, at_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,8 @@ class Step:
     after_ms: int
     destinations: tuple[Destination, ...]
     until: str
+    hours: Hours | None = None
+    """When it may run; what is due outside of them waits for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +143,11 @@ class ReceiverPlan:
     on_failure: str = ""
     labels: Labels = field(default_factory=Labels)
     """What alertmanager.yml says of the receiver beside how it is told; API v2 shows them and filters by them."""
+
+    @property
+    def by_severity(self) -> bool:
+        """Whether who is told depends on the severity."""
+        return any(each.entry and (each.entry.by_policy or each.entry.severities) for each in self.destinations)
 
     @property
     def silent(self) -> bool:
@@ -154,6 +167,8 @@ class Settings:
     ack_timeout_ms: int = 3_600_000
     send_resolved: bool | None = None
     resolve_timeout_ms: int = 300_000
+    timezone: ZoneInfo = UTC
+    """Of hours that name none and belong to no person."""
     links: Literal["auto", "always", "never"] = "auto"
     """Whether messages carry signed links: always, never, or where people can reach the agent from outside."""
     link_lifetime_ms: int = 24 * 3_600_000
@@ -212,7 +227,7 @@ class Routing:
                     found.update(dict.fromkeys(_WORD.findall(matcher.value)))
         if found:
             for person in self.directory.people.values():
-                found.update(dict.fromkeys(person.quiet_hours.severities if person.quiet_hours else ()))
+                found.update(dict.fromkeys(name for each in person.quiet for name in each.severities))
         return tuple(found)
 
     def muted_by(self, route: Route, at_ms: int) -> tuple[Suppression, str] | None:

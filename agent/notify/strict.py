@@ -92,7 +92,8 @@ class StrictFlush(Flush):
             names = tuple(seen.resolved_set)
             self._decide(group, Verdict.DEDUPLICATED, Reason.RESOLVED_NOT_WANTED, names, destination.key)
             return
-        recipients = self._messenger.recipients(destination, self.at_ms)
+        severity = self._severity(seen)
+        recipients = self._messenger.recipients(destination, self.at_ms, severity)
         if not recipients:
             self._decide(group, Verdict.DEDUPLICATED, Reason.NO_TARGET, tuple(seen.firing_set), destination.key)
         for recipient in recipients or [Recipient(LOG_TARGET, "log", destination.key)]:

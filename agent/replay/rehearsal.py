@@ -210,8 +210,8 @@ class Rehearsal:
             if row.next_at_ms <= self.now_ms or row.attempts or row.id in self._waiting:
                 continue
             self._waiting.add(row.id)
-            whom = row.target.person or row.target.address
-            why = f"quiet hours of {whom} for {(row.next_at_ms - self.now_ms) // 60_000} more minutes"
+            reason = row.error.partition(": ")[2] or f"the hours of {row.target.address}"
+            why = f"{reason} for {(row.next_at_ms - self.now_ms) // 60_000} more minutes"
             alerts = tuple(alert.labels for alert in row.alerts)
             self.withheld.append(
                 Withheld(self.now_ms, "waits", why, row.receiver, alerts, row.target.key, row.group_key)

@@ -208,6 +208,7 @@ class _Reader:
         if _is_null(node):
             return None
         kinds = tuple(kind for kind in kinds if kind is not type(None))
+        kinds = tuple(kind for kind in kinds if _may_be(kind, node)) or kinds
         if len(kinds) == 1:
             return self.convert(kinds[0], node, depth)
         problem: _Problem | None = None
@@ -399,6 +400,16 @@ def _may_nest(text: str) -> int:
 
 def _is_null(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
+def _may_be(kind: Any, node: yaml.Node) -> bool:
+    """Say whether a node has the shape of a kind, so that what is wrong inside is said of the kind that was meant."""
+    origin = get_origin(kind)
+    if origin in (list, tuple, Sequence):
+        return isinstance(node, yaml.SequenceNode)
+    if origin in (dict, Mapping) or (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+        return isinstance(node, yaml.MappingNode)
+    return True
 
 
 def _describe(node: yaml.Node) -> str:

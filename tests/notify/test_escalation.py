@@ -9,7 +9,7 @@ import pytest
 
 from agent.notify import parse_matchers
 from agent.notify.notification import Channel
-from agent.notify.people import Rotation, Team
+from agent.notify.rotations import Rotation, Team
 from agent.schema import read
 from tests.notify.story import ESCALATION, START_MS, alert, between
 
@@ -239,7 +239,7 @@ def test_somebody_who_covers_is_on_call_for_as_long_as_the_override_says():
     ]
 
 
-def test_a_turn_that_is_not_whole_days_counts_elapsed_time():
+def test_a_turn_may_be_a_part_of_a_day():
     rotation = read(Rotation, "{starts: '2026-01-05T08:00', every: 8h}", "r.yml")
     assert [rotation.turn(START_MS + hours * 3_600_000) for hours in (-1, 0, 7, 8, 16)] == [-1, 0, 0, 1, 2]
 
@@ -266,12 +266,48 @@ def test_a_warning_waits_for_the_end_of_the_quiet_hours_and_a_critical_alert_doe
     quiet.done()
 
 
-def test_what_began_and_ended_in_the_quiet_hours_is_one_message_in_the_morning(quiet):
+def test_what_began_and_ended_in_the_quiet_hours_and_nobody_heard_of_is_told_to_nobody(quiet):
     quiet.at(0).push(alert("W", severity="warning", ends=9999))
     quiet.at(60).resolve(alert("W", severity="warning"))
     quiet.at(400)
-    quiet.want(between(300, 300), "slack:UEVE", resolved={"W"}, reason="fired and resolved before it could be sent")
     quiet.done()
+    told = quiet.written().dispatcher.history(alert("W", severity="warning").fingerprint)
+    assert any("nobody had been told" in str(each.value.get("detail")) for each in told)
+
+
+def test_what_began_and_ended_in_the_quiet_hours_while_others_heard_is_one_message_in_the_morning(story):
+    people = ESCALATION.replace(
+        "  chris:", "  eve: {slack: UEVE, timezone: Europe/Paris, quiet_hours: {times: '08:30-09:05'}}\n  chris:"
+    )
+    tale = story(ROUTES, QUIET.replace("[{person", "[{slack: '#team'}, {person"), base=people)
+    tale.at(0).push(alert("W", severity="warning", ends=9999))
+    tale.at(60).resolve(alert("W", severity="warning"))
+    tale.at(400)
+    tale.want(between(0, 0), "slack:#team", firing={"W"})
+    tale.want(between(60, 70), "slack:#team", resolved={"W"})
+    tale.want(between(300, 300), "slack:UEVE", resolved={"W"}, reason="fired and resolved before it could be sent")
+    tale.done()
+
+
+def test_what_changed_overnight_is_one_message_in_the_morning_with_the_latest_state(quiet):
+    quiet.at(0).push(alert("W", severity="warning", ends=9999), alert("W", severity="warning", i="2", ends=9999))
+    quiet.at(60).resolve(alert("W", severity="warning"))
+    quiet.at(400)
+    quiet.want(between(300, 300), "slack:UEVE", firing={"2"}, resolved={"W"})
+    quiet.done()
+
+
+def test_whoever_was_told_before_the_night_hears_of_the_end_in_the_morning(story):
+    people = ESCALATION.replace(
+        "  chris:", "  eve: {slack: UEVE, timezone: Europe/Paris, quiet_hours: {times: '09:01-09:10'}}\n  chris:"
+    )
+    tale = story(ROUTES, QUIET, base=people)
+    tale.at(0).push(alert("W", severity="warning", ends=9999))
+    tale.at(120).resolve(alert("W", severity="warning"))
+    tale.at(900)
+    tale.want(between(0, 0), "slack:UEVE", firing={"W"})
+    tale.want(between(600, 600), "slack:UEVE", resolved={"W"}, reason="all alerts resolved")
+    tale.done()
 
 
 def test_everybody_has_an_address_only_for_the_channels_that_reach_people(story):

@@ -232,7 +232,7 @@ CROSS = {
         "receivers: {a: {notify: [{person: chris, by: [email]}]}}",
         '"chris" is to be told by email, but has no email',
     ),
-    "no channel": ("receivers: {a: {notify: [{person: ana}]}}", "say by which channels"),
+    "no way to somebody": ("receivers: {a: {notify: [{person: chris}]}}", '"chris" cannot be told of warning'),
     "nobody": (
         "receivers: {a: {notify: [{by: [sms]}]}}",
         "say one of person, team, email, slack, sms, pagerduty or log",

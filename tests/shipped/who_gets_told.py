@@ -25,8 +25,9 @@ Each shipped alert, and `ReloadFailed`, which the agent raises about itself: who
 and `alertmanager/escalation.yml`, and what holds it back. A test makes this page anew from those files and from what
 Alertmanager's own `amtool` says of the routes, and compares.
 
-"On call" is whoever has the week in the team's rotation; `#rag-alerts` and the mailing list are the whole team's. A channel
-without an account is disabled: its messages go to the receiver's `on_failure`, in the end to the log.
+"On call" is whoever has the week in the team's rotation, "next" whoever has it after them; `#rag-alerts` and the mailing
+list are the whole team's. A channel without an account is disabled: its messages go to the receiver's `on_failure`, in the
+end to the log.
 
 """
 
@@ -36,7 +37,8 @@ def page(
 ) -> str:
     """Return the page's text."""
     alerts = {**alerts, **OWN}
-    plans = _read(root / "alertmanager" / "escalation.yml")["receivers"]
+    escalation = _read(root / "alertmanager" / "escalation.yml")
+    plans, policies = escalation["receivers"], escalation["policies"]
     rules = _read(root / "alertmanager" / "alertmanager.yml")["inhibit_rules"]
     lines = [
         "| alert | severity | told first | then, until somebody acknowledges | silent while |",
@@ -45,9 +47,12 @@ def page(
     for name in sorted(alerts, key=lambda each: (ORDER.index(alerts[each]["labels"]["severity"]), each)):
         labels = alerts[name]["labels"]
         reached = [plans.get(receiver, {}) for receiver in routed({"alertname": name, **labels})]
-        first = _joined([entry for plan in reached for entry in plan.get("notify", ())]) or "nobody"
+        ways = policies.get(labels["severity"], {})
+        first = _joined([entry for plan in reached for entry in plan.get("notify", ())], ways) or "nobody"
         later = "; ".join(
-            f"after {step['after']}: {_joined(step['notify'])}" for plan in reached for step in plan.get("escalate", ())
+            f"after {step['after']}: {_joined(step['notify'], ways)}"
+            for plan in reached
+            for step in plan.get("escalate", ())
         )
         held = " or ".join(sorted(rule["source_matchers"][0].split('"')[1] for rule in rules if name in _targets(rule)))
         lines.append(
@@ -65,19 +70,21 @@ def _targets(rule: Mapping[str, Any]) -> list[str]:
     return str(rule["target_matchers"][0].split('"')[1]).split("|")
 
 
-def _joined(entries: list[Mapping[str, Any]]) -> str:
-    return ", ".join(_words(entry) for entry in entries)
+def _joined(entries: list[Mapping[str, Any]], ways: Mapping[str, Any]) -> str:
+    return ", ".join(_words(entry, ways) + (" in working hours" if "hours" in entry else "") for entry in entries)
 
 
-def _words(entry: Mapping[str, Any]) -> str:
+def _words(entry: Mapping[str, Any], ways: Mapping[str, Any]) -> str:
     if entry.get("log"):
         return "the log"
     if "slack" in entry:
         return f"`{entry['slack']}` by Slack"
     if "email" in entry:
         return "the mailing list by email"
-    who = "on call" if "team" in entry else str(entry["person"])
-    return f"{who} by {' + '.join(CHANNELS[channel] for channel in entry['by'])}"
+    team = "whoever is next" if entry.get("on_call") == "next" else "on call"
+    who = team if "team" in entry else str(entry["person"])
+    by = entry.get("by") or [*ways["by"], *ways.get("in_hours", ())]
+    return f"{who} by {' + '.join(CHANNELS[channel] for channel in by)}"
 
 
 def _amtool(labels: Mapping[str, str]) -> list[str]:
