@@ -6,15 +6,16 @@ metadata service is asked: a sidecar that hangs on one at three in the morning t
 
 from __future__ import annotations
 
+import re
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from agent.model import Secret
 from agent.notify.channels import SnsChannel
 from agent.notify.escalation_file import SmsSection
 from agent.notify.integrations import SigV4, SnsConfig
-from agent.notify.receivers.sns import region_of
 from agent.notify.settings import Secrets
 
 
@@ -51,6 +52,15 @@ def people_sns(section: SmsSection, secrets: Secrets) -> SnsChannel:
         max_segments=section.max_segments,
         timeout_ms=section.timeout,
     )
+
+
+def region_of(text: str) -> str:
+    """Return the region that an endpoint of SNS (`sns.eu-west-1.amazonaws.com`) or an ARN names, or ""."""
+    if text.startswith("arn:"):
+        parts = text.split(":")
+        return parts[3] if len(parts) > 5 else ""
+    found = re.match(r"sns(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$", urlsplit(text).hostname or "")
+    return found[1] if found else ""
 
 
 def _keys(

@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from agent.errors import DeliveryError, Rejected, RetryLater, TemplateError
+from agent.notify.aws import region_of
 from agent.notify.channels import SnsChannel
 from agent.notify.messages import Renderer
 from agent.notify.notification import Channel, Notification, Receipt
@@ -237,15 +238,6 @@ def endpoint(channel: SnsChannel) -> str:
         return channel.url if urlsplit(channel.url).path else f"{channel.url}/"
     china = ".cn" if channel.region.startswith("cn-") else ""
     return f"https://sns.{channel.region}.amazonaws.com{china}/"
-
-
-def region_of(text: str) -> str:
-    """Return the region that an endpoint of SNS (`sns.eu-west-1.amazonaws.com`) or an ARN names, or ""."""
-    if text.startswith("arn:"):
-        parts = text.split(":")
-        return parts[3] if len(parts) > 5 else ""
-    found = re.match(r"sns(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$", urlsplit(text).hostname or "")
-    return found[1] if found else ""
 
 
 def cut(text: str, longest: int) -> str:

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from agent.errors import Rejected, RetryLater
 from agent.model import Secret
+from agent.notify.aws import region_of
 from agent.notify.channels import SnsChannel
 from agent.notify.inbox.sns import ACCESS_KEY, OPTED_OUT, SECRET_KEY
 from agent.notify.messages import Renderer
 from agent.notify.notification import Channel
-from agent.notify.receivers.sns import ERRORS, SnsReceiver, cut, endpoint, plain_subject, region_of
+from agent.notify.receivers.sns import ERRORS, SnsReceiver, cut, endpoint, plain_subject
 from tests.notify.messages.stories import AT_MS, NASTY, alert, notification
 
 PHONE = "+33612345678"
