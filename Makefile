@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATE ?= $(shell date +%F)
 
-.PHONY: demo test lint bench dashboards clean
+.PHONY: demo test lint bench chaos dashboards clean
 
 $(VENV)/.base: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -29,6 +29,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks all --date $(DATE)
+
+chaos: $(VENV)/.dev
+	@$(BIN)/python -m tests.chaos --kills 200
 
 dashboards: $(VENV)/.base
 	@$(BIN)/burnline dashboards build --out dashboards

@@ -25,6 +25,7 @@ QUICK = {
     "growth": ["--most", "20000"],
     "ingest": ["--seconds", "20", "--warm-up", "5"],
     "rules": ["--interval", "5", "--seconds", "20", "--without", "10", "--warm-up", "15"],
+    "page": ["--seconds", "60", "--short", "20"],
     "range": ["--hours", "1"],
     "ready": ["--hours", "2", "--starts", "2"],
     "replay": ["--hours", "3"],
@@ -42,6 +43,7 @@ PEERS = {
     "promtool": "promtool",
     "node_exporter": "prometheus-node-exporter",
     "vm": "victoria-metrics",
+    "Alertmanager": "prometheus-alertmanager",
 }
 
 

@@ -74,6 +74,7 @@ class World:
         self.clock = Clock()
         self.page: dict[str, float] = {}
         self.external_labels = ""
+        self.more_environment: dict[str, str] = {}
         self.targets = [service]
         self.agent: Agent | None = None
         self.started: list[Agent] = []
@@ -112,6 +113,7 @@ web: {{listen_address: "{listen}"}}
             "TWILIO_SID": self.inbox.twilio_account,
             "TWILIO_TOKEN": self.inbox.twilio_token,
             "TWILIO_URL": self.inbox.twilio_base_url,
+            **self.more_environment,
         }
 
     def make(self, **settings: str) -> Agent:

@@ -88,15 +88,19 @@ class Fault:
 
 
 class Faults:
-    """The faults that are set, at most one for each service."""
+    """The faults that are set for each service; a request meets the first that its lottery names."""
 
     def __init__(self, seed: int = 0) -> None:
         self._random = random.Random(seed)  # noqa: S311 - a repeatable lottery, no secret
-        self._set: dict[str, tuple[Fault, int | None]] = {}
+        self._set: dict[str, list[tuple[Fault, int | None]]] = {}
 
     def set(self, fault: Fault) -> None:
         """Let a service fail from now on, instead of what was set before."""
-        self._set[fault.service] = (fault, fault.times)
+        self._set[fault.service] = [(fault, fault.times)]
+
+    def add(self, fault: Fault) -> None:
+        """Let a service fail in another way as well."""
+        self._set.setdefault(fault.service, []).append((fault, fault.times))
 
     def clear(self) -> None:
         """Let everything work again."""
@@ -104,16 +108,19 @@ class Faults:
 
     def next(self, service: str, only: FaultKind | None = None) -> Fault | None:
         """Return the fault that this request of `service` meets, and count it; faults other than `only` wait their turn."""
-        fault, left = self._set.get(service, (None, 0))
-        if fault is None or (only is not None and fault.kind is not only):
-            return None
-        if fault.ratio < 1.0 and self._random.random() >= fault.ratio:
-            return None
+        for place, (fault, left) in enumerate(self._set.get(service, ())):
+            if only is not None and fault.kind is not only:
+                continue
+            if fault.ratio < 1.0 and self._random.random() >= fault.ratio:
+                continue
+            return fault if self._count(service, place, fault, left) else None
+        return None
+
+    def _count(self, service: str, place: int, fault: Fault, left: int | None) -> bool:
+        """Count a fault that was met; return False where it was to be met no time at all."""
         if left is not None:
-            if left <= 1:
-                self._set.pop(service)
+            if left > 1:
+                self._set[service][place] = (fault, left - 1)
             else:
-                self._set[service] = (fault, left - 1)
-            if left <= 0:
-                return None
-        return fault
+                del self._set[service][place]
+        return left is None or left > 0

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from agent.errors import InvalidInput
 from agent.notify.inbox.arrivals import Arrival
-from agent.notify.inbox.desk import Desk
+from agent.notify.inbox.desk import Desk, Handler
 from agent.notify.inbox.faults import Fault, FaultKind
 from agent.notify.inbox.page import Page
 from agent.notify.inbox.pagerduty import PagerDutyDesk
@@ -67,7 +67,7 @@ class Inbox:
         self.twilio_account = twilio_account
         self.twilio_token = twilio_token
         self._desk = Desk(capacity=capacity, seed=seed, now_ms=now_ms)
-        self.slack = SlackWorkspace(self._desk, slack_token, _WEBHOOK_PATH)
+        self.slack = SlackWorkspace(self._desk, slack_token, _WEBHOOK_PATH, capacity)
         self.phone = Phone(self._desk, twilio_account, twilio_token, gateway_token)
         self.cloud = Cloud(self._desk)
         self._mail = MailServer(self._desk, tls=smtp_tls, implicit=smtp_implicit_tls, login=smtp_login, utf8=smtp_utf8)
@@ -86,7 +86,12 @@ class Inbox:
 
     async def start(self) -> None:
         """Listen; raise OSError where a port is taken (nothing is left open then)."""
-        app = web.Application(client_max_size=1_000_000)
+
+        @web.middleware
+        async def watched(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._desk.watched(request, handler)
+
+        app = web.Application(client_max_size=1_000_000, middlewares=[watched])
         app.add_routes(
             [
                 *self.slack.routes(),
@@ -184,9 +189,18 @@ class Inbox:
         await self._desk.until(lambda: len(self.messages(kind)) >= count)
         return self.messages(kind)
 
+    @property
+    def unanswered(self) -> frozenset[int]:
+        """Ids of messages that were taken although nobody heard the answer; to send them again is right."""
+        return frozenset(self._desk.unanswered)
+
     def fail(self, service: str, kind: FaultKind | str, **more: Any) -> None:
         """Let a service fail: once, or as `times`, `ratio`, `retry_after_s`, `delay_ms`, `error` say; raise InvalidInput."""
         self._desk.faults.set(Fault.from_json({"service": service, "kind": str(kind), **more}))
+
+    def fail_also(self, service: str, kind: FaultKind | str, **more: Any) -> None:
+        """Let a service fail in another way beside those that are set; see `fail`."""
+        self._desk.faults.add(Fault.from_json({"service": service, "kind": str(kind), **more}))
 
     def heal(self) -> None:
         """Let everything work again."""

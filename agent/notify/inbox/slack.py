@@ -18,7 +18,7 @@ from aiohttp import web
 from agent.notify.inbox.desk import Desk, break_connection
 from agent.notify.inbox.faults import Fault, FaultKind
 
-_KEPT: Final = 500
+_FEWEST_KEPT: Final = 500
 _LONGEST_TEXT: Final = 40_000
 _LONGEST_BLOCKS: Final = 13_200
 _LARGEST_METADATA: Final = 8_192
@@ -43,7 +43,8 @@ class SlackMessage:
 class SlackWorkspace:
     """The channels and what stands in them; answers as Slack's Web API does."""
 
-    def __init__(self, desk: Desk, token: str, webhook_path: str) -> None:
+    def __init__(self, desk: Desk, token: str, webhook_path: str, capacity: int = 0) -> None:
+        self._kept = max(_FEWEST_KEPT, capacity)
         self._desk = desk
         self._token = token
         self._webhook_path = webhook_path
@@ -173,7 +174,7 @@ class SlackWorkspace:
             broadcast=bool(arguments.get("reply_broadcast")),
         )
         self.messages[channel, made.ts] = made
-        while len(self.messages) > _KEPT:
+        while len(self.messages) > self._kept:
             self.messages.popitem(last=False)
         return made
 

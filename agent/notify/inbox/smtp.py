@@ -71,10 +71,12 @@ class MailHandler(Logins):
         if fault is not None and fault.kind is FaultKind.TOO_BIG and len(envelope.content) > _BIG_MAIL:
             return "552 5.3.4 Message too big for this system"
         mail = message_from_bytes(envelope.content, policy=default)
-        for recipient in envelope.rcpt_tos:
-            await self._desk.take("email", str(recipient), _body(mail, "plain"), **_told(mail, str(envelope.mail_from)))
+        text, told = _body(mail, "plain"), _told(mail, str(envelope.mail_from))
+        taken = [(await self._desk.take("email", str(recipient), text, **told)).id for recipient in envelope.rcpt_tos]
         if fault is not None and fault.kind is FaultKind.DROP_AFTER:
             server.transport.abort()
+        if server.transport is None or server.transport.is_closing():
+            self._desk.unanswered.update(taken)
         return f"250 OK queued as {self._desk.arrivals.last_id}"
 
     def _refusal(self, fault: Fault, sender: str, recipient: str) -> str:
