@@ -66,12 +66,13 @@ class Breaker:
             return Held(0, text)
         return Held(self._until_ms, text) if at_ms < self._until_ms else None
 
-    def began(self) -> None:
-        """Note that a message leaves; where the circuit is open it is the one that tries."""
+    def began(self) -> bool:
+        """Note that a message leaves; return whether the circuit is open, and it the one that tries."""
         self._probing = self._open
+        return self._open
 
     def let_go(self) -> None:
-        """Note that a message ended that tells nothing about the provider."""
+        """Note that the message that tries has ended, whatever it told."""
         self._probing = False
 
     def failed(self, message: str, why: str, at_ms: int) -> bool:

@@ -6,8 +6,8 @@ for how much is under way, as Alertmanager knows neither limits nor circuits.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from agent.notify.breaker import Breaker, ProviderView
@@ -17,7 +17,21 @@ from agent.notify.queue import Strand, Stream
 
 AT_ONCE: Final = 8
 """Messages under way at once by one transport, so that a slow mail server never holds back an SMS; critical ones count apart."""
+PATIENCE_MS: Final = 100
+"""How long one message waits for the one before it by its transport. Where a provider answers sooner, its messages leave one by
+one, so that after a power cut at most one was taken of which nothing is on record. Where it is slower they leave side by side.
+"""
 _FULL: Final = Held(0, "enough messages are under way")
+
+
+@dataclass(eq=False, slots=True)
+class Leaving:
+    """A message that is under way, since when, whether it tries a broken provider, and whether it reached its target."""
+
+    strand: Strand
+    began_ms: int
+    tries: bool = False
+    reached: bool = False
 
 
 class LimitedGate:
@@ -30,7 +44,8 @@ class LimitedGate:
         self.strict = strict
         self._provider = provider
         self._bundles = bundles
-        self._busy: Counter[tuple[str, bool]] = Counter()
+        self._under_way: dict[tuple[str, bool], list[Leaving]] = {}
+        """What is under way by each transport, critical messages apart; oldest first."""
         self._limiter = Limiter()
         self._breakers: dict[str, Breaker] = {}
 
@@ -48,8 +63,11 @@ class LimitedGate:
         """Say why nothing of a stream may leave, or None; in strict mode nothing is held back."""
         if self.strict:
             return None
-        if self._busy[stream.transport, stream.critical] >= AT_ONCE:
-            return _FULL
+        if leaving := self._under_way.get((stream.transport, stream.critical)):
+            if len(leaving) >= AT_ONCE:
+                return _FULL
+            if at_ms < (later_ms := leaving[-1].began_ms + PATIENCE_MS):
+                return Held(later_ms, "the message before it is under way")
         if held := self.breaker(stream).held(at_ms):
             return held
         return self._limiter.held(self._of_provider(stream), at_ms, critical=stream.critical)
@@ -65,20 +83,24 @@ class LimitedGate:
             return 1
         return min(waiting, self._bundles(strand.stream.transport, strand.stream.channel))
 
-    def began(self, strand: Strand, at_ms: int) -> None:
-        """Note that a message leaves."""
+    def began(self, strand: Strand, at_ms: int) -> Leaving:
+        """Note that a message leaves; give what is returned to `ended`."""
         stream = strand.stream
-        self._busy[stream.transport, stream.critical] += 1
-        self.breaker(stream).began()
+        leaving = Leaving(strand, at_ms)
+        self._under_way.setdefault((stream.transport, stream.critical), []).append(leaving)
+        leaving.tries = self.breaker(stream).began()
         self._limiter.take(self._of_provider(stream), at_ms, critical=stream.critical)
         self._limiter.take(self._of_target(strand), at_ms, critical=stream.critical)
+        return leaving
 
-    def ended(self, strand: Strand, began_ms: int, *, reached: bool) -> None:
+    def ended(self, leaving: Leaving) -> None:
         """Note that a message is no longer under way; one that reached nobody does not count for its target."""
-        stream = strand.stream
-        self._busy[stream.transport, stream.critical] -= 1
-        if not reached:
-            self._limiter.give_back(self._of_target(strand), began_ms, critical=stream.critical)
+        stream = leaving.strand.stream
+        if leaving.tries:
+            self.breaker(stream).let_go()
+        self._under_way[stream.transport, stream.critical].remove(leaving)
+        if not leaving.reached:
+            self._limiter.give_back(self._of_target(leaving.strand), leaving.began_ms, critical=stream.critical)
 
     def pause(self, strand: Strand, scope: str, until_ms: int, why: str) -> None:
         """Let nothing leave to the `target` or the `provider`, as it said itself; any other scope is the message's alone."""
@@ -101,6 +123,8 @@ class LimitedGate:
     def set_back(self, by_ms: int) -> None:
         """Follow a clock that was set back."""
         self._limiter.set_back(by_ms)
+        for each in (leaving for under_way in self._under_way.values() for leaving in under_way):
+            each.began_ms -= by_ms
         for breaker in self._breakers.values():
             breaker.set_back(by_ms)
 

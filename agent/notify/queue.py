@@ -75,6 +75,8 @@ class Queue:
         """By which row a strand stands in `_fronts`; other entries of it there are void."""
         self._parked: dict[Strand, Held] = {}
         self._asleep: dict[Stream, Held] = {}
+        self._blocked: set[Stream] = set()
+        """Streams that wait for something that is under way."""
         self._fresh: dict[Strand, list[_Offer]] = {}
         self._number = count()
         self.held: Callable[[Row, Held], object] = lambda _row, _held: None
@@ -100,7 +102,9 @@ class Queue:
         self._offers.pop(row_id, None)
 
     def next_alarm(self) -> int | None:
-        """Return when something has to be looked at next, or None. What waits for something under way is not counted."""
+        """Return when something has to be looked at next (0: now), or None. What waits for something under way is not counted."""
+        if self._streams():
+            return 0
         while self._alarms:
             at_ms, _, what = self._alarms[0]
             if self._matters(what):
@@ -131,6 +135,8 @@ class Queue:
             if held := gate.stream(stream, at_ms):
                 if held.until_ms > at_ms:
                     self._sleep(stream, held)
+                else:
+                    self._blocked.add(stream)
                 continue
             if strand := self._open_strand(stream, at_ms, gate):
                 together = gate.together(strand, len(self._ready[strand]), at_ms)
@@ -140,9 +146,16 @@ class Queue:
     def rouse(self) -> None:
         """Look at everything again: limits or receivers were replaced, or the clock was set."""
         self._asleep.clear()
+        self._blocked.clear()
         parked, self._parked = self._parked, {}
         for strand in parked:
             self._to_front(strand)
+
+    def stir(self, stream: Stream) -> None:
+        """Ask again about what waited for something under way, as a message of this stream has ended."""
+        self._blocked.clear()
+        for update in (False, True):
+            self._asleep.pop(stream._replace(update=update), None)
 
     def why(self, row_id: str) -> Held | None:
         """Say what holds a row back that is due, or None."""
@@ -210,7 +223,8 @@ class Queue:
 
     def _streams(self) -> list[Stream]:
         """Return the streams that have something to send and are not asleep, the most critical first."""
-        awake = [stream for stream in list(self._fronts) if stream not in self._asleep and self._front(stream)]
+        still = self._asleep.keys() | self._blocked
+        awake = [stream for stream in list(self._fronts) if stream not in still and self._front(stream)]
         return sorted(awake, key=lambda stream: self._fronts[stream][0][:2])
 
     def _pop(self, strand: Strand, number: int) -> Iterator[Row]:

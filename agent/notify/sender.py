@@ -12,6 +12,7 @@ import random as random_module
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Any, Final, Protocol
 
@@ -21,7 +22,7 @@ from agent.errors import DeliveryError, Rejected, RetryLater, StorageError
 from agent.journal import Append
 from agent.notify import tries
 from agent.notify.breaker import ProviderView
-from agent.notify.gate import LimitedGate
+from agent.notify.gate import PATIENCE_MS, Leaving, LimitedGate
 from agent.notify.limits import LONGEST_WINDOW_MS, ChannelLimits
 from agent.notify.notification import Asked, Bundling, Channel, Delivery, Provided, Receipt, Receiver
 from agent.notify.outbox import Outbox
@@ -127,8 +128,9 @@ class Sender:
             strand, rows = taken
             if rows := self._worth(rows, at_ms):
                 self._outbox.begin(rows)
-                self._gate.began(strand, at_ms)
-                task = self._begin(self._send(strand, rows, at_ms), f"send {rows[0].id}")
+                leaving = self._gate.began(strand, at_ms)
+                task = self._begin(self._send(leaving, rows, at_ms), f"send {rows[0].id}")
+                task.add_done_callback(partial(self._over, leaving, rows))
                 self._under_way.update((row.id, task) for row in rows)
                 started.append(task)
         self._outbox.settle()
@@ -150,13 +152,12 @@ class Sender:
 
     async def finish(self, at_ms: int, seconds: float = 5.0) -> None:
         """Send all that is due at the instant, but not for longer; what is left stays pending in the journal."""
-        ends = monotonic() + seconds
+        began = monotonic()
         self.start_due(at_ms)
-        left = seconds
-        while self._tasks and left >= 0:
-            await asyncio.wait(set(self._tasks), timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            if (left := ends - monotonic()) > 0:
-                self.start_due(at_ms)
+        while self._tasks and (passed := monotonic() - began) < seconds:
+            nap = min(seconds - passed, PATIENCE_MS / 1000)
+            await asyncio.wait(set(self._tasks), timeout=nap, return_when=asyncio.FIRST_COMPLETED)
+            self.start_due(at_ms + int((monotonic() - began) * 1000))
         for task in set(self._tasks):
             task.cancel()
 
@@ -198,28 +199,35 @@ class Sender:
             said = Delivery("sent", f"the provider could not be asked: unexpected {type(error).__name__}")
         self._outbox.delivery(row.provider_id, said, self._ended(at_ms))
 
-    async def _send(self, strand: Strand, rows: list[Row], at_ms: int) -> None:
-        """Send rows to one target as one message, and record what became of each."""
-        began, reached, written = monotonic(), False, []
+    async def _send(self, leaving: Leaving, rows: list[Row], at_ms: int) -> None:
+        """Send rows to one target as one message, record what became of each, and wait until that is on the disk."""
+        await self._recorded(rows, await self._tried(leaving, rows, at_ms))
+
+    def _over(self, leaving: Leaving, rows: list[Row], _: asyncio.Task[None]) -> None:
+        """Note that nothing is under way any more, however it ended; called also where the task never began."""
+        self._gate.ended(leaving)
+        self._outbox.end(rows)
+        self._outbox.queue.stir(leaving.strand.stream)
+        for row in rows:
+            self._under_way.pop(row.id, None)
+        self._outbox.changed()
+
+    async def _tried(self, leaving: Leaving, rows: list[Row], at_ms: int) -> list[Future[None]]:
+        began, strand = monotonic(), leaving.strand
         try:
             for row in rows:
                 await self._on_disk(row)
             receipt = await self._attempt(rows, self._patience(rows[0], at_ms))
         except Rejected as error:
-            written = self._rejected(strand, rows, error, self._ended(at_ms))
+            return self._rejected(strand, rows, error, self._ended(at_ms))
         except RetryLater as error:
-            written = self._postponed(strand, rows, error, at_ms, self._ended(at_ms))
-        else:
-            reached = True
-            written = self._accepted(strand, rows, receipt, monotonic() - began, self._ended(at_ms))
-        finally:
-            self._gate.breaker(strand.stream).let_go()
-            self._gate.ended(strand, at_ms, reached=reached)
-            self._outbox.end(rows)
-            for row in rows:
-                self._under_way.pop(row.id, None)
-            self._outbox.changed()
-        for row, future in zip(rows, written, strict=True):
+            return self._postponed(strand, rows, error, at_ms, self._ended(at_ms))
+        leaving.reached = True
+        return self._accepted(strand, rows, receipt, monotonic() - began, self._ended(at_ms))
+
+    async def _recorded(self, rows: list[Row], written: list[Future[None]]) -> None:
+        """Wait until what became of rows is on the disk; what follows them leaves only then."""
+        for row, future in zip(rows, written, strict=False):
             try:
                 await _done(future)
             except StorageError as error:

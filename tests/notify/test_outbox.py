@@ -8,10 +8,10 @@ import random
 import pytest
 
 from agent.errors import Rejected, RetryLater, StorageError
-from agent.journal import Journal
+from agent.journal import Journal, MemoryJournal
 from agent.model import Alert, Labels
 from agent.notify import Channel, Dispatcher, FakeReceiver, Outbox, Row, RowState, Sender, Target
-from agent.notify.gate import AT_ONCE
+from agent.notify.gate import AT_ONCE, PATIENCE_MS
 from agent.telemetry import Telemetry
 from tests.notify.story import ESCALATION, START_MS, alert, between
 
@@ -242,15 +242,36 @@ async def test_a_slow_provider_is_given_a_few_messages_at_once_and_holds_nobody_
     outbox.add(Row(**{**_fields(row(99, group="h")), "transport": "sms", "target": Target(Channel.SMS, "+1")}))
     outbox.flush()
     tasks = sender.start_due(START_MS)
-    await asyncio.wait_for(slow.full.wait(), 5)
+    assert len(tasks) == 2
     await tasks[-1]
     assert len(quick.accepted) == 1
+    for number in range(1, AT_ONCE + 5):
+        tasks += sender.start_due(START_MS + number * PATIENCE_MS)
+    await asyncio.wait_for(slow.full.wait(), 5)
     assert len(tasks) == AT_ONCE + 1
-    assert sender.start_due(START_MS) == []
+    assert sender.next_due() is None
     slow.gate.set()
     await asyncio.gather(*tasks)
+    assert sender.next_due() == 0, "what waited for these may leave now"
     await sender.run_due(START_MS)
     assert len(slow.accepted) == 20
+
+
+async def test_a_message_leaves_when_the_one_before_it_is_on_record_so_that_a_power_cut_repeats_no_more_than_one():
+    journal = MemoryJournal()
+    outbox, recorded = Outbox(journal), []
+
+    class Watching(FakeReceiver):
+        async def send(self, notification):
+            states = [each["state"] for each in journal.records("notify.outbox").values()]
+            recorded.append(states.count("sent"))
+            return await super().send(notification)
+
+    for number in range(5):
+        outbox.add(row(number, target=f"#{number}"))
+    outbox.flush()
+    await Sender(outbox, {"slack": Watching()}).run_due(START_MS)
+    assert recorded == [0, 1, 2, 3, 4]
 
 
 def _fields(made: Row) -> dict:

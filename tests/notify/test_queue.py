@@ -139,8 +139,10 @@ def calls_to_send(number: int, targets: int, limits: ChannelLimits) -> int:
             while taken := outbox.queue.take(at_ms, sender._gate):
                 strand, rows = taken
                 outbox.begin(rows)
-                sender._gate.began(strand, at_ms)
-                sender._gate.ended(strand, at_ms, reached=True)
+                leaving = sender._gate.began(strand, at_ms)
+                leaving.reached = True
+                sender._gate.ended(leaving)
+                outbox.queue.stir(strand.stream)
                 sender._outbox._take(rows[0].id)
                 outbox.end(rows)
     finally:
