@@ -9,7 +9,21 @@ import sys
 
 from benchmarks.table import run_all
 
-NAMES = ("ingest", "rules", "delay", "page", "range", "memory", "disk", "growth", "ready", "parse", "check", "replay", "routing")
+NAMES = (
+    "ingest",
+    "rules",
+    "delay",
+    "page",
+    "range",
+    "memory",
+    "disk",
+    "growth",
+    "ready",
+    "parse",
+    "check",
+    "replay",
+    "routing",
+)
 
 
 def main() -> None:
