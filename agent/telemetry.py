@@ -137,6 +137,12 @@ class Telemetry:
             ["channel"],
             registry=made,
         )
+        self.channel_probe = Gauge(
+            "burnline_channel_probe_success",
+            "1 for a channel whose provider answered a harmless question at the start, 0 for one whose did not.",
+            ["channel"],
+            registry=made,
+        )
         self.request_duration = Histogram(
             "burnline_http_request_duration_seconds",
             "How long an answer of the agent's own pages took.",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agent.app.replaying import Samples, length_ms, replay_over
     from agent.app.routes import route_test, routes_json
     from agent.app.serving import serve
+    from agent.app.trying import notify_test, probe_files
 
 
 __all__ = [
@@ -26,7 +27,9 @@ __all__ = [
     "kept_alerts",
     "length_ms",
     "limits_of",
+    "notify_test",
     "offline",
+    "probe_files",
     "read_history",
     "replay_over",
     "route_test",
@@ -58,6 +61,7 @@ __getattr__ = lazy(
             "replay_over",
         ),
         "routes": ("route_test", "routes_json"),
+        "trying": ("notify_test", "probe_files"),
         "serving": ("serve",),
     },
 )

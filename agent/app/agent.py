@@ -33,6 +33,7 @@ from agent.app.questions import Questions, limits_of
 from agent.app.reload_alert import annotations_of, labels_of, problems_of
 from agent.app.server import Server
 from agent.app.sources import Sources, sources_of
+from agent.app.trying import probe_at_start
 from agent.app.turns import Turns
 from agent.config import Config, Flags, load_config
 from agent.errors import BurnlineError, InvalidInput
@@ -162,6 +163,7 @@ class Agent:
         self._taken_over(built, now_ms)
         await self._watch_files(now_ms)
         self.waiting_for = ""
+        self._spawn("probes", probe_at_start(built.receivers, self.telemetry))
 
     def _start_dispatcher(self, built: Built, now_ms: int) -> None:
         self.dispatcher = Dispatcher(

@@ -19,6 +19,7 @@ from agent.app.expressions import selector_matchers, selectors_of
 from agent.app.past import read_history
 from agent.app.routes import route_test, routes_json
 from agent.app.story import alert_detail, own_fingerprint
+from agent.app.trying import earlier, note, notify_test, probe_files
 from agent.config import runbook_folder
 from agent.errors import InvalidInput
 from agent.model import Exemplar, Labels, Matcher
@@ -206,6 +207,26 @@ class Handles:
             route_test, agent.dispatcher.routing, sent, at_ms, external_url=agent.config.external_url
         )
         return played | {"silenced_by": silenced}
+
+    async def notify_test(self, asked: web.NotifyTest) -> Mapping[str, Any]:
+        """Try a receiver of what is in force."""
+        agent = self._agent
+        told = agent.dispatcher.earlier_messages() if asked.replay else {}
+        found = await notify_test(
+            agent.dispatcher.routing,
+            asked.receiver,
+            self.now_ms(),
+            sample=asked.sample,
+            told=earlier(told, asked.replay) if asked.replay else None,
+            external_url=agent.config.external_url,
+            dry_run=asked.dry_run,
+            steps=asked.steps,
+        )
+        return note(found)
+
+    async def notify_probe(self) -> Mapping[str, Any]:
+        """Ask the providers."""
+        return await probe_files(self._agent.dispatcher.routing)
 
     async def reload(self) -> web.ReloadAnswer:
         """Read the configuration anew."""

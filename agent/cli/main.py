@@ -346,6 +346,50 @@ def routes_test(
     sys.exit(show_test(url, config_file, labels, wanted, as_json=as_json))
 
 
+@burnline.group()
+def notify() -> None:
+    """Receivers: try them before they are needed."""
+
+
+@notify.command("test")
+@click.argument("receiver", default="")
+@click.option("--dry-run", is_flag=True, help="Only print what would be sent, to the byte, without secrets.")
+@click.option(
+    "--sample",
+    type=click.Choice(["firing", "resolved", "mixed", "huge", "bare", "empty"]),
+    default="firing",
+    show_default=True,
+    help="The made-up message.",
+)
+@click.option(
+    "--replay", default="", metavar="ID", help="What the agent sent under this id, in place of a made-up message."
+)
+@click.option("--steps", is_flag=True, help="Also to those whom it tells later, when nobody acknowledges.")
+@click.option("--probe", is_flag=True, help="Send nothing: ask every provider whether it is there and knows us.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@routing_option
+@url_option
+def notify_test(
+    receiver: str,
+    dry_run: bool,
+    sample: str,
+    replay: str,
+    steps: bool,
+    probe: bool,
+    as_json: bool,
+    config_file: Path | None,
+    url: str,
+) -> None:
+    """Send a message marked [TEST] to all whom RECEIVER tells, and say what each provider answered.
+
+    It goes past routes, silences, limits and quiet hours. Exits 1 where anything did not get through.
+    """
+    from agent.cli.notify import Asked, run_test
+
+    asked = Asked(receiver, sample, replay, dry_run, steps, probe)
+    sys.exit(run_test(url, config_file, asked, as_json=as_json))
+
+
 @burnline.command()
 @click.argument("rules", nargs=-1, required=True, metavar="RULES...")
 @click.option(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agent.notify.signing_key import link_key
     from agent.notify.silences import Silence, Silences, SilenceState
     from agent.notify.triage import Triage
+    from agent.notify.trying import Tried, probe_receivers, repeated_message, sample_message, try_receiver
     from agent.notify.views import Acknowledged, AlertView, GroupView, IncidentView, StepView, View
 
 
@@ -67,6 +68,7 @@ __all__ = [
     "Suppression",
     "Target",
     "Triage",
+    "Tried",
     "Verdict",
     "View",
     "Warning",
@@ -76,9 +78,13 @@ __all__ = [
     "load_routing",
     "log_only",
     "parse_matchers",
+    "probe_receivers",
     "read_secret",
     "receivers_for",
     "render_matchers",
+    "repeated_message",
+    "sample_message",
+    "try_receiver",
 ]
 
 __getattr__ = lazy(
@@ -133,6 +139,7 @@ __getattr__ = lazy(
         "shown_file": ("file_without_secrets",),
         "signing_key": ("link_key",),
         "triage": ("Triage",),
+        "trying": ("Tried", "probe_receivers", "repeated_message", "sample_message", "try_receiver"),
         "views": (
             "Acknowledged",
             "AlertView",

@@ -18,7 +18,7 @@ from agent.notify.acks import Reply
 from agent.notify.breaker import ProviderView
 from agent.notify.decisions import Decision
 from agent.notify.links import Links
-from agent.notify.notification import Delivery, Receiver
+from agent.notify.notification import Delivery, Notification, Receiver
 from agent.notify.outbox import Outbox
 from agent.notify.records import Book
 from agent.notify.routing import Routing
@@ -149,6 +149,10 @@ class Dispatcher:
         """Do what `tick` does, and wait until all that is due at the instant was tried; return the number of attempts."""
         self._triage.flush(at_ms)
         return await self._sender.run_due(at_ms)
+
+    def earlier_messages(self) -> dict[str, Notification]:
+        """Return the messages that are remembered, by their ids."""
+        return {row.id: self.outbox.message(row) for row in self.outbox.rows()}
 
     async def reload(self, routing: Routing, receivers: Mapping[str, Receiver], at_ms: int) -> None:
         """Swap routing and receivers; what survives keeps its log. The old receivers are closed when they are idle."""

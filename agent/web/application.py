@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from agent.telemetry import Telemetry
-from agent.web import acks, catalogue, history, history_page, management, page, queries, routing, states
+from agent.web import acks, catalogue, history, history_page, management, page, queries, routing, states, trying
 from agent.web.alertmanager import routes as alertmanager_routes
 from agent.web.alertmanager.values import Alertmanager
 from agent.web.handles import Handles
@@ -41,6 +41,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/api/v1/status/buildinfo", states.buildinfo),
     ("GET", "/api/v1/routes", routing.routes),
     ("GET", "/api/v1/routes/test", routing.route_test),
+    ("POST", "/api/v1/notify/test", trying.notify_test),
     ("GET", "/-/healthy", management.healthy),
     ("GET", "/-/ready", management.ready),
     ("POST", "/-/reload", management.reload),

@@ -23,6 +23,7 @@ from agent.web.views import (
     HistoryPage,
     HistoryQuestion,
     MetricMetadata,
+    NotifyTest,
     Overview,
     PlanAnswer,
     PlanNode,
@@ -212,6 +213,15 @@ class FakeHandles:
     async def route_test(self, labels: Labels) -> Mapping[str, Any]:
         """Let every alert take that route."""
         return {"labels": dict(labels.pairs), "receivers": ["log"]}
+
+    async def notify_test(self, asked: NotifyTest) -> Mapping[str, Any]:
+        """Remember what was asked, and let one target answer."""
+        self.calls.append(("notify_test", asked))
+        return {"receiver": asked.receiver, "dry_run": asked.dry_run, "tried": []}
+
+    async def notify_probe(self) -> Mapping[str, Any]:
+        """Have no provider."""
+        return {"tried": []}
 
     async def reload(self) -> ReloadAnswer:
         """Raise `reload_error` if there is one."""

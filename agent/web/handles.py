@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         HistoryPage,
         HistoryQuestion,
         MetricMetadata,
+        NotifyTest,
         Overview,
         PlanAnswer,
         QueryAnswer,
@@ -132,6 +133,14 @@ class Handles(Protocol):
 
     async def route_test(self, labels: Labels) -> Mapping[str, Any]:
         """Return which routes an alert that begins now would take, and who would be told when."""
+        ...
+
+    async def notify_test(self, asked: NotifyTest) -> Mapping[str, Any]:
+        """Send a marked message through a receiver, or show it; raise InvalidInput where there is no such receiver."""
+        ...
+
+    async def notify_probe(self) -> Mapping[str, Any]:
+        """Ask every provider a harmless question."""
         ...
 
     async def reload(self) -> ReloadAnswer:

@@ -452,3 +452,14 @@ class Overview:
     notices: Sequence[str] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     """Title → address, such as the dashboards."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyTest:
+    """Which receiver to try, with which made-up or earlier message; `steps`: also those whom it tells later."""
+
+    receiver: str
+    sample: str = "firing"
+    replay: str = ""
+    dry_run: bool = False
+    steps: bool = False

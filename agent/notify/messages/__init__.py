@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agent.notify.messages.content import AlertText, Content
     from agent.notify.messages.environment import shipped_templates
     from agent.notify.messages.renderer import EmailText, Renderer, SlackText
-    from agent.notify.messages.samples import sample_alert, sample_notification, sample_notifications
+    from agent.notify.messages.samples import named_samples, sample_alert, sample_notification, sample_notifications
 
 __all__ = [
     "AlertText",
@@ -21,6 +21,7 @@ __all__ = [
     "EmailText",
     "Renderer",
     "SlackText",
+    "named_samples",
     "sample_alert",
     "sample_notification",
     "sample_notifications",
@@ -41,6 +42,7 @@ __getattr__ = lazy(
             "SlackText",
         ),
         "samples": (
+            "named_samples",
             "sample_alert",
             "sample_notification",
             "sample_notifications",

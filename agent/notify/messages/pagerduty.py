@@ -66,7 +66,7 @@ def event(
     if errors():
         details["template errors"] = "\n".join(errors())
     payload: dict[str, Any] = {
-        "summary": clip(one_line(told["description"], LONGEST_SUMMARY) or _summary(content), LONGEST_SUMMARY),
+        "summary": clip(_described(content, told["description"]) or _summary(content), LONGEST_SUMMARY),
         "source": one_line(told["source"] or content.where or told["client"] or "Burnline", 500),
         "severity": severity_of(told["severity"] or content.severity),
         "custom_details": details,
@@ -85,6 +85,11 @@ def event(
         "images": _images(options.get("images"), say),
     }
     return _bounded({name: value for name, value in made.items() if value not in ("", [])})
+
+
+def _described(content: Content, text: str) -> str:
+    shown = one_line(text, LONGEST_SUMMARY)
+    return f"[TEST] {shown}" if shown and content.test and "[TEST]" not in shown else shown
 
 
 def _summary(content: Content) -> str:

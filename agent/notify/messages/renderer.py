@@ -102,7 +102,9 @@ class Renderer:
             for name, value in (written.items() if isinstance(written, Mapping) else ())
         }
         custom = next((value for name, value in headers.items() if name.lower() == "subject"), "")
-        subject = custom or self._field(EMAIL_TEXT, "subject", content, errors)
+        subject = (
+            _test_mark(content, custom) + custom if custom else self._field(EMAIL_TEXT, "subject", content, errors)
+        )
         html = self._option(notification.options.get("html"), words, errors, "html", html=True)
         text = self._option(notification.options.get("text"), words, errors, "text")
         text = text or self._field(EMAIL_TEXT, "document", content, errors, change=change)
@@ -136,7 +138,8 @@ class Renderer:
         }
         said = {name: say(notification.options.get(name), name) for name in _SLACK_TEXTS}
         title = slack.linked(said["title"], said["title_link"]) if said["title"] else ""
-        rendered["headline"] = said["message_text"] or title or rendered["headline"]
+        written = said["message_text"] or title
+        rendered["headline"] = _test_mark(content, written) + written if written else rendered["headline"]
         above = f"*{title}*" if title and said["message_text"] else ""
         rendered["body"] = "\n".join(
             part for part in (said["pretext"], above, said["text"] or rendered["body"]) if part
@@ -236,6 +239,11 @@ class Renderer:
             for block in blocks:
                 self._field(name, block, content, errors, change="a change")
         return errors.found
+
+
+def _test_mark(content: Content, text: str) -> str:
+    """Return what goes before a text of alertmanager.yml, so that no test is taken for a page."""
+    return "[TEST] " if content.test and "[TEST]" not in text else ""
 
 
 class _Errors:
