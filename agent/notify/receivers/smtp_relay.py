@@ -81,7 +81,7 @@ class Relay:
             encrypted = implicit or await relay._encrypt(channel)
             relay.mechanism = await log_in(client, channel, tokens, host, encrypted=encrypted)
         except BaseException:  # also a cancelled attempt must leave no open socket behind
-            client.close()
+            relay.drop()
             raise
         return relay
 
@@ -123,14 +123,23 @@ class Relay:
 
     async def quit(self) -> None:
         """Say goodbye, but wait for no answer that takes long: the mails are out."""
+        transport = self._client.transport
         with contextlib.suppress(aiosmtplib.SMTPException, OSError):
             if self._client.is_connected:
                 await self._client.quit(timeout=min(self._timeout_s, _QUIT_S))
-        self.drop()
+        self._cut(transport)
 
     def drop(self) -> None:
         """Close the connection without a word."""
+        self._cut(self._client.transport)
+
+    def _cut(self, transport: asyncio.BaseTransport | None) -> None:
+        """Close the socket now: TLS would keep it half a minute for a farewell that many relays never send."""
         self._client.close()
+        if isinstance(transport, asyncio.WriteTransport):
+            # A TLS transport of Python 3.11.2 that is closed already has let go of what abort() asks.
+            with contextlib.suppress(AttributeError):
+                transport.abort()
 
     async def _encrypt(self, channel: EmailChannel) -> bool:
         if channel.starttls == "off":
