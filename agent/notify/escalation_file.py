@@ -75,11 +75,11 @@ class EmailSection:
     auth_password: Secret | None = None
     auth_password_file: Text | None = None
     auth_identity: str = ""
-    auth_mechanism: Literal["", "plain", "login", "cram-md5", "xoauth2"] = ""
+    auth_mechanism: Literal["plain", "login", "cram-md5", "xoauth2"] | None = None
     auth_token_file: Text | None = None
     oauth2: OAuth2Section | None = None
     require_tls: bool | None = None
-    starttls: Literal["", "required", "opportunistic", "off"] = ""
+    starttls: Literal["required", "opportunistic", "off"] | None = None
     implicit_tls: bool | None = None
     ca_file: str = ""
     cert_file: str = ""

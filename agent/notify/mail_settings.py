@@ -69,7 +69,7 @@ def people_email(section: EmailSection | None, defaults: GlobalSpec, secrets: Se
         auth_username=section.auth_username,
         auth_password=secrets.of(section.auth_password, section.auth_password_file),
         auth_identity=section.auth_identity,
-        auth_mechanism=section.auth_mechanism,
+        auth_mechanism=section.auth_mechanism or "",
         auth_token_file=str(secrets.folder / str(section.auth_token_file)) if section.auth_token_file else "",
         oauth2=_oauth2(section.oauth2, secrets),
         starttls=section.starttls or ("opportunistic" if section.require_tls is False else "required"),

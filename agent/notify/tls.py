@@ -12,7 +12,7 @@ from typing import Literal
 from agent.model import Secret
 from agent.schema import Text, WrongValue
 
-TlsVersion = Literal["", "TLS10", "TLS11", "TLS12", "TLS13"]
+TlsVersion = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class TlsSettings:
     key_file: str = ""
     server_name: str = ""
     insecure_skip_verify: bool = False
-    min_version: TlsVersion = ""
-    max_version: TlsVersion = ""
+    min_version: TlsVersion | None = None
+    max_version: TlsVersion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class TlsConfig:
     key_file: Text | None = None
     server_name: str = ""
     insecure_skip_verify: bool = False
-    min_version: TlsVersion = ""
-    max_version: TlsVersion = ""
+    min_version: TlsVersion | None = None
+    max_version: TlsVersion | None = None
 
     def __post_init__(self) -> None:
         for name in ("ca", "cert", "key"):
