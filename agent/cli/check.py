@@ -203,7 +203,16 @@ def _routes(path: Path, escalation: Path | None, report: Report, *, strict: bool
         report.add(str(warning), "routing")
     for unreachable in routing.unreachable:
         report.add(str(unreachable))
+    if routing.message_templates is not None:
+        for text in _message_problems(routing.message_templates):
+            report.add(text)
     return routing
+
+
+def _message_problems(folder: Path) -> list[str]:
+    from agent.notify.messages import template_problems
+
+    return template_problems(folder)
 
 
 def _unit_tests(path: Path, report: Report) -> None:

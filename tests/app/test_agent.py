@@ -197,7 +197,7 @@ async def test_a_missing_secret_file_disables_its_channel_says_so_and_the_rest_g
     await world.round()
     await world.tell()
     refused, logged = agent.dispatcher.outbox.rows()
-    assert (str(refused.state), str(logged.target.channel), str(logged.state)) == ("failed", "log", "sent")
+    assert (str(refused.state), str(logged.target.channel), str(logged.state)) == ("failed", "log", "delivered")
     assert "disabled" in refused.error
 
 

@@ -11,9 +11,10 @@ from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.notify.messages.content import AlertText, Content
-    from agent.notify.messages.environment import shipped_templates
     from agent.notify.messages.renderer import EmailText, Renderer, SlackText
     from agent.notify.messages.samples import named_samples, sample_alert, sample_notification, sample_notifications
+    from agent.notify.messages.shipped import shipped_templates
+    from agent.notify.messages.trial import template_problems
 
 __all__ = [
     "AlertText",
@@ -26,6 +27,7 @@ __all__ = [
     "sample_notification",
     "sample_notifications",
     "shipped_templates",
+    "template_problems",
 ]
 
 __getattr__ = lazy(
@@ -35,7 +37,7 @@ __getattr__ = lazy(
             "AlertText",
             "Content",
         ),
-        "environment": ("shipped_templates",),
+        "shipped": ("shipped_templates",),
         "renderer": (
             "EmailText",
             "Renderer",
@@ -47,5 +49,6 @@ __getattr__ = lazy(
             "sample_notification",
             "sample_notifications",
         ),
+        "trial": ("template_problems",),
     },
 )

@@ -14,9 +14,9 @@ from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, Template, Te
 from jinja2 import TemplateError as JinjaError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-import agent
 from agent.errors import TemplateError
 from agent.notify.messages.escape import slack_code, slack_escape, slack_link, slack_time
+from agent.notify.messages.shipped import shipped_templates
 from agent.notify.messages.wording import counted
 
 EMAIL_HTML = "email.html.j2"
@@ -33,13 +33,6 @@ BLOCKS: Mapping[str, tuple[str, ...]] = {
 """The blocks that each file has; they are the message's fields."""
 OPTIONAL: frozenset[tuple[str, str]] = frozenset({(SMS, "ack")})
 """Blocks that came later: a file written before they did is right without them, and our own words stand in."""
-
-
-def shipped_templates() -> Path:
-    """Return the folder of the templates that come with Burnline: in the installed package, else in the checkout."""
-    package = Path(agent.__file__).parent
-    inside = package / "shipped" / "alertmanager" / "templates"
-    return inside if inside.is_dir() else package.parent / "alertmanager" / "templates"
 
 
 class TemplateSet:
@@ -84,14 +77,14 @@ class TemplateSet:
         try:
             template = self._environments[name].get_template(name)
         except TemplateSyntaxError as error:
-            problems.append(f"{error.filename or name}:{error.lineno}: {error.message}")
+            problems.append(f"{error.filename or name}:{error.lineno}:1: {error.message}")
             return
         except (JinjaError, OSError, UnicodeDecodeError) as error:
-            problems.append(f"{name}: reading the message template failed: {error}")
+            problems.append(f"{name}:1:1: reading the message template failed: {error}")
             return
         lacking = [block for block in BLOCKS[name] if block not in template.blocks and (name, block) not in OPTIONAL]
         if lacking:
-            problems.append(f"{template.filename}: the block {' and the block '.join(lacking)} is missing")
+            problems.append(f"{template.filename}:1:1: the block {' and the block '.join(lacking)} is missing")
         self._templates[name] = template
 
     def has(self, name: str, block: str) -> bool:
@@ -105,5 +98,16 @@ class TemplateSet:
             context = template.new_context(dict(data))
             return "".join(template.blocks[block](context)).strip()
         except Exception as error:  # a template is its author's program: anything may go wrong in it
-            message = f"{name}, block {block}: {type(error).__name__}: {error}"
-            raise TemplateError(message) from error
+            failure = TemplateError(f"{name}, block {block}: {type(error).__name__}: {error}")
+            failure.name, failure.line = str(template.filename), _line_of(template, error)
+            raise failure from error
+
+
+def _line_of(template: Template, error: Exception) -> int:
+    """Return the line of the template in which `error` was raised, 1 where no part of the trace is a template's block."""
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_name.startswith("block_"):  # so jinja2 calls what it compiles a block to
+            line = template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return line

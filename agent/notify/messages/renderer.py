@@ -253,6 +253,6 @@ class _Errors:
         self.found: list[str] = []
 
     def note(self, text: str) -> None:
-        short = one_line(text, 300)
+        short = one_line(text.removeprefix("template: "), 300)
         if short not in self.found:
             self.found.append(short)

@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import Rejected, TemplateError
 from agent.notify.inbox.slack import check
-from agent.notify.messages import Renderer, sample_notifications, shipped_templates
+from agent.notify.messages import Renderer, sample_notifications, shipped_templates, template_problems
 from agent.notify.messages.environment import BLOCKS
 from agent.notify.messages.segments import segments
 from tests.notify.messages.stories import NASTY, alert, notification
@@ -29,7 +29,7 @@ def test_the_shipped_templates_are_found_and_complete():
 @pytest.mark.parametrize(
     ("text", "flaw"),
     [
-        ("{% block head %}{{ title }", "sms.txt.j2:1: "),
+        ("{% block head %}{{ title }", "sms.txt.j2:1:1: "),
         ("{% block head %}{{ title }}{% endblock %}", "the block summary and the block value"),
         (sms_template(head="{{ titel }}"), "block head: UndefinedError: 'titel' is undefined"),
         (sms_template(head="{{ alerts[0].name }}"), "block head: UndefinedError"),  # there may be no alert
@@ -199,3 +199,25 @@ def test_a_drill_is_marked_in_every_channel():
     assert RENDERER.email(told).subject.startswith("[TEST]")
     assert "[TEST]" in RENDERER.slack(told).text
     assert RENDERER.sms(told).startswith("TEST CRIT")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            sms_template(summary="x\n{{ nope }}"),
+            "sms.txt.j2:2:1: sms.txt.j2, block summary: UndefinedError: 'nope' is undefined",
+        ),
+        ("{% block head %}\n{{ title }", "sms.txt.j2:2:1: "),
+        ("{% block head %}{{ title }}{% endblock %}", "sms.txt.j2:1:1: the block summary"),
+    ],
+)
+def test_a_check_says_what_is_wrong_with_a_template_and_in_which_line(tmp_path, text, said):
+    (tmp_path / "sms.txt.j2").write_text(text)
+    assert any(said in each for each in template_problems(tmp_path)), template_problems(tmp_path)
+
+
+def test_templates_as_they_were_shipped_have_nothing_wrong(tmp_path):
+    assert template_problems(shipped_templates()) == []
+    (tmp_path / "sms.txt.j2").write_text(sms_template())
+    assert template_problems(tmp_path) == []
