@@ -106,13 +106,21 @@ class SlackChannel:
 
 @dataclass(frozen=True, slots=True)
 class TwilioChannel:
-    """SMS by Twilio's Messages resource. `sender` is a phone number in E.164 form or a messaging service's SID (MG…)."""
+    """SMS by Twilio's Messages resource. `sender` is a phone number in E.164 form or a messaging service's SID (MG…).
+
+    An API key (SK…) may stand in for the token; what Twilio sends to us is signed with the token alone, though.
+    """
 
     account_sid: str = ""
     auth_token: Secret | None = None
     sender: str = ""
     base_url: str = ""
     timeout_ms: int = 10_000
+    max_segments: int = 1
+    replies: bool = True
+    """Whether replies to the sender's number reach the agent, so that a page may ask for one."""
+    api_key: str = ""
+    api_secret: Secret | None = None
 
     def missing(self) -> str:
         """Say what is not there, or nothing."""
@@ -120,7 +128,7 @@ class TwilioChannel:
             name
             for name, value in (
                 ("account_sid", self.account_sid),
-                ("auth_token", self.auth_token),
+                ("api_secret" if self.api_key else "auth_token", self.api_secret if self.api_key else self.auth_token),
                 ("from", self.sender),
             )
             if not value

@@ -144,6 +144,10 @@ class SmsSection:
     account_sid: str = ""
     auth_token: Secret | None = None
     auth_token_file: Text | None = None
+    api_key: str = ""
+    api_secret: Secret | None = None
+    api_secret_file: Text | None = None
+    replies: bool = True
     from_: str = key("from", default="")
     base_url: str = ""
     url: Secret | None = None

@@ -52,7 +52,17 @@ def people_sms(section: SmsSection | None, secrets: Secrets) -> TwilioChannel | 
         return TwilioChannel()
     if section.provider == "twilio":
         token = secrets.of(section.auth_token, section.auth_token_file) if section.account_sid else None
-        return TwilioChannel(section.account_sid, token, section.from_, section.base_url, section.timeout)
+        return TwilioChannel(
+            section.account_sid,
+            token,
+            section.from_,
+            section.base_url,
+            section.timeout,
+            section.max_segments,
+            section.replies,
+            section.api_key,
+            secrets.of(section.api_secret, section.api_secret_file) if section.api_key else None,
+        )
     made = GatewayChannel(
         url=secrets.of(section.url, section.url_file),
         method=section.method,
