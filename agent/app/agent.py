@@ -35,6 +35,7 @@ from agent.app.server import Server
 from agent.app.sources import Sources, sources_of
 from agent.app.trying import probe_at_start
 from agent.app.turns import Turns
+from agent.app.twilio import Twilio
 from agent.config import Config, Flags, load_config
 from agent.errors import BurnlineError, InvalidInput
 from agent.footprint import building, hand_back
@@ -145,6 +146,7 @@ class Agent:
                 telemetry=self.telemetry,
                 external_url=config.external_url,
                 alertmanager=Alertmanager(lambda: self.dispatcher, self.clock, self.telemetry, now_ms),
+                twilio_handles=Twilio(lambda: self.dispatcher, lambda: self.config.external_url, self.clock, self.woken),
             )
         )
         session = await ends.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))

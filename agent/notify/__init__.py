@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from agent.notify.silences import Silence, Silences, SilenceState
     from agent.notify.triage import Triage
     from agent.notify.trying import Tried, probe_receivers, repeated_message, sample_message, try_receiver
+    from agent.notify.twilio_callbacks import TwilioCallbacks, help_text, read_command, twiml
     from agent.notify.views import Acknowledged, AlertView, GroupView, IncidentView, StepView, View
 
 
@@ -69,22 +70,26 @@ __all__ = [
     "Target",
     "Triage",
     "Tried",
+    "TwilioCallbacks",
     "Verdict",
     "View",
     "Warning",
     "alert_order",
     "file_without_secrets",
+    "help_text",
     "link_key",
     "load_routing",
     "log_only",
     "parse_matchers",
     "probe_receivers",
+    "read_command",
     "read_secret",
     "receivers_for",
     "render_matchers",
     "repeated_message",
     "sample_message",
     "try_receiver",
+    "twiml",
 ]
 
 __getattr__ = lazy(
@@ -140,6 +145,12 @@ __getattr__ = lazy(
         "signing_key": ("link_key",),
         "triage": ("Triage",),
         "trying": ("Tried", "probe_receivers", "repeated_message", "sample_message", "try_receiver"),
+        "twilio_callbacks": (
+            "TwilioCallbacks",
+            "help_text",
+            "read_command",
+            "twiml",
+        ),
         "views": (
             "Acknowledged",
             "AlertView",

@@ -107,10 +107,13 @@ class Acks:
             self._decided(decisions)
         return tuple(done)
 
-    def take_by_code(self, code: str, phone: str, links: Links, at_ms: int, until_ms: int) -> Reply:
+    def take_by_code(
+        self, code: str, phone: str, links: Links, at_ms: int, until_ms: int, *, everything: bool = False
+    ) -> Reply:
         """Take over what a phone was told of, by the code that it was sent; say in words what that came to.
 
-        A phone that sends wrong codes again and again is not listened to for a while.
+        With any code that is right, `everything` takes over all that this phone was told of and nobody has. A phone that
+        sends wrong codes again and again is not listened to for a while.
         """
         wrong = self._wrong_lately(phone, at_ms)
         if len(wrong) >= WRONG_CODES:
@@ -125,10 +128,23 @@ class Acks:
         self._wrong.pop(phone, None)
         _, incident = max(found, key=lambda each: each[1].started_ms)
         by = incident.told[Target(Channel.SMS, phone).key].recipient.target.person or phone
+        if everything:
+            return self._take_all([each for _, each in told if not each.ack], by, at_ms, until_ms)
         if incident.ack and incident.ack.by != by:
             return Reply((), f"{incident.ack.by} has it already. Nothing was changed.")
         done = self.take(Meant(incident=incident.id), by, at_ms, until_ms, via="a reply by SMS")
         return Reply(done, "Acknowledged: it is yours. Nobody else will be woken for it.")
+
+    def _take_all(self, incidents: list[Incident], by: str, at_ms: int, until_ms: int) -> Reply:
+        if not incidents:
+            return Reply((), "Everything you were told of is taken already. Nothing was changed.")
+        done = [
+            each
+            for incident in incidents
+            for each in self.take(Meant(incident=incident.id), by, at_ms, until_ms, via="a reply by SMS")
+        ]
+        words = "it is yours" if len(done) == 1 else f"all {len(done)} are yours"
+        return Reply(tuple(done), f"Acknowledged: {words}. Nobody else will be woken.")
 
     def _open(self, meant: Meant | None) -> list[tuple[Group, Incident]]:
         return [

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from agent.model import Secret
 from agent.notify.channels import SnsChannel
-from agent.notify.escalation_file import SmsSection
 from agent.notify.integrations import SigV4, SnsConfig
 from agent.notify.settings import Secrets
+from agent.notify.sms_section import SmsSection
 
 
 def sns_channel(config: SnsConfig, secrets: Secrets) -> SnsChannel:

@@ -137,21 +137,39 @@ class TwilioChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """Which answers of a gateway mean something: by status, and by what is at a path of its JSON, or in its text.
+
+    `statuses` are numbers or classes (`2xx`); `path` holds keys and numbers with dots between them, "" for the whole text;
+    `matches` is a regular expression (RE2) that must be found there, "" where anything will do.
+    """
+
+    statuses: tuple[str, ...] = ()
+    path: str = ""
+    matches: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayChannel:
-    """SMS by any HTTP gateway: the body is form fields or JSON, whose values may hold {to}, {text} and {key}."""
+    """SMS by any HTTP gateway. Fields, template, headers and URL may hold what `receivers.gateway.PLACEHOLDERS` lists."""
 
     url: Secret | None = None
     method: str = "POST"
     headers: Labels = field(default_factory=Labels)
     body: str = "json"
-    """`json` or `form`."""
+    """Where the fields go: `json`, `form` or `query`; or `template`, which is the body as it is."""
     fields: Labels = field(default_factory=lambda: Labels({"to": "{to}", "text": "{text}"}))
     bearer_token: Secret | None = None
     username: str = ""
     password: Secret | None = None
-    id_field: str = "id"
-    """The key of the answer's JSON object that holds the provider's id."""
+    template: str = ""
+    content_type: str = ""
+    id_path: str = "id"
+    """Where the provider's id is in the answer's JSON: keys and numbers with dots between them."""
+    success: Verdict = field(default_factory=lambda: Verdict(statuses=("2xx",)))
+    retry_on: Verdict = field(default_factory=lambda: Verdict(statuses=("408", "425", "429", "5xx")))
     timeout_ms: int = 10_000
+    max_segments: int = 1
 
     def missing(self) -> str:
         """Say what is not there, or nothing."""

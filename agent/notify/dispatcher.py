@@ -213,9 +213,12 @@ class Dispatcher:
             by, at_ms, fingerprint=fingerprint, incident=incident, matchers=matchers, comment=comment
         )
 
-    def acknowledge_by_code(self, code: str, phone: str, at_ms: int) -> Reply:
-        """Take over what `phone` (E.164) was told of, by the code that it was sent; the answer says what to reply."""
-        return self._triage.acknowledge_by_code(code, phone, self.links, at_ms)
+    def acknowledge_by_code(self, code: str, phone: str, at_ms: int, *, everything: bool = False) -> Reply:
+        """Take over what `phone` (E.164) was told of, by the code that it was sent; the answer says what to reply.
+
+        `everything` takes over all that the phone was told of.
+        """
+        return self._triage.acknowledge_by_code(code, phone, self.links, at_ms, everything=everything)
 
     def delivery(self, provider_id: str, delivery: Delivery, at_ms: int) -> bool:
         """Take note of what a provider says by itself of a message that it accepted; False where it knows no such one."""

@@ -12,28 +12,18 @@ from urllib.parse import urlsplit
 from agent.model import Secret
 from agent.notify.hours import Hours
 from agent.notify.intervals import UTC, TimeZone
-from agent.notify.limits import DEFAULTS, ChannelLimits, LimitText
+from agent.notify.limits import DEFAULTS, ChannelLimits
+from agent.notify.limits_section import LimitsSection
 from agent.notify.notification import Channel
 from agent.notify.people import NotifyEntry, Person
 from agent.notify.policies import Ways
 from agent.notify.rotations import Team
+from agent.notify.sms_section import SmsSection
 from agent.schema import Duration, Place, Text, WrongValue, key
 
-MOST_SEGMENTS = 10
-"""What Twilio takes at most (1600 characters), and more than anybody reads."""
 HOUR_MS = 3_600_000
 MOST_REPEATS = 10
 """How often a chain may start over: whoever has not answered by then is not helped by more."""
-
-
-@dataclass(frozen=True, slots=True)
-class LimitsSection:
-    """`limits` of a channel: how many messages may leave, like 5/15m; a list that is not there keeps its default."""
-
-    __title__ = "limits"
-    per_target: tuple[LimitText, ...] | None = None
-    per_provider: tuple[LimitText, ...] | None = None
-    updates: tuple[LimitText, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,52 +122,6 @@ class PagerDutySection:
     url: str = ""
     timeout: Duration = 10_000
     limits: LimitsSection | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SmsSection:
-    """`channels.sms`: Twilio's account, Amazon SNS in a region, or the request of any other gateway."""
-
-    __title__ = "channels.sms"
-    place: Place
-    provider: Literal["twilio", "gateway", "sns"] = "twilio"
-    account_sid: str = ""
-    auth_token: Secret | None = None
-    auth_token_file: Text | None = None
-    api_key: str = ""
-    api_secret: Secret | None = None
-    api_secret_file: Text | None = None
-    replies: bool = True
-    from_: str = key("from", default="")
-    base_url: str = ""
-    url: Secret | None = None
-    url_file: Text | None = None
-    method: str = "POST"
-    headers: dict[str, str] = key(factory=dict)
-    body: Literal["json", "form"] = "json"
-    fields: dict[str, str] = key(factory=dict)
-    bearer_token: Secret | None = None
-    bearer_token_file: Text | None = None
-    username: str = ""
-    password: Secret | None = None
-    password_file: Text | None = None
-    id_field: str = "id"
-    region: str = ""
-    access_key: str = ""
-    secret_key: Secret | None = None
-    secret_key_file: Text | None = None
-    profile: str = ""
-    sender_id: str = ""
-    max_price: str = ""
-    max_segments: int = 1
-    timeout: Duration = 10_000
-    limits: LimitsSection | None = None
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.max_segments <= MOST_SEGMENTS:
-            raise WrongValue("max_segments", f"a text message may take 1 to {MOST_SEGMENTS} parts")
-        if self.max_price and not self.max_price.replace(".", "", 1).isdecimal():
-            raise WrongValue("max_price", "max_price is an amount in US dollars, such as 0.50")
 
 
 @dataclass(frozen=True, slots=True)

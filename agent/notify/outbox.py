@@ -299,7 +299,7 @@ class Outbox:
         return self.flush()
 
     def given_up(self, row_id: str, error: str, at_ms: int, *, attempted: bool = True) -> Future[None]:
-        """Record that the message will not be delivered; on_failure or the log gets it."""
+        """Record that the message will not be delivered: on_failure or the log gets it, a critical incident's next step runs."""
         row = self._take(row_id)
         told = row.fell_back
         row = replace(
@@ -315,6 +315,8 @@ class Outbox:
         self.settled(row, False, at_ms)
         if not told and self.redirect:
             self.redirect(row, Reason.CHANNEL_FAILED, at_ms)
+        if row.priority == 0 and not all(row.states.values()):
+            self.hurry(row.incident, at_ms, f"{row.target.key}: {error}")
         return self.flush()
 
     def fall_back(self, row_id: str, why: str, at_ms: int) -> None:

@@ -10,12 +10,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from agent.model import Labels
-from agent.notify import aws, chat_settings, mail_settings, settings
+from agent.notify import aws, chat_settings, mail_settings, sms_settings
 from agent.notify.addresses import split_addresses
 from agent.notify.alertmanager_file import AlertmanagerFile, ReceiverSpec
 from agent.notify.channels import ChannelSettings, LogChannel
 from agent.notify.entries import check_people, destinations_of, steps_of
-from agent.notify.escalation_file import EscalationFile, SmsSection
+from agent.notify.escalation_file import EscalationFile
 from agent.notify.findings import Findings
 from agent.notify.integrations import REQUIRED, EmailConfig, SlackConfig, SnsConfig, WebhookConfig, lacks
 from agent.notify.notification import Channel, Target
@@ -233,18 +233,13 @@ class PlanBuilder:
         if found:
             self.unsent[str(spec.name)] = (*self.unsent.get(str(spec.name), ()), *found)
 
-    def _people_sms(self, section: SmsSection | None) -> ChannelSettings:
-        if section and section.provider == "sns":
-            return aws.people_sns(section, self.own_secrets)
-        return settings.people_sms(section, self.own_secrets)
-
     def _people_channels(self) -> None:
         """Make the settings that people's messages use; one whose secret cannot be read is disabled, with a warning."""
         written, defaults = self.escalation.channels, self.file.global_
         makers: Mapping[str, Any] = {
             "email": lambda: mail_settings.people_email(written.email, defaults, self.own_secrets, self.am_secrets),
             "slack": lambda: chat_settings.people_slack(written.slack, defaults, self.own_secrets, self.am_secrets),
-            "sms": lambda: self._people_sms(written.sms),
+            "sms": lambda: sms_settings.people_sms(written.sms, self.own_secrets),
             "pagerduty": lambda: chat_settings.people_pagerduty(written.pagerduty, self.own_secrets),
         }
         for transport, make in makers.items():

@@ -428,10 +428,13 @@ class Triage:
         self.changed()
         return done
 
-    def acknowledge_by_code(self, code: str, phone: str, links: Links, at_ms: int) -> Reply:
+    def acknowledge_by_code(
+        self, code: str, phone: str, links: Links, at_ms: int, *, everything: bool = False
+    ) -> Reply:
         """Take over what a phone was told of, by the code that it was sent."""
         self._settle()
-        reply = self._acks.take_by_code(code, phone, links, at_ms, at_ms + self._routing.settings.ack_timeout_ms)
+        until_ms = at_ms + self._routing.settings.ack_timeout_ms
+        reply = self._acks.take_by_code(code, phone, links, at_ms, until_ms, everything=everything)
         self.changed()
         return reply
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Final
@@ -27,12 +27,14 @@ from agent.notify.receivers.twilio_codes import delivery_of
 MOST_FIELDS: Final = 100
 _ACK: Final = re.compile(r"(?:ack(?:nowledge)?[\s:#]*)?([0-9]{4,10})(\s+all)?\.?", re.IGNORECASE)
 _CODE_LATER: Final = re.compile(r"\b([0-9]{4,10})\b(\s+all\b)?", re.IGNORECASE)
-_HELP: Final = "Reply with the code of a message to acknowledge it, with the code and ALL for everything sent to you. STOP ends messages."
-_SILENT: Final = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "optout", "revoke", "start", "unstop", "yes"})
+_HELP: Final = "Reply with a message's code to acknowledge it, or with the code and ALL for everything you were told."
+_SILENT: Final = frozenset(
+    {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "optout", "revoke", "start", "unstop", "yes"}
+)
 """Words that Twilio answers itself; after STOP it would refuse our answer anyway."""
 
 
-class Unsigned(InvalidInput):
+class Unsigned(PermissionError):
     """Say that a request was not signed by Twilio with this account's token."""
 
 
@@ -40,6 +42,7 @@ class Unsigned(InvalidInput):
 class Incoming:
     """A text message from a phone."""
 
+    id: str
     phone: str
     text: str
 
@@ -69,10 +72,10 @@ def spellings(url: str) -> tuple[str, ...]:
 
 
 class TwilioCallbacks:
-    """Checks and reads Twilio's requests. `channels` gives the settings in force; `base_url` is the public address."""
+    """Checks and reads Twilio's requests. `channels` are the settings in force; `base_url` is the public address."""
 
-    def __init__(self, channels: Callable[[], Iterable[ChannelSettings]], base_url: str) -> None:
-        self._channels = channels
+    def __init__(self, channels: Iterable[ChannelSettings], base_url: str) -> None:
+        self._tokens = [each.auth_token for each in channels if isinstance(each, TwilioChannel) and each.auth_token]
         self._base = base_url.rstrip("/")
 
     def fate(self, form: list[tuple[str, str]], signed: str, query: str = "") -> tuple[str, Delivery]:
@@ -89,21 +92,18 @@ class TwilioCallbacks:
     def reply(self, form: list[tuple[str, str]], signed: str, query: str = "") -> Incoming:
         """Return what somebody texted back; raise Unsigned."""
         fields = self._checked(REPLY_PATH, form, signed, query)
-        return Incoming(fields.get("From", ""), fields.get("Body", ""))
+        return Incoming(fields.get("MessageSid", ""), fields.get("From", ""), fields.get("Body", ""))
 
     def _checked(self, path: str, form: list[tuple[str, str]], signed: str, query: str) -> Mapping[str, str]:
-        tokens = [
-            each.auth_token for each in self._channels() if isinstance(each, TwilioChannel) and each.auth_token is not None
-        ]
         url = f"{self._base}{path}" + (f"?{query}" if query else "")
         spelled = spellings(url)
         genuine = [
             hmac.compare_digest(signature(token, each, form).encode(), signed.encode())
-            for token in tokens
+            for token in self._tokens
             for each in spelled
         ]
         if len(form) > MOST_FIELDS or not any(genuine):
-            why = "no Twilio token is set" if not tokens else f"its signature does not fit {url}"
+            why = "no Twilio token is set" if not self._tokens else f"its signature does not fit {url}"
             message = f"a request in Twilio's name is refused: {why}; web.external_url must be the address that Twilio was given"
             raise Unsigned(message)
         return dict(form)

@@ -7,12 +7,13 @@ from typing import Final
 from aiohttp import web
 
 from agent.telemetry import Telemetry
-from agent.web import acks, catalogue, history, history_page, management, page, queries, routing, states, trying
+from agent.web import acks, catalogue, history, history_page, management, page, queries, routing, states, trying, twilio
 from agent.web.alertmanager import routes as alertmanager_routes
 from agent.web.alertmanager.values import Alertmanager
 from agent.web.handles import Handles
 from agent.web.room import ROOM, Room
 from agent.web.surroundings import MIDDLEWARES, Handler, add_headers
+from agent.web.twilio import TWILIO, TwilioHandles
 
 MOST_BODY_BYTES: Final = 1 << 20
 _FINGERPRINT: Final = "{fingerprint:[0-9a-f]{16}}"
@@ -63,8 +64,11 @@ def create_app(
     telemetry: Telemetry | None = None,
     external_url: str = "",
     alertmanager: Alertmanager | None = None,
+    twilio_handles: TwilioHandles | None = None,
 ) -> web.Application:
     """Return the application that serves the agent behind `handles`, and Alertmanager's API where `alertmanager` is given.
+
+    Twilio's two addresses are there where `twilio_handles` are given.
 
     `external_url` is the address by which browsers reach it; pages of that origin may acknowledge and reload. To serve
     under a path prefix, add it as a sub-application there.
@@ -78,6 +82,9 @@ def create_app(
     if alertmanager is not None:
         made[alertmanager_routes.AGENT] = alertmanager
         routes += alertmanager_routes.ROUTES
+    if twilio_handles is not None:
+        made[TWILIO] = twilio_handles
+        routes += twilio.ROUTES
     for method, path, handler in routes:
         if method == "GET":
             made.router.add_get(path, handler)

@@ -20,9 +20,10 @@ from agent.notify.inbox.faults import Fault, FaultKind
 from agent.notify.inbox.page import Page
 from agent.notify.inbox.pagerduty import PagerDutyDesk
 from agent.notify.inbox.slack import SlackWorkspace
-from agent.notify.inbox.sms import Phone
+from agent.notify.inbox.sms import Gateway
 from agent.notify.inbox.smtp import MailServer
 from agent.notify.inbox.sns import Cloud
+from agent.notify.inbox.twilio import TwilioAccount
 
 SLACK_TOKEN: Final = "xoxb-burnline-inbox"  # noqa: S105 - the stand-in's own, worth nothing elsewhere
 TWILIO_ACCOUNT: Final = "AC00000000000000000000000000000000"
@@ -68,7 +69,8 @@ class Inbox:
         self.twilio_token = twilio_token
         self._desk = Desk(capacity=capacity, seed=seed, now_ms=now_ms)
         self.slack = SlackWorkspace(self._desk, slack_token, _WEBHOOK_PATH, capacity)
-        self.phone = Phone(self._desk, twilio_account, twilio_token, gateway_token)
+        self.phone = TwilioAccount(self._desk, twilio_account, twilio_token)
+        self._gateway = Gateway(self._desk, gateway_token)
         self.cloud = Cloud(self._desk)
         self._mail = MailServer(self._desk, tls=smtp_tls, implicit=smtp_implicit_tls, login=smtp_login, utf8=smtp_utf8)
         self.pagerduty = PagerDutyDesk(self._desk, PAGERDUTY_KEY)
@@ -92,15 +94,9 @@ class Inbox:
             return await self._desk.watched(request, handler)
 
         app = web.Application(client_max_size=1_000_000, middlewares=[watched])
-        app.add_routes(
-            [
-                *self.slack.routes(),
-                *self.phone.routes(),
-                *self.pagerduty.routes(),
-                *self.cloud.routes(),
-                *self._routes(),
-            ]
-        )
+        for service in (self.slack, self.phone, self._gateway, self.pagerduty, self.cloud):
+            app.add_routes(service.routes())
+        app.add_routes(self._routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         try:
@@ -115,6 +111,7 @@ class Inbox:
     async def stop(self) -> None:
         """Close the ports and every connection."""
         self._desk.stopping.set()
+        await self.phone.close()
         await self._mail.stop()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -177,7 +174,7 @@ class Inbox:
         )
 
     def messages(self, kind: str = "", after: int = 0) -> list[Arrival]:
-        """Return what arrived, oldest first: of one kind (email, slack, sms, webhook), of ids above `after`."""
+        """Return what arrived, oldest first: of one kind (email, slack, sms, reply, sns, webhook), of ids above `after`."""
         return self._desk.arrivals.kept(kind, after)
 
     def counts(self) -> dict[str, dict[str, int]]:

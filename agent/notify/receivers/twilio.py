@@ -60,7 +60,9 @@ class TwilioReceiver:
 
     async def send(self, notification: Notification) -> Receipt:
         """Send the text; raise Rejected for a number or account that will not do, RetryLater where Twilio is busy."""
-        return await self._text([notification], self._renderer.sms(self._said(notification), self._channel.max_segments))
+        return await self._text(
+            [notification], self._renderer.sms(self._said(notification), self._channel.max_segments)
+        )
 
     async def send_together(self, notifications: Sequence[Notification]) -> Receipt:
         """Tell one phone of several incidents in one text; raise as `send` does."""

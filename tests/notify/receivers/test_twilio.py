@@ -8,9 +8,10 @@ from agent.errors import Rejected, RetryLater
 from agent.model import Secret
 from agent.notify.channels import TwilioChannel
 from agent.notify.messages.segments import segments
-from agent.notify.notification import Channel
+from agent.notify.notification import Channel, Delivery
 from agent.notify.receivers import make_receiver
-from agent.notify.receivers.twilio import ERRORS
+from agent.notify.receivers.twilio import ASK_AFTER_MS
+from agent.notify.receivers.twilio_codes import ERRORS, UNDELIVERED, delivery_of
 from tests.notify.messages.stories import NASTY, alert, notification
 
 
@@ -126,12 +127,147 @@ async def test_a_wrong_token_is_final_and_stays_secret(inbox, renderer, closing)
 
 
 async def test_what_became_of_a_message_can_be_asked(inbox, receiver):
-    sid = (await receiver.send(text_to())).provider_id
-    assert await receiver.status(sid) == "delivered"
-    inbox.phone.statuses[sid] = "undelivered"
-    assert await receiver.status(sid) == "undelivered"
+    receipt = await receiver.send(text_to())
+    assert (receipt.delivered, receipt.ask_after_ms) == (False, ASK_AFTER_MS)
+    assert (await receiver.status(receipt.provider_id)).state == "sent"
+    assert (await receiver.status(receipt.provider_id)) == Delivery("delivered", "Twilio says delivered")
     with pytest.raises(Rejected):
         await receiver.status("SM404")
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "permanent"),
+    [
+        ("+15005550020", 30003, False),
+        ("+15005550021", 30005, True),
+        ("+15005550022", 30007, True),
+        ("+15005550023", 30008, False),
+    ],
+)
+async def test_a_message_that_does_not_arrive_says_why(receiver, number, code, permanent):
+    sid = (await receiver.send(text_to(number))).provider_id
+    await receiver.status(sid)
+    said = await receiver.status(sid)
+    assert (said.state, said.permanent) == ("failed", permanent)
+    assert f"error {code}: {UNDELIVERED[code][1]}" in said.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "state"),
+    [
+        ("queued", 0, "sent"),
+        ("", 0, "sent"),
+        ("read", 0, "delivered"),
+        ("canceled", 0, "failed"),
+        ("failed", 1, "failed"),
+    ],
+)
+def test_every_status_means_something(status, code, state):
+    assert delivery_of(status, code).state == state
+
+
+async def test_a_lost_answer_is_asked_after_before_the_text_is_sent_again(inbox, renderer, closing):
+    """Nobody gets two: what Twilio took without our learning of it is found by number and text."""
+    receiver = closing(make_receiver(channel(inbox), renderer))
+    inbox.fail("twilio", "drop_after")
+    with pytest.raises(RetryLater):
+        await receiver.send(text_to())
+    receipt = await receiver.send(text_to())
+    (message,) = inbox.messages("sms")
+    assert receipt.provider_id == message.provider_id
+    assert receipt.detail.startswith("found at Twilio after an attempt without an answer")
+
+
+@pytest.mark.parametrize("kind", ["drop", "server_error"])
+async def test_a_text_that_twilio_never_took_is_sent_again(inbox, receiver, kind):
+    await receiver.send(text_to("+33600000009"))
+    inbox.fail("twilio", kind)
+    with pytest.raises(RetryLater):
+        await receiver.send(text_to())
+    await receiver.send(text_to())
+    assert [each.to for each in inbox.messages("sms")] == ["+33600000009", "+33612345678"]
+
+
+async def test_an_older_text_of_the_same_words_is_not_taken_for_it(inbox, receiver):
+    await receiver.send(text_to())
+    inbox.fail("twilio", "drop")
+    with pytest.raises(RetryLater):
+        await receiver.send(text_to(minute=10))
+    await receiver.send(text_to(minute=10))
+    assert len(inbox.messages("sms")) == 2
+
+
+async def test_several_incidents_share_a_text(inbox, receiver):
+    one, other = text_to(ack_code="111111"), text_to("+33612345678", alert(alertname="Slow"), ack_code="222222")
+    receipt = await receiver.send_together([one, other])
+    (message,) = inbox.messages("sms")
+    assert message.text == "CRIT 2 alerts: rag VeryHighErrorRate, rag Slow. Ack: reply 111111 all"
+    assert receipt.provider_id == message.provider_id
+
+
+@pytest.mark.parametrize(
+    ("more", "asked"),
+    [
+        ({}, True),
+        ({"replies": False}, False),
+        ({"api_key": "SK1", "api_secret": Secret("s"), "auth_token": None}, False),
+    ],
+)
+async def test_a_reply_is_asked_for_only_where_it_would_be_understood(inbox, renderer, closing, more, asked):
+    """What Twilio sends us is signed with the account's token; without it nothing can be believed."""
+    inbox.phone.keys["SK1"] = "s"
+    await closing(make_receiver(channel(inbox, **more), renderer)).send(text_to(ack_code="482193"))
+    assert ("482193" in inbox.messages("sms")[0].text) is asked
+
+
+async def test_more_parts_hold_more_words(inbox, renderer, closing):
+    long = alert(a_summary="every " * 40 + "query fails")
+    await closing(make_receiver(channel(inbox, max_segments=2), renderer)).send(text_to("+33612345678", long))
+    assert segments(inbox.messages("sms")[0].text) == 2
+
+
+async def test_twilio_is_told_where_to_call_back_and_a_refused_address_is_done_without(inbox, receiver):
+    inbox.fail("twilio", "error", error="21609")
+    await receiver.send(text_to())
+    assert inbox.phone.public_base == ""
+    inbox.heal()
+    await receiver.send(text_to())
+    assert inbox.phone.public_base == ""
+
+
+@pytest.mark.parametrize(
+    ("external_url", "base"),
+    [
+        ("https://burnline.example.org", "https://burnline.example.org"),
+        ("https://example.org/burnline/", "https://example.org/burnline"),
+        ("http://127.0.0.1:9477", ""),
+        ("", ""),
+    ],
+)
+async def test_callbacks_are_asked_for_only_where_they_can_come(inbox, receiver, external_url, base):
+    await receiver.send(text_to(external_url=external_url))
+    assert inbox.phone.public_base == base
+
+
+async def test_a_probe_asks_for_the_account_and_sends_nothing(inbox, receiver):
+    inbox.phone.reply_url = "https://burnline.example.org/api/v1/twilio/reply?key=planted"
+    said = await receiver.probe()
+    assert said == "the full account is active; replies go to burnline.example.org/api/v1/twilio/reply"
+    inbox.phone.reply_url = ""
+    assert (await receiver.probe()).endswith("; replies go nowhere")
+    inbox.phone.account_status = "suspended"
+    with pytest.raises(Rejected, match="it is suspended, not active"):
+        await receiver.probe()
+    assert not inbox.messages()
+
+
+async def test_a_phone_that_said_stop_is_refused_until_it_says_start(inbox, receiver):
+    """Twilio is asked each time, so that START is all it takes."""
+    inbox.phone.opted_out.add("+33612345678")
+    with pytest.raises(Rejected, match="they must text START"):
+        await receiver.send(text_to())
+    inbox.phone.opted_out.clear()
+    await receiver.send(text_to())
 
 
 async def test_what_is_not_set_is_named(renderer):
