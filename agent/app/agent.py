@@ -146,7 +146,9 @@ class Agent:
                 telemetry=self.telemetry,
                 external_url=config.external_url,
                 alertmanager=Alertmanager(lambda: self.dispatcher, self.clock, self.telemetry, now_ms),
-                twilio_handles=Twilio(lambda: self.dispatcher, lambda: self.config.external_url, self.clock, self.woken),
+                twilio_handles=Twilio(
+                    lambda: self.dispatcher, lambda: self.config.external_url, self.clock, self.woken
+                ),
             )
         )
         session = await ends.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))

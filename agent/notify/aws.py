@@ -13,13 +13,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent.model import Secret
+from agent.notify.alertmanager_file import GlobalSpec
 from agent.notify.channels import SnsChannel
+from agent.notify.http_settings import http_settings
 from agent.notify.integrations import SigV4, SnsConfig
 from agent.notify.settings import Secrets
 from agent.notify.sms_section import SmsSection
 
 
-def sns_channel(config: SnsConfig, secrets: Secrets) -> SnsChannel:
+def sns_channel(config: SnsConfig, defaults: GlobalSpec, secrets: Secrets) -> SnsChannel:
     """Return the settings of one entry of sns_configs."""
     signing = config.sigv4 or SigV4()
     region = signing.region or region_of(config.api_url) or region_of(config.address)
@@ -33,6 +35,7 @@ def sns_channel(config: SnsConfig, secrets: Secrets) -> SnsChannel:
         secret_key=keyed[1],
         session_token=keyed[2],
         url=config.api_url,
+        http=http_settings(config.http_config or defaults.http_config, secrets),
         refused=refused,
     )
 

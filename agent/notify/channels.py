@@ -190,6 +190,7 @@ class SnsChannel:
     """The most US dollars that one message may cost, as SNS wants it written: 0.50."""
     max_segments: int = 1
     timeout_ms: int = 10_000
+    http: HttpSettings = field(default_factory=HttpSettings)
     refused: str = ""
     """Why it cannot be used although everything is there."""
 

@@ -201,7 +201,7 @@ class PlanBuilder:
         yield Destination(target.key, target.channel, transport, (target,), None, config.send_resolved, options)
 
     def _sns(self, transport: str, config: SnsConfig) -> Destination:
-        made = aws.sns_channel(config, self.am_secrets)
+        made = aws.sns_channel(config, self.file.global_, self.am_secrets)
         self.channels[transport] = made
         if why := made.missing():
             self.findings.warn(config.place, f"sns config: {why}; it is disabled")

@@ -7,7 +7,7 @@ escalation.yml, so that a lost Slack token never stops the mail.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.model import Secret

@@ -182,8 +182,8 @@ async def test_a_critical_page_that_is_not_delivered_wakes_the_next_person_at_on
     """The number is not in use: bob is not kept waiting for five minutes."""
     world = await begin("lost")
     await world.fire("Fire")
-    await world.later(1)
     assert world.inbox.phone.answers == [("sent", 204), ("undelivered", 204)]
+    await world.later(1)
     assert world.texts("+33600000002")[0].startswith("CRIT Fire (call 2)")
 
 

@@ -49,6 +49,15 @@ def slack_keys():
                 yield f"channels.{name}.{field.name}"
 
 
+def sms_keys():
+    """Yield the dotted names of what escalation.yml says of text messages."""
+    from agent.notify.sms_section import SmsSection
+
+    for field in dataclasses.fields(SmsSection):
+        if field.name not in ("place", "limits"):
+            yield f"channels.sms.{field.metadata.get('key') or field.name}"
+
+
 def mail_keys():
     """Yield the dotted names of what escalation.yml says of mail."""
     from agent.notify.escalation_file import EmailSection, OAuth2Section
@@ -68,7 +77,7 @@ def verbs(command=burnline, path="burnline"):
         yield path, command
 
 
-@pytest.mark.parametrize("name", sorted({*settings(), *switches(), *mail_keys(), *slack_keys()}))
+@pytest.mark.parametrize("name", sorted({*settings(), *switches(), *mail_keys(), *slack_keys(), *sms_keys()}))
 def test_every_setting_is_documented(root, name):
     assert f"`{name}`" in (root / "docs" / "settings.md").read_text()
 
@@ -91,11 +100,13 @@ def test_every_verb_and_flag_is_documented(root, words, command):
 
 
 def test_every_route_of_the_api_is_documented(root):
+    from agent.web import twilio
     from agent.web.alertmanager.routes import ROUTES as ALERTMANAGER_ROUTES
     from agent.web.application import QUERY_ROUTES, ROUTES
 
     text = (root / "docs" / "api.md").read_text()
-    paths = [path for path, _ in QUERY_ROUTES] + [path for _, path, _ in ROUTES if path.startswith(("/api/v1/", "/-/"))]
+    paths = [path for path, _ in QUERY_ROUTES]
+    paths += [path for _, path, _ in (*ROUTES, *twilio.ROUTES) if path.startswith(("/api/v1/", "/-/"))]
     for path in paths:
         name = re.sub(r"\{(\w+)(:[^/]*\})?\}*", r"{\1}", path).removeprefix("/api/v1/").replace("{name}", "…")
         assert name in text, name
@@ -106,7 +117,7 @@ def test_every_route_of_the_api_is_documented(root):
 def test_nothing_documented_is_gone(root):
     documented = set(re.findall(r"^\| `([a-z_.]+)` \|", (root / "docs" / "settings.md").read_text(), re.MULTILINE))
 
-    assert documented <= {*settings(), *switches(), *mail_keys(), *slack_keys()}
+    assert documented <= {*settings(), *switches(), *mail_keys(), *slack_keys(), *sms_keys()}
 
 
 def test_docs_name_exactly_the_functions_that_there_are(root):

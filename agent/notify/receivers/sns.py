@@ -19,13 +19,12 @@ from agent.notify.aws import region_of
 from agent.notify.channels import SnsChannel
 from agent.notify.messages import Renderer
 from agent.notify.notification import Channel, Notification, Receipt
+from agent.notify.receivers.client import HttpClient
 from agent.notify.receivers.http import (
     Answer,
-    Connection,
     SessionFactory,
     failure,
     new_session,
-    request,
     retry_after_ms,
 )
 from agent.notify.receivers.phone import e164, without_code
@@ -88,7 +87,7 @@ class SnsReceiver:
     ) -> None:
         self._channel = channel
         self._renderer = renderer
-        self._connection = Connection(session_factory)
+        self._client = HttpClient(channel.http, "SNS", session_factory)
         self._clock = clock
 
     async def send(self, notification: Notification) -> Receipt:
@@ -121,7 +120,7 @@ class SnsReceiver:
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._connection.close()
+        await self._client.close()
 
     @property
     def _most(self) -> int:
@@ -150,15 +149,7 @@ class SnsReceiver:
         keys = AwsKeys(channel.access_key, channel.secret_key, channel.session_token)
         scope = Scope(channel.region or region_of(url), "sns")
         headers = signed_headers("POST", url, {"Content-Type": _FORM}, body, keys, scope, self._clock())
-        answer = await request(
-            self._connection.session,
-            "SNS",
-            "POST",
-            url,
-            timeout_ms=channel.timeout_ms,
-            data=body,
-            headers=headers,
-        )
+        answer = await self._client.post(url, body, headers, timeout_ms=channel.timeout_ms)
         if answer.status == 200:
             return answer
         raise self._failure(answer, tried)
@@ -168,7 +159,7 @@ class SnsReceiver:
         if code == "InvalidParameter" and "opted out" in said.lower():
             code = _OPTED_OUT
         if code not in ERRORS:
-            shown = answer.text((self._channel.secret_key, self._channel.session_token))
+            shown = answer.text((self._channel.secret_key, self._channel.session_token, *self._client.secrets()))
             return failure(answer.status, f"{tried}: HTTP {answer.status} {shown}".strip(), answer.headers)
         again, reason, advice = ERRORS[code]
         message = f"{tried}: {code}; {advice}"
