@@ -176,7 +176,10 @@ def test_what_is_not_as_expected_fails_and_says_how(folder, test, said):
         ("alerts: []", "a test without alerts tells nobody anything"),
         ("alerts: [{alert: Slow, at: 5m, until: 1m}]", "it would end at 1m, before it begins at 5m"),
         (f"{SLOW}, expect: [{{receiver: taem}}]", 'no receiver is named "taem"; did you mean "team"?'),
-        (f"{SLOW}, expect: [{{by: smms}}]", 'unknown channel "smms"; there are email, slack, sms, sns, webhook, pagerduty, log'),
+        (
+            f"{SLOW}, expect: [{{by: smms}}]",
+            'unknown channel "smms"; there are email, slack, sms, sns, webhook, pagerduty, log',
+        ),
         (f"{SLOW}, expect: [{{at: 1m, between: [1m, 2m]}}]", "`at` says when already"),
         (f"{SLOW}, expect: [{{between: 1m}}]", "expected two instants, like [5m, 6m]"),
         (f"{SLOW}, expect: [{{at: soon}}]", 'not an instant: "soon"; write it like 5m10s since the start'),
