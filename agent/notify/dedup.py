@@ -6,8 +6,12 @@ A pure function over what was last told and what is now; source: research on not
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from agent.notify.reasons import Reason
+
+NEVER_MS: Final = 10**15
+"""A repeat interval that never passes: thirty thousand years."""
 
 
 @dataclass(frozen=True, slots=True)

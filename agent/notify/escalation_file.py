@@ -6,12 +6,13 @@ It is read with `${VAR}` expanded. What needs alertmanager.yml beside it is chec
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from agent.model import Secret
+from agent.model import Secret, parse_duration
+from agent.notify.dedup import NEVER_MS
 from agent.notify.hours import Hours
-from agent.notify.intervals import UTC, TimeZone
+from agent.notify.intervals import UTC, OwnIntervalSpec, TimeZone
 from agent.notify.limits import DEFAULTS, ChannelLimits
 from agent.notify.limits_section import LimitsSection
 from agent.notify.notification import Channel
@@ -19,7 +20,7 @@ from agent.notify.people import NotifyEntry, Person
 from agent.notify.policies import Ways
 from agent.notify.rotations import Team
 from agent.notify.sms_section import SmsSection
-from agent.schema import Duration, Place, Text, WrongValue, key
+from agent.schema import Convert, Duration, Place, Text, WrongValue, key
 
 HOUR_MS = 3_600_000
 MOST_REPEATS = 10
@@ -173,6 +174,17 @@ class StepSpec:
             raise WrongValue("after", "a step needs a time to wait; what is told at once stands in notify")
 
 
+def _repeat(text: Any) -> int:
+    """Read a duration, or `never`, which is longer than anybody waits; raise ValueError."""
+    if text == "never":
+        return NEVER_MS
+    found = parse_duration(str(text))
+    if found <= 0:
+        message = "a repeat interval cannot be zero; `never` lets nothing be repeated"
+        raise ValueError(message)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class PlanSpec:
     """What escalation.yml gives to one receiver's name."""
@@ -183,6 +195,9 @@ class PlanSpec:
     escalate: tuple[StepSpec, ...] = ()
     repeat: int = 0
     on_failure: Text | None = None
+    mute_time_intervals: tuple[Text, ...] = ()
+    active_time_intervals: tuple[Text, ...] = ()
+    repeat_interval: Annotated[int | None, Convert(_repeat, "a duration like 4h, or never")] = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.repeat <= MOST_REPEATS:
@@ -224,5 +239,6 @@ class EscalationFile:
     channels: ChannelsSection = key(factory=ChannelsSection)
     receivers: dict[str, PlanSpec] = key(factory=dict)
     settings: SettingsSpec = key(factory=SettingsSpec)
+    time_intervals: dict[str, tuple[OwnIntervalSpec, ...]] = key(factory=dict)
     templates: Text | None = None
     """The folder of the jinja2 templates of our own messages, relative to this file."""

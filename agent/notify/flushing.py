@@ -15,13 +15,13 @@ from typing import Final
 from agent.journal import Write
 from agent.model import Alert
 from agent.notify.decisions import Decision, Verdict
-from agent.notify.dedup import decide, set_aside, told, untold
+from agent.notify.dedup import NEVER_MS, decide, set_aside, told, untold
 from agent.notify.groups import Group
 from agent.notify.incidents import Ack, Incident, Recipient, RunningStep, StepState, begin
 from agent.notify.inhibition import Inhibitor, Sources
 from agent.notify.intervals import UTC
 from agent.notify.messenger import Messenger, wants_resolved
-from agent.notify.notification import worst_severity
+from agent.notify.notification import Channel, worst_severity
 from agent.notify.reasons import ENDED, Reason, Suppression
 from agent.notify.routing import LOG_TARGET, Destination, Routing
 from agent.notify.silences import Silences
@@ -44,6 +44,8 @@ class Visible:
     """Fingerprints of firing alerts that something holds back."""
     over: set[str] = field(default_factory=set)
     """Fingerprints of all that are over, muted or not."""
+    unseen: set[str] = field(default_factory=set)
+    """Fingerprints of those that are over, that somebody believes to fire, and that something held back until the end."""
     taken_by: str = ""
     """Who had acknowledged what was there before new alerts joined just now."""
     causes: set[tuple[Suppression, str]] = field(default_factory=set)
@@ -139,6 +141,8 @@ class Flush:
             if over and not self._semantics.mutes_resolved:
                 if alert.fingerprint in believed:
                     seen.resolved.append(alert)
+                    if alert.fingerprint in group.held or self.suppression(alert, interval):
+                        seen.unseen.add(alert.fingerprint)
                 continue
             if muted := self.suppression(alert, interval):
                 held[alert.fingerprint] = f"{muted[0]}: {muted[1]}"
@@ -265,12 +269,28 @@ class Flush:
                 for recipient in means:
                     if not self._knows(incident, recipient, reason, seen):
                         due.setdefault(recipient.target.key, (recipient, reason))
-        closing = Reason.SOME_RESOLVED if seen.firing or seen.muted else Reason.ALL_RESOLVED
-        for each in incident.believers(seen.resolved_set):
-            if each.recipient.send_resolved:
-                due.setdefault(each.recipient.target.key, (each.recipient, closing))
+        self._close(group, incident, due, seen)
         self._write(group, incident, due, seen)
         self._schedule_repeat(group, seen)
+
+    def _close(self, group: Group, incident: Incident, due: dict[str, tuple[Recipient, Reason]], seen: Visible) -> None:
+        """Let everybody hear of the end of what they believe to fire.
+
+        Of an end that was held back they hear quietly: a phone does not ring for it where others are told without ringing.
+        """
+        hear = [each for each in incident.believers(seen.resolved_set) if each.recipient.send_resolved]
+        others = any(each.recipient.target.channel is not Channel.SMS for each in hear)
+        closing = Reason.SOME_RESOLVED if seen.firing or seen.muted else Reason.ALL_RESOLVED
+        for each in hear:
+            recipient, ended = each.recipient, each.firing & seen.resolved_set
+            key = recipient.target.key
+            if not ended <= seen.unseen:
+                due.setdefault(key, (recipient, closing))
+            elif key not in due and recipient.target.channel is Channel.SMS and others:
+                self._decide(group, Verdict.SUPPRESSED, Reason.RINGS_NOBODY, tuple(sorted(ended)), key)
+            else:
+                quietly = replace(recipient, options={**recipient.options, "quiet": True})
+                due.setdefault(key, (quietly, Reason.RESOLVED_UNSEEN))
 
     def _count_from_delivery(
         self, group: Group, destination: Destination, means: Sequence[Recipient], seen: Visible
@@ -313,7 +333,7 @@ class Flush:
             firing,
             resolved,
             send_resolved=wants_resolved(destination, self._routing),
-            repeat_interval_ms=group.route.repeat_interval_ms,
+            repeat_interval_ms=self._routing.repeat_ms(group.route),
             at_ms=self.at_ms,
         )
         if reason is Reason.NO_LONGER_MUTED:
@@ -363,7 +383,10 @@ class Flush:
         """Bring a flush forward to the instant a repeat is due, never closer than the group's own beat."""
         if not seen.firing or group.route is None:
             return
-        wait_ms = max(group.route.repeat_interval_ms, group.interval_ms)
+        repeat_ms = self._routing.repeat_ms(group.route)
+        if repeat_ms >= NEVER_MS:
+            return
+        wait_ms = max(repeat_ms, group.interval_ms)
         dues = [entry.at_ms + wait_ms for entry in group.entries.values() if entry.firing]
         group.repeat_ms = min((due for due in dues if due > self.at_ms), default=None)
 

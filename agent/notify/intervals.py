@@ -1,15 +1,18 @@
 """Time intervals: when a route is mute or active, and people's quiet hours. Pure functions of an instant and a time zone.
 
-The words and bounds are Alertmanager's (timeinterval.go); what amtool refuses (ranges past midnight) is only for people.
+The words and bounds are Alertmanager's (timeinterval.go); what amtool refuses (ranges past midnight, friday:monday) is only
+for escalation.yml, as `OwnIntervalSpec`.
 """
 
 from __future__ import annotations
 
 import calendar
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +21,7 @@ from agent.schema import Convert, suggest
 DAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 MONTHS: Final = tuple(name.lower() for name in calendar.month_name)
 _TIME: Final = re.compile(r"(?:([01]\d|2[0-3]):([0-5]\d))|(?:24:00)")
+_MINUTE_MS: Final = 60_000
 Range = tuple[int, int]
 """First and last, both inclusive, but for times: minutes of the day, end exclusive."""
 
@@ -38,6 +42,21 @@ def _times(value: Any) -> Range:
     start, end = minute_of_day(str(value["start_time"])), minute_of_day(str(value["end_time"]))
     if start >= end:
         message = "start time cannot be equal or greater than end time; for a night write two ranges"
+        raise ValueError(message)
+    return start, end
+
+
+def _own_times(value: Any) -> Range:
+    """Read `22:00-06:00`, or Alertmanager's form; a range may pass midnight."""
+    if isinstance(value, dict) and set(value) == {"start_time", "end_time"}:
+        start, end = minute_of_day(str(value["start_time"])), minute_of_day(str(value["end_time"]))
+    elif isinstance(value, str) and value.count("-") == 1:
+        start, end = (minute_of_day(each.strip()) for each in value.split("-"))
+    else:
+        message = f'not a range of times: "{value}"; write it like 22:00-06:00'
+        raise ValueError(message)
+    if start == end:
+        message = f"the range from {value} to the same minute is empty; leave times out for the whole day"
         raise ValueError(message)
     return start, end
 
@@ -72,6 +91,10 @@ def _weekdays(text: Any) -> Range:
     return _ordered(_range(text, _named(DAYS, "weekday", numbers=False)), text)
 
 
+def _own_weekdays(text: Any) -> Range:
+    return _range(text, _named(DAYS, "weekday", numbers=False))
+
+
 def _months(text: Any) -> Range:
     return _ordered(_range(text, _named(MONTHS, "month", numbers=True)), text)
 
@@ -94,6 +117,8 @@ def _days_of_month(text: Any) -> Range:
 
 
 def _location(text: str) -> ZoneInfo:
+    if text == "Local":
+        return _local()
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -101,6 +126,19 @@ def _location(text: str) -> ZoneInfo:
         raise ValueError(message) from error
 
 
+def _local() -> ZoneInfo:
+    """Return the machine's zone: TZ where it names one, else /etc/localtime, else UTC."""
+    named = os.environ.get("TZ", "").removeprefix(":")
+    try:
+        if named:
+            return ZoneInfo(named)
+        with _LOCALTIME.open("rb") as file:
+            return ZoneInfo.from_file(file, key="Local")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+_LOCALTIME: Final = Path("/etc/localtime")
 UTC: Final = ZoneInfo("UTC")
 TimeZone = Annotated[ZoneInfo, Convert(_location, "a time zone like Europe/Paris")]
 
@@ -124,18 +162,46 @@ class IntervalSpec:
     def contains(self, at_ms: int) -> bool:
         """Say whether the instant lies inside."""
         now = datetime.fromtimestamp(at_ms / 1000, self.location)
-        minute, weekday = now.hour * 60 + now.minute, (now.weekday() + 1) % 7
+        minute = now.hour * 60 + now.minute
+        return self._on(now) and (not self.times or any(start <= minute < end for start, end in self.times))
+
+    def _on(self, day: datetime) -> bool:
         return (
-            (not self.times or any(start <= minute < end for start, end in self.times))
-            and _inside(self.weekdays, weekday)
-            and (not self.days_of_month or any(_in_month(each, now) for each in self.days_of_month))
-            and _inside(self.months, now.month)
-            and _inside(self.years, now.year)
+            _inside(self.weekdays, (day.weekday() + 1) % 7)
+            and (not self.days_of_month or any(_in_month(each, day) for each in self.days_of_month))
+            and _inside(self.months, day.month)
+            and _inside(self.years, day.year)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnIntervalSpec(IntervalSpec):
+    """One interval of escalation.yml: times may pass midnight and weekdays the end of the week.
+
+    What passes midnight belongs to the day on which it begins: `22:00-06:00` on fridays ends on saturday morning.
+    """
+
+    times: tuple[Annotated[Range, Convert(_own_times, "times like 22:00-06:00")], ...] = ()
+    weekdays: tuple[Annotated[Range, Convert(_own_weekdays, "a weekday or friday:monday")], ...] = ()
+
+    def contains(self, at_ms: int) -> bool:
+        """Say whether the instant lies inside."""
+        now = datetime.fromtimestamp(at_ms / 1000, self.location)
+        minute, yesterday = now.hour * 60 + now.minute, now - timedelta(days=1)
+        if not self.times:
+            return self._on(now)
+        return any(
+            (self._on(now) and minute >= start and (minute < end or end < start))
+            or (end < start and minute < end and self._on(yesterday))
+            for start, end in self.times
         )
 
 
 def _inside(ranges: Sequence[Range], value: int) -> bool:
-    return not ranges or any(start <= value <= end for start, end in ranges)
+    """Say whether a range has the value, both ends included; one that ends before it begins goes round."""
+    return not ranges or any(
+        start <= value <= end if start <= end else value >= start or value <= end for start, end in ranges
+    )
 
 
 def _in_month(days: Range, now: datetime) -> bool:
@@ -148,7 +214,7 @@ def _in_month(days: Range, now: datetime) -> bool:
 def boundaries(intervals: Sequence[IntervalSpec], at_ms: int, days: int = 2) -> list[int]:
     """Return the instants within some days after `at_ms` at which an interval may begin or end, in order.
 
-    Between two of them nothing changes. On a day on which the clocks are changed, every quarter of an hour is one.
+    Between two of them nothing changes. On a day on which the clocks are changed, every minute is one.
     """
     found: set[int] = set()
     for each in intervals:
@@ -156,10 +222,11 @@ def boundaries(intervals: Sequence[IntervalSpec], at_ms: int, days: int = 2) -> 
         today = datetime.fromtimestamp(at_ms / 1000, each.location).replace(hour=0, minute=0, second=0, microsecond=0)
         for number in range(days + 1):
             day, following = (today + timedelta(days=number + after) for after in (0, 1))
-            on_change = day.utcoffset() != following.utcoffset()
-            for minute in range(0, 1441, 15) if on_change else minutes:
-                found.add(int((day + timedelta(minutes=minute)).timestamp() * 1000))
-            found.update(int((day + timedelta(minutes=minute)).timestamp() * 1000) for minute in minutes)
+            begin_ms, end_ms = int(day.timestamp() * 1000), int(following.timestamp() * 1000)
+            if day.utcoffset() == following.utcoffset():
+                found.update(begin_ms + minute * _MINUTE_MS for minute in minutes)
+            else:
+                found.update(range(begin_ms, end_ms, _MINUTE_MS))
     return sorted(each for each in found if each > at_ms)
 
 

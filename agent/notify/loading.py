@@ -122,6 +122,7 @@ class _Builder:
         plans = PlanBuilder(self.file, self.escalation, self.secrets, self.findings, strict=self.strict)
         receivers = plans.build()
         intervals = self.intervals()
+        own = {name: each for name, each in self.escalation.time_intervals.items() if name not in intervals}
         root = self.root(receivers, intervals)
         rules = tuple(self.inhibit_rule(spec) for spec in self.file.inhibit_rules if spec is not None)
         self.beyond()
@@ -148,7 +149,7 @@ class _Builder:
             root=root,
             receivers=receivers,
             inhibit_rules=rules,
-            time_intervals=intervals,
+            time_intervals={**intervals, **own},
             directory=directory_of(self.escalation),
             channels=plans.channels,
             disabled=plans.disabled,
@@ -193,6 +194,8 @@ class _Builder:
             if spec.name in found:
                 self.findings.problem(spec.name.place, f'time interval "{spec.name}" is defined twice')
             found[str(spec.name)] = spec.time_intervals
+            if spec.name in self.escalation.time_intervals:
+                self.findings.problem(spec.name.place, f'time interval "{spec.name}" is defined in escalation.yml too')
         return found
 
     def root(self, receivers: Mapping[str, ReceiverPlan], intervals: Mapping[str, object]) -> Route | None:

@@ -111,9 +111,25 @@ class PlanBuilder:
         destinations = tuple({each.key: each for each in made}.values())
         if not destinations and not steps:
             destinations = (log_destination(),)
-        return ReceiverPlan(
-            name, destinations, steps, str(written.on_failure or "") if written else "", Labels(spec.labels)
+        made_plan = ReceiverPlan(name, destinations, steps, labels=Labels(spec.labels))
+        if written is None:
+            return made_plan
+        return replace(
+            made_plan,
+            on_failure=str(written.on_failure or ""),
+            mute_time_intervals=self._intervals(written.mute_time_intervals),
+            active_time_intervals=self._intervals(written.active_time_intervals),
+            repeat_interval_ms=written.repeat_interval,
         )
+
+    def _intervals(self, names: tuple[Text, ...]) -> tuple[str, ...]:
+        known = [*self.escalation.time_intervals]
+        known += [str(each.name) for each in (*self.file.time_intervals, *self.file.mute_time_intervals)]
+        for name in names:
+            if name not in known:
+                message = f'undefined time interval "{name}"{suggest(name, sorted(known))}'
+                self.findings.problem(name.place, message)
+        return tuple(str(name) for name in names)
 
     def _by_entry(self, entry: NotifyEntry) -> Iterable[Destination]:
         for made in destinations_of(entry, self.escalation):

@@ -13,6 +13,7 @@ class Reason(StrEnum):
     NEW_ALERTS = "new alerts added"
     ALL_RESOLVED = "all alerts resolved"
     SOME_RESOLVED = "some alerts resolved"
+    RESOLVED_UNSEEN = "resolved while it was held back"
     REPEAT = "repeat interval elapsed"
     NO_LONGER_MUTED = "no longer muted, still firing"
     SILENCE_ENDED = "silence ended, still firing"
@@ -30,6 +31,7 @@ class Reason(StrEnum):
     RESOLVED_NOT_WANTED = "this receiver does not want to hear of resolved alerts"
     OVER_UNHEARD = "it was over before anybody had been told; the message that waited is withdrawn"
     OTHER_SEVERITY = "alerts of this severity are told by other ways"
+    RINGS_NOBODY = "it ended while it was held back: others are told quietly, and no phone rings for that"
     NO_TARGET = "the receiver has nobody to tell by this way now"
 
     @property
@@ -44,6 +46,7 @@ _TELLING: Final = frozenset(
         Reason.NEW_ALERTS,
         Reason.ALL_RESOLVED,
         Reason.SOME_RESOLVED,
+        Reason.RESOLVED_UNSEEN,
         Reason.REPEAT,
         Reason.NO_LONGER_MUTED,
         Reason.SILENCE_ENDED,

@@ -143,6 +143,11 @@ class ReceiverPlan:
     on_failure: str = ""
     labels: Labels = field(default_factory=Labels)
     """What alertmanager.yml says of the receiver beside how it is told; API v2 shows them and filters by them."""
+    mute_time_intervals: tuple[str, ...] = ()
+    active_time_intervals: tuple[str, ...] = ()
+    """Beside those of its routes."""
+    repeat_interval_ms: int | None = None
+    """In place of that of its routes."""
 
     @property
     def by_severity(self) -> bool:
@@ -231,20 +236,28 @@ class Routing:
         return tuple(found)
 
     def muted_by(self, route: Route, at_ms: int) -> tuple[Suppression, str] | None:
-        """Say which time interval keeps a route silent at an instant, or None."""
-        active = route.active_time_intervals
-        if active and not any(contains(self.time_intervals[name], at_ms) for name in active):
-            return Suppression.ACTIVE_INTERVAL, ", ".join(active)
-        for name in route.mute_time_intervals:
+        """Say which time interval keeps a route silent at an instant, its own or its receiver's, or None."""
+        plan = self.receiver(route.receiver)
+        for active in (route.active_time_intervals, plan.active_time_intervals):
+            if active and not any(contains(self.time_intervals[name], at_ms) for name in active):
+                return Suppression.ACTIVE_INTERVAL, ", ".join(active)
+        for name in (*route.mute_time_intervals, *plan.mute_time_intervals):
             if contains(self.time_intervals[name], at_ms):
                 return Suppression.MUTE_INTERVAL, name
         return None
 
     def unmuted_ms(self, route: Route, at_ms: int) -> int | None:
         """Return when the time intervals let a route speak again that keep it silent now, None where not within two days."""
-        names = (*route.active_time_intervals, *route.mute_time_intervals)
+        plan = self.receiver(route.receiver)
+        names = (*route.active_time_intervals, *plan.active_time_intervals)
+        names += (*route.mute_time_intervals, *plan.mute_time_intervals)
         specs = [spec for name in names for spec in self.time_intervals[name]]
         return next((each for each in boundaries(specs, at_ms) if self.muted_by(route, each) is None), None)
+
+    def repeat_ms(self, route: Route) -> int:
+        """Return after how long a route's messages are repeated: what its receiver says in escalation.yml wins."""
+        own = self.receiver(route.receiver).repeat_interval_ms
+        return route.repeat_interval_ms if own is None else own
 
 
 def log_destination() -> Destination:

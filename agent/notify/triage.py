@@ -94,6 +94,8 @@ class Triage:
         self.outbox.settled = self._landings.note
         self._told_ms = at_ms
         """What time `follow` was told last."""
+        self._now_ms = at_ms
+        """What time anybody said last that it is."""
         self._messenger = Messenger(self.outbox, lambda: self._routing, self._groups.get, self._dirty)
         self.outbox.hurry = self.hurry
         self._acks = Acks(
@@ -156,6 +158,7 @@ class Triage:
     def begin(self, at_ms: int) -> None:
         """Begin to do what `flush` does, stretch by stretch."""
         self._settle()
+        self._now_ms = at_ms
         self.silences.advance(at_ms)
         self._land(at_ms)
         self._sweep(at_ms)
@@ -339,6 +342,7 @@ class Triage:
         After one that was set forward, or a machine that slept, no alert is over because nobody has repeated it.
         """
         by_ms, self._told_ms = self._told_ms - at_ms, at_ms
+        self._now_ms = at_ms
         if -_LEAP_MS <= by_ms <= 0:
             return
         self._settle()
@@ -564,7 +568,7 @@ class Triage:
                 self._schedule(group)
                 kept.append(Put(groups.KIND, each, group.to_json()))
         self._dirty.clear()
-        return [*kept, Put(CLOCK, "", self._told_ms)] if kept else []
+        return [*kept, Put(CLOCK, "", self._now_ms)] if kept else []
 
     def _count(self) -> None:
         if self._telemetry is None:

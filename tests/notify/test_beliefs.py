@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import Rejected, RetryLater
-from agent.notify import RowState, parse_matchers
+from agent.notify import Reason, RowState, parse_matchers
 from tests.notify.story import ESCALATION, Story, alert
 
 ROUTES = """
@@ -101,6 +101,12 @@ def beliefs(tale: Story) -> dict[str, dict[str, str]]:
     return found
 
 
+def spared(tale: Story, target: str, fingerprint: str) -> bool:
+    """Say whether a phone was spared an end that was held back, since others were told of it without ringing."""
+    said = tale.written().history(fingerprint)
+    return any(each["reason"] == Reason.RINGS_NOBODY and each["detail"] == target for each in said)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ROUND, min_size=1, max_size=5), st.booleans())
 def test_in_the_end_everybody_believes_what_is_true(rounds, all_out):
@@ -125,7 +131,7 @@ def test_in_the_end_everybody_believes_what_is_true(rounds, all_out):
                     continue
                 for fingerprint, state in states.items():
                     if fingerprint not in burning:
-                        assert state == "over", (target, tale.sent)
+                        assert state == "over" or spared(tale, target, fingerprint), (target, tale.sent)
                     elif fingerprint not in held and target in FIRST_TOLD:
                         assert state == "fires", (target, tale.sent)
             for fingerprint in burning - held:

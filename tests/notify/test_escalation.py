@@ -310,6 +310,12 @@ def test_whoever_was_told_before_the_night_hears_of_the_end_in_the_morning(story
     tale.done()
 
 
+def test_a_repeat_counts_from_the_end_of_the_quiet_hours_in_which_the_first_message_waited(quiet):
+    quiet.at(0).push(alert("W", severity="warning", ends=99_999))
+    quiet.at(8000)
+    assert [each.at for each in quiet.messages("slack:UEVE")] == [300, 300 + 3600, 300 + 7200]
+
+
 def test_everybody_has_an_address_only_for_the_channels_that_reach_people(story):
     tale = story(ROUTES, ONCALL)
     ana = tale.routing.directory.people["ana"]

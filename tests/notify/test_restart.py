@@ -81,6 +81,16 @@ def test_alerts_whose_time_passed_while_the_agent_was_away_are_not_over_until_so
     assert tale.messages(SLACK)[-1].resolved == {"Fire"}
 
 
+def test_a_clock_that_was_set_back_while_nothing_ran_holds_no_message_up(story):
+    tale = story(ROUTES, TEAM, durable=True)
+    tale.at(0).push(FIRE)
+    tale.at(4).restart(after=-3600)
+    tale.push(FIRE, alert("Fire", i="2", ends=9999))
+    tale.at(4 - 3600 + 10)
+    told_2_s_then_10_s_to_the_beat = 2 + 2 + 10 - 3600
+    assert [each.at for each in tale.messages(SLACK)] == [2, told_2_s_then_10_s_to_the_beat]
+
+
 def test_killed_between_sending_and_recording_it_is_sent_again_with_the_same_key(story):
     tale = story(ROUTES, TEAM, durable=True)
     tale.at(0).push(FIRE)
