@@ -143,7 +143,10 @@ class Handles:
         """Return the store, the channels and what deserves attention."""
         agent = self._agent
         stats, routing = agent.store.stats(), agent.dispatcher.routing
-        channels = [web.ChannelView(name, routing.disabled.get(name, "")) for name in routing.channels]
+        broken = agent.dispatcher.troubles(self.now_ms())
+        channels = [
+            web.ChannelView(name, routing.disabled.get(name) or broken.get(name, "")) for name in routing.channels
+        ]
         return web.Overview(
             version=VERSION,
             started_ms=agent.started_ms,
@@ -193,6 +196,12 @@ class Handles:
             return None
         message = "the alert is over, or nobody was told of it yet: there is nothing to acknowledge"
         raise InvalidInput(message)
+
+    def providers(self) -> Mapping[str, Any]:
+        """Return how the providers of messages do, and what waits."""
+        dispatcher, at_ms = self._agent.dispatcher, self.now_ms()
+        waiting = {str(channel): number for channel, number in dispatcher.outbox.waiting().items()}
+        return {"providers": views.provider_list(dispatcher.providers(at_ms)), "waiting": waiting}
 
     async def routes(self) -> Mapping[str, Any]:
         """Return the routing tree."""

@@ -189,3 +189,18 @@ def next_steps(incidents: Sequence[notify.IncidentView], fingerprint: str) -> li
         if step.state == "waiting"
     ]
     return sorted(steps, key=lambda step: step.at_ms)
+
+
+def provider_list(providers: Iterable[notify.ProviderView]) -> list[dict[str, object]]:
+    """Return how providers do, as /api/v1/providers shows it."""
+    return [
+        {
+            "name": each.name,
+            "circuit": str(each.circuit),
+            "since_ms": each.since_ms,
+            "until_ms": each.until_ms,
+            "failures": each.failures,
+            "why": each.why,
+        }
+        for each in providers
+    ]

@@ -13,6 +13,7 @@ from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.notify.acks import Reply
+    from agent.notify.breaker import ProviderView
     from agent.notify.decisions import Decision, Verdict
     from agent.notify.dispatcher import Dispatcher
     from agent.notify.factory import receivers_for
@@ -53,6 +54,7 @@ __all__ = [
     "Links",
     "Notification",
     "Outbox",
+    "ProviderView",
     "Reason",
     "Receipt",
     "Receiver",
@@ -96,6 +98,7 @@ __getattr__ = lazy(
     __name__,
     {
         "acks": ("Reply",),
+        "breaker": ("ProviderView",),
         "decisions": (
             "Decision",
             "Verdict",

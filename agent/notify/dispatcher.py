@@ -228,6 +228,10 @@ class Dispatcher:
         """Return how each provider does that anything was sent to: its circuit, since when, and what failed last."""
         return self._sender.providers(at_ms)
 
+    def troubles(self, at_ms: int) -> dict[str, str]:
+        """Say in words what is wrong with the provider of each transport whose circuit is open."""
+        return self._sender.troubles(self.routing.channels, at_ms)
+
     def view(self, at_ms: int) -> View:
         """Return what pages and the API ask about, as of an instant."""
         return self._triage.view(at_ms)

@@ -21,7 +21,7 @@ import structlog
 from agent.errors import DeliveryError, Rejected, RetryLater, StorageError
 from agent.journal import Append
 from agent.notify import tries
-from agent.notify.breaker import ProviderView
+from agent.notify.breaker import Circuit, ProviderView
 from agent.notify.gate import PATIENCE_MS, Leaving, LimitedGate
 from agent.notify.limits import LONGEST_WINDOW_MS, ChannelLimits
 from agent.notify.notification import Asked, Bundling, Channel, Delivery, Provided, Receipt, Receiver
@@ -118,6 +118,19 @@ class Sender:
     def providers(self, at_ms: int) -> tuple[ProviderView, ...]:
         """Return how each provider does that anything was sent to."""
         return self._gate.views(at_ms)
+
+    def troubles(self, transports: Iterable[str], at_ms: int) -> dict[str, str]:
+        """Say in words what is wrong with the provider of each of these transports whose circuit is open."""
+        views = {each.name: each for each in self._gate.views(at_ms) if each.circuit is not Circuit.CLOSED}
+        found = {}
+        for transport in transports:
+            receiver = self._receivers.get(transport)
+            name = receiver.provider if isinstance(receiver, Provided) else transport
+            if view := views.get(name):
+                found[transport] = (
+                    f"{name} failed {view.failures} times in a row and is tried again and again: {view.why}"
+                )
+        return found
 
     def start_due(self, at_ms: int) -> list[asyncio.Task[None]]:
         """Begin to send what is due and may leave, without waiting for it; return the tasks."""
@@ -280,6 +293,7 @@ class Sender:
 
     def _fails(self, strand: Strand, row: Row, why: str, at_ms: int) -> None:
         breaker = self._gate.breaker(strand.stream)
+        why = why.replace(row.target.key, f"somebody by {row.target.channel}")
         if breaker.failed(row.id, why, at_ms):
             self._circuit(breaker.provider, "open", why, at_ms)
             self._tell_others(self._outbox.pending(), at_ms)

@@ -43,6 +43,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/api/v1/routes", routing.routes),
     ("GET", "/api/v1/routes/test", routing.route_test),
     ("POST", "/api/v1/notify/test", trying.notify_test),
+    ("GET", "/api/v1/providers", routing.providers),
     ("GET", "/-/healthy", management.healthy),
     ("GET", "/-/ready", management.ready),
     ("POST", "/-/reload", management.reload),

@@ -206,6 +206,10 @@ class FakeHandles:
         self.details[fingerprint] = replace(found, alert=replace(found.alert, acknowledgement=made), next_steps=())
         return made
 
+    def providers(self) -> Mapping[str, Any]:
+        """Return one provider that works."""
+        return {"providers": [{"name": "slack", "circuit": "closed", "failures": 0}], "waiting": {"slack": 0}}
+
     async def routes(self) -> Mapping[str, Any]:
         """Return a tree of one route."""
         return {"route": {"receiver": "log", "routes": []}, "receivers": {"log": {}}}

@@ -127,6 +127,10 @@ class Handles(Protocol):
         """Stop the escalation of one alert; None where it is unknown, InvalidInput where there is nothing to stop."""
         ...
 
+    def providers(self) -> Mapping[str, Any]:
+        """Return how the providers of messages do, and how many messages wait for each channel."""
+        ...
+
     async def routes(self) -> Mapping[str, Any]:
         """Return the routing tree, and what stands behind each receiver now."""
         ...

@@ -18,6 +18,11 @@ async def routes(request: web.Request) -> web.Response:
     return success(await handles_of(request).routes())
 
 
+async def providers(request: web.Request) -> web.Response:
+    """Tell which providers take messages, which are given a rest, and how many messages wait."""
+    return success(handles_of(request).providers())
+
+
 async def route_test(request: web.Request) -> web.Response:
     """Say which routes an alert with the labels `label=name=value` would take now, and who would be told when."""
     texts = request.query.getall("label", [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 FAULTS = {
@@ -101,3 +103,15 @@ async def test_when_the_channel_works_again_it_hears_how_things_stand(shipped):
     assert [
         each.circuit for each in shipped.agent.dispatcher.providers(shipped.clock.now_ms) if each.circuit != "closed"
     ] == []
+
+
+async def test_the_page_and_the_api_say_which_provider_is_given_a_rest(shipped):
+    shipped.inbox.fail("twilio", "server_error", times=None)
+    await shipped.start()
+    shipped.page["broken"] = 1
+    await minutes(shipped, 2)
+    status, body = await shipped.get("/api/v1/providers")
+    assert status == 200
+    circuits = {each["name"]: each["circuit"] for each in json.loads(body)["data"]["providers"]}
+    assert "closed" not in {circuit for name, circuit in circuits.items() if "twilio" in name or name == "sms"}
+    assert "failed" in (await shipped.get("/"))[1]
