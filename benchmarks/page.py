@@ -1,6 +1,7 @@
 """How long until somebody is paged: from the moment at which a service goes bad to the request that a provider gets.
 
-Both sides scrape the same targets, each of which goes bad and recovers at random moments, and tell a webhook; group_wait is 0.
+Both sides scrape the same services, each of which goes bad and recovers at random moments, and tell a webhook; group_wait is 0.
+Each service has rules of its own; one group more reads all of them, and ours evaluates such a group when the last has landed.
 Prometheus evaluates as often as it scrapes and hands its alerts to an Alertmanager; ours does all of it in one process. First
 with short intervals, to see what is lost after the bad sample is there; then with 15 s, as services are watched.
 """
@@ -26,14 +27,12 @@ from benchmarks.measurement import Measurement
 from benchmarks.programs import Program, agent, free_port, peer, prometheus, started
 
 _SIDES = ("ours", "theirs")
-_RULES = {
-    "groups": [{"name": "page", "rules": [{"alert": "Bad", "expr": "bad > 0", "labels": {"severity": "critical"}}]}]
-}
+_OWN, _ALL = "Bad", "AnyBad"
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare what can be asked for."""
-    parser.add_argument("--targets", type=int, default=12, help="that go bad and recover (%(default)s)")
+    parser.add_argument("--targets", type=int, default=12, help="services that go bad and recover (%(default)s)")
     parser.add_argument("--seconds", type=float, default=180.0, help="of measuring with scrapes of 15 s (%(default)s)")
     parser.add_argument(
         "--short", type=float, default=60.0, help="seconds of measuring with scrapes of 1 s (%(default)s)"
@@ -47,17 +46,19 @@ class Course:
 
     spells: list[tuple[float, float]]
     served: dict[str, list[float]] = field(default_factory=lambda: {side: [] for side in _SIDES})
-    paged: dict[str, list[float]] = field(default_factory=lambda: {side: [] for side in _SIDES})
+    paged: dict[tuple[str, str], list[float]] = field(
+        default_factory=lambda: {(side, alert): [] for side in _SIDES for alert in (_OWN, _ALL)}
+    )
 
     def bad(self, now: float) -> bool:
         """Say whether the target is bad at a moment."""
         return any(start <= now < end for start, end in self.spells)
 
-    def delays(self, side: str) -> Iterator[tuple[float, float]]:
+    def delays(self, side: str, alert: str = _OWN) -> Iterator[tuple[float, float]]:
         """Give for each spell that was told of: seconds from its beginning, and from its first bad sample, to the page."""
         for start, end in self.spells:
             seen = next((at for at in self.served[side] if start <= at < end), None)
-            told = next((at for at in self.paged[side] if start <= at), None)
+            told = next((at for at in self.paged[side, alert] if start <= at), None)
             if seen is not None and told is not None:
                 yield told - start, told - seen
 
@@ -73,7 +74,7 @@ def _after_the_sample(asked: Namespace, courses: list[Course]) -> Measurement:
     found = {side: [each for course in courses for _, each in course.delays(side)] for side in _SIDES}
     return Measurement(
         name="bad sample to page, p99",
-        what=f"from the scrape's answer with the first bad sample to the webhook's request; {asked.targets} targets, "
+        what=f"from the scrape's answer with the first bad sample to the webhook's request; {asked.targets} services, "
         "scraped each second, group_wait 0",
         unit="s",
         ours=float(np.percentile(found["ours"], 99)),
@@ -92,7 +93,7 @@ def _end_to_end(asked: Namespace, courses: list[Course]) -> Measurement:
     found = {side: [each for course in courses for each, _ in course.delays(side)] for side in _SIDES}
     return Measurement(
         name="service goes bad to page, p50",
-        what=f"from a random moment to the webhook's request; {asked.targets} targets, scraped each 15 s, group_wait 0",
+        what=f"from a random moment to the webhook's request; {asked.targets} services, scraped each 15 s, group_wait 0",
         unit="s",
         ours=float(np.percentile(found["ours"], 50)),
         theirs=float(np.percentile(found["theirs"], 50)),
@@ -102,10 +103,33 @@ def _end_to_end(asked: Namespace, courses: list[Course]) -> Measurement:
         floor=1.0,
         aim=0.6,
         details={
-            f"{name}, {side}": float(figure(found[side]))
+            f"{name}, {side}": float(figure(figures))
             for side in _SIDES
-            for name, figure in (("mean", np.mean), ("slowest", np.max))
+            for name, figure, figures in (
+                ("mean", np.mean, found[side]),
+                ("slowest", np.max, found[side]),
+                ("p50 of a group that reads all services", np.median, _all(courses, side)),
+            )
         },
+    )
+
+
+def _all(courses: list[Course], side: str) -> list[float]:
+    return [each for course in courses for each, _ in course.delays(side, _ALL)]
+
+
+def _rules(targets: int) -> str:
+    """Return a group for each service, and one that reads them all."""
+    labels = {"severity": "critical"}
+    groups = [
+        {
+            "name": f"service-{number}",
+            "rules": [{"alert": _OWN, "expr": f'bad{{job="{number}"}} > 0', "labels": labels}],
+        }
+        for number in range(targets)
+    ]
+    return json.dumps(
+        {"groups": [*groups, {"name": "all", "rules": [{"alert": _ALL, "expr": "bad > 0", "labels": labels}]}]}
     )
 
 
@@ -114,7 +138,7 @@ def _run(asked: Namespace, *, interval: int, seconds: float, spell: tuple[float,
     courses = [Course([]) for _ in range(asked.targets)]
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
         folder = Path(name)
-        (folder / "rules.json").write_text(json.dumps(_RULES))
+        (folder / "rules.json").write_text(_rules(asked.targets))
         port = stack.enter_context(_served(courses))
         for side, start in (("ours", _ours), ("theirs", _theirs)):
             stack.enter_context(start(folder / side, port, len(courses), interval, folder / "rules.json"))
@@ -161,7 +185,7 @@ def _theirs(folder: Path, port: int, targets: int, interval: int, rules: Path) -
 def _routes(port: int, side: str) -> str:
     waits = {"group_wait": "0s", "group_interval": "1s", "repeat_interval": "4h"}
     hook = {"name": "hook", "webhook_configs": [{"url": f"http://127.0.0.1:{port}/{side}"}]}
-    return json.dumps({"route": {"receiver": "hook", "group_by": ["job"], **waits}, "receivers": [hook]})
+    return json.dumps({"route": {"receiver": "hook", "group_by": ["alertname", "job"], **waits}, "receivers": [hook]})
 
 
 def _scraping(port: int, side: str, targets: int, interval: int) -> dict[str, object]:
@@ -205,8 +229,9 @@ def _handler(courses: list[Course]) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             now, side = time.time(), self.path.strip("/")
             said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            for number in {each["labels"]["job"] for each in said["alerts"] if each["status"] == "firing"}:
-                courses[int(number)].paged[side].append(now)
+            for each in said["alerts"]:
+                if each["status"] == "firing":
+                    courses[int(each["labels"]["job"])].paged[side, each["labels"]["alertname"]].append(now)
             self._answer(b"{}", "application/json")
 
         def _answer(self, body: bytes, kind: str) -> None:

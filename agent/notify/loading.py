@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from agent.errors import SchemaError
 from agent.model import Labels, Matcher, MatchOp, Secret
 from agent.notify.alertmanager_file import AlertmanagerFile, InhibitSpec, RouteSpec
+from agent.notify.blindspots import blind_spots
 from agent.notify.entries import directory_of
 from agent.notify.escalation_file import EscalationFile
 from agent.notify.findings import Findings
@@ -286,7 +287,9 @@ class _Builder:
                 self.findings.warn(self.file.place, f"{name} is not used by Burnline")
 
     def reach(self, root: Route, receivers: Mapping[str, ReceiverPlan], unsent: Mapping[str, tuple[str, ...]]) -> None:
-        """Find routes whose receiver reaches nobody."""
+        """Find routes whose receiver reaches nobody, and channels whose failing nobody else would tell of."""
+        for route, message in blind_spots(root, receivers):
+            self.findings.warn(route.place, message)
         for route in root.walk():
             plan = receivers[route.receiver]
             if not plan.silent:
