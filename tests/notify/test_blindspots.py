@@ -39,12 +39,10 @@ def test_a_channel_whose_failing_only_it_would_tell_is_warned_of(tmp_path, pages
 
 def test_where_there_is_but_one_channel_nothing_is_said(tmp_path):
     (tmp_path / "a.yml").write_text(ROUTES)
-    (tmp_path / "e.yml").write_text(
-        ESCALATION + "receivers: {team: {notify: [{slack: '#t'}]}, pages: {notify: [{slack: '#p'}]}}\n"
-    )
-    assert not [
-        each for each in load_routing(tmp_path / "a.yml", tmp_path / "e.yml", {}).warnings if "fails" in str(each)
-    ]
+    people = "receivers: {team: {notify: [{slack: '#t'}]}, pages: {notify: [{slack: '#p'}]}}"
+    (tmp_path / "e.yml").write_text(f"{ESCALATION}{people}\n")
+    warnings = load_routing(tmp_path / "a.yml", tmp_path / "e.yml", {}).warnings
+    assert not [each for each in warnings if "fails" in str(each)]
 
 
 def test_the_shipped_routes_have_no_blind_spot(root):
