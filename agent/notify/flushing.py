@@ -152,9 +152,7 @@ class Flush:
             elif over:
                 seen.resolved.append(alert)
             else:
-                if known.open is None:
-                    known.open = replace(alert, ends_at_ms=0)
-                seen.firing.append(known.open)
+                seen.firing.append(known.shown())
         seen.firing_set = frozenset(alert.fingerprint for alert in seen.firing)
         seen.resolved_set = frozenset(alert.fingerprint for alert in seen.resolved)
         seen.causes = causes

@@ -24,8 +24,22 @@ class Known:
     alert: Alert
     timeout: bool
     order: Place
-    open: Alert | None = None
-    """The alert with an open end, as messages show it while it fires; made when it is asked for."""
+    _open: Alert | None = None
+
+    def shown(self) -> Alert:
+        """Return the alert with an open end, as messages show it while it fires; made when it is first asked for."""
+        if self._open is None:
+            known = self.alert
+            self._open = Alert(
+                known.labels,
+                known.annotations,
+                known.starts_at_ms,
+                0,
+                known.generator_url,
+                known.updated_at_ms,
+                known.value,
+            )
+        return self._open
 
 
 class AlertTable:
