@@ -29,6 +29,7 @@ from agent.app.filewatch import FileWatch, FolderEvents
 from agent.app.handles import Handles
 from agent.app.loops import Clock, at_slots, wall_clock, when_due
 from agent.app.own_alerts import OwnAlerts
+from agent.app.people import People
 from agent.app.questions import Questions, limits_of
 from agent.app.reload_alert import annotations_of, labels_of, problems_of
 from agent.app.server import Server
@@ -145,6 +146,7 @@ class Agent:
                 Handles(self),
                 telemetry=self.telemetry,
                 external_url=config.external_url,
+                people=People(lambda: self.dispatcher, self.clock, self.woken, self.names_of),
                 alertmanager=Alertmanager(lambda: self.dispatcher, self.clock, self.telemetry, now_ms),
                 twilio_handles=Twilio(
                     lambda: self.dispatcher, lambda: self.config.external_url, self.clock, self.woken
@@ -295,6 +297,12 @@ class Agent:
     def as_sent(self, labels: Labels) -> Labels:
         """Return an alert's labels with the external labels that it is sent with."""
         return Labels({**self.built.settings.external_labels, **labels})
+
+    def names_of(self, fingerprint: str) -> tuple[str, ...]:
+        """Return the fingerprints by which an alert is sent, given that or the one that the rules know it by."""
+        known = self.evaluator.find(fingerprint)
+        sent = self.as_sent(known[2].labels).fingerprint() if known else fingerprint
+        return tuple({fingerprint: None, sent: None})
 
     def before_sending(self, labels: Labels) -> Iterator[Labels]:
         """Give the labels that an alert may have in the rules where they are `as_sent`, the likeliest first.

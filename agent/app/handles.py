@@ -181,16 +181,15 @@ class Handles:
         """Stop the escalation of one alert."""
         agent = self._agent
         known = agent.evaluator.find(fingerprint)
-        names = {fingerprint} | ({agent.as_sent(known[2].labels).fingerprint()} if known else set())
         done = [
             each
-            for name in names
-            for each in agent.dispatcher.acknowledge(
-                f"{by} ({comment})" if comment else by, self.now_ms(), fingerprint=name
-            )
+            for name in agent.names_of(fingerprint)
+            for each in agent.dispatcher.acknowledge(by, self.now_ms(), fingerprint=name, comment=comment)
         ]
         if done:
             agent.woken()
+            if (written := agent.dispatcher.acknowledgements_written) is not None:
+                await asyncio.wrap_future(written)
             return web.Acknowledgement(by, done[0].at_ms, comment)
         if known is None and await self.alert_detail(fingerprint) is None:
             return None
@@ -267,7 +266,7 @@ class Handles:
         def told(labels: Labels) -> tuple[web.Acknowledgement | None, str]:
             fingerprint = agent.as_sent(labels).fingerprint()
             ack, known = seen.acknowledged(fingerprint), seen.find(fingerprint)
-            taken = web.Acknowledgement(ack.by, ack.at_ms) if ack else None
+            taken = web.Acknowledgement(ack.by, ack.at_ms, ack.comment) if ack else None
             return taken, views.why_held(known, seen.name) if known else ""
 
         return told

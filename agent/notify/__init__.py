@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from agent.notify.dispatcher import Dispatcher
     from agent.notify.factory import receivers_for
     from agent.notify.fake import FakeReceiver
+    from agent.notify.incident_story import IncidentStory
     from agent.notify.links import Action, Grant, Links
     from agent.notify.loading import load_routing, log_only
     from agent.notify.matching import parse_matchers, render_matchers
     from agent.notify.notification import Channel, Delivery, Notification, Receipt, Receiver, Target
+    from agent.notify.oncall import OnCall, calendar, load_directory, on_call
     from agent.notify.ordering import alert_order
     from agent.notify.outbox import Outbox
     from agent.notify.reasons import Reason, Suppression
+    from agent.notify.rotations import Shift
     from agent.notify.routing import Destination, Route, Routing, Warning  # noqa: A004 - the room's word for what is said at load
     from agent.notify.rows import Row, RowState
     from agent.notify.sender import Sender
@@ -50,9 +53,11 @@ __all__ = [
     "FakeReceiver",
     "Grant",
     "GroupView",
+    "IncidentStory",
     "IncidentView",
     "Links",
     "Notification",
+    "OnCall",
     "Outbox",
     "ProviderView",
     "Reason",
@@ -64,6 +69,7 @@ __all__ = [
     "Row",
     "RowState",
     "Sender",
+    "Shift",
     "Silence",
     "SilenceState",
     "Silences",
@@ -77,11 +83,14 @@ __all__ = [
     "View",
     "Warning",
     "alert_order",
+    "calendar",
     "file_without_secrets",
     "help_text",
     "link_key",
+    "load_directory",
     "load_routing",
     "log_only",
+    "on_call",
     "parse_matchers",
     "probe_receivers",
     "read_command",
@@ -97,6 +106,7 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
+        "incident_story": ("IncidentStory",),
         "acks": ("Reply",),
         "breaker": ("ProviderView",),
         "decisions": (
@@ -125,6 +135,13 @@ __getattr__ = lazy(
             "Target",
         ),
         "ordering": ("alert_order",),
+        "oncall": (
+            "OnCall",
+            "calendar",
+            "load_directory",
+            "on_call",
+        ),
+        "rotations": ("Shift",),
         "outbox": ("Outbox",),
         "rows": ("Row", "RowState"),
         "reasons": (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,13 +65,15 @@ class Acks:
         table: AlertTable,
         messenger: Messenger,
         touched: Callable[[Group], object],
-        decided: Callable[[list[Decision]], object],
+        decided: Callable[[list[Decision]], Future[None]],
     ) -> None:
         self._groups = groups
         self._table = table
         self._messenger = messenger
         self._touched = touched
         self._decided = decided
+        self.written: Future[None] | None = None
+        """Done once the last acknowledgement, or its end, is on the disk."""
         self._wrong: dict[str, deque[int]] = {}
 
     def take(
@@ -88,7 +91,7 @@ class Acks:
             self._messenger.tell_taken(group, incident, self._table, f"acknowledged by {by}", at_ms)
             done.append(acknowledged(group, incident, ack, before))
         if done:
-            self._decided(decisions)
+            self.written = self._decided(decisions)
         return tuple(done)
 
     def give_back(self, meant: Meant, by: str, at_ms: int, *, comment: str = "") -> tuple[Acknowledged, ...]:
@@ -104,7 +107,7 @@ class Acks:
             decisions.append(_decision(Verdict.ACK_ENDED, at_ms, words, group, incident, comment))
             self._messenger.tell_taken(group, incident, self._table, f"acknowledgement {words}", at_ms)
         if done:
-            self._decided(decisions)
+            self.written = self._decided(decisions)
         return tuple(done)
 
     def take_by_code(

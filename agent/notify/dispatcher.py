@@ -17,6 +17,7 @@ from agent.model import Alert, Matcher, Secret
 from agent.notify.acks import Reply
 from agent.notify.breaker import ProviderView
 from agent.notify.decisions import Decision
+from agent.notify.incident_story import IncidentStory, story_of
 from agent.notify.links import Links
 from agent.notify.notification import Delivery, Notification, Receiver
 from agent.notify.outbox import Outbox
@@ -212,6 +213,15 @@ class Dispatcher:
         return self._triage.unacknowledge(
             by, at_ms, fingerprint=fingerprint, incident=incident, matchers=matchers, comment=comment
         )
+
+    @property
+    def acknowledgements_written(self) -> Future[None] | None:
+        """Done once the last acknowledgement, or its end, is on the disk; None before there was one."""
+        return self._triage.acknowledgements_written
+
+    def incident(self, incident: str, at_ms: int) -> IncidentStory | None:
+        """Return one incident's story, open or over, or None where nothing is known of it any more."""
+        return story_of(incident, self.view(at_ms), self.silences, self._external_url)
 
     def acknowledge_by_code(self, code: str, phone: str, at_ms: int, *, everything: bool = False) -> Reply:
         """Take over what `phone` (E.164) was told of, by the code that it was sent; the answer says what to reply.

@@ -16,8 +16,7 @@ from agent.model import Alert
 from agent.notify.groups import Group
 from agent.notify.hours import quiet_until
 from agent.notify.incidents import Ack, Incident, Recipient, Told
-from agent.notify.messages.wording import moment, span
-from agent.notify.messages.wording import zone as zone_named
+from agent.notify.messages.wording import moment_in, span
 from agent.notify.notification import Channel, Target
 from agent.notify.outbox import Outbox
 from agent.notify.reasons import Reason
@@ -256,7 +255,7 @@ class Messenger:
         if recipient.hours and (opens_ms := recipient.hours.opens_ms(max(at_ms, until_ms), zone)) > at_ms:
             until_ms = max(until_ms, opens_ms)
             why = why or f"{recipient.target.channel} goes out within {recipient.hours}"
-        return until_ms, f"waits until {moment(until_ms, at_ms, zone_named(str(zone)))}: {why}" if why else ""
+        return until_ms, f"waits until {moment_in(until_ms, at_ms, str(zone))}: {why}" if why else ""
 
     def _options(self, recipient: Recipient) -> Mapping[str, Any]:
         person = self._routing().directory.people.get(recipient.target.person)

@@ -432,6 +432,11 @@ class Triage:
         self.changed()
         return done
 
+    @property
+    def acknowledgements_written(self) -> Future[None] | None:
+        """Done once the last acknowledgement, or its end, is on the disk; None before there was one."""
+        return self._acks.written
+
     def acknowledge_by_code(
         self, code: str, phone: str, links: Links, at_ms: int, *, everything: bool = False
     ) -> Reply:

@@ -11,6 +11,9 @@ from agent.web import acks, catalogue, history, history_page, management, page, 
 from agent.web.alertmanager import routes as alertmanager_routes
 from agent.web.alertmanager.values import Alertmanager
 from agent.web.handles import Handles
+from agent.web.people import link_page
+from agent.web.people import routes as people_routes
+from agent.web.people.values import People
 from agent.web.room import ROOM, Room
 from agent.web.surroundings import MIDDLEWARES, Handler, add_headers
 from agent.web.twilio import TWILIO, TwilioHandles
@@ -66,8 +69,10 @@ def create_app(
     external_url: str = "",
     alertmanager: Alertmanager | None = None,
     twilio_handles: TwilioHandles | None = None,
+    people: People | None = None,
 ) -> web.Application:
-    """Return the application that serves the agent behind `handles`, and Alertmanager's API where `alertmanager` is given.
+    """Return the application that serves the agent behind `handles`, Alertmanager's API where `alertmanager` is given,
+    and what concerns people where `people` is.
 
     Twilio's two addresses are there where `twilio_handles` are given.
 
@@ -86,6 +91,10 @@ def create_app(
     if twilio_handles is not None:
         made[TWILIO] = twilio_handles
         routes += twilio.ROUTES
+    if people is not None:
+        made[link_page.AGENT] = people
+        made[link_page.GUESSES], made[link_page.DEEDS] = link_page.throttles()
+        routes += people_routes.ROUTES
     for method, path, handler in routes:
         if method == "GET":
             made.router.add_get(path, handler)

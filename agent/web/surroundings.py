@@ -27,6 +27,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _API: Final = "/api/"
 _READ_ONLY_POSTS: Final = frozenset({"query", "query_range", "query_exemplars", "labels", "series"})
+BY_ITS_LINK: Final = "/a/{token}"
+"""Pages whose address entitles whoever has it: no other page can know it, and it stays out of the log."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _GRAFANA_HEADERS: Final = {
     "dashboard": "X-Dashboard-Uid",
@@ -54,7 +56,7 @@ async def observed(request: web.Request, handler: Handler) -> web.StreamResponse
     _log.debug(
         "request",
         method=request.method,
-        path=request.path,
+        path=_shown_path(request),
         status=response.status,
         seconds=round(seconds, 6),
         **origin,
@@ -64,6 +66,12 @@ async def observed(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def _request_id() -> str:
     return str(get_contextvars().get("request_id", ""))
+
+
+def _shown_path(request: web.Request) -> str:
+    """Return the path as others may see it."""
+    name = _route_name(request)
+    return name if name == BY_ITS_LINK else request.path
 
 
 def _route_name(request: web.Request) -> str:
@@ -88,8 +96,8 @@ async def explained(request: web.Request, handler: Handler) -> web.StreamRespons
     except BurnlineError as error:
         return _failure(request, from_burnline(error))
     except Exception:  # noqa: BLE001  # the border: whatever a handle raises, the client gets an answer and the log the reason
-        _log.exception("request failed", method=request.method, path=request.path)
-        text = f"internal error while answering {request.path}; the log has it under request id {_request_id()}"
+        _log.exception("request failed", method=request.method, path=_shown_path(request))
+        text = f"internal error while answering {_shown_path(request)}; the log has it under request id {_request_id()}"
         return _failure(request, ApiError(ErrorType.INTERNAL, text))
 
 
@@ -125,7 +133,8 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     room = room_of(request)
     if request.method == "OPTIONS" and _is_api(request):
         return web.Response(status=204)
-    if request.method not in ("GET", "HEAD") and not _only_reads(request):
+    entitled = _route_name(request) == BY_ITS_LINK  # it sends no referrer, so its own form comes with `Origin: null`
+    if request.method not in ("GET", "HEAD") and not _only_reads(request) and not entitled:
         headers = request.headers
         why = refusal(headers.get("Origin"), headers.get("Sec-Fetch-Site", ""), request.host, room.external_url)
         if why:
@@ -149,7 +158,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers = response.headers
     headers["Server"] = "Burnline"
     headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "same-origin"  # not no-referrer: browsers would send our own forms with Origin: null
+    # Not no-referrer but where a page says so itself: browsers would send our own forms with Origin: null.
+    headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("X-Request-Id", _request_id())
     origin = request.headers.get("Origin")
     if not _is_api(request):

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from agent.doors import lazy
 
 if TYPE_CHECKING:
-    from agent.notify.messages.content import AlertText, Content
+    from agent.notify.messages.content import AlertText, Content, describe
     from agent.notify.messages.renderer import EmailText, Renderer, SlackText
     from agent.notify.messages.samples import named_samples, sample_alert, sample_notification, sample_notifications
     from agent.notify.messages.shipped import shipped_templates
     from agent.notify.messages.trial import template_problems
+    from agent.notify.messages.wording import moment_in
 
 __all__ = [
     "AlertText",
@@ -22,6 +23,8 @@ __all__ = [
     "EmailText",
     "Renderer",
     "SlackText",
+    "describe",
+    "moment_in",
     "named_samples",
     "sample_alert",
     "sample_notification",
@@ -36,6 +39,7 @@ __getattr__ = lazy(
         "content": (
             "AlertText",
             "Content",
+            "describe",
         ),
         "shipped": ("shipped_templates",),
         "renderer": (
@@ -50,5 +54,6 @@ __getattr__ = lazy(
             "sample_notifications",
         ),
         "trial": ("template_problems",),
+        "wording": ("moment_in",),
     },
 )

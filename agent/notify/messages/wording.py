@@ -42,6 +42,11 @@ def moment(at_ms: int, seen_ms: int, where: tzinfo) -> str:
     return f"{clock(at_ms, seen_ms, where)}" + ("" if where is UTC else f" ({clock(at_ms, seen_ms, UTC, date=False)})")
 
 
+def moment_in(at_ms: int, seen_ms: int, name: str) -> str:
+    """Return `moment` in the IANA zone `name`."""
+    return moment(at_ms, seen_ms, zone(name))
+
+
 def clock(at_ms: int, seen_ms: int, where: tzinfo, *, date: bool = True) -> str:
     """Return an instant in one zone: `14:02 UTC`, with the date in front where it is another day than `seen_ms`."""
     try:

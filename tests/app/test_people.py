@@ -1,0 +1,330 @@
+"""What people do over HTTP, with the real dispatcher behind it: links on a phone, taking over, giving back, who is on call."""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import urlencode
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from structlog.testing import capture_logs
+
+from agent.app.people import People
+from agent.model import Secret
+from agent.notify import Action, Grant, Links
+from agent.web import FakeHandles, create_app
+from tests.notify.story import ESCALATION, START_MS, Story, alert
+
+BASE = "https://alerts.example.org"
+ROUTES = """
+route: {receiver: oncall, group_by: [alertname], group_wait: 0s, group_interval: 10s, repeat_interval: 10h}
+receivers: [{name: oncall}]
+"""
+PLAN = """
+receivers:
+  oncall:
+    notify: [{person: ana, by: [sms, email]}, {slack: '#alerts'}]
+    escalate: [{after: 5m, notify: [{person: bob, by: [sms]}]}]
+settings: {ack_timeout: 1h}
+"""
+FIRE = alert("Fire", starts=0, ends=99_999, severity="critical", job="rag")
+
+
+class Phone:
+    """A browser without cookies at the agent's door, on the story's own loop; redirects are not followed."""
+
+    def __init__(self, tale: Story) -> None:
+        self.tale = tale
+        people = People(lambda: tale.dispatcher, lambda: tale.now_ms, lambda: None)
+        app = create_app(FakeHandles(), external_url=BASE, people=people)
+        self.client: TestClient = tale.loop.run_until_complete(self._started(app))
+
+    async def _started(self, app) -> TestClient:
+        client = TestClient(TestServer(app, host="127.0.0.1"))
+        await client.start_server()
+        return client
+
+    def ask(self, method: str, path: str, **options):
+        async def asked():
+            answer = await self.client.request(method, path, allow_redirects=False, **options)
+            answer.said = await answer.text()
+            return answer
+
+        return self.tale.loop.run_until_complete(asked())
+
+    def open(self, path: str):
+        return self.ask("GET", path)
+
+    def press(self, path: str, **form: str):
+        """Send the page's form as a browser does under no-referrer: with an origin that says nothing."""
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Origin": "null",
+            "Sec-Fetch-Site": "same-origin",
+        }
+        return self.ask("POST", path, data=urlencode(form), headers=headers)
+
+    def deed(self, path: str, **body):
+        answer = self.ask("POST", path, data=json.dumps(body), headers={"Content-Type": "application/json"})
+        return answer.status, json.loads(answer.said)
+
+    def close(self) -> None:
+        self.tale.loop.run_until_complete(self.client.close())
+
+
+@pytest.fixture
+def tale(tmp_path):
+    made = Story(tmp_path, ROUTES, ESCALATION + PLAN, external_url=BASE)
+    made.at(0).push(FIRE)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def phone(tale):
+    made = Phone(tale)
+    yield made
+    made.close()
+
+
+def path_of(url: str) -> str:
+    assert url.startswith(f"{BASE}/a/")
+    return url.removeprefix(BASE)
+
+
+def mail(tale: Story):
+    return next(each.message for each in tale.sent if each.target.startswith("email:"))
+
+
+def words(answer) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", answer.said, flags=re.DOTALL))
+
+
+def taken_by(tale: Story) -> str:
+    (incident,) = tale.dispatcher.view(tale.now_ms).incidents()
+    return incident.acknowledged.by if incident.acknowledged else ""
+
+
+def test_opening_the_link_shows_what_it_is_about_and_changes_nothing(tale, phone):
+    tale.at(90)
+    for _ in range(3):
+        answer = phone.open(path_of(mail(tale).ack_url))
+        assert answer.status == 200
+    said = words(answer)
+    assert "Fire" in said
+    assert "on rag" in said
+    assert "Firing for 1m, since 08:00 UTC" in said
+    assert "You are ana" in said
+    assert "I have it" in said
+    assert "bob by sms would be next" in said
+    assert "ana by email sent" in said or "ana by email delivered" in said
+    assert taken_by(tale) == ""
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Robots-Tag"] == "noindex, nofollow"
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_pressing_the_button_takes_it_and_the_page_says_so(tale, phone):
+    tale.at(90)
+    path = path_of(mail(tale).ack_url)
+    answer = phone.press(path, comment="restarting it")
+    assert answer.status == 303
+    assert answer.headers["Location"] == path.rpartition("/")[2]
+    assert taken_by(tale) == "ana"
+    said = words(phone.open(path))
+    assert "You have it since 08:01 UTC" in said
+    assert "asked again at 09:01 UTC" in said
+    assert "restarting it" in said
+    assert "I still have it: ask me again in 1h" in said
+    tale.at(1000)
+    assert tale.messages("sms:+33600000002") == []
+
+
+def test_who_opens_it_second_sees_who_has_it_and_may_take_it_over(tale, phone):
+    tale.ack("bob", incident=mail(tale).incident, comment="on my way")
+    path = path_of(mail(tale).ack_url)
+    said = words(phone.open(path))
+    assert "bob has it since 08:00 UTC" in said
+    assert "on my way" in said
+    assert "Take it over from bob" in said
+    assert phone.press(path).status == 303
+    assert taken_by(tale) == "ana"
+
+
+def test_from_a_place_that_many_read_one_has_to_say_who_one_is(tale, phone):
+    (slack,) = tale.messages("slack")
+    path = path_of(slack.message.ack_url)
+    assert 'name="by" required' in phone.open(path).said
+    refused = phone.press(path, by="  ")
+    assert refused.status == 400
+    assert "Say who takes it" in refused.said
+    assert taken_by(tale) == ""
+    phone.press(path, by="the <b>night</b> shift")
+    assert taken_by(tale) == "the <b>night</b> shift"
+    assert "the &lt;b&gt;night&lt;/b&gt; shift" in phone.open(path).said
+
+
+def test_nobody_can_put_another_name_than_the_links_own(tale, phone):
+    phone.press(path_of(mail(tale).ack_url), by="somebody else")
+    assert taken_by(tale) == "ana"
+
+
+def test_a_changed_link_is_refused_and_many_of_them_are_not_even_looked_at(tale, phone):
+    path = path_of(mail(tale).ack_url)
+    wrong = path[:-8] + ("A" if path[-8] != "A" else "B") + path[-7:]
+    answer = phone.open(wrong)
+    assert answer.status == 404
+    assert "This link does not work" in answer.said
+    assert phone.press(wrong).status == 404
+    statuses = [phone.open(wrong).status for _ in range(25)]
+    assert statuses[-1] == 429
+    assert phone.open(path).status == 429, "who guesses is not told which of the guesses is right"
+    tale.at(700)
+    assert phone.open(path).status == 200
+
+
+def test_a_button_pressed_again_and_again_is_slowed_down(tale, phone):
+    path = path_of(mail(tale).ack_url)
+    statuses = [phone.press(path).status for _ in range(31)]
+    assert statuses[:30] == [303] * 30
+    assert statuses[-1] == 429
+
+
+def test_an_expired_link_says_so_and_does_nothing(tale, phone):
+    path = path_of(mail(tale).ack_url)
+    tale.at(86_401)
+    answer = phone.open(path)
+    assert answer.status == 410
+    assert "This link has expired" in words(answer)
+    assert "<button" not in answer.said
+    refused = phone.press(path)
+    assert refused.status == 409
+    assert taken_by(tale) == ""
+
+
+def test_a_link_of_what_is_over_says_since_when(tale, phone):
+    path = path_of(mail(tale).ack_url)
+    tale.at(600).resolve(FIRE)
+    tale.at(900)
+    answer = phone.open(path)
+    assert answer.status == 200
+    assert "It is over since 08:10 UTC, after 10m" in words(answer)
+    assert "<button" not in answer.said
+    assert phone.press(path).status == 409
+
+
+def test_a_link_of_what_nobody_remembers_says_so(tale, phone):
+    token = tale.dispatcher.links.token(Grant(Action.ACKNOWLEDGE, "ffffffffff", "ana", START_MS + 1_000_000))
+    answer = phone.open(f"/a/{token}")
+    assert answer.status == 410
+    assert "Nothing is known of this any more" in words(answer)
+
+
+def test_a_link_of_another_agent_is_none_here(tale, phone):
+    foreign = Links(Secret("the key of another agent"), BASE)
+    grant = Grant(Action.ACKNOWLEDGE, mail(tale).incident, "ana", START_MS + 1_000_000)
+    assert phone.open(f"/a/{foreign.token(grant)}").status == 404
+
+
+def test_the_other_link_silences_these_alerts_for_a_while_and_no_others(tale, phone):
+    path = path_of(mail(tale).silence_url)
+    said = words(phone.open(path))
+    assert "Hold back every message about alertname=" in said
+    assert tale.dispatcher.silences.list(tale.now_ms) == []
+    assert phone.press(path, **{"for": "4h", "comment": "known"}).status == 303
+    (silence,) = tale.dispatcher.silences.list(tale.now_ms)
+    assert (silence.created_by, silence.comment) == ("ana", "known")
+    assert silence.ends_at_ms - tale.now_ms == 4 * 3_600_000
+    assert [str(each) for each in silence.matchers] == ['alertname="Fire"']
+    assert "Silenced until 12:00 UTC by ana" in words(phone.open(path))
+    assert phone.press(path, **{"for": "4h"}).status == 303
+    assert len(tale.dispatcher.silences.list(tale.now_ms)) == 1
+    assert taken_by(tale) == ""
+    assert phone.press(path, **{"for": "60d"}).status == 409
+
+
+def test_no_link_gets_into_the_log(tale, phone):
+    path = path_of(mail(tale).ack_url)
+    with capture_logs() as lines:
+        phone.open(path)
+        phone.press(path)
+        phone.open("/a/something-else")
+    assert lines
+    assert path.rpartition("/")[2] not in str(lines)
+    assert "/a/{token}" in str(lines)
+
+
+def test_text_of_an_alert_cannot_become_markup(tmp_path):
+    tale = Story(tmp_path, ROUTES, ESCALATION + PLAN, external_url=BASE)
+    tale.at(0).push(alert("<script>alert(1)</script>\n" + "x" * 5000, ends=9999, severity='"><img src=x>'))
+    phone = Phone(tale)
+    said = phone.open(path_of(mail(tale).ack_url)).said
+    assert "<script" not in said
+    assert "<img" not in said
+    assert len(said) < 30_000
+    phone.close()
+    tale.close()
+
+
+def test_it_can_be_taken_over_and_given_back_over_the_api(tale, phone):
+    incident = mail(tale).incident
+    status, answer = phone.deed("/api/v1/incidents/ack", by="ana", incident=incident, comment="c", **{"for": "2h"})
+    assert status == 200
+    (taken,) = answer["data"]["acknowledged"]
+    assert (taken["by"], taken["comment"], taken["until"]) == ("ana", "c", "2026-01-05T10:00:00.000Z")
+    (listed,) = json.loads(phone.open("/api/v1/incidents").said)["data"]["incidents"]
+    assert listed["acknowledgement"]["by"] == "ana"
+    assert listed["next"] is None
+    status, answer = phone.deed("/api/v1/incidents/unack", by="bob", matchers=['alertname="Fire"'])
+    assert status == 200
+    assert answer["data"]["givenBack"][0]["by"] == "ana"
+    (listed,) = json.loads(phone.open("/api/v1/incidents").said)["data"]["incidents"]
+    assert (listed["acknowledgement"], listed["next"]["whom"]) == (None, "bob by sms")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"by": "ana"}, 400, "by one of fingerprint, incident and matchers"),
+        ({"by": "ana", "incident": "a", "fingerprint": "b"}, 400, "by one of fingerprint, incident and matchers"),
+        ({"by": " ", "incident": "a"}, 400, "`by` is empty"),
+        ({"incident": "a"}, 400, "cannot read what is to be done"),
+        ({"by": "ana", "incident": "ffffffffff"}, 404, "no open incident is meant"),
+        ({"by": "ana", "matchers": ["a=~("]}, 400, "cannot read the matcher"),
+        ({"by": "ana", "matchers": ["alertname=~.*"]}, 400, "at least one matcher must not match the empty string"),
+        ({"by": "ana", "fingerprint": "a", "for": "1year"}, 400, "duration"),
+        ({"by": "ana", "fingerprint": "a", "for": "8d"}, 400, "a week at most"),
+    ],
+)
+def test_what_cannot_be_done_is_said(phone, body, status, said):
+    got, answer = phone.deed("/api/v1/incidents/ack", **body)
+    assert (got, said in answer["error"]) == (status, True), answer
+
+
+def test_who_is_on_call_is_told_as_json_and_as_a_calendar(phone):
+    (team,) = json.loads(phone.open("/api/v1/oncall?weeks=3").said)["data"]["teams"]
+    assert (team["team"], team["onCall"], team["next"]) == ("search", ["ana"], ["bob"])
+    assert team["until"] == "2026-01-12T00:00:00.000Z"
+    assert [each["people"] for each in team["shifts"]] == [["ana"], ["bob"], ["ana"], ["bob"]]
+    later = json.loads(phone.open("/api/v1/oncall?time=2026-01-13T00:00:00Z").said)["data"]["teams"][0]
+    assert later["onCall"] == ["bob"]
+    answer = phone.open("/oncall.ics?team=search")
+    assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
+    assert answer.said.startswith("BEGIN:VCALENDAR\r\n")
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("team=serach", 'there is no team "serach"; did you mean "search"?'),
+        ("weeks=0", "cannot look 0 weeks ahead"),
+        ("weeks=x", 'not a number of weeks: "x"'),
+        ("time=never", "time"),
+    ],
+)
+def test_a_question_about_nobody_is_refused(phone, query, said):
+    answer = phone.open(f"/api/v1/oncall?{query}")
+    assert answer.status == 400
+    assert said in json.loads(answer.said)["error"]
