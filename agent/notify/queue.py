@@ -131,14 +131,13 @@ class Queue:
 
     def take(self, at_ms: int, gate: Gate) -> tuple[Strand, list[Row]] | None:
         """Return what leaves next: the rows of one message. None where nothing may leave now."""
-        for stream in self._streams():
+        while stream := next(iter(self._streams()), None):
             if held := gate.stream(stream, at_ms):
                 if held.until_ms > at_ms:
                     self._sleep(stream, held)
                 else:
                     self._blocked.add(stream)
-                continue
-            if strand := self._open_strand(stream, at_ms, gate):
+            elif strand := self._open_strand(stream, at_ms, gate):
                 together = gate.together(strand, len(self._ready[strand]), at_ms)
                 return strand, list(self._pop(strand, max(1, together)))
         return None
@@ -237,13 +236,12 @@ class Queue:
         self._to_front(strand)
 
     def _open_strand(self, stream: Stream, at_ms: int, gate: Gate) -> Strand | None:
-        """Return the first strand of a stream that may send; those before it are parked until they may."""
-        while strand := self._front(stream):
-            held = gate.strand(strand, at_ms)
-            if held is None:
-                return strand
+        """Return the first strand of a stream where it may send; else park it, and another stream may be first then."""
+        strand = self._front(stream)
+        if strand and (held := gate.strand(strand, at_ms)):
             self._park(strand, held)
-        return None
+            return None
+        return strand
 
     def _sleep(self, stream: Stream, held: Held) -> None:
         self._asleep[stream] = held

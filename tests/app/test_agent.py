@@ -177,7 +177,7 @@ async def test_a_broken_message_template_at_reload_is_refused_with_its_place_and
     (world.folder / "templates" / "slack.j2").write_text("{% block title %}{{ nothing( }}{% endblock %}")
     status, text = await world.ask("POST", "/-/reload")
     assert status == 500
-    assert f"{world.folder / 'templates' / 'slack.j2'}:1: " in text
+    assert f"{world.folder / 'templates' / 'slack.j2'}:1:1: unexpected '}}'" in text
     world.page["broken"] = 1
     await world.round()
     await world.tell()

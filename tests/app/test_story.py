@@ -41,7 +41,7 @@ async def test_an_active_alerts_page_tells_rule_value_messages_and_next_steps(wo
         assert (told["state"], told["condition"], told["query"]) == ("firing", "> 0.5", "broken > 0.5")
         assert [step["to"] for step in told["transitions"]][-1] == "firing"
         (delivery,) = told["deliveries"]
-        assert (delivery["channel"], delivery["target"], delivery["state"]) == ("slack", "#alerts", "sent")
+        assert (delivery["channel"], delivery["target"], delivery["state"]) == ("slack", "#alerts", "delivered")
         assert [each["what"] for each in told["next"]] == ["bob by sms"]
         status, page = await world.get(f"/alert/{fingerprint}")
         assert status == 200
@@ -61,7 +61,7 @@ async def test_an_acknowledgement_by_the_command_stops_the_escalation_and_is_sho
     assert "acknowledged by ana" in done.output
     (alert,) = agent.alerts()
     assert alert.acknowledgement is not None
-    assert alert.acknowledgement.by == "ana (on it)"
+    assert (alert.acknowledgement.by, alert.acknowledgement.comment) == ("ana", "on it")
     assert (await detail(world, sent))["next"] == []
     await world.tell(600)
     assert world.inbox.messages("sms") == []
