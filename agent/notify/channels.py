@@ -24,7 +24,7 @@ class OAuth2Settings:
     client_secret: Secret | None = None
     refresh_token: Secret | None = None
     scopes: tuple[str, ...] = ()
-    parameters: Labels = field(default_factory=Labels)
+    parameters: Labels = field(default_factory=Labels, repr=False)
     """Further form fields of the token request."""
 
 
@@ -155,14 +155,15 @@ class GatewayChannel:
 
     url: Secret | None = None
     method: str = "POST"
-    headers: Labels = field(default_factory=Labels)
+    headers: tuple[tuple[str, Secret], ...] = ()
+    """Each value is held to be a secret: an `X-API-Key` is as good as a password."""
     body: str = "json"
     """Where the fields go: `json`, `form` or `query`; or `template`, which is the body as it is."""
-    fields: Labels = field(default_factory=lambda: Labels({"to": "{to}", "text": "{text}"}))
+    fields: Labels = field(default_factory=lambda: Labels({"to": "{to}", "text": "{text}"}), repr=False)
     bearer_token: Secret | None = None
     username: str = ""
     password: Secret | None = None
-    template: str = ""
+    template: str = field(default="", repr=False)
     content_type: str = ""
     id_path: str = "id"
     """Where the provider's id is in the answer's JSON: keys and numbers with dots between them."""

@@ -74,7 +74,7 @@ class SmsSection:
     url: Secret | None = None
     url_file: Text | None = None
     method: str = "POST"
-    headers: dict[str, str] = key(factory=dict)
+    headers: dict[str, Secret] = key(factory=dict)
     body: Literal["json", "form", "query", "template"] = "json"
     fields: dict[str, Text] = key(factory=dict)
     template: Text | None = None

@@ -37,7 +37,7 @@ def _gateway(section: SmsSection, secrets: Secrets) -> GatewayChannel:
     return GatewayChannel(
         url=secrets.of(section.url, section.url_file),
         method=section.method,
-        headers=Labels(section.headers),
+        headers=tuple(section.headers.items()),
         body=section.body,
         fields=Labels({name: str(text) for name, text in section.fields.items()}) or defaults.fields,
         bearer_token=secrets.of(section.bearer_token, section.bearer_token_file),

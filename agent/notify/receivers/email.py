@@ -14,9 +14,10 @@ from agent.notify.channels import EmailChannel
 from agent.notify.messages import Renderer
 from agent.notify.messages.escape import one_line
 from agent.notify.notification import Notification, Receipt
-from agent.notify.receivers.http import SessionFactory, new_session, redact
+from agent.notify.receivers.http import SessionFactory, new_session
 from agent.notify.receivers.mail import Envelope, change_since, compose, envelope, state
 from agent.notify.receivers.oauth import TokenEndpoint, TokenFile, Tokens
+from agent.notify.receivers.redaction import redact
 from agent.notify.receivers.smtp_answers import answered
 from agent.notify.receivers.smtp_relay import Letter, Relay, TooBig, speaks_tls_at_once
 from agent.notify.receivers.tls import client_context
@@ -145,6 +146,9 @@ class EmailReceiver:
         else:
             await relay.quit()
 
+    def _secrets(self) -> tuple[object, ...]:
+        return self._channel, *(self._tokens.secrets() if self._tokens else ())
+
     def _context(self) -> ssl.SSLContext:
         """Return the TLS settings, made once: reading the CA certificates takes a while."""
         if self._tls is None:
@@ -165,7 +169,7 @@ class EmailReceiver:
     def _failure(self, error: Exception, tried: str) -> DeliveryError:
         if isinstance(error, aiosmtplib.SMTPResponseException):
             channel = self._channel
-            said = one_line(redact(str(error.message), (channel.auth_password, channel.auth_secret)), 200)
+            said = one_line(redact(str(error.message), self._secrets()), 200)
             made = answered(error.code, said, tried, login=isinstance(error, aiosmtplib.SMTPAuthenticationError))
             # Alertmanager tries every refusal of a relay again, until the group's next turn.
             return RetryLater(str(made), reason=made.reason) if channel.together else made

@@ -9,6 +9,7 @@ import msgspec
 import re2
 
 from agent.errors import DeliveryError, Rejected, RetryLater
+from agent.model import Secret
 from agent.notify.channels import GatewayChannel, Verdict
 from agent.notify.messages import Renderer
 from agent.notify.messages.segments import Alphabet, alphabet_of
@@ -85,13 +86,13 @@ class GatewayReceiver:
             timeout_ms=channel.timeout_ms,
             **self._arguments(values),
         )
-        return self._judge(answer, f"sending an SMS to {number} by the gateway at {host_of(url)}", key)
+        return self._judge(answer, url, f"sending an SMS to {number} by the gateway at {host_of(url)}", key)
 
     def _arguments(self, values: dict[str, str]) -> dict[str, Any]:
         """Return headers, and body or query."""
         channel = self._channel
         # A header takes no line break, whatever a text holds.
-        headers = {name: " ".join(fill(value, values).split()) for name, value in channel.headers.items()}
+        headers = {name: " ".join(fill(value.reveal(), values).split()) for name, value in channel.headers}
         headers = {"Idempotency-Key": values["key"], **headers}
         headers |= authorization(channel.username, channel.password, channel.bearer_token)
         fields = {name: fill(template, values) for name, template in channel.fields.items()}
@@ -104,12 +105,12 @@ class GatewayReceiver:
             return {"headers": headers, "data": fields}
         return {"headers": headers, "data": msgspec.json.encode(nest(fields))}
 
-    def _judge(self, answer: Answer, tried: str, key: str) -> Receipt:
+    def _judge(self, answer: Answer, url: str, tried: str, key: str) -> Receipt:
         channel = self._channel
         if _holds(channel.success, self._success, answer):
             provider_id = at_path(answer.json(), channel.id_path) or key
             return Receipt(provider_id, detail=f"HTTP {answer.status}; the gateway does not say whether it arrived")
-        shown = answer.text((channel.url, channel.bearer_token, channel.password))
+        shown = answer.text((channel, Secret(url)))
         raise self._failure(answer, f"{tried}: HTTP {answer.status} {shown}".strip())
 
     def _failure(self, answer: Answer, message: str) -> DeliveryError:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -21,6 +21,7 @@ import msgspec
 from agent.errors import DeliveryError, Rejected, RetryLater
 from agent.model import Secret
 from agent.notify.messages.escape import is_loopback, one_line
+from agent.notify.receivers.redaction import redact
 
 _LARGEST_ANSWER: Final = 65_536
 _LONGEST_WAIT_MS: Final = 3_600_000
@@ -69,18 +70,9 @@ class Answer:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
 
-    def text(self, secrets: Iterable[Secret | None] = ()) -> str:
-        """Return the start of the body on one line, without the `secrets`."""
+    def text(self, secrets: Iterable[object] = ()) -> str:
+        """Return the start of the body on one line, without the `secrets` (or those of settings)."""
         return one_line(redact(self.body.decode("utf-8", "replace"), secrets), 160)
-
-
-def redact(text: str, secrets: Iterable[Secret | None]) -> str:
-    """Replace every one of `secrets` in `text` by <secret>, also where it stands percent-encoded."""
-    for secret in secrets:
-        if secret:
-            for form in (secret.reveal(), quote(secret.reveal(), safe="")):
-                text = text.replace(form, "<secret>")
-    return text
 
 
 def host_of(url: str) -> str:

@@ -15,7 +15,8 @@ from agent.errors import Rejected, RetryLater
 from agent.model import Secret
 from agent.notify.channels import OAuth2Settings
 from agent.notify.messages.escape import one_line
-from agent.notify.receivers.http import Connection, SessionFactory, failure, host_of, new_session, redact, request
+from agent.notify.receivers.http import Connection, SessionFactory, failure, host_of, new_session, request
+from agent.notify.receivers.redaction import redact
 
 _MARGIN_S: Final = 60
 """A token that expires within this is fetched anew."""
@@ -31,6 +32,10 @@ class Tokens(Protocol):
         """Return one; with `fresh`, not the one that was given before. Raises RetryLater or Rejected."""
         ...
 
+    def secrets(self) -> tuple[object, ...]:
+        """Return what holds every secret that is known here, also the tokens of now."""
+        ...
+
     async def close(self) -> None:
         """Let go of connections."""
         ...
@@ -41,6 +46,7 @@ class TokenFile:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._read: Secret | None = None
 
     async def token(self, *, fresh: bool = False) -> Secret:
         """Return what the file holds now; raise Rejected where it cannot be read or is empty."""
@@ -54,7 +60,12 @@ class TokenFile:
         if not text:
             message = f'logging in to the mail relay: the token file "{self._path}" is empty'
             raise Rejected(message, reason="authError")
-        return Secret(text)
+        self._read = Secret(text)
+        return self._read
+
+    def secrets(self) -> tuple[object, ...]:
+        """Return the token that was read last."""
+        return (self._read,)
 
     async def close(self) -> None:
         """Do nothing."""
@@ -96,6 +107,10 @@ class TokenEndpoint:
                 return self._kept
             return await self._fetch()
 
+    def secrets(self) -> tuple[object, ...]:
+        """Return the settings and the tokens of now."""
+        return self._settings, self._refresh, self._kept
+
     async def close(self) -> None:
         """Close the session."""
         await self._connection.close()
@@ -109,7 +124,7 @@ class TokenEndpoint:
         said = said if isinstance(said, dict) else {}
         if answer.status != 200:
             told = " ".join(str(said[name]) for name in ("error", "error_description") if said.get(name))
-            shown = one_line(redact(told, (self._settings.client_secret, self._refresh)), 200) or "no reason given"
+            shown = one_line(redact(told, self.secrets()), 200) or "no reason given"
             error = failure(answer.status, f"{tried}: {answer.status} {shown}", answer.headers)
             if isinstance(error, Rejected):
                 message = f"{error}; check client_id and the secrets in {self._setting}"

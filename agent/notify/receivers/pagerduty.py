@@ -13,7 +13,8 @@ from agent.notify.messages.escape import one_line
 from agent.notify.notification import Notification, Receipt
 from agent.notify.receivers.background import made
 from agent.notify.receivers.client import HttpClient
-from agent.notify.receivers.http import Answer, SessionFactory, failure, host_of, new_session, redact
+from agent.notify.receivers.http import Answer, SessionFactory, failure, host_of, new_session
+from agent.notify.receivers.redaction import redact
 
 PAGERDUTY_URL: Final = "https://events.pagerduty.com/v2/enqueue"
 
@@ -43,7 +44,7 @@ class PagerDutyReceiver:
         body = msgspec.json.encode({"routing_key": channel.routing_key.reveal(), **event})
         url = channel.url or PAGERDUTY_URL
         headers = {"Content-Type": "application/json"}
-        answer = await self._client.post(url, body, headers, timeout_ms=channel.timeout_ms)
+        answer = await self._client.post(url, body, headers, timeout_ms=channel.timeout_ms, stays=True)
         tried = f"sending to PagerDuty at {host_of(url)} ({event['event_action']})"
         if answer.status not in (200, 202):
             raise failure(answer.status, f"{tried}: HTTP {answer.status} {self._said(answer)}".strip(), answer.headers)
@@ -57,7 +58,7 @@ class PagerDutyReceiver:
     def _said(self, answer: Answer) -> str:
         """Return PagerDuty's own words, without the key: `invalid event: Event object is invalid (…)`."""
         data: Any = answer.json()
-        secrets = (self._channel.routing_key, *self._client.secrets())
+        secrets = (self._channel, *self._client.secrets())
         if not isinstance(data, dict):
             return answer.text(secrets)
         errors = data.get("errors")

@@ -6,11 +6,11 @@ So a dry run shows the very bytes, and never a second version of them. Secrets a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 import msgspec
@@ -33,6 +33,7 @@ from agent.notify.messages.segments import segments
 from agent.notify.notification import Notification
 from agent.notify.receivers import make_receiver
 from agent.notify.receivers.log import LogReceiver
+from agent.notify.receivers.redaction import redact
 
 _ANSWER: Final = {
     "ok": True, "channel": "C0", "ts": "1.0", "access_token": "rehearsed", "expires_in": 3600, "sid": "SM0", "status": "queued",
@@ -154,26 +155,11 @@ class Hidden:
     """The secrets of a channel's settings; `cover` replaces each, also where it is encoded."""
 
     def __init__(self, settings: object) -> None:
-        self._secrets = sorted({each.reveal() for each in _secrets(settings) if each}, key=len, reverse=True)
+        self._settings = settings
 
     def cover(self, text: str) -> str:
         """Return the text with <secret> where a secret stands."""
-        for secret in self._secrets:
-            for form in {secret, json.dumps(secret)[1:-1], unquote(secret)}:
-                text = text.replace(form, "<secret>")
-        return text
-
-
-def _secrets(value: object) -> Iterator[Secret]:
-    if isinstance(value, Secret):
-        yield value
-    elif is_dataclass(value) and not isinstance(value, type):
-        for each in fields(value):
-            yield from _secrets(getattr(value, each.name))
-    elif isinstance(value, Mapping):
-        yield from (secret for each in value.values() for secret in _secrets(each))
-    elif isinstance(value, tuple | list):
-        yield from (secret for each in value for secret in _secrets(each))
+        return redact(text, (self._settings,))
 
 
 def _mail(settings: EmailChannel, renderer: Renderer, notification: Notification) -> str:

@@ -31,10 +31,10 @@ from agent.notify.receivers.http import (
     network_failure,
     new_session,
     proxy_for,
-    redact,
     request,
     retry_after_ms,
 )
+from agent.notify.receivers.redaction import redact
 from agent.notify.receivers.slack_changes import change, remember, rises
 
 SLACK_URL: Final = "https://slack.com/api/"
@@ -205,7 +205,7 @@ class SlackReceiver:
         headers = {name.lower(): value for name, value in dict(getattr(response, "headers", None) or {}).items()}
         data = getattr(response, "data", None)
         said = data if isinstance(data, dict) else {}
-        code = one_line(redact(str(said.get("error") or ""), (self._channel.bot_token,)), 60)
+        code = one_line(redact(str(said.get("error") or ""), (self._channel,)), 60)
         if status and status != 200 and (status != 429 or not code):
             return failure(status, f"{tried}: HTTP {status} {code}".strip(), headers, scope=_scope(method))
         if method == "chat.update" and code in GONE_ERRORS:
@@ -242,7 +242,7 @@ class SlackReceiver:
             ],
             **self._way.route(url, channel.http.tls),
         )
-        said = answer.text((channel.webhook_url,))
+        said = answer.text((channel,))
         if answer.status == 200 and said == "ok":
             return
         tried = f"posting to Slack's incoming webhook at {host_of(url)}"

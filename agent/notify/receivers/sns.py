@@ -149,7 +149,7 @@ class SnsReceiver:
         keys = AwsKeys(channel.access_key, channel.secret_key, channel.session_token)
         scope = Scope(channel.region or region_of(url), "sns")
         headers = signed_headers("POST", url, {"Content-Type": _FORM}, body, keys, scope, self._clock())
-        answer = await self._client.post(url, body, headers, timeout_ms=channel.timeout_ms)
+        answer = await self._client.post(url, body, headers, timeout_ms=channel.timeout_ms, stays=True)
         if answer.status == 200:
             return answer
         raise self._failure(answer, tried)
@@ -159,7 +159,7 @@ class SnsReceiver:
         if code == "InvalidParameter" and "opted out" in said.lower():
             code = _OPTED_OUT
         if code not in ERRORS:
-            shown = answer.text((self._channel.secret_key, self._channel.session_token, *self._client.secrets()))
+            shown = answer.text((self._channel, *self._client.secrets()))
             return failure(answer.status, f"{tried}: HTTP {answer.status} {shown}".strip(), answer.headers)
         again, reason, advice = ERRORS[code]
         message = f"{tried}: {code}; {advice}"

@@ -197,7 +197,7 @@ class TwilioReceiver:
             if again:
                 return RetryLater(message, reason=reason, after_ms=retry_after_ms(answer.headers))
             return Rejected(message, reason=reason)
-        shown = answer.text((self._channel.auth_token, self._channel.api_secret))
+        shown = answer.text((self._channel,))
         return failure(answer.status, f"{tried}: HTTP {answer.status} {shown}".strip(), answer.headers)
 
 

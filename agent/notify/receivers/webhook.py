@@ -45,7 +45,7 @@ class WebhookReceiver:
         if 200 <= answer.status < 300:
             key = notification.idempotency_key
             return Receipt(provider_id=key, detail=f"HTTP {answer.status}", delivered=True)
-        secrets = (channel.url, Secret(url), *self._client.secrets())
+        secrets = (channel, Secret(url), *self._client.secrets())
         message = f"posting to the webhook at {host_of(url)}: HTTP {answer.status} {answer.text(secrets)}".strip()
         raise failure(answer.status, message, answer.headers)
 

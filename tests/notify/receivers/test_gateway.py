@@ -106,7 +106,7 @@ async def test_several_incidents_share_a_text_without_a_code(gateway):
 
 
 async def test_a_header_takes_no_line_break(gateway):
-    receiver, seen = await gateway(headers=Labels({"X-Text": "{text}", "X-App": "burnline"}))
+    receiver, seen = await gateway(headers=(("X-Text", Secret("{text}")), ("X-App", Secret("burnline"))))
     await receiver.send(text_to("+33612345678", alert(alertname="a\r\nX-Evil: 1")))
     assert seen[0][2]["X-App"] == "burnline"
     assert "X-Evil" not in seen[0][2]

@@ -144,6 +144,13 @@ async def test_a_wrong_key_is_final_and_stays_secret(inbox, renderer, closing):
     assert "planted" not in str(caught.value)
 
 
+async def test_a_redirect_to_another_host_does_not_learn_the_key(renderer, closing, canned_server):
+    away = b"HTTP/1.1 307 Away\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
+    channel = PagerDutyChannel(Secret("planted-routing-key"), await canned_server(away))
+    with pytest.raises(Rejected, match="a redirect to another host, which must not learn the key"):
+        await closing(make_receiver(channel, renderer)).send(told(alert()))
+
+
 async def test_without_a_key_it_says_what_is_missing(renderer):
     with pytest.raises(Rejected, match="no routing key is set for PagerDuty"):
         await make_receiver(PagerDutyChannel(), renderer).send(told(alert()))

@@ -12,7 +12,7 @@ from agent.errors import Rejected, RetryLater
 from agent.model import Secret
 from agent.notify.channels import HttpSettings, OAuth2Settings, WebhookChannel
 from agent.notify.receivers import make_receiver
-from agent.notify.receivers.client import excepted
+from agent.notify.receivers.client import excepted, leads_inside
 from agent.notify.receivers.webhook import payload
 from agent.notify.tls import TlsSettings
 from tests.notify.messages.stories import alert, notification
@@ -140,6 +140,32 @@ async def test_a_redirect_that_keeps_the_body_is_followed_and_credentials_stay_a
     assert (method, path, again) == ("POST", "/there", body)
     assert (first["Authorization"], first["X-Team"]) == ("Bearer planted", "planted")
     assert "planted" not in str(second)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "[fd00:ec2::254]", "100.100.100.200"],
+)
+async def test_a_redirect_to_where_a_cloud_keeps_its_keys_is_not_followed(renderer, closing, listener, inside):
+    """What answers there would be read, and its answer shown."""
+
+    async def away(request):
+        raise web.HTTPTemporaryRedirect(f"http://{inside}/latest/meta-data/")
+
+    channel = WebhookChannel(url=Secret(await listener(away)))
+    with pytest.raises(Rejected, match="HTTP 307, a redirect to a link-local address"):
+        await closing(make_receiver(channel, renderer)).send(notification(alert()))
+
+
+async def test_a_name_that_leads_there_is_found_out(monkeypatch):
+    async def lookup(host, port):
+        assert host == "metadata.example"
+        return [(2, 1, 6, "", ("10.0.0.1", 80)), (2, 1, 6, "", ("169.254.169.254", 80))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", lookup)
+    assert await leads_inside("http://metadata.example/")
+    monkeypatch.undo()
+    assert not await leads_inside("http://127.0.0.1:80/")
 
 
 async def test_redirects_can_be_forbidden_and_do_not_go_round(renderer, closing, listener):
