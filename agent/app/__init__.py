@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agent.app.build import rule_settings
     from agent.app.loops import Clock, wall_clock
     from agent.app.past import kept_alerts, offline, read_history
+    from agent.app.people import on_call_json
     from agent.app.questions import limits_of
     from agent.app.replaying import Samples, length_ms, replay_over
     from agent.app.routes import route_test, routes_json
@@ -29,6 +30,7 @@ __all__ = [
     "limits_of",
     "notify_test",
     "offline",
+    "on_call_json",
     "probe_files",
     "read_history",
     "replay_over",
@@ -54,6 +56,7 @@ __getattr__ = lazy(
             "offline",
             "read_history",
         ),
+        "people": ("on_call_json",),
         "questions": ("limits_of",),
         "replaying": (
             "Samples",

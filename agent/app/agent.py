@@ -146,7 +146,7 @@ class Agent:
                 Handles(self),
                 telemetry=self.telemetry,
                 external_url=config.external_url,
-                people=People(lambda: self.dispatcher, self.clock, self.woken, self.names_of),
+                people=People(lambda: self.dispatcher, self.clock, self.woken, self.names_of, self.knows),
                 alertmanager=Alertmanager(lambda: self.dispatcher, self.clock, self.telemetry, now_ms),
                 twilio_handles=Twilio(
                     lambda: self.dispatcher, lambda: self.config.external_url, self.clock, self.woken
@@ -303,6 +303,10 @@ class Agent:
         known = self.evaluator.find(fingerprint)
         sent = self.as_sent(known[2].labels).fingerprint() if known else fingerprint
         return tuple({fingerprint: None, sent: None})
+
+    def knows(self, fingerprint: str) -> bool:
+        """Say whether the rules know an alert, pending or firing, or that ended lately."""
+        return self.evaluator.find(fingerprint) is not None
 
     def before_sending(self, labels: Labels) -> Iterator[Labels]:
         """Give the labels that an alert may have in the rules where they are `as_sent`, the likeliest first.

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from agent import notify
 from agent.errors import InvalidInput
 from agent.model import Matcher, format_duration
-from agent.notify import Action, Dispatcher, Grant, IncidentStory, parse_matchers
+from agent.notify import Action, Directory, Dispatcher, Grant, IncidentStory, parse_matchers
 from agent.notify.messages import Content, describe, moment_in
+from agent.schema import suggest
 from agent.web import people as web
 
 _MOST_TOLD: Final = 12
@@ -29,11 +30,13 @@ class People:
         clock: Callable[[], int],
         woken: Callable[[], None],
         names_of: Callable[[str], Sequence[str]] = lambda fingerprint: (fingerprint,),
+        known: Callable[[str], bool] = lambda _fingerprint: False,
     ) -> None:
         self._dispatcher = dispatcher
         self._clock = clock
         self._woken = woken
         self._names_of = names_of
+        self._known = known
 
     def now_ms(self) -> int:
         """Return the agent's clock."""
@@ -48,12 +51,10 @@ class People:
         found = notify.on_call(self._dispatcher().routing.directory, at_ms, team=team, weeks=weeks)
         return [_on_call(each) for each in found]
 
-    def calendar(self, team: str, weeks: int) -> str:
+    def calendar(self, team: str, person: str, weeks: int) -> str:
         """Return the shifts as a calendar."""
-        now_ms = self._clock()
-        return notify.calendar(
-            notify.on_call(self._dispatcher().routing.directory, now_ms, team=team, weeks=weeks), now_ms
-        )
+        directory = self._dispatcher().routing.directory
+        return notify.calendar(directory, self._clock(), team=team, person=person, weeks=weeks)
 
     def incidents(self) -> Sequence[web.IncidentView]:
         """Return the open incidents."""
@@ -76,6 +77,18 @@ class People:
         ]
         await self._on_disk()
         return [_taken(each) for each in done]
+
+    def why_none(self, meant: web.Meant) -> str:
+        """Say whether what is meant is unknown, or there is nothing to take over."""
+        view = self._dispatcher().view(self._clock())
+        if meant.incident:
+            near = suggest(meant.incident, [each.id for each in view.incidents()])
+            return f"no open incident has the id {meant.incident}{near}; `burnline ack` alone lists them"
+        if meant.matchers:
+            return "no open incident has an alert that matches; `burnline ack` alone lists them"
+        if self._known(meant.fingerprint) or view.messages(fingerprint=meant.fingerprint):
+            return "the alert is over, or nobody was told of it yet: there is nothing to acknowledge"
+        return f"no alert with fingerprint {meant.fingerprint} is known; `burnline ack` alone lists what is open"
 
     async def give_back(self, meant: web.Meant, by: str, comment: str) -> Sequence[web.TakenView]:
         """Give back what is meant."""
@@ -196,6 +209,11 @@ def _told(story: IncidentStory, zone: str, now_ms: int) -> tuple[web.ToldView, .
         who = row.target.person or row.target.address
         found[row.target.key] = web.ToldView(who, str(row.target.channel), at, str(row.state))
     return tuple(found.values())[:_MOST_TOLD]
+
+
+def on_call_json(directory: Directory, at_ms: int, team: str, weeks: int) -> list[dict[str, Any]]:
+    """Return what the API would answer with the people and teams of a file; raise InvalidInput."""
+    return [web.on_call_json(_on_call(each)) for each in notify.on_call(directory, at_ms, team=team, weeks=weeks)]
 
 
 def _on_call(each: notify.OnCall) -> web.OnCallView:

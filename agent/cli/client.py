@@ -1,4 +1,4 @@
-"""Ask a running agent over HTTP: one request, JSON in, JSON out, errors in words."""
+"""Ask a running agent over HTTP: one request, JSON in, JSON out (or text), errors in words."""
 
 from __future__ import annotations
 
@@ -24,34 +24,53 @@ def call(
 
     An empty answer is None. Raises BurnlineError where the agent is not there, or with what the agent answered.
     """
+    body = json.dumps(form) if as_json else urlencode(form or {})
+    kind_of_body = "application/json" if as_json else "application/x-www-form-urlencoded"
+    headers = {"Content-Type": kind_of_body, "Accept": "application/json"}
+    status, text = _answer(url, method, path, body if method == "POST" else None, headers, timeout)
+    if not text.strip() and status < 400:
+        return None
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        message = f"{url}{path} answered {status} and no JSON; is that a Burnline agent?"
+        raise BurnlineError(message) from error
+    if status >= 400:
+        reason = data.get("error", data.get("message", data)) if isinstance(data, dict) else data
+        message = f"{url} refused: {reason}"
+        raise BurnlineError(message)
+    return data.get("data", data) if isinstance(data, dict) else data
+
+
+def read_text(url: str, path: str, *, timeout: float = 60) -> str:
+    """Return what a GET of `url` + `path` answers, which is no JSON; raise BurnlineError as `call` does."""
+    status, text = _answer(url, "GET", path, None, {"Accept": "*/*"}, timeout)
+    if status < 400:
+        return text.decode(errors="replace")
+    try:
+        reason = json.loads(text)["error"]
+    except (ValueError, KeyError, TypeError):
+        reason = f"{path} answered {status}"
+    message = f"{url} refused: {reason}"
+    raise BurnlineError(message)
+
+
+def _answer(
+    url: str, method: str, path: str, body: str | None, headers: Mapping[str, str], timeout: float
+) -> tuple[int, bytes]:
     parts = urlsplit(url if "//" in url else f"http://{url}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         message = f'not the URL of an agent: "{url}"; write it like http://127.0.0.1:9477'
         raise BurnlineError(message)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname, parts.port, timeout=timeout)
-    body = json.dumps(form) if as_json else urlencode(form or {})
-    kind_of_body = "application/json" if as_json else "application/x-www-form-urlencoded"
-    headers = {"Content-Type": kind_of_body, "Accept": "application/json"}
     try:
-        connection.request(method, parts.path.rstrip("/") + path, body if method == "POST" else None, headers)
+        connection.request(method, parts.path.rstrip("/") + path, body, dict(headers))
         answer = connection.getresponse()
-        text = answer.read()
+        return answer.status, answer.read()
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "strerror", "") or str(error) or type(error).__name__
         message = f"cannot reach the agent at {url}: {why}; is it running? (burnline run, --url)"
         raise BurnlineError(message) from error
     finally:
         connection.close()
-    if not text.strip() and answer.status < 400:
-        return None
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        message = f"{url}{path} answered {answer.status} and no JSON; is that a Burnline agent?"
-        raise BurnlineError(message) from error
-    if answer.status >= 400:
-        reason = data.get("error", data.get("message", data)) if isinstance(data, dict) else data
-        message = f"{url} refused: {reason}"
-        raise BurnlineError(message)
-    return data.get("data", data) if isinstance(data, dict) else data

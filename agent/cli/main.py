@@ -211,17 +211,42 @@ def reload(as_json: bool, url: str) -> None:
 
 
 @burnline.command()
-@click.argument("fingerprint")
-@click.option("--by", default="", envvar="USER", help="Who acknowledges.")
-@click.option("--comment", default="")
+@click.argument("what", nargs=-1)
+@click.option(
+    "--by", default="", envvar="USER", help="Who acknowledges: a name of escalation.yml is reminded in person."
+)
+@click.option("--comment", default="", help="What you are doing about it: whoever was told reads it.")
+@click.option("--for", "duration", default="", metavar="DURATION", help="In place of settings.ack_timeout: 2h.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @url_option
-def ack(fingerprint: str, by: str, comment: str, url: str) -> None:
-    """Acknowledge an alert: its escalation stops. The message says the FINGERPRINT."""
-    from agent.cli.query import acknowledge
+def ack(what: tuple[str, ...], by: str, comment: str, duration: str, as_json: bool, url: str) -> None:
+    """Acknowledge what is open: its escalation stops. Without WHAT, show what is open and who has it.
 
+    WHAT is an alert's fingerprint or an incident's id, as messages say them, or matchers: an alert's name, job=rag.
+    """
+    from agent.cli.ack import acknowledge, show_incidents
+
+    if not what:
+        show_incidents(url, as_json=as_json)
+        return
     if not by:
         raise click.UsageError("say who has it: --by NAME")
-    acknowledge(url, fingerprint, by, comment)
+    acknowledge(url, what, by, comment, duration, as_json=as_json)
+
+
+@burnline.command()
+@click.argument("what", nargs=-1, required=True)
+@click.option("--by", default="", envvar="USER", help="Who gives it back.")
+@click.option("--comment", default="", help="Why.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@url_option
+def unack(what: tuple[str, ...], by: str, comment: str, as_json: bool, url: str) -> None:
+    """Give back what was acknowledged: its escalation starts over. WHAT is written as for `burnline ack`."""
+    from agent.cli.ack import give_back
+
+    if not by:
+        raise click.UsageError("say who gives it back: --by NAME")
+    give_back(url, what, by, comment, as_json=as_json)
 
 
 @burnline.group()
@@ -344,6 +369,30 @@ def routes_test(
     from agent.cli.routes import show_test
 
     sys.exit(show_test(url, config_file, labels, wanted, as_json=as_json))
+
+
+@burnline.command()
+@click.argument("team", default="")
+@click.option("--at", default="", metavar="TIME", help="2026-01-05T18:30, 18:30 or +30m. Default: now.")
+@click.option("--weeks", type=click.IntRange(1, 104), help="Also the shifts of so many weeks; of a calendar 8.")
+@click.option("--person", default="", help="Only this person's shifts.")
+@click.option("--ical", is_flag=True, help="Print a calendar (RFC 5545).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@routing_option
+@url_option
+def oncall(
+    team: str, at: str, weeks: int | None, person: str, ical: bool, as_json: bool, config_file: Path | None, url: str
+) -> None:
+    """Say who is on call and who is next, for TEAM with its shifts; --config.file may be an escalation.yml, too."""
+    from agent.cli.oncall import Asked, print_calendar, show_on_call
+
+    asked = Asked(team, person, at, weeks or 0)
+    if ical and (at or as_json):
+        raise click.UsageError("a calendar begins now and is no JSON; leave out --at and --json")
+    if ical:
+        print_calendar(url, config_file, asked)
+    else:
+        show_on_call(url, config_file, asked, as_json=as_json)
 
 
 @burnline.group()

@@ -1,4 +1,4 @@
-"""Print what a running agent answers: a table of series, a line of a range, an acknowledgement."""
+"""Print what a running agent answers: a table of series, a line of a range, what a reload changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from rich.console import Console
 from rich.table import Table
@@ -87,13 +86,6 @@ def render(data: Mapping[str, Any]) -> Table | Text:
             values = [float(value) for _, value in each["values"]]
             table.add_row(name, sparkline(values), each["values"][-1][1])
     return table
-
-
-def acknowledge(url: str, fingerprint: str, by: str, comment: str) -> None:
-    """Acknowledge an alert and say what that stops."""
-    path = f"/api/v1/alerts/{quote(fingerprint, safe='')}/ack"
-    answer = call(url, path, {"by": by, "comment": comment}, as_json=True)
-    Console().print(f"acknowledged by {answer['by']}; nobody else will be woken for it", style="green", markup=False)
 
 
 def reload_files(url: str, *, as_json: bool = False) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agent.notify.oncall import OnCall, calendar, load_directory, on_call
     from agent.notify.ordering import alert_order
     from agent.notify.outbox import Outbox
+    from agent.notify.people import Directory
     from agent.notify.reasons import Reason, Suppression
     from agent.notify.rotations import Shift
     from agent.notify.routing import Destination, Route, Routing, Warning  # noqa: A004 - the room's word for what is said at load
@@ -49,6 +50,7 @@ __all__ = [
     "Decision",
     "Delivery",
     "Destination",
+    "Directory",
     "Dispatcher",
     "FakeReceiver",
     "Grant",
@@ -144,6 +146,7 @@ __getattr__ = lazy(
         "rotations": ("Shift",),
         "outbox": ("Outbox",),
         "rows": ("Row", "RowState"),
+        "people": ("Directory",),
         "reasons": (
             "Reason",
             "Suppression",

@@ -5,7 +5,7 @@ A calendar names people and teams and nothing by which they could be reached.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -22,6 +22,8 @@ from agent.schema import read, suggest
 
 WEEK_MS: Final = 7 * 24 * 3_600_000
 MOST_WEEKS: Final = 104
+_WEEKS_BACK: Final = 4
+"""A calendar keeps what it showed of the last weeks: programs drop an event that is gone from where they subscribe."""
 _WIDTH: Final = 75
 """Octets of a line of a calendar, without its end (RFC 5545, 3.1)."""
 
@@ -41,14 +43,8 @@ class OnCall:
 
 def on_call(directory: Directory, at_ms: int, *, team: str = "", weeks: int = 8) -> list[OnCall]:
     """Return who is on call at an instant, for one team or all, with the shifts of some weeks; raise InvalidInput."""
-    if team and team not in directory.teams:
-        message = f'there is no team "{team}"{suggest(team, sorted(directory.teams))}'
-        raise InvalidInput(message)
-    if not 1 <= weeks <= MOST_WEEKS:
-        message = f"cannot look {weeks} weeks ahead; 1 to {MOST_WEEKS} can be asked for"
-        raise InvalidInput(message)
     found = []
-    for name in [team] if team else sorted(directory.teams):
+    for name in _teams(directory, team, weeks):
         shifts = _merged(directory.teams[name].shifts(name, at_ms, at_ms + weeks * WEEK_MS))
         now, turns = shifts[0], bool(directory.teams[name].rotation or directory.teams[name].overrides)
         following = directory.teams[name].next_on_call(at_ms)
@@ -56,22 +52,24 @@ def on_call(directory: Directory, at_ms: int, *, team: str = "", weeks: int = 8)
     return found
 
 
-def calendar(teams: Iterable[OnCall], at_ms: int) -> str:
-    """Return the shifts as iCalendar text: times in UTC, an event's UID the same at each asking."""
-    listed = list(teams)
-    name = f"On call: {', '.join(each.team for each in listed) or 'no teams'}"
-    lines = [
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        "PRODID:-//Burnline//On call//EN",
-        "CALSCALE:GREGORIAN",
-        "METHOD:PUBLISH",
-    ]
+def calendar(directory: Directory, at_ms: int, *, team: str = "", person: str = "", weeks: int = 8) -> str:
+    """Return the shifts of some weeks, and of the four before, as iCalendar text; of one team or person, or of all.
+
+    Times are in UTC, and a shift has the same UID at each asking. A team without turns is on call always and has no shifts;
+    only who covers for it is there. Raises InvalidInput.
+    """
+    if person and person not in directory.people:
+        message = f'there is nobody called "{person}"{suggest(person, sorted(directory.people))}'
+        raise InvalidInput(message)
+    name = f"On call: {person or ', '.join(_teams(directory, team, weeks)) or 'no teams'}"
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Burnline//On call//EN", "CALSCALE:GREGORIAN"]
     lines += [f"NAME:{escape(name)}", f"X-WR-CALNAME:{escape(name)}"]
     lines += ["REFRESH-INTERVAL;VALUE=DURATION:PT1H", "X-PUBLISHED-TTL:PT1H"]
-    for each in listed:
-        for shift in each.shifts:
-            lines += _event(shift, at_ms)
+    for each in _teams(directory, team, weeks):
+        turns = directory.teams[each]
+        for shift in turns.shifts(each, at_ms - _WEEKS_BACK * WEEK_MS, at_ms + weeks * WEEK_MS):
+            if (turns.rotation or shift.instead_of) and (not person or person in shift.people):
+                lines += _event(shift, at_ms)
     lines.append("END:VCALENDAR")
     return "".join(f"{part}\r\n" for line in lines for part in fold(line))
 
@@ -100,7 +98,7 @@ def fold(line: str) -> list[str]:
 
 
 def load_directory(path: Path, environment: Mapping[str, str]) -> Directory:
-    """Read the people and teams of an escalation.yml; raise SchemaError with a line for each flaw."""
+    """Read the people and teams of an escalation.yml alone; raise SchemaError with a line for each flaw."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -110,6 +108,17 @@ def load_directory(path: Path, environment: Mapping[str, str]) -> Directory:
     check_people(file, findings)
     findings.raise_problems()
     return directory_of(file)
+
+
+def _teams(directory: Directory, team: str, weeks: int) -> list[str]:
+    """Return the teams that are asked for; raise InvalidInput."""
+    if team and team not in directory.teams:
+        message = f'there is no team "{team}"{suggest(team, sorted(directory.teams))}'
+        raise InvalidInput(message)
+    if not 1 <= weeks <= MOST_WEEKS:
+        message = f"cannot look {weeks} weeks ahead; 1 to {MOST_WEEKS} can be asked for"
+        raise InvalidInput(message)
+    return [team] if team else sorted(directory.teams)
 
 
 def _event(shift: Shift, at_ms: int) -> list[str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agent.replay.plain import report_json
     from agent.replay.rehearsal import Rehearsal
     from agent.replay.replaying import Asked, begins_ms, replay
-    from agent.replay.routing_files import rehearsed_routing
+    from agent.replay.routing_files import rehearsed_directory, rehearsed_routing
     from agent.replay.routing_tests.coverage import untested
     from agent.replay.routing_tests.running import check_routing_tests, run_routing_tests
     from agent.replay.told import Told, Withheld
@@ -66,6 +66,7 @@ __all__ = [
     "headline",
     "is_short",
     "moment",
+    "rehearsed_directory",
     "rehearsed_routing",
     "replay",
     "report_json",
@@ -126,7 +127,10 @@ __getattr__ = lazy(
             "begins_ms",
             "replay",
         ),
-        "routing_files": ("rehearsed_routing",),
+        "routing_files": (
+            "rehearsed_directory",
+            "rehearsed_routing",
+        ),
         "routing_tests.coverage": ("untested",),
         "routing_tests.running": (
             "check_routing_tests",

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from agent.notify import Routing, load_routing
+from agent.notify import Directory, Routing, load_directory, load_routing
 
 
 def rehearsed_routing(
@@ -30,6 +30,11 @@ def rehearsed_routing(
     )
     disabled = dict.fromkeys(without, "the rehearsal says so")
     return replace(routing, disabled=disabled)
+
+
+def rehearsed_directory(escalation: Path, environment: Mapping[str, str]) -> Directory:
+    """Read the people and teams of an escalation.yml; a variable that `environment` lacks is its default, or empty."""
+    return load_directory(escalation, _Blank(environment))
 
 
 class _Blank(Mapping[str, str]):

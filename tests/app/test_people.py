@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from urllib.parse import urlencode
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
-from agent.app.people import People
 from agent.model import Secret
 from agent.notify import Action, Grant, Links
-from agent.web import FakeHandles, create_app
+from tests.app.phone import BASE, Phone
 from tests.notify.story import ESCALATION, START_MS, Story, alert
 
-BASE = "https://alerts.example.org"
 ROUTES = """
 route: {receiver: oncall, group_by: [alertname], group_wait: 0s, group_interval: 10s, repeat_interval: 10h}
 receivers: [{name: oncall}]
@@ -29,48 +25,6 @@ receivers:
 settings: {ack_timeout: 1h}
 """
 FIRE = alert("Fire", starts=0, ends=99_999, severity="critical", job="rag")
-
-
-class Phone:
-    """A browser without cookies at the agent's door, on the story's own loop; redirects are not followed."""
-
-    def __init__(self, tale: Story) -> None:
-        self.tale = tale
-        people = People(lambda: tale.dispatcher, lambda: tale.now_ms, lambda: None)
-        app = create_app(FakeHandles(), external_url=BASE, people=people)
-        self.client: TestClient = tale.loop.run_until_complete(self._started(app))
-
-    async def _started(self, app) -> TestClient:
-        client = TestClient(TestServer(app, host="127.0.0.1"))
-        await client.start_server()
-        return client
-
-    def ask(self, method: str, path: str, **options):
-        async def asked():
-            answer = await self.client.request(method, path, allow_redirects=False, **options)
-            answer.said = await answer.text()
-            return answer
-
-        return self.tale.loop.run_until_complete(asked())
-
-    def open(self, path: str):
-        return self.ask("GET", path)
-
-    def press(self, path: str, **form: str):
-        """Send the page's form as a browser does under no-referrer: with an origin that says nothing."""
-        headers = {
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Origin": "null",
-            "Sec-Fetch-Site": "same-origin",
-        }
-        return self.ask("POST", path, data=urlencode(form), headers=headers)
-
-    def deed(self, path: str, **body):
-        answer = self.ask("POST", path, data=json.dumps(body), headers={"Content-Type": "application/json"})
-        return answer.status, json.loads(answer.said)
-
-    def close(self) -> None:
-        self.tale.loop.run_until_complete(self.client.close())
 
 
 @pytest.fixture
@@ -291,7 +245,9 @@ def test_it_can_be_taken_over_and_given_back_over_the_api(tale, phone):
         ({"by": "ana", "incident": "a", "fingerprint": "b"}, 400, "by one of fingerprint, incident and matchers"),
         ({"by": " ", "incident": "a"}, 400, "`by` is empty"),
         ({"incident": "a"}, 400, "cannot read what is to be done"),
-        ({"by": "ana", "incident": "ffffffffff"}, 404, "no open incident is meant"),
+        ({"by": "ana", "incident": "ffffffffff"}, 404, "no open incident has the id ffffffffff"),
+        ({"by": "ana", "matchers": ["job=nowhere"]}, 404, "no open incident has an alert that matches"),
+        ({"by": "ana", "fingerprint": "0" * 16}, 404, "no alert with fingerprint 0000000000000000 is known"),
         ({"by": "ana", "matchers": ["a=~("]}, 400, "cannot read the matcher"),
         ({"by": "ana", "matchers": ["alertname=~.*"]}, 400, "at least one matcher must not match the empty string"),
         ({"by": "ana", "fingerprint": "a", "for": "1year"}, 400, "duration"),
@@ -310,9 +266,14 @@ def test_who_is_on_call_is_told_as_json_and_as_a_calendar(phone):
     assert [each["people"] for each in team["shifts"]] == [["ana"], ["bob"], ["ana"], ["bob"]]
     later = json.loads(phone.open("/api/v1/oncall?time=2026-01-13T00:00:00Z").said)["data"]["teams"][0]
     assert later["onCall"] == ["bob"]
-    answer = phone.open("/oncall.ics?team=search")
-    assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
-    assert answer.said.startswith("BEGIN:VCALENDAR\r\n")
+    shown = []
+    for path in ("/oncall/search.ics?weeks=1", "/oncall.ics?team=search&weeks=1", "/oncall.ics?person=bob&weeks=1"):
+        answer = phone.open(f"/api/v1{path}")
+        assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
+        assert answer.said.startswith("BEGIN:VCALENDAR\r\n")
+        shown.append(re.findall("SUMMARY:(.*)\r", answer.said)[-2:])
+    both = ["ana on call for search", "bob on call for search"]
+    assert shown == [both, both, ["bob on call for search"] * 2]
 
 
 @pytest.mark.parametrize(
@@ -326,5 +287,19 @@ def test_who_is_on_call_is_told_as_json_and_as_a_calendar(phone):
 )
 def test_a_question_about_nobody_is_refused(phone, query, said):
     answer = phone.open(f"/api/v1/oncall?{query}")
+    assert answer.status == 400
+    assert said in json.loads(answer.said)["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("oncall/serach.ics", 'there is no team "serach"; did you mean "search"?'),
+        ("oncall.ics?person=anna", 'there is nobody called "anna"; did you mean "ana"?'),
+        ("oncall.ics?weeks=105", "cannot look 105 weeks ahead"),
+    ],
+)
+def test_a_calendar_of_nobody_is_refused(phone, path, said):
+    answer = phone.open(f"/api/v1/{path}")
     assert answer.status == 400
     assert said in json.loads(answer.said)["error"]

@@ -103,10 +103,11 @@ def test_every_route_of_the_api_is_documented(root):
     from agent.web import twilio
     from agent.web.alertmanager.routes import ROUTES as ALERTMANAGER_ROUTES
     from agent.web.application import QUERY_ROUTES, ROUTES
+    from agent.web.people.routes import ROUTES as PEOPLE_ROUTES
 
     text = (root / "docs" / "api.md").read_text()
     paths = [path for path, _ in QUERY_ROUTES]
-    paths += [path for _, path, _ in (*ROUTES, *twilio.ROUTES) if path.startswith(("/api/v1/", "/-/"))]
+    paths += [path for _, path, _ in (*ROUTES, *PEOPLE_ROUTES, *twilio.ROUTES) if path.startswith(("/api/v1/", "/-/"))]
     for path in paths:
         name = re.sub(r"\{(\w+)(:[^/]*\})?\}*", r"{\1}", path).removeprefix("/api/v1/").replace("{name}", "…")
         assert name in text, name

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from agent.web.people.answers import on_call_json
 from agent.web.people.values import (
     IncidentView,
     LinkState,
@@ -27,4 +28,5 @@ __all__ = [
     "ShiftView",
     "TakenView",
     "ToldView",
+    "on_call_json",
 ]

@@ -14,9 +14,9 @@ from agent.web.acks import MOST_COMMENT, MOST_NAME
 from agent.web.envelope import ApiError, ErrorType, success
 from agent.web.parameters import Parameters, read_parameters, time_parameter
 from agent.web.people import link_page
+from agent.web.people.answers import incident_json, on_call_json, taken_json
 from agent.web.people.link_page import AGENT
-from agent.web.people.values import IncidentView, Meant, OnCallView, TakenView
-from agent.web.states import instant_text
+from agent.web.people.values import Meant, TakenView
 from agent.web.surroundings import BY_ITS_LINK
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -40,13 +40,14 @@ async def on_call(request: web.Request) -> web.Response:
     agent = request.config_dict[AGENT]
     at_ms = time_parameter(parameters, "time", agent.now_ms())
     found = agent.on_call(at_ms, parameters.first("team"), _weeks(parameters))
-    return success({"teams": [_on_call_json(each) for each in found]})
+    return success({"teams": [on_call_json(each) for each in found]})
 
 
 async def calendar(request: web.Request) -> web.Response:
-    """Serve the shifts as a calendar that others can subscribe to."""
+    """Serve the shifts, of a team or of `person` or all, as a calendar to subscribe to."""
     parameters = await read_parameters(request)
-    text = request.config_dict[AGENT].calendar(parameters.first("team"), _weeks(parameters))
+    team = request.match_info.get("team", "") or parameters.first("team")
+    text = request.config_dict[AGENT].calendar(team, parameters.first("person"), _weeks(parameters))
     headers = {"Content-Type": "text/calendar; charset=utf-8", "Cache-Control": "max-age=600"}
     headers["Content-Disposition"] = 'inline; filename="oncall.ics"'
     return web.Response(body=text.encode(), headers=headers)
@@ -54,26 +55,29 @@ async def calendar(request: web.Request) -> web.Response:
 
 async def incidents(request: web.Request) -> web.Response:
     """List the open incidents, the oldest first."""
-    return success({"incidents": [_incident_json(each) for each in request.config_dict[AGENT].incidents()]})
+    return success({"incidents": [incident_json(each) for each in request.config_dict[AGENT].incidents()]})
 
 
 async def acknowledge(request: web.Request) -> web.Response:
     """Take incidents over; 404 where none is meant."""
     body, meant = await _deed(request)
     done = await request.config_dict[AGENT].acknowledge(meant, body.by.strip(), body.comment.strip(), _for(body))
-    return success({"acknowledged": _some(done, "no open incident is meant: it is over, or nobody was told of it yet")})
+    return success({"acknowledged": _some(done, request.config_dict[AGENT].why_none(meant))})
 
 
 async def unacknowledge(request: web.Request) -> web.Response:
     """Give incidents back: their chains start over; 404 where nobody has any that is meant."""
     body, meant = await _deed(request)
     done = await request.config_dict[AGENT].give_back(meant, body.by.strip(), body.comment.strip())
-    return success({"givenBack": _some(done, "nobody has acknowledged an open incident that is meant")})
+    return success(
+        {"givenBack": _some(done, "nobody has an open incident that is meant; `burnline ack` alone lists them")}
+    )
 
 
 ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/api/v1/oncall", on_call),
-    ("GET", "/oncall.ics", calendar),
+    ("GET", "/api/v1/oncall.ics", calendar),
+    ("GET", "/api/v1/oncall/{team}.ics", calendar),
     ("GET", "/api/v1/incidents", incidents),
     ("POST", "/api/v1/incidents/ack", acknowledge),
     ("POST", "/api/v1/incidents/unack", unacknowledge),
@@ -124,49 +128,4 @@ def _for(body: DeedBody) -> int:
 def _some(done: Sequence[TakenView], otherwise: str) -> list[dict[str, Any]]:
     if not done:
         raise ApiError(ErrorType.NOT_FOUND, otherwise)
-    return [_taken_json(each) for each in done]
-
-
-def _taken_json(taken: TakenView) -> dict[str, Any]:
-    return {
-        "incident": taken.incident,
-        "receiver": taken.receiver,
-        "by": taken.by,
-        "at": instant_text(taken.at_ms),
-        "until": instant_text(taken.until_ms),
-        "comment": taken.comment,
-        "before": taken.before,
-        "fingerprints": list(taken.fingerprints),
-    }
-
-
-def _incident_json(each: IncidentView) -> dict[str, Any]:
-    return {
-        "incident": each.id,
-        "receiver": each.receiver,
-        "labels": dict(each.labels),
-        "started": instant_text(each.started_ms),
-        "fingerprints": list(each.fingerprints),
-        "told": list(each.told),
-        "acknowledgement": _taken_json(each.taken) if each.taken else None,
-        "next": {"at": instant_text(each.next_at_ms), "whom": each.next_step} if each.next_step else None,
-    }
-
-
-def _on_call_json(each: OnCallView) -> dict[str, Any]:
-    return {
-        "team": each.team,
-        "onCall": list(each.people),
-        "insteadOf": list(each.instead_of),
-        "until": instant_text(each.until_ms) if each.until_ms else None,
-        "next": list(each.next_people),
-        "shifts": [
-            {
-                "people": list(shift.people),
-                "from": instant_text(shift.begins_ms),
-                "until": instant_text(shift.ends_ms),
-                "insteadOf": list(shift.instead_of),
-            }
-            for shift in each.shifts
-        ],
-    }
+    return [taken_json(each) for each in done]

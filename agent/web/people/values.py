@@ -148,8 +148,8 @@ class People(Protocol):
         """Return who is on call at an instant; raise InvalidInput."""
         ...
 
-    def calendar(self, team: str, weeks: int) -> str:
-        """Return the shifts of some weeks as iCalendar text; raise InvalidInput."""
+    def calendar(self, team: str, person: str, weeks: int) -> str:
+        """Return the shifts of some weeks, of a team or a person or all, as iCalendar text; raise InvalidInput."""
         ...
 
     def incidents(self) -> Sequence[IncidentView]:
@@ -158,6 +158,10 @@ class People(Protocol):
 
     async def acknowledge(self, meant: Meant, by: str, comment: str, for_ms: int) -> Sequence[TakenView]:
         """Take over what is meant, for a time of its own where it is not 0; on the disk when it returns."""
+        ...
+
+    def why_none(self, meant: Meant) -> str:
+        """Say in words why nothing is meant that could be taken over."""
         ...
 
     async def give_back(self, meant: Meant, by: str, comment: str) -> Sequence[TakenView]:
