@@ -35,6 +35,9 @@ class Semantics:
     """A group whose alerts are all gone keeps its beat until the next sweep; a new alert joins it. 0: it ends at once."""
     keep_ended_ms: int
     """How often alerts that are over are forgotten; until then they merge with what overlaps them. 0: with their group."""
+    forget_said_ends: bool
+    """An alert's end that was said counts as a guess as soon as the alert was repeated without one: the next repetition
+    replaces it by its own guess, though that is earlier."""
     log_key_by_position: bool
     """What was told is remembered of the receiver's n-th integration of a kind, not of whom it reaches."""
 
@@ -48,6 +51,7 @@ DEFAULT: Final = Semantics(
     reload_rebuilds=False,
     sweep_ms=0,
     keep_ended_ms=0,
+    forget_said_ends=False,
     log_key_by_position=False,
 )
 ALERTMANAGER: Final = Semantics(
@@ -59,5 +63,6 @@ ALERTMANAGER: Final = Semantics(
     reload_rebuilds=True,
     sweep_ms=30_000,
     keep_ended_ms=30 * 60_000,
+    forget_said_ends=True,
     log_key_by_position=True,
 )

@@ -81,18 +81,22 @@ class AlertTable:
         found.sort(key=_order)
         return found
 
-    def merge(self, alert: Alert, at_ms: int, resolve_timeout_ms: int) -> tuple[Alert, bool]:
+    def merge(
+        self, alert: Alert, at_ms: int, resolve_timeout_ms: int, *, forget_said_ends: bool = False
+    ) -> tuple[Alert, bool]:
         """Take an alert in; return what is known of it now, and whether that is worth writing down.
 
         No end means it ends when the timeout passes unheard. That it is still firing is not written down each time it is
-        said: after a restart it is given time to be said again.
+        said: after a restart it is given time to be said again. An end that was said outlasts repetitions without one; with
+        `forget_said_ends` only the first.
         """
         timeout = alert.ends_at_ms == 0
         starts_at_ms = alert.starts_at_ms or (at_ms if timeout else alert.ends_at_ms)
         ends_at_ms = at_ms + resolve_timeout_ms if timeout else alert.ends_at_ms
         old = self._known.get(alert.fingerprint)
-        if old and starts_at_ms <= old.alert.ends_at_ms and old.alert.starts_at_ms <= ends_at_ms:
-            ends_at_ms, timeout = _later_end(old, ends_at_ms, at_ms, timeout=timeout)
+        if old and starts_at_ms < old.alert.ends_at_ms and old.alert.starts_at_ms < ends_at_ms:
+            ends_at_ms, guessed = _later_end(old, ends_at_ms, at_ms, timeout=timeout)
+            timeout = timeout if forget_said_ends else guessed
             starts_at_ms = min(old.alert.starts_at_ms, starts_at_ms)
         made = Alert(alert.labels, alert.annotations, starts_at_ms, ends_at_ms, alert.generator_url, at_ms, alert.value)
         order = old.order if old else alert_order(made)

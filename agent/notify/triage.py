@@ -323,7 +323,12 @@ class Triage:
         return Decision(Verdict.ROUTED, at_ms, reason, fingerprints, group.receiver, group.key)
 
     def _take_one(self, alert: Alert, at_ms: int, routed: dict[str, list[str]], writes: list[Write]) -> None:
-        known, news = self._table.merge(alert, at_ms, self._routing.settings.resolve_timeout_ms)
+        known, news = self._table.merge(
+            alert,
+            at_ms,
+            self._routing.settings.resolve_timeout_ms,
+            forget_said_ends=self._semantics.forget_said_ends,
+        )
         fingerprint = known.fingerprint
         self._sources.add(fingerprint, known.labels)
         for route in self._routes_of(known):

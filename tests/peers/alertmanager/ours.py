@@ -32,11 +32,8 @@ class Ours:
         self.dispatcher: Dispatcher | None = None
 
     def start(self) -> None:
-        """Make the folder for the configuration."""
+        """Begin to dispatch, in the running loop: groups are swept as long after this as the other side sweeps its own."""
         self._folder.mkdir(parents=True, exist_ok=True)
-
-    async def open(self) -> None:
-        """Begin to dispatch."""
         routing = self.routing(self._scenario.config)
         receivers = receivers_for(routing, self._renderer)
         self.dispatcher = Dispatcher(
@@ -50,6 +47,9 @@ class Ours:
         )
         self.dispatcher.changed = self._due.set
         self._loop = asyncio.create_task(self._run(self.dispatcher))
+
+    async def open(self) -> None:
+        """Be open already."""
 
     async def close(self) -> None:
         """End without sending what is left."""
