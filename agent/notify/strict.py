@@ -32,10 +32,13 @@ class StrictFlush(Flush):
     """One flush at one instant; `log` is what was told before, `writes` gathers what it remembers of this."""
 
     log: NotificationLog
+    _tick_ms: int = 0
+    """When the group's tick was due: that we are a moment late must not make a repeat due that is as long as the interval."""
 
     def group(self, group: Group) -> Generator[None, None, Flushed]:
         """Flush one group: if something is to be told it is under way after this, and the group waits for it."""
         decided = len(self.decisions)
+        self._tick_ms = min(self.at_ms, group.due_ms)
         group.advance(self.at_ms)
         seen = yield from self.look(group)
         if seen.firing and group.route:
@@ -74,7 +77,7 @@ class StrictFlush(Flush):
             seen.resolved_set,
             send_resolved=wants_resolved(destination, self._routing),
             repeat_interval_ms=group.route.repeat_interval_ms,
-            at_ms=self.at_ms,
+            at_ms=self._tick_ms,
             strict=True,
         )
         ack = group.incident.ack if group.incident else None

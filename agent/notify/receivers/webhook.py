@@ -5,6 +5,7 @@ Where webhook_configs say a `payload`, its texts are Go templates and what they 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -84,12 +85,16 @@ class WebhookReceiver:
 
 
 def payload(notification: Notification, max_alerts: int = 0) -> dict[str, Any]:
-    """Return Alertmanager's webhook object; beyond `max_alerts` (0: no limit) alerts are counted, not listed."""
-    shown = notification.alerts[:max_alerts] if max_alerts else notification.alerts
+    """Return Alertmanager's webhook object; beyond `max_alerts` (0: no limit) alerts are counted, and nothing more.
+
+    So as there, status, commonLabels and commonAnnotations are those of the alerts that are listed.
+    """
+    hidden = max(0, len(notification.alerts) - max_alerts) if max_alerts else 0
+    notification = replace(notification, alerts=notification.alerts[: len(notification.alerts) - hidden])
     return {
         "version": "4",
         "groupKey": notification.group_key,
-        "truncatedAlerts": len(notification.alerts) - len(shown),
+        "truncatedAlerts": hidden,
         "status": notification.status,
         "receiver": quote_meta(notification.receiver),
         "notification_reason": notification.reason,
@@ -97,7 +102,7 @@ def payload(notification: Notification, max_alerts: int = 0) -> dict[str, Any]:
         "commonLabels": dict(notification.common_labels),
         "commonAnnotations": dict(notification.common_annotations),
         "externalURL": notification.external_url,
-        "alerts": [_alert(alert, notification) for alert in shown],
+        "alerts": [_alert(alert, notification) for alert in notification.alerts],
     }
 
 

@@ -62,8 +62,6 @@ def by_group(arrivals: Iterable[Arrival], start_ms: int) -> dict[str, list[Deliv
     """Return the deliveries of each group in their order, by the group's key."""
     found: dict[str, list[Delivery]] = {}
     for each in arrivals:
-        if each.at_ms > start_ms + LASTS_MS - SAME_TICK_MS:
-            continue  # the other side may have been stopped before it had its turn
         content = _content(each.body, start_ms)
         group = found.setdefault(each.body["groupKey"], [])
         at_ms = each.at_ms - start_ms
@@ -81,6 +79,8 @@ def _first_difference(
     for number in range(max(len(one), len(other))):
         mine = one[number] if number < len(one) else None
         theirs = other[number] if number < len(other) else None
+        if (mine is None or theirs is None) and (mine or theirs).at_ms > LASTS_MS - 2 * SAME_TICK_MS:
+            continue  # the other side was stopped before it had its turn
         if mine is None or theirs is None or not _same(mine, theirs, faults):
             return f"delivery {number + 1}:\n    {names[0]}: {mine}\n    {names[1]}: {theirs}{_detail(mine, theirs)}"
     return ""

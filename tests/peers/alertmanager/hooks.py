@@ -7,12 +7,15 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
 from tests.peers.alertmanager.scenarios import HANG, REFUSE, Fault
 from tests.peers.processes import free_port
+
+ANSWER_SECONDS: Final = 0.04
+"""How long an answer takes: longer than a tick is late, so that a repeat_interval as long as the tick is never over by then."""
 
 
 def now_ms() -> int:
@@ -103,6 +106,7 @@ class Hooks:
         hook.arrivals.append(Arrival(at_ms, json.loads(await request.read()), status))
         if status == HANG:
             await asyncio.sleep(3600)  # until whoever asked loses patience
+        await asyncio.sleep(ANSWER_SECONDS)
         answer = web.Response(status=status, text="" if status == 200 else f"the hook answers {status} for a while")
         answer.force_close()
         return answer

@@ -28,8 +28,10 @@ WAITS: Final = (550, 1_550, 2_550)
 LATE: Final = (200, 350)
 """Fractions of a second at which alerts come that are older than group_wait: their groups tick at the same fraction."""
 RELOAD: Final = 100
+REPEAT: Final = 620
+"""The fraction of repeat intervals: no difference of two of the instants above comes near it."""
 EDGE: Final = 450
-"""The fraction at which webhooks begin and cease to fail."""
+"""The fraction at which webhooks begin and cease to fail, and alerts end that nobody repeats."""
 
 Config = dict[str, Any]
 
@@ -175,7 +177,7 @@ class _Author:
             "routes": [self.route(1) for _ in range(self.random.randint(1, 3))],
         }
         return {
-            "global": {"resolve_timeout": f"{self.random.randint(4, 12)}s"},
+            "global": {"resolve_timeout": f"{self.random.randint(4, 12)}s{EDGE}ms"},
             "route": root,
             "receivers": receivers,
             "inhibit_rules": [self.inhibition() for _ in range(self.random.choice((0, 1, 1, 2)))],
@@ -205,9 +207,9 @@ class _Author:
 
     def timers(self) -> Config:
         interval = self.random.choice((4, 5) if self.faulty else (1, 2, 2, 3, 4, 5))
-        repeats = [interval * 1000 * times + 500 for times in (1, 2, 3)]
+        repeats = [interval * 1000 * times + REPEAT for times in (1, 2, 3)]
         if not self.faulty:
-            repeats += [interval * 1000, 700]
+            repeats += [interval * 1000, REPEAT]
         wait = self.random.choice((0, 0, 1_000, 2_000) if self.sparse else WAITS)
         return {
             "group_wait": f"{wait}ms",
@@ -313,7 +315,8 @@ class _Author:
         told: list[tuple[int, Told]] = []
         at_ms = self.random.randint(0, 10) * 1000
         for round_ in range(1 if self.sparse else self.random.randint(1, 3)):
-            starts_ms = self.random.choice((at_ms, at_ms, at_ms - 500, at_ms - 60_000 if self.sparse else at_ms, None))
+            # 300 ms are less than any wait, so that no message depends on how long the alert was on its way
+            starts_ms = self.random.choice((at_ms, at_ms, at_ms - 300, at_ms - 60_000 if self.sparse else at_ms, None))
             open_end = self.random.random() < 0.3
             ends = None if open_end else at_ms + 1000 * self.random.choice((2, 4, 7, 60, 60, 60))
             texts = {"summary": f"round {round_}"} if self.random.random() < 0.8 else {}
@@ -321,7 +324,9 @@ class _Author:
             for _ in range(self.random.choice((0, 0, 1, 2))):
                 at_ms += self.random.randint(1, 5) * 1000
                 texts = {**texts, "more": str(at_ms)} if self.random.random() < 0.4 else texts
-                again = None if open_end else at_ms + self.random.choice((3_000, 60_000))
+                again = (
+                    None if open_end != (self.random.random() < 0.1) else at_ms + self.random.choice((3_000, 60_000))
+                )
                 told.append((at_ms, Told(labels, texts, starts_ms, again)))
             if self.random.random() < 0.7:
                 at_ms += self.random.randint(2, 9) * 1000
