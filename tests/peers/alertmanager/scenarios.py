@@ -392,12 +392,14 @@ class _Author:
         return [_moved(each, number * 100) for number, each in enumerate(kept)]
 
     def faults(self) -> list[Fault]:
+        """Let webhooks fail: where it is tried again, for so short a time that the next try comes before the next tick."""
         made = []
         for hook in self.random.sample(self.hooks, self.random.randint(1, min(3, len(self.hooks)))):
             at_ms = self.random.randint(1, 14) * 1000 + EDGE
             status = self.random.choice((404, 429, 429, *RETRIED, HANG))
             lasts = 1_000 if status in RETRIED else self.random.randint(2, 9) * 1000
-            made.append(Fault(hook, at_ms, at_ms + lasts, status))
+            for later in (0, 4_000, 11_000) if status in RETRIED else (0,):
+                made.append(Fault(hook, at_ms + later, at_ms + later + lasts, status))
         return made
 
 
