@@ -509,7 +509,7 @@ class Triage:
         key = route.group_key(labels)
         made_id = group_id(route.receiver, key)
         if made_id in self._groups:
-            made_id = group_id(route.receiver, f"{key}@{at_ms}")
+            made_id = group_id(route.receiver, f"{key}@{at_ms}.{self._numbered}")
         first_ms = at_ms if _is_late(alert, route, at_ms) else at_ms + route.group_wait_ms
         group = Group(made_id, route.receiver, key, labels, route, route.group_interval_ms, first_ms)
         self._number(group)

@@ -398,8 +398,8 @@ class _Author:
             at_ms = self.random.randint(1, 14) * 1000 + EDGE
             status = self.random.choice((404, 429, 429, *RETRIED, HANG))
             lasts = 1_000 if status in RETRIED else self.random.randint(2, 9) * 1000
-            for later in (0, 4_000, 11_000) if status in RETRIED else (0,):
-                made.append(Fault(hook, at_ms + later, at_ms + later + lasts, status))
+            starts = [at_ms + later for later in ((0, 4_000, 11_000) if status in RETRIED else (0,))]
+            made += [Fault(hook, start_ms, start_ms + lasts, status) for start_ms in starts]
         return made
 
 
