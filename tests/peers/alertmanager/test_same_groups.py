@@ -41,6 +41,7 @@ def groups_here(file: Path, alerts: list[Alert], at_ms: int) -> Groups:
     try:
         dispatcher = Dispatcher(load_routing(file, strict=True), journal, {}, at_ms)
         dispatcher.put(alerts, at_ms)
+        dispatcher.flush(at_ms)
         return Counter(
             (group.receiver, group.labels, frozenset(each.alert.fingerprint for each in group.alerts))
             for group in dispatcher.view(at_ms).groups()
