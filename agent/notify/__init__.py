@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from agent.notify.factory import receivers_for
     from agent.notify.fake import FakeReceiver
     from agent.notify.incident_story import IncidentStory
+    from agent.notify.incidents import Ack
+    from agent.notify.kept import kept_triage, written_ms
     from agent.notify.links import Action, Grant, Links
     from agent.notify.loading import load_routing, log_only
     from agent.notify.matching import parse_matchers, render_matchers
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from agent.notify.ordering import alert_order
     from agent.notify.outbox import Outbox
     from agent.notify.people import Directory
+    from agent.notify.places import Place, TellsNext
     from agent.notify.reasons import Reason, Suppression
     from agent.notify.rotations import Shift
     from agent.notify.routing import Destination, Route, Routing, Warning  # noqa: A004 - the room's word for what is said at load
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from agent.notify.shown_file import file_without_secrets
     from agent.notify.signing_key import link_key
     from agent.notify.silences import Silence, Silences, SilenceState
+    from agent.notify.tracing import Answer, Asked, trace
     from agent.notify.triage import Triage
     from agent.notify.trying import Tried, probe_receivers, repeated_message, sample_message, try_receiver
     from agent.notify.twilio_callbacks import TwilioCallbacks, help_text, read_command, twiml
@@ -43,9 +47,12 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "Ack",
     "Acknowledged",
     "Action",
     "AlertView",
+    "Answer",
+    "Asked",
     "Channel",
     "Decision",
     "Delivery",
@@ -61,6 +68,7 @@ __all__ = [
     "Notification",
     "OnCall",
     "Outbox",
+    "Place",
     "ProviderView",
     "Reason",
     "Receipt",
@@ -78,6 +86,7 @@ __all__ = [
     "StepView",
     "Suppression",
     "Target",
+    "TellsNext",
     "Triage",
     "Tried",
     "TwilioCallbacks",
@@ -88,6 +97,7 @@ __all__ = [
     "calendar",
     "file_without_secrets",
     "help_text",
+    "kept_triage",
     "link_key",
     "load_directory",
     "load_routing",
@@ -101,13 +111,29 @@ __all__ = [
     "render_matchers",
     "repeated_message",
     "sample_message",
+    "trace",
     "try_receiver",
     "twiml",
+    "written_ms",
 ]
 
 __getattr__ = lazy(
     __name__,
     {
+        "kept": (
+            "kept_triage",
+            "written_ms",
+        ),
+        "places": (
+            "Place",
+            "TellsNext",
+        ),
+        "tracing": (
+            "Answer",
+            "Asked",
+            "trace",
+        ),
+        "incidents": ("Ack",),
         "incident_story": ("IncidentStory",),
         "acks": ("Reply",),
         "breaker": ("ProviderView",),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from agent.errors import InvalidInput
@@ -87,7 +87,8 @@ class Acks:
             incident.acknowledge(ack)
             self._touched(group)
             words = f"by {by}" + (f", by {via}" if via else "") + (f"; {before} had it before" if before else "")
-            decisions.append(_decision(Verdict.ACKNOWLEDGED, at_ms, words, group, incident, comment))
+            made = _decision(Verdict.ACKNOWLEDGED, at_ms, words, group, incident, comment)
+            decisions.append(replace(made, until_ms=until_ms))
             self._messenger.tell_taken(group, incident, self._table, f"acknowledged by {by}", at_ms)
             done.append(acknowledged(group, incident, ack, before))
         if done:

@@ -63,8 +63,8 @@ class Breaker:
             return None
         text = f"{self.provider} does not work, its circuit is open: {self.why}"
         if self._probing:
-            return Held(0, text)
-        return Held(self._until_ms, text) if at_ms < self._until_ms else None
+            return Held(0, text, "circuit")
+        return Held(self._until_ms, text, "circuit") if at_ms < self._until_ms else None
 
     def began(self) -> bool:
         """Note that a message leaves; return whether the circuit is open, and it the one that tries."""

@@ -40,6 +40,8 @@ class Decision:
     group_key: str = ""
     incident: str = ""
     detail: str = ""
+    until_ms: int = 0
+    """Until when it holds, where it does for a time that is known."""
 
     def lines(self) -> list[Append]:
         """Return the history's lines: one for each alert, for the first of them where there are very many."""
@@ -50,6 +52,7 @@ class Decision:
             "group": self.group_key,
             "incident": self.incident,
             "detail": self.detail,
+            "until_ms": self.until_ms,
         }
         return [Append(HISTORY, each, self.at_ms, value) for each in self.fingerprints[:MOST_SUBJECTS]]
 

@@ -265,7 +265,10 @@ class Flush:
                     means = [Recipient(LOG_TARGET, "log")]
                 self._count_from_delivery(group, destination, means, seen)
                 for recipient in means:
-                    if not self._knows(incident, recipient, reason, seen):
+                    if self._knows(incident, recipient, reason, seen):
+                        key = recipient.target.key
+                        self._decide(group, Verdict.DEDUPLICATED, Reason.KNOWN, tuple(seen.firing_set), key)
+                    else:
                         due.setdefault(recipient.target.key, (recipient, reason))
         self._close(group, incident, due, seen)
         self._write(group, incident, due, seen)
@@ -412,9 +415,13 @@ class Flush:
                 self._telemetry.notifications_suppressed.labels(reason).inc(number)
         if held == group.held:
             return
+        known: dict[str, str] = {}
         for number, (fingerprint, why) in enumerate(held.items(), start=1):
             if group.held.get(fingerprint) != why:
-                self._decide(group, Verdict.SUPPRESSED, why, (fingerprint,))
+                detail = known.get(why)
+                if detail is None:
+                    detail = known[why] = self._who_holds(why)
+                self._decide(group, Verdict.SUPPRESSED, why, (fingerprint,), detail)
             if not number % STRETCH:
                 yield
         for fingerprint in group.held.keys() - held.keys():
@@ -423,6 +430,15 @@ class Flush:
                     group, Verdict.RELEASED, f"no longer held back by {group.held[fingerprint]}", (fingerprint,)
                 )
         group.held = held
+
+    def _who_holds(self, why: str) -> str:
+        """Return what a silence or an inhibiting alert is, in words that still help when it is long forgotten."""
+        kind, _, names = why.partition(": ")
+        if kind == Suppression.INHIBITION:
+            source = self._table.get(names)
+            return str(source.labels) if source else ""
+        silences = [self._silences.get(each) for each in names.split(", ")] if kind == Suppression.SILENCE else ()
+        return "; ".join(f"{each.created_by}: {each.comment}" for each in silences if each)
 
     def _decide(
         self, group: Group, verdict: Verdict, reason: str, fingerprints: tuple[str, ...], detail: str = ""

@@ -77,10 +77,11 @@ class Bucket(NamedTuple):
 
 
 class Held(NamedTuple):
-    """Until when a bucket has no room, and why in words."""
+    """Until when a bucket has no room, why in words, and what it is: a `limit`, a `pause` or an open `circuit`."""
 
     until_ms: int
     why: str
+    kind: str = "limit"
 
 
 @dataclass(slots=True)
@@ -123,7 +124,7 @@ class Limiter:
     def pause(self, name: str, until_ms: int, why: str) -> None:
         """Let nothing leave by a bucket until then, because its provider said so."""
         if until_ms > self._paused.get(name, Held(0, "")).until_ms:
-            self._paused[name] = Held(until_ms, why)
+            self._paused[name] = Held(until_ms, why, "pause")
 
     def held(self, buckets: Iterable[Bucket], at_ms: int, *, critical: bool) -> Held | None:
         """Say until when, and why, nothing may leave by these buckets; None where something may."""
@@ -146,7 +147,7 @@ class Limiter:
         for left in self._left.values():
             left.every[:] = [each - by_ms for each in left.every]
             left.critical[:] = [each - by_ms for each in left.critical]
-        self._paused = {name: Held(held.until_ms - by_ms, held.why) for name, held in self._paused.items()}
+        self._paused = {name: held._replace(until_ms=held.until_ms - by_ms) for name, held in self._paused.items()}
 
     def _held(self, bucket: Bucket, at_ms: int, *, critical: bool) -> Held | None:
         paused = self._paused.get(bucket.name)

@@ -115,7 +115,7 @@ class Outbox:
         self._believe(row)
         self._keep(row)
         self._offer(_lane(row))
-        self._note(row, "written", row.at_ms)
+        self._note(row, "written", row.at_ms, cause="hours" if row.error and row.next_at_ms > row.at_ms else "")
         return row
 
     def unheard(self, row: Row) -> list[Row]:
@@ -145,7 +145,7 @@ class Outbox:
         )
         self._refused[row.target.key] = (row.incident, row.at_ms)
         self._keep(row)
-        self._note(row, "failed", row.at_ms)
+        self._note(row, "failed", row.at_ms, cause="disabled")
         self.settled(row, False, row.at_ms)
         if self.redirect:
             self.redirect(row, Reason.CHANNEL_DISABLED, row.at_ms)
@@ -402,7 +402,7 @@ class Outbox:
             self.queue.offer(row, update=_thread(row) in self._threads)
 
     def _held(self, row: Row, held: Held) -> None:
-        self._note(row, "held back", row.next_at_ms, held.why)
+        self._note(row, "held back", row.next_at_ms, held.why, cause=held.kind)
 
     def _still_out(self, row: Row, detail: str, at_ms: int) -> None:
         left = tuple(each for each in row.ask_at_ms if each > at_ms)
@@ -483,9 +483,14 @@ class Outbox:
             self._wait(row)
         self._writes.append(Put(KIND, row.id, row))
 
-    def _note(self, row: Row, what: str, at_ms: int, detail: str = "") -> None:
+    def _note(self, row: Row, what: str, at_ms: int, detail: str = "", cause: str = "") -> None:
+        """Let the history of each alert say what became of a message; `cause` is what holds it up, in one word."""
         value = {
             "what": what,
+            "state": str(row.state),
+            "cause": cause,
+            "channel": str(row.target.channel),
+            "instead_of": row.options.get("instead_of", ""),
             "message": row.id,
             "incident": row.incident,
             "receiver": row.receiver,

@@ -111,7 +111,8 @@ class PlanBuilder:
         destinations = tuple({each.key: each for each in made}.values())
         if not destinations and not steps:
             destinations = (log_destination(),)
-        made_plan = ReceiverPlan(name, destinations, steps, labels=Labels(spec.labels))
+        unsent = self.unsent.get(name, ())
+        made_plan = ReceiverPlan(name, destinations, steps, labels=Labels(spec.labels), unsent=unsent)
         if written is None:
             return made_plan
         return replace(

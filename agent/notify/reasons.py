@@ -28,6 +28,7 @@ class Reason(StrEnum):
     NOTHING_NEW = "nothing new since the last message, and the repeat interval has not elapsed"
     ACKNOWLEDGED = "somebody acknowledged it; repeats are held back"
     ALREADY_TOLD = "the same target was told the same a moment ago through another group"
+    KNOWN = "the same target was told of these alerts already, by a line that was written otherwise before a reload"
     RESOLVED_NOT_WANTED = "this receiver does not want to hear of resolved alerts"
     OVER_UNHEARD = "it was over before anybody had been told; the message that waited is withdrawn"
     OTHER_SEVERITY = "alerts of this severity are told by other ways"

@@ -148,6 +148,8 @@ class ReceiverPlan:
     """Beside those of its routes."""
     repeat_interval_ms: int | None = None
     """In place of that of its routes."""
+    unsent: tuple[str, ...] = ()
+    """Kinds of integrations that alertmanager.yml gives it and that we do not send."""
 
     @property
     def by_severity(self) -> bool:

@@ -16,7 +16,7 @@ from typing import Final
 
 from agent.journal import Delete, Event, Prune, Put, Write
 from agent.model import Alert, Labels, Matcher
-from agent.notify import groups, notification_log, table
+from agent.notify import groups, kept_routing, notification_log, table
 from agent.notify.acks import Acks, Reply, meant
 from agent.notify.agenda import Agenda
 from agent.notify.decisions import RETENTION_MS, Decision, Verdict
@@ -386,6 +386,7 @@ class Triage:
         while len(self._intake):
             self._take_in()
         self._routing = routing
+        self.outbox.keep([kept_routing.record(routing)])
         self._routes.clear()
         self._sources = Sources(routing.inhibit_rules, ((each.fingerprint, each.labels) for each in self._table))
         if self._semantics.reload_rebuilds:
@@ -619,7 +620,7 @@ class Triage:
         was_ms = self._journal.records(CLOCK).get("", 0)
         if was_ms > at_ms:
             self._set_back(was_ms - at_ms)
-        self._commit([], [])
+        self._commit([], [kept_routing.record(self._routing)])
         self._count_channels()
         self._count()
 

@@ -13,6 +13,7 @@ from agent.model import Alert, Labels
 from agent.notify.groups import Group
 from agent.notify.incidents import Ack, RunningStep
 from agent.notify.outbox import Outbox
+from agent.notify.places import Place, place_of
 from agent.notify.reasons import Suppression
 from agent.notify.routing import Routing, Warning  # noqa: A004 - the room's word for what is said at load
 from agent.notify.rows import Row
@@ -166,6 +167,22 @@ class View:
             muted_by=tuple(sorted(muted)),
             incidents=tuple(group.incident.id for group in groups if group.incident),
         )
+
+    def places(self, fingerprint: str) -> list[Place]:
+        """Return an alert's place in each group that it is in, the oldest group first."""
+        alert = self._table.get(fingerprint)
+        found = []
+        for group in sorted(self._groups_of(fingerprint), key=lambda each: each.number) if alert else ():
+            held = self._suppressing.suppression(alert, self._suppressing.interval(group)) if alert else None
+            names = dict.fromkeys(
+                known.name for each in [*group.fingerprints][:1_000] if (known := self._table.get(each))
+            )
+            found.append(place_of(group, fingerprint, [*names][:10], self._routing, held, self.at_ms))
+        return found
+
+    def known(self) -> list[Alert]:
+        """Return all alerts that are known, over or not."""
+        return list(self._table)
 
     def groups(self) -> list[GroupView]:
         """Return the groups, by receiver and labels."""

@@ -66,7 +66,7 @@ def test_one_message_tries_at_a_time_and_each_failure_doubles_the_pause_up_to_a_
         at_ms = held.until_ms
         assert made.held(at_ms) is None
         made.began()
-        assert made.held(at_ms) == (0, "slack does not work, its circuit is open: 503")
+        assert made.held(at_ms) == (0, "slack does not work, its circuit is open: 503", "circuit")
         made.failed(f"p{number}", "503", at_ms)
     assert pauses == [5_000, 10_000, 20_000, 40_000, 60_000, 60_000, 60_000]
     assert (FIRST_PAUSE_MS, LONGEST_PAUSE_MS) == (5_000, 60_000)

@@ -91,8 +91,8 @@ def test_critical_messages_wait_for_critical_ones_only_but_count_for_all():
     limiter.take(bucket, 0, critical=False)
     assert limiter.held(bucket, 1_000, critical=True) is None
     limiter.take(bucket, 1_000, critical=True)
-    assert limiter.held(bucket, 2_000, critical=True) == (61_000, "sms:+1 gets at most 1/1m critical messages")
-    assert limiter.held(bucket, 60_500, critical=False) == (61_000, "sms:+1 gets at most 1/1m messages")
+    assert limiter.held(bucket, 2_000, critical=True) == (61_000, "sms:+1 gets at most 1/1m critical messages", "limit")
+    assert limiter.held(bucket, 60_500, critical=False) == (61_000, "sms:+1 gets at most 1/1m messages", "limit")
 
 
 def test_what_reached_nobody_is_given_back():
@@ -107,7 +107,7 @@ def test_a_pause_holds_everything_back_until_it_is_over():
     bucket, limiter = [Bucket("slack", ())], Limiter()
     limiter.pause("slack", 30_000, "Slack said Retry-After 30 s")
     limiter.pause("slack", 10_000, "an earlier one")
-    assert limiter.held(bucket, 29_999, critical=True) == (30_000, "Slack said Retry-After 30 s")
+    assert limiter.held(bucket, 29_999, critical=True) == (30_000, "Slack said Retry-After 30 s", "pause")
     assert limiter.held(bucket, 30_000, critical=True) is None
 
 
@@ -115,4 +115,4 @@ def test_a_clock_that_is_set_back_holds_nothing_back_for_longer():
     bucket, limiter = [Bucket("b", (Limit(1, 60_000),))], Limiter()
     limiter.take(bucket, 10_000_000, critical=False)
     limiter.set_back(9_000_000)
-    assert limiter.held(bucket, 1_000_001, critical=False) == (1_060_000, "b gets at most 1/1m messages")
+    assert limiter.held(bucket, 1_000_001, critical=False) == (1_060_000, "b gets at most 1/1m messages", "limit")

@@ -1,0 +1,123 @@
+"""One alert's place in one group, for whoever asks why it was told or not: timers, who was told, what holds it back. Values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.model import Labels
+from agent.notify.groups import Group
+from agent.notify.incidents import Ack, Incident
+from agent.notify.notification import Target
+from agent.notify.reasons import Suppression
+from agent.notify.routing import Route, Routing
+
+
+@dataclass(frozen=True, slots=True)
+class TellsNext:
+    """A step of escalation: when it is or was due, its state, and whom it means in words."""
+
+    number: int
+    due_ms: int
+    state: str
+    until: str
+    whom: tuple[tuple[str, str], ...]
+    """Names (or addresses) and channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A group that an alert is in. Instants that do not come are None.
+
+    `ways` are what the receiver's lines were last told, by their key: the targets that they meant, and when.
+    """
+
+    id: str
+    key: str
+    receiver: str
+    labels: Labels
+    route: Route | None
+    members: int
+    names: tuple[str, ...]
+    """The names of its alerts, each once, at most ten."""
+    flushed: bool
+    next_look_ms: int
+    interval_ms: int
+    repeat_ms: int | None
+    look_ms: int | None
+    held: tuple[Suppression, str] | None
+    """What holds the alert back here now."""
+    opens_ms: int | None
+    """When the time interval ends that keeps the group silent, where that is what holds it back."""
+    incident: str
+    began_ms: int
+    told: tuple[tuple[Target, bool], ...]
+    """The targets of the incident, and whether each believes that this alert fires."""
+    repeats: tuple[Target, ...]
+    """The targets that are told again when the repeat is due."""
+    ack: Ack | None
+    steps: tuple[TellsNext, ...]
+    under_way: bool
+    """Whether a tick of the strict mode is under way, and the group waits for its messages."""
+
+
+def place_of(
+    group: Group,
+    fingerprint: str,
+    names: Sequence[str],
+    routing: Routing,
+    held: tuple[Suppression, str] | None,
+    at_ms: int,
+) -> Place:
+    """Return an alert's place in a group at an instant."""
+    incident, route = group.incident, group.route
+    muted = held is not None and held[0] in (Suppression.MUTE_INTERVAL, Suppression.ACTIVE_INTERVAL)
+    told = (
+        tuple((each.recipient.target, fingerprint in each.firing) for each in incident.told.values())
+        if incident
+        else ()
+    )
+    return Place(
+        id=group.id,
+        key=group.key,
+        receiver=group.receiver,
+        labels=group.labels,
+        route=route,
+        members=len(group.fingerprints),
+        names=tuple(names),
+        flushed=group.flushed,
+        next_look_ms=group.due_ms,
+        interval_ms=group.interval_ms,
+        repeat_ms=group.repeat_ms,
+        look_ms=group.look_ms,
+        held=held,
+        opens_ms=routing.unmuted_ms(route, at_ms) if muted and route else None,
+        incident=incident.id if incident else "",
+        began_ms=incident.started_ms if incident else 0,
+        told=told,
+        repeats=_repeats(group, incident, routing) if incident and route and group.repeat_ms else (),
+        ack=incident.ack if incident else None,
+        steps=_steps(incident) if incident else (),
+        under_way=group.flight is not None,
+    )
+
+
+def _repeats(group: Group, incident: Incident, routing: Routing) -> tuple[Target, ...]:
+    """Return the targets of the lines whose repeat is due at the group's `repeat_ms`."""
+    assert group.route is not None
+    assert group.repeat_ms is not None
+    wait_ms = max(routing.repeat_ms(group.route), group.interval_ms)
+    due = {key for key, entry in group.entries.items() if entry.firing and entry.at_ms + wait_ms <= group.repeat_ms}
+    return tuple(each.recipient.target for each in incident.told.values() if each.recipient.destination in due)
+
+
+def _steps(incident: Incident) -> tuple[TellsNext, ...]:
+    made = []
+    for step in incident.steps:
+        whom = []
+        for each in step.whom:
+            people = dict.fromkeys(target.person or target.key for target in each.targets)
+            named = f"{each.kind} {each.name} ({', '.join(people)})" if each.kind == "team" and people else each.name
+            whom.append((named or ", ".join(people), str(each.channel)))
+        made.append(TellsNext(step.number, step.due_ms, str(step.state), step.until, tuple(whom)))
+    return tuple(made)
