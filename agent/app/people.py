@@ -12,13 +12,14 @@ from typing import Any, Final
 from agent import notify
 from agent.errors import InvalidInput
 from agent.model import Matcher, format_duration
-from agent.notify import Action, Directory, Dispatcher, Grant, IncidentStory, parse_matchers
+from agent.notify import Action, Directory, Dispatcher, Grant, IncidentStory, RowState, parse_matchers
 from agent.notify.messages import Content, describe, moment_in
 from agent.schema import suggest
 from agent.web import people as web
 
 _MOST_TOLD: Final = 12
 _HOUR_MS: Final = 3_600_000
+_UNDECIDED: Final = (RowState.PENDING, RowState.SUPERSEDED)
 
 
 class People:
@@ -199,12 +200,12 @@ def _alerts(said: Content) -> tuple[str, ...]:
 
 
 def _told(story: IncidentStory, zone: str, now_ms: int) -> tuple[web.ToldView, ...]:
-    """Return each target once, with the first message that it got and its newest state."""
+    """Return each target once, with when it was told first, and what became of the newest message that is no longer waiting."""
     found: dict[str, web.ToldView] = {}
     for row in story.rows:
         first = found.get(row.target.key)
         at = first.at if first else moment_in(row.finished_at_ms or row.at_ms, now_ms, zone)
-        if first and row.state == "superseded":
+        if first and row.state in _UNDECIDED:
             continue
         who = row.target.person or row.target.address
         found[row.target.key] = web.ToldView(who, str(row.target.channel), at, str(row.state))

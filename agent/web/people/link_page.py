@@ -1,7 +1,7 @@
 """The page behind a link in a message. Opening it changes nothing, because mail scanners open links; its button acts.
 
 The link itself is what entitles: there is no login and no cookie, and a form from elsewhere could not know the link. So it
-must not leak: no referrer, nothing cached, nothing indexed, no path in the log. Guessing is slowed down per client.
+must not leak: no referrer, nothing cached, nothing indexed, no path in the log. Guessing is slowed down, per client.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _HIDDEN: Final = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, no
 
 
 def throttles() -> tuple[Throttle, Throttle]:
-    """Return how many links that are none, and how many deeds, a client may try: 20 in ten minutes, 30 in one."""
+    """Return how many links that are none a client may try, and how often a link may be used: 20 in ten minutes, 30 in one.
+
+    A genuine link always opens: behind a proxy all clients are one, and whoever guesses must not lock out who is on call.
+    """
     return Throttle(20, 600_000), Throttle(30, 60_000)
 
 
@@ -38,23 +41,27 @@ async def show(request: web.Request) -> web.Response:
 
 async def act(request: web.Request) -> web.Response:
     """Do what the link grants and come back to its page, which then says so; what stands against it is said there."""
-    agent, at_ms, client = request.config_dict[AGENT], request.config_dict[AGENT].now_ms(), request.remote or ""
-    if request.config_dict[DEEDS].full(client, at_ms):
-        return _too_many(request)
-    request.config_dict[DEEDS].count(client, at_ms)
+    agent, token = request.config_dict[AGENT], request.match_info["token"]
+    at_ms, deeds = agent.now_ms(), request.config_dict[DEEDS]
+    try:
+        view = agent.link(token)
+    except InvalidInput:
+        return _shown(request, "")
+    if deeds.full(token, at_ms):
+        return _too_many(request, "This link was used many times within a minute. Wait a little.", 60)
+    deeds.count(token, at_ms)
     parameters = await read_parameters(request)
     by, comment = parameters.first("by").strip(), parameters.first("comment").strip()
     if len(by) > MOST_NAME or len(comment) > MOST_COMMENT:
         return _shown(request, "That name or note is too long.", 400)
     try:
         for_ms = _duration(parameters.first("for"))
-        view = agent.link(request.match_info["token"])
         if not view.by and not by:
             return _shown(request, "Say who takes it: your name, in a few words.", 400)
-        await agent.follow(request.match_info["token"], view.by or by, comment, for_ms)
+        await agent.follow(token, view.by or by, comment, for_ms)
     except InvalidInput as error:
         return _shown(request, str(error), 409)
-    headers = {"Location": request.match_info["token"], "Cache-Control": "no-store", **_HIDDEN}
+    headers = {"Location": token, "Cache-Control": "no-store", **_HIDDEN}
     return web.Response(status=303, headers=headers)
 
 
@@ -71,21 +78,20 @@ def _duration(text: str) -> int:
 
 
 def _shown(request: web.Request, problem: str, status: int = 200) -> web.Response:
-    agent, client = request.config_dict[AGENT], request.remote or ""
-    at_ms, guesses = agent.now_ms(), request.config_dict[GUESSES]
-    if guesses.full(client, at_ms):
-        return _too_many(request)
+    agent, client, guesses = request.config_dict[AGENT], request.remote or "", request.config_dict[GUESSES]
     try:
         view = agent.link(request.match_info["token"])
     except InvalidInput:
-        guesses.count(client, at_ms)
+        if guesses.full(client, agent.now_ms()):
+            return _too_many(request, "Too many links that are none came from your address. Wait a few minutes.", 600)
+        guesses.count(client, agent.now_ms())
         return _page(request, None, "", 404)
     return _page(request, view, problem, status if problem else _STATUS.get(view.state, 200))
 
 
-def _too_many(request: web.Request) -> web.Response:
-    response = _page(request, None, "Too many tries from your address. Wait a few minutes.", 429)
-    response.headers["Retry-After"] = "600"
+def _too_many(request: web.Request, problem: str, wait_s: int) -> web.Response:
+    response = _page(request, None, problem, 429)
+    response.headers["Retry-After"] = str(wait_s)
     return response
 
 

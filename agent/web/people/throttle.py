@@ -1,4 +1,4 @@
-"""How often somebody may try: so many events within a time, per client. Nothing here reads a clock."""
+"""How often somebody may try: so many events within a time, per client or link. Nothing here reads a clock."""
 
 from __future__ import annotations
 
