@@ -143,6 +143,63 @@ class Telemetry:
             ["channel"],
             registry=made,
         )
+        self.part_works = Gauge(
+            "burnline_heartbeat_part_works",
+            "1 for a part of the agent without which no heartbeat is sent, while it works.",
+            ["part"],
+            registry=made,
+        )
+        self.heartbeats_sent = Counter(
+            "burnline_heartbeats_sent_total",
+            "Heartbeats sent, failed attempts, and those withheld because a part does not work.",
+            ["heartbeat", "result"],
+            registry=made,
+        )
+        self.heartbeat_sent_at = Gauge(
+            "burnline_heartbeat_last_sent_timestamp_seconds",
+            "When the heartbeat was last accepted.",
+            ["heartbeat"],
+            registry=made,
+        )
+        self.heartbeats_received = Counter(
+            "burnline_heartbeats_received_total",
+            "Heartbeats that came: ok, start or fail.",
+            ["heartbeat", "kind"],
+            registry=made,
+        )
+        self.heartbeats_refused = Counter(
+            "burnline_heartbeats_refused_total",
+            "Heartbeats that were refused: of an unknown name or with a wrong token, or too many.",
+            ["reason"],
+            registry=made,
+        )
+        self.heartbeat_received_at = Gauge(
+            "burnline_heartbeat_last_received_timestamp_seconds",
+            "When the heartbeat came last.",
+            ["heartbeat"],
+            registry=made,
+        )
+        self.heartbeat_missing = Gauge(
+            "burnline_heartbeat_missing", "1 for a heartbeat that is owed and missing.", ["heartbeat"], registry=made
+        )
+        self.heartbeat_failed = Gauge(
+            "burnline_heartbeat_failed", "1 for one that last said that it failed.", ["heartbeat"], registry=made
+        )
+        self.heartbeat_took = Gauge(
+            "burnline_heartbeat_last_duration_seconds",
+            "How long the work took whose beginning and end were told last.",
+            ["heartbeat"],
+            registry=made,
+        )
+        self.drills = Counter(
+            "burnline_drills_total", "Drills that are over, by result.", ["drill", "result"], registry=made
+        )
+        self.drill_passed = Gauge(
+            "burnline_drill_last_passed", "1 if the last drill of this name passed.", ["drill"], registry=made
+        )
+        self.drill_passed_at = Gauge(
+            "burnline_drill_last_passed_timestamp_seconds", "When a drill last passed.", ["drill"], registry=made
+        )
         self.request_duration = Histogram(
             "burnline_http_request_duration_seconds",
             "How long an answer of the agent's own pages took.",

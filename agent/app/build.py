@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent import __version__
 from agent.config import Config
 from agent.errors import SchemaError
-from agent.notify import Receiver, Routing, load_routing, read_secret, receivers_for
+from agent.notify import Receiver, Routing, load_routing, parse_matchers, read_secret, receivers_for
 from agent.notify.messages import Renderer
+from agent.pulse import Heartbeats, load_heartbeats
 from agent.rules import RuleSet, Settings, load_rules
 
 VERSION = __version__
@@ -25,6 +26,7 @@ class Built:
     settings: Settings
     routing: Routing
     receivers: Mapping[str, Receiver]
+    heartbeats: Heartbeats = field(default_factory=Heartbeats)
 
 
 def build(config: Config, environment: Mapping[str, str], secrets: set[Path] | None = None) -> Built:
@@ -39,7 +41,7 @@ def build(config: Config, environment: Mapping[str, str], secrets: set[Path] | N
         return read_secret(path)
 
     problems: list[str] = []
-    rules, routing = RuleSet((), ()), None
+    rules, routing, heartbeats = RuleSet((), ()), None, Heartbeats()
     try:
         rules = load_rules(config.rule_globs, config.root, legacy_names=config.legacy_names)
     except SchemaError as error:
@@ -56,9 +58,15 @@ def build(config: Config, environment: Mapping[str, str], secrets: set[Path] | N
         )
     except SchemaError as error:
         problems += error.problems
+    try:
+        heartbeats = load_heartbeats(
+            config.file.heartbeats, config.root, read_and_note, lambda text: parse_matchers(text).matchers
+        )
+    except SchemaError as error:
+        problems += error.problems
     if problems or routing is None:
         raise SchemaError(problems)
-    return Built(config, rules, rule_settings(config), routing, _receivers(routing))
+    return Built(config, rules, rule_settings(config), routing, _receivers(routing), heartbeats)
 
 
 def rule_settings(config: Config) -> Settings:

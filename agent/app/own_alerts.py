@@ -48,10 +48,12 @@ class OwnAlerts:
         """The alerts that fire."""
         return tuple(self._active.values())
 
-    def fire(self, labels: Labels, annotations: Labels, at_ms: int, why: str) -> None:
-        """Raise an alert, or tell one that fires already in other words."""
+    def fire(self, labels: Labels, annotations: Labels, at_ms: int, why: str, *, since_ms: int = 0) -> None:
+        """Raise an alert, or tell one that fires already in other words; with `since_ms`, one that fired before a restart."""
         known = self._active.get(labels)
-        if known is None:
+        if known is None and since_ms:
+            fresh = ActiveAlert(labels, annotations, 1.0, State.FIRING, since_ms, fired_at_ms=since_ms)
+        elif known is None:
             fresh = ActiveAlert(labels, annotations, 1.0, State.FIRING, at_ms, fired_at_ms=at_ms)
             self._keep(Transition(State.INACTIVE, State.FIRING, labels, 1.0, at_ms, why))
         else:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from agent.collect import ScrapeDefaults, ScrapeJob
 from agent.model import Labels
+from agent.pulse import HeartbeatsSection
 from agent.schema import Duration, Size, WrongValue, key
 
 DEFAULT_LISTEN_ADDRESS = "127.0.0.1:9477"
@@ -148,6 +149,7 @@ class ConfigFile:
     slo_files: tuple[str, ...] = ()
     rules: RulesSettings = field(default_factory=RulesSettings)
     notify: NotifySection = field(default_factory=NotifySection)
+    heartbeats: HeartbeatsSection = key(factory=HeartbeatsSection)
     storage: StorageSection = field(default_factory=StorageSection)
     query: QuerySection = field(default_factory=QuerySection)
     reload: ReloadSection = field(default_factory=ReloadSection)

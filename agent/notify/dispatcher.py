@@ -27,6 +27,7 @@ from agent.notify.sender import Log, Sender
 from agent.notify.silences import Silences
 from agent.notify.triage import Triage
 from agent.notify.views import Acknowledged, View
+from agent.notify.vitals import delivery_trouble
 from agent.telemetry import Telemetry
 
 STRETCH_SECONDS: Final = 0.005
@@ -241,6 +242,11 @@ class Dispatcher:
     def troubles(self, at_ms: int) -> dict[str, str]:
         """Say in words what is wrong with the provider of each transport whose circuit is open."""
         return self._sender.troubles(self.routing.channels, at_ms)
+
+    def trouble(self, at_ms: int) -> str:
+        """Say what keeps a critical page from getting out at an instant, or nothing."""
+        pending = self.outbox.pending()
+        return delivery_trouble(self.routing, self._triage.next_due(), pending, self._sender.broken, at_ms)
 
     def view(self, at_ms: int) -> View:
         """Return what pages and the API ask about, as of an instant."""

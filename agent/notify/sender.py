@@ -132,6 +132,10 @@ class Sender:
                 )
         return found
 
+    def broken(self, transport: str, channel: Channel) -> bool:
+        """Say whether a transport's provider has an open circuit."""
+        return self._gate.broken(transport, channel)
+
     def start_due(self, at_ms: int) -> list[asyncio.Task[None]]:
         """Begin to send what is due and may leave, without waiting for it; return the tasks."""
         while woken := self._outbox.queue.wake(at_ms):

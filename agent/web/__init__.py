@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agent.web.application import create_app
     from agent.web.fake import FakeHandles
     from agent.web.handles import Handles
+    from agent.web.heartbeats import HeartbeatHandles, TooOften
     from agent.web.history import history_json
     from agent.web.states import alert_details_json
     from agent.web.views import (
@@ -59,6 +60,7 @@ __all__ = [
     "Delivery",
     "FakeHandles",
     "Handles",
+    "HeartbeatHandles",
     "HistoryLine",
     "HistoryPage",
     "HistoryQuestion",
@@ -81,6 +83,7 @@ __all__ = [
     "TargetHealth",
     "TargetView",
     "Text",
+    "TooOften",
     "Transition",
     "Vector",
     "alert_details_json",
