@@ -27,6 +27,8 @@ from agent.app.evaluation import Evaluation, answering
 from agent.app.feeding import Feeding
 from agent.app.filewatch import FileWatch, FolderEvents
 from agent.app.handles import Handles
+from agent.app.heartbeats import HeartbeatDesk
+from agent.app.lifelines import Lifelines
 from agent.app.loops import Clock, at_slots, wall_clock, when_due
 from agent.app.own_alerts import OwnAlerts
 from agent.app.people import People
@@ -141,13 +143,17 @@ class Agent:
         )
         self._start_rules(built, now_ms)
         ends.push_async_callback(self.server.stop)
+        heartbeats = HeartbeatDesk(lambda: self.lifelines, self.clock, self.telemetry, self.woken)
         await self.server.serve(
             create_app(
                 Handles(self),
                 telemetry=self.telemetry,
                 external_url=config.external_url,
                 people=People(lambda: self.dispatcher, self.clock, self.woken, self.names_of, self.knows),
-                alertmanager=Alertmanager(lambda: self.dispatcher, self.clock, self.telemetry, now_ms),
+                alertmanager=Alertmanager(
+                    lambda: self.dispatcher, self.clock, self.telemetry, now_ms, heard=heartbeats.heard
+                ),
+                heartbeat_handles=heartbeats,
                 twilio_handles=Twilio(
                     lambda: self.dispatcher, lambda: self.config.external_url, self.clock, self.woken
                 ),
@@ -161,10 +167,12 @@ class Agent:
         self.collection.apply(self.collection.plan(self.config), now_ms)
         ends.push_async_callback(self.collection.stop)
         ends.push_async_callback(self.evaluation.stop)
+        self._start_lifelines(built, session)
         await self._keep_house(now_ms)  # before the first look at the agent's own metrics, which it sets
         await self.collection.scrape_local(now_ms)
         self.evaluation.apply()
         self._spawn("notify", when_due("notify", self.dispatcher.next_due, self._tell_people, self._due, self.clock))
+        self._spawn("heartbeats", self.lifelines.run())
         self._spawn("housekeeping", at_slots("housekeeping", _next_housekeeping, self._keep_house, self.clock))
         self._taken_over(built, now_ms)
         await self._watch_files(now_ms)
@@ -204,6 +212,21 @@ class Agent:
             settings=built.settings,
         )
         self.evaluator.restore(self.journal.records, now_ms)
+
+    def _start_lifelines(self, built: Built, session: aiohttp.ClientSession) -> None:
+        self.lifelines = Lifelines(
+            built.heartbeats,
+            journal=self.journal,
+            own=self.own,
+            telemetry=self.telemetry,
+            session=session,
+            collection=self.collection,
+            evaluator=self.evaluator,
+            dispatcher=self.dispatcher,
+            instance=f"{self.config.host}:{self.config.port}",
+            clock=self.clock,
+        )
+        self._running.push_async_callback(self.lifelines.stop)
 
     async def stop(self) -> None:
         """Stop against the data's way, sending what is due; what cannot be sent in time stays in the journal."""
@@ -254,6 +277,7 @@ class Agent:
         await self.evaluation.between(lambda: self.evaluator.take_over(prepared, now_ms))
         self.evaluation.apply()
         await self.dispatcher.reload(built.routing, built.receivers, now_ms)
+        self.lifelines.apply(built.heartbeats, now_ms)
         self._sources = sources_of(config, self._secrets)
         await self.files.was_read()
         await asyncio.to_thread(hand_back)
@@ -324,6 +348,7 @@ class Agent:
         """Return sentences that deserve attention: a reload that failed, a disk that refuses, warnings about the files."""
         said = [f"The last reload failed: {self.reload_error}"] if self.reload_error else []
         said += [f"Samples are not safe on the disk: {self.storage_trouble}"] if self.storage_trouble else []
+        said += self.lifelines.notices()
         return said + [str(each) for each in self.dispatcher.view(self.clock()).warnings]
 
     def woken(self) -> None:
@@ -377,6 +402,7 @@ class Agent:
     async def _keep_house(self, at_ms: int) -> None:
         """Keep the store within its bounds, and say how it is; say again what the agent says about itself."""
         self.dispatcher.follow(at_ms)
+        self.lifelines.look(at_ms)
         self.own.repeat(at_ms)
         kept = await asyncio.to_thread(self.store.enforce, at_ms)
         if kept.dropped_for_memory:

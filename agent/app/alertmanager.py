@@ -24,7 +24,10 @@ COMPATIBLE: Final = "0.34.0"
 
 
 class Alertmanager:
-    """Fulfils `web.alertmanager.Alertmanager` for one dispatcher, in the event loop's thread."""
+    """Fulfils `web.alertmanager.Alertmanager` for one dispatcher, in the event loop's thread.
+
+    `heard` is told of the alerts that are taken in: some of them may be heartbeats.
+    """
 
     def __init__(
         self,
@@ -32,7 +35,9 @@ class Alertmanager:
         clock: Callable[[], int],
         telemetry: Telemetry,
         started_ms: int,
+        heard: Callable[[Sequence[Alert], int], object] = lambda _alerts, _at_ms: None,
     ) -> None:
+        self._heard = heard
         self._dispatcher = dispatcher
         self._clock = clock
         self._telemetry = telemetry
@@ -111,6 +116,7 @@ class Alertmanager:
             self._telemetry.alerts_received.labels(status, "v2").inc()
         self._telemetry.alerts_invalid.labels("v2").inc(len(faults))
         if taken:
+            self._heard(taken, now_ms)
             await asyncio.wrap_future(dispatcher.put(taken, now_ms))
         return faults
 

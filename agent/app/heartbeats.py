@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import structlog
 
+from agent.app.lifelines import Lifelines
 from agent.model import Alert, Labels, match_all
-from agent.pulse import Expected, Owed, Pulse, Standing, Throttle, Word
+from agent.pulse import Owed, Standing, Throttle, Word
 from agent.telemetry import Telemetry
 from agent.web import TooOften
 
@@ -25,13 +26,12 @@ class HeartbeatDesk:
 
     def __init__(
         self,
-        expected: Callable[[], Expected],
-        pulse: Callable[[], Pulse],
+        lifelines: Callable[[], Lifelines],
         clock: Callable[[], int],
         telemetry: Telemetry,
         woken: Callable[[], object],
     ) -> None:
-        self._expected, self._pulse, self._clock = expected, pulse, clock
+        self._lifelines, self._clock = lifelines, clock
         self._telemetry, self._woken = telemetry, woken
         self._throttles: dict[str, Throttle] = {}
         self._refused = Throttle(MOST_REFUSED_A_MINUTE, MINUTE_MS)
@@ -41,7 +41,7 @@ class HeartbeatDesk:
     ) -> str:
         """Take a heartbeat."""
         at_ms = self._clock()
-        owed = self._expected().find(name)
+        owed = self._lifelines().expected.find(name)
         if owed is None or not owed.admits(token):
             raise self._refusal(at_ms)
         after_ms = self._throttles.setdefault(name, Throttle(MOST_A_MINUTE, MINUTE_MS)).take(at_ms)
@@ -52,13 +52,13 @@ class HeartbeatDesk:
             if not _stands_for(owed, firing):
                 return "not counted: no alert that fires in it stands for this heartbeat"
             message = "an Alertmanager's webhook"
-        await asyncio.wrap_future(self._expected().beat(name, Word(word), at_ms, message))
+        await asyncio.wrap_future(self._lifelines().expected.beat(name, Word(word), at_ms, message))
         self._woken()
         return {Word.OK: "it came", Word.START: "its work began", Word.FAIL: "it failed"}[Word(word)]
 
     def heard(self, alerts: Sequence[Alert], at_ms: int) -> None:
         """Take alerts that others handed over as heartbeats, where they stand for one."""
-        if self._expected().heard(alerts, at_ms):
+        if self._lifelines().expected.heard(alerts, at_ms):
             self._woken()
 
     def heartbeats(self) -> Mapping[str, Any]:
@@ -74,10 +74,10 @@ class HeartbeatDesk:
                     "lastMs": each.last_ms,
                     "nextMs": each.next_ms,
                 }
-                for each in self._pulse().views()
+                for each in self._lifelines().pulse.views()
             ],
-            "troubles": self._pulse().troubles,
-            "received": [_received(*each, at_ms) for each in self._expected().standings().values()],
+            "troubles": self._lifelines().pulse.troubles,
+            "received": [_received(*each, at_ms) for each in self._lifelines().expected.standings().values()],
             "nowMs": at_ms,
         }
 

@@ -30,9 +30,7 @@ class Vitals:
 
     def __call__(self, at_ms: int) -> Sequence[Vital]:
         """Return how each part does."""
-        scraped = [
-            Progress(_name(each), each.scrape_interval_ms, each.last_scrape_ms) for each in self._targets()
-        ]
+        scraped = [Progress(_name(each), each.scrape_interval_ms, each.last_scrape_ms) for each in self._targets()]
         evaluated = [Progress(f"the group {key}", every, last) for key, (last, every) in self._groups().items()]
         return (
             self._collection.look(scraped, at_ms),

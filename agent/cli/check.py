@@ -20,7 +20,7 @@ from agent.cli.kinds import EMPTY, KINDS, ROUTING_TESTS, UNIT_TESTS, expanded, k
 from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput, SchemaError
 from agent.model import Labels
-from agent.notify import Routing, load_routing
+from agent.notify import Routing, load_routing, parse_matchers, read_secret
 from agent.rules import Accepted, LintSetting, RuleSet, lint, live, load_rules
 
 if TYPE_CHECKING:
@@ -126,8 +126,18 @@ def _configuration(path: Path, report: Report) -> None:
         _rules(config.rule_globs, report, _setting(config, routing), legacy_names=config.legacy_names)
     for text in _missing_files(config, path):
         report.add(text)
+    _heartbeats(config, report, path)
     if config.file.slo_files:
         report.add(f"{path}:1:1: slo_files are read by a later version; nothing evaluates them yet", "note")
+
+
+def _heartbeats(config: Config, report: Report, path: Path) -> None:
+    from agent.pulse import load_heartbeats
+
+    try:
+        load_heartbeats(config.file.heartbeats, config.root, read_secret, lambda text: parse_matchers(text).matchers)
+    except SchemaError as error:
+        report.refused(error, str(path))
 
 
 def _setting(config: Config, routing: Routing | None) -> LintSetting:

@@ -19,19 +19,22 @@ def call(
     as_json: bool = False,
     method: str = "POST",
     timeout: float = 60,
+    text: str | None = None,
+    token: str = "",
 ) -> Any:
-    """Send a form (or JSON) to `url` + `path` and return the answer's JSON `data` (or the whole JSON where it has none).
+    """Send a form, JSON, or `text` as it is; return the answer's JSON `data` (or the whole JSON where it has none).
 
     An empty answer is None. Raises BurnlineError where the agent is not there, or with what the agent answered.
     """
-    body = json.dumps(form) if as_json else urlencode(form or {})
-    kind_of_body = "application/json" if as_json else "application/x-www-form-urlencoded"
+    body, kind_of_body = _body(form, text, as_json=as_json)
     headers = {"Content-Type": kind_of_body, "Accept": "application/json"}
-    status, text = _answer(url, method, path, body if method == "POST" else None, headers, timeout)
-    if not text.strip() and status < 400:
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    status, answer = _answer(url, method, path, body if method == "POST" else None, headers, timeout)
+    if not answer.strip() and status < 400:
         return None
     try:
-        data = json.loads(text)
+        data = json.loads(answer)
     except ValueError as error:
         message = f"{url}{path} answered {status} and no JSON; is that a Burnline agent?"
         raise BurnlineError(message) from error
@@ -40,6 +43,14 @@ def call(
         message = f"{url} refused: {reason}"
         raise BurnlineError(message)
     return data.get("data", data) if isinstance(data, dict) else data
+
+
+def _body(form: Mapping[str, Any] | None, text: str | None, *, as_json: bool) -> tuple[bytes, str]:
+    if text is not None:
+        return text.encode(errors="replace"), "text/plain; charset=utf-8"
+    if as_json:
+        return json.dumps(form).encode(), "application/json"
+    return urlencode(form or {}).encode(), "application/x-www-form-urlencoded"
 
 
 def read_text(url: str, path: str, *, timeout: float = 60) -> str:
@@ -56,7 +67,7 @@ def read_text(url: str, path: str, *, timeout: float = 60) -> str:
 
 
 def _answer(
-    url: str, method: str, path: str, body: str | None, headers: Mapping[str, str], timeout: float
+    url: str, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout: float
 ) -> tuple[int, bytes]:
     parts = urlsplit(url if "//" in url else f"http://{url}")
     if parts.scheme not in ("http", "https") or not parts.hostname:

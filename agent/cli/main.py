@@ -396,6 +396,36 @@ def oncall(
 
 
 @burnline.group()
+def heartbeat() -> None:
+    """Heartbeats: those that this agent sends, and those that others owe it."""
+
+
+@heartbeat.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@url_option
+def heartbeat_list(as_json: bool, url: str) -> None:
+    """Show how each heartbeat stands. Exits 1 where one is missing, failed or does not get out."""
+    from agent.cli.heartbeat import list_heartbeats
+
+    sys.exit(list_heartbeats(url, as_json=as_json))
+
+
+@heartbeat.command("ping")
+@click.argument("name")
+@click.option("--start", "word", flag_value="start", help="The work begins; the ping without it says that it is done.")
+@click.option("--fail", "word", flag_value="fail", help="The work failed.")
+@click.option("--message", "-m", default="", help="What it says; shown when it is missing later.")
+@click.option("--token-file", type=click.Path(path_type=Path), help="A file that holds its token.")
+@click.option("--token", envvar="BURNLINE_HEARTBEAT_TOKEN", default="", help="Better in the variable than here.")
+@url_option
+def heartbeat_ping(name: str, word: str | None, message: str, token_file: Path | None, token: str, url: str) -> None:
+    """Send the heartbeat NAME to the agent, as the last line of a job does."""
+    from agent.cli.heartbeat import ping
+
+    ping(url, name, word or "ok", message, token_file, token)
+
+
+@burnline.group()
 def notify() -> None:
     """Receivers: try them before they are needed."""
 

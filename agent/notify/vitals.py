@@ -23,7 +23,9 @@ _CRITICAL: Final = "critical"
 Broken = Callable[[str, Channel], bool]
 
 
-def delivery_trouble(routing: Routing, next_due_ms: int | None, pending: Iterable[Row], broken: Broken, at_ms: int) -> str:
+def delivery_trouble(
+    routing: Routing, next_due_ms: int | None, pending: Iterable[Row], broken: Broken, at_ms: int
+) -> str:
     """Say what keeps a critical page from getting out, or nothing; `broken` says whether a transport's circuit is open."""
     if next_due_ms is not None and 0 < next_due_ms < at_ms - LATE_MS:
         ago = format_duration((at_ms - next_due_ms) // 1000 * 1000)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -194,10 +194,8 @@ class Expected:
             message=message,
             count=was.count + 1,
         )
-        if word is Word.OK:
-            now = replace(now, ok_ms=at_ms, failed_ms=0)
-        else:
-            now = replace(now, failed_ms=was.failed_ms or at_ms)
+        well = word is Word.OK
+        now = replace(now, ok_ms=at_ms if well else was.ok_ms, failed_ms=0 if well else was.failed_ms or at_ms)
         kept = self._keep(name, now)
         self._tell(owed, was, now, at_ms)
         self._count()

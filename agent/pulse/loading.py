@@ -97,7 +97,7 @@ class _Loader:
     def _matchers(self, text: Text) -> Sequence[Matcher]:
         try:
             return self._parse_matchers(str(text))
-        except InvalidInput as error:
+        except (InvalidInput, ValueError) as error:
             self._wrong(text.place, f"cannot read the matcher: {error}")
             return ()
 

@@ -39,7 +39,9 @@ class Pinger:
         except TimeoutError as error:
             raise self._failure(sent, f"no answer within {sent.timeout_ms / 1000:g} s") from error
         except aiohttp.TooManyRedirects as error:
-            raise self._failure(sent, f"it leads from one place to the next, more than {MOST_REDIRECTS} times") from error
+            raise self._failure(
+                sent, f"it leads from one place to the next, more than {MOST_REDIRECTS} times"
+            ) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # Its text may hold the address, and that the token.
             raise self._failure(sent, f"it cannot be reached ({type(error).__name__})") from None

@@ -108,7 +108,7 @@ class Evaluator:
 
     def progress(self) -> dict[GroupKey, tuple[int, int]]:
         """Return of every group when it was last evaluated (0: not yet) and its interval, both in ms."""
-        return {key: (group.last_evaluation_ms, group.interval_ms) for key, group in self._groups.items()}
+        return {key: (group.last_evaluation_ms or 0, group.interval_ms) for key, group in self._groups.items()}
 
     def active(self) -> list[ActiveAlert]:
         """Return the pending and firing alerts of all rules; any thread may ask."""

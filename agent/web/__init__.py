@@ -97,6 +97,7 @@ __getattr__ = lazy(
         "application": ("create_app",),
         "fake": ("FakeHandles",),
         "handles": ("Handles",),
+        "heartbeats": ("HeartbeatHandles", "TooOften"),
         "history": ("history_json",),
         "states": ("alert_details_json",),
         "views": (

@@ -7,10 +7,24 @@ from typing import Final
 from aiohttp import web
 
 from agent.telemetry import Telemetry
-from agent.web import acks, catalogue, history, history_page, management, page, queries, routing, states, trying, twilio
+from agent.web import (
+    acks,
+    catalogue,
+    heartbeats,
+    history,
+    history_page,
+    management,
+    page,
+    queries,
+    routing,
+    states,
+    trying,
+    twilio,
+)
 from agent.web.alertmanager import routes as alertmanager_routes
 from agent.web.alertmanager.values import Alertmanager
 from agent.web.handles import Handles
+from agent.web.heartbeats import HEARTBEATS, HeartbeatHandles
 from agent.web.people import link_page
 from agent.web.people import routes as people_routes
 from agent.web.people.values import People
@@ -70,11 +84,12 @@ def create_app(
     alertmanager: Alertmanager | None = None,
     twilio_handles: TwilioHandles | None = None,
     people: People | None = None,
+    heartbeat_handles: HeartbeatHandles | None = None,
 ) -> web.Application:
     """Return the application that serves the agent behind `handles`, Alertmanager's API where `alertmanager` is given,
     and what concerns people where `people` is.
 
-    Twilio's two addresses are there where `twilio_handles` are given.
+    Twilio's two addresses are there where `twilio_handles` are given, those of heartbeats where `heartbeat_handles` are.
 
     `external_url` is the address by which browsers reach it; pages of that origin may acknowledge and reload. To serve
     under a path prefix, add it as a sub-application there.
@@ -91,6 +106,9 @@ def create_app(
     if twilio_handles is not None:
         made[TWILIO] = twilio_handles
         routes += twilio.ROUTES
+    if heartbeat_handles is not None:
+        made[HEARTBEATS] = heartbeat_handles
+        routes += heartbeats.ROUTES
     if people is not None:
         made[link_page.AGENT] = people
         made[link_page.GUESSES], made[link_page.DEEDS] = link_page.throttles()

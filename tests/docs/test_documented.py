@@ -29,6 +29,16 @@ def settings(cls=ConfigFile, prefix=""):
             yield "scrape_configs." + (field.metadata.get("key") or field.name)
 
 
+def heartbeat_keys():
+    """Yield the dotted names of what burnline.yml says of each heartbeat."""
+    from agent.pulse import OwedSpec, SentSpec
+
+    for section, name in ((SentSpec, "send"), (OwedSpec, "receive")):
+        for field in dataclasses.fields(section):
+            if field.name != "place":
+                yield f"heartbeats.{name}.{field.name}"
+
+
 def switches():
     """Yield the dotted names of the settings of escalation.yml's section `settings`, and its `templates`."""
     from agent.notify.escalation_file import SettingsSpec
@@ -77,7 +87,9 @@ def verbs(command=burnline, path="burnline"):
         yield path, command
 
 
-@pytest.mark.parametrize("name", sorted({*settings(), *switches(), *mail_keys(), *slack_keys(), *sms_keys()}))
+@pytest.mark.parametrize(
+    "name", sorted({*settings(), *switches(), *mail_keys(), *slack_keys(), *sms_keys(), *heartbeat_keys()})
+)
 def test_every_setting_is_documented(root, name):
     assert f"`{name}`" in (root / "docs" / "settings.md").read_text()
 
@@ -100,14 +112,15 @@ def test_every_verb_and_flag_is_documented(root, words, command):
 
 
 def test_every_route_of_the_api_is_documented(root):
-    from agent.web import twilio
+    from agent.web import heartbeats, twilio
     from agent.web.alertmanager.routes import ROUTES as ALERTMANAGER_ROUTES
     from agent.web.application import QUERY_ROUTES, ROUTES
     from agent.web.people.routes import ROUTES as PEOPLE_ROUTES
 
     text = (root / "docs" / "api.md").read_text()
     paths = [path for path, _ in QUERY_ROUTES]
-    paths += [path for _, path, _ in (*ROUTES, *PEOPLE_ROUTES, *twilio.ROUTES) if path.startswith(("/api/v1/", "/-/"))]
+    routes = (*ROUTES, *PEOPLE_ROUTES, *twilio.ROUTES, *heartbeats.ROUTES)
+    paths += [path for _, path, _ in routes if path.startswith(("/api/v1/", "/-/"))]
     for path in paths:
         name = re.sub(r"\{(\w+)(:[^/]*\})?\}*", r"{\1}", path).removeprefix("/api/v1/").replace("{name}", "…")
         assert name in text, name
@@ -118,7 +131,7 @@ def test_every_route_of_the_api_is_documented(root):
 def test_nothing_documented_is_gone(root):
     documented = set(re.findall(r"^\| `([a-z_.]+)` \|", (root / "docs" / "settings.md").read_text(), re.MULTILINE))
 
-    assert documented <= {*settings(), *switches(), *mail_keys(), *slack_keys(), *sms_keys()}
+    assert documented <= {*settings(), *switches(), *mail_keys(), *slack_keys(), *sms_keys(), *heartbeat_keys()}
 
 
 def test_docs_name_exactly_the_functions_that_there_are(root):

@@ -20,7 +20,7 @@ NEEDED = {
     "high-error-rate", "service-down", "dependency-down", "disk-full", "certificate-expiry", "slow-responses",
     "high-memory", "high-cpu", "backup-failed", "cache-hit-collapse", "deployment", "scaling", "maintenance",
     "target-missing", "rule-failing", "delivery-failing", "samples-dropped", "storage-not-durable", "watchdog",
-    "channel-disabled",
+    "channel-disabled", "heartbeat",
 }  # fmt: skip
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(DOCUMENTS.glob("*.md"))}
 
