@@ -7,9 +7,10 @@ Places are kept where a later error must point into the file.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from agent.model import Secret, is_legacy_label_name
+from agent.notify.endpoints import check_host_port, check_twins, check_urls
 from agent.notify.http_config import HttpConfig
 from agent.notify.integrations import SLACK_POST, EmailConfig, SlackConfig, SnsConfig, WebhookConfig
 from agent.notify.intervals import IntervalSpec
@@ -18,6 +19,32 @@ from agent.notify.tls import TlsConfig
 from agent.schema import Duration, Place, Text, WrongValue, key
 
 MINUTE_MS = 60_000
+_TWINS: Final = (
+    "smtp_auth_password",
+    "smtp_auth_secret",
+    "slack_api_url",
+    "slack_app_token",
+    "opsgenie_api_key",
+    "victorops_api_key",
+    "wechat_api_secret",
+    "telegram_bot_token",
+    "rocketchat_token",
+    "rocketchat_token_id",
+    "mattermost_webhook_url",
+)
+_URLS: Final = (
+    "slack_api_url",
+    "slack_app_url",
+    "pagerduty_url",
+    "opsgenie_api_url",
+    "wechat_api_url",
+    "victorops_api_url",
+    "telegram_api_url",
+    "webex_api_url",
+    "rocketchat_api_url",
+    "jira_api_url",
+    "mattermost_webhook_url",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +96,9 @@ class GlobalSpec:
     mattermost_webhook_url_file: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("smtp_auth_password", "smtp_auth_secret", "slack_api_url", "slack_app_token"):
-            if getattr(self, name) and getattr(self, f"{name}_file"):
-                raise WrongValue(f"{name}_file", f"at most one of {name} and {name}_file can be set")
+        check_twins(self, *_TWINS)
+        check_urls(self, *_URLS)
+        check_host_port("smtp_smarthost", self.smtp_smarthost)
         url = self.slack_api_url.reveal() if self.slack_api_url else ""
         by_url = self.slack_api_url_file or (url and url != (self.slack_app_url or SLACK_POST))
         if by_url and (self.slack_app_token or self.slack_app_token_file):
@@ -115,9 +142,9 @@ class RouteSpec:
         for name in names:
             if not name:
                 raise WrongValue("group_by", "an empty label name cannot be grouped by")
-        if len(set(names)) < len(names):
+        if len(set(names)) < len(names) and set(names) != {"..."}:
             raise WrongValue("group_by", "a label is named twice in group_by")
-        if "..." in names and len(names) > 1:
+        if "..." in names and set(names) != {"..."}:
             raise WrongValue("group_by", "cannot have the wildcard '...' and other labels in group_by at once")
         for each in ("group_interval", "repeat_interval"):
             if getattr(self, each) == 0:
@@ -142,6 +169,8 @@ class InhibitSpec:
     def __post_init__(self) -> None:
         _check_names(self.source_match, self.source_match_re, ("source_match", "source_match_re"))
         _check_names(self.target_match, self.target_match_re, ("target_match", "target_match_re"))
+        if "" in self.equal:
+            raise WrongValue("equal", "an empty label name cannot be compared")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from agent.model import Secret
+from agent.notify.endpoints import check_host_port, check_twins, check_urls, url_flaw
 from agent.notify.http_config import HttpConfig
 from agent.notify.tls import TlsConfig
 from agent.schema import Duration, Place, Text, WrongValue, key
@@ -53,9 +54,8 @@ class EmailConfig:
     def __post_init__(self) -> None:
         if not self.to:
             raise WrongValue("to", "missing to address in email config")
-        for name in ("auth_password", "auth_secret"):
-            if getattr(self, name) and getattr(self, f"{name}_file"):
-                raise WrongValue(f"{name}_file", f"at most one of {name} and {name}_file can be set")
+        check_twins(self, "auth_password", "auth_secret")
+        check_host_port("smarthost", self.smarthost)
         seen = [name.lower() for name in self.headers]
         if len(set(seen)) < len(seen):
             raise WrongValue("headers", "a header is given twice (their case does not matter)")
@@ -149,9 +149,8 @@ class SlackConfig:
     update_message: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("api_url", "app_token"):
-            if getattr(self, name) and getattr(self, f"{name}_file"):
-                raise WrongValue(f"{name}_file", f"at most one of {name} and {name}_file can be set")
+        check_twins(self, "api_url", "app_token")
+        check_urls(self, "api_url", "app_url")
         if (self.app_token or self.app_token_file) and (self.api_url or self.api_url_file):
             raise WrongValue("api_url", "at most one of app_token and api_url can be set")
         if self.update_message and (self.api_url or self.api_url_file):
@@ -173,13 +172,11 @@ class WebhookConfig:
     payload: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if self.url and self.url_file:
-            raise WrongValue("url_file", "at most one of url and url_file can be set")
+        check_twins(self, "url")
         if not self.url and not self.url_file:
             raise WrongValue("url", "one of url and url_file must be set")
-        written = self.url.reveal() if self.url else ""
-        if written and "{{" not in written and not written.startswith(("http://", "https://")):
-            raise WrongValue("url", "unsupported scheme in the URL; it must begin with http:// or https://")
+        if self.url and "{{" not in self.url.reveal():
+            check_urls(self, "url")
         if self.max_alerts < 0:
             raise WrongValue("max_alerts", "max_alerts cannot be negative")
 
@@ -244,12 +241,36 @@ REQUIRED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "webex": (("room_id",),),
     "wechat": (),
 }
-"""Of an integration that we do not send: for each tuple one key must be there. Others fall back to `global:`."""
+"""Of an integration that we do not send: for each tuple one key must be there."""
+
+INHERITED: Final[dict[str, dict[tuple[str, ...], str]]] = {
+    "jira": {("api_url",): "jira_api_url"},
+    "mattermost": {("webhook_url", "webhook_url_file"): "mattermost_webhook_url"},
+    "opsgenie": {("api_key", "api_key_file"): "opsgenie_api_key"},
+    "rocketchat": {("token", "token_file"): "rocketchat_token", ("token_id", "token_id_file"): "rocketchat_token_id"},
+    "telegram": {("bot_token", "bot_token_file"): "telegram_bot_token"},
+    "victorops": {("api_key", "api_key_file"): "victorops_api_key"},
+    "wechat": {("api_secret", "api_secret_file"): "wechat_api_secret", ("corp_id",): "wechat_api_corp_id"},
+}
+"""What `global:` may say in place of one of the keys, there or in a file."""
 
 
-def lacks(integration: str, config: dict[str, Any]) -> str:
-    """Say which required key the configuration of an integration that we do not send lacks, or nothing."""
+def flaw(integration: str, config: dict[str, Any], defaults: object) -> str:
+    """Say what is wrong with an integration that we do not send, where `defaults` is `global:`; or nothing.
+
+    Only what any of them must have is looked at: their other keys are Alertmanager's to judge.
+    """
     for names in REQUIRED[integration]:
         if not any(config.get(name) for name in names):
             return f"one of {', '.join(names)} must be set" if len(names) > 1 else f'missing key "{names[0]}"'
+    for names, name in INHERITED.get(integration, {}).items():
+        given = getattr(defaults, name) or getattr(defaults, f"{name}_file", "")
+        if not given and not any(config.get(each) for each in names):
+            return f"one of {', '.join(names)} must be set, here or as {name} in global"
+    for name, value in config.items():
+        if value and config.get(f"{name}_file"):
+            return f"at most one of {name} and {name}_file can be set"
+    for name in ("api_url", "webhook_url"):
+        if config.get(name) and (why := url_flaw(str(config[name]))):
+            return f"{name}: {why}"
     return ""

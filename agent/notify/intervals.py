@@ -22,6 +22,7 @@ DAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday",
 MONTHS: Final = tuple(name.lower() for name in calendar.month_name)
 _TIME: Final = re.compile(r"(?:([01]\d|2[0-3]):([0-5]\d))|(?:24:00)")
 _MINUTE_MS: Final = 60_000
+_SHORTEST_MONTH: Final = 28
 Range = tuple[int, int]
 """First and last, both inclusive, but for times: minutes of the day, end exclusive."""
 
@@ -62,7 +63,7 @@ def _own_times(value: Any) -> Range:
 
 
 def _range(text: str, number: Any) -> Range:
-    first, separator, last = str(text).strip().lower().partition(":")
+    first, separator, last = str(text).lower().partition(":")
     start = number(first)
     end = number(last) if separator else start
     return start, end
@@ -111,14 +112,22 @@ def _days_of_month(text: Any) -> Range:
     if start < 0 < end:
         message = f'the range "{text}" begins from the end of the month and ends from its start'
         raise ValueError(message)
-    if (start > 0) == (end > 0):
-        return _ordered((start, end), str(text))
+    if _in_shortest_month(start) > _in_shortest_month(end):
+        message = f'the range "{text}" ends before it begins, in February at least'
+        raise ValueError(message)
     return start, end
+
+
+def _in_shortest_month(day: int) -> int:
+    """Return a day's number in a month of 28 days, as Alertmanager counts it: the last is the 27th there."""
+    return day if day > 0 else _SHORTEST_MONTH + day
 
 
 def _location(text: str) -> ZoneInfo:
     if text == "Local":
         return _local()
+    if not text:
+        return UTC
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

@@ -206,11 +206,13 @@ class _Builder:
             return None
         if spec.receiver is None:
             self.findings.problem(spec.place, "the root route must name a receiver")
-        for name in ("match", "match_re", "matchers", "continue_", "mute_time_intervals", "active_time_intervals"):
+        made = self.route(spec, None, set(receivers), set(intervals))
+        kept = ("match", "match_re", "matchers") if made.matchers else ()
+        for name in (*kept, "continue_", "mute_time_intervals", "active_time_intervals"):
             if getattr(spec, name):
                 message = f"the root route takes every alert at any time: it cannot have {name.rstrip('_')}"
                 self.findings.problem(spec.place, message)
-        return self.route(spec, None, set(receivers), set(intervals))
+        return made
 
     def route(self, spec: RouteSpec, parent: Route | None, receivers: set[str], intervals: set[str]) -> Route:
         """Build a node and what is below it; matchers, continue and time intervals are the only things not inherited."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agent.model import Secret
+from agent.notify.endpoints import check_twins, check_urls
 from agent.notify.http_config import HttpConfig
 from agent.schema import Duration, Place, Text, WrongValue, key
 
@@ -59,9 +60,8 @@ class PagerDutyConfig:
     timeout: Duration = 0
 
     def __post_init__(self) -> None:
-        for name in ("routing_key", "service_key"):
-            if getattr(self, name) and getattr(self, f"{name}_file"):
-                raise WrongValue(f"{name}_file", f"at most one of {name} and {name}_file can be set")
+        check_twins(self, "routing_key", "service_key")
+        check_urls(self, "url")
         names = ("routing_key", "routing_key_file", "service_key", "service_key_file")
         if not any(getattr(self, name) for name in names):
             raise WrongValue("", "missing routing_key in PagerDuty config")

@@ -17,7 +17,7 @@ from agent.notify.channels import ChannelSettings, LogChannel
 from agent.notify.entries import check_people, destinations_of, steps_of
 from agent.notify.escalation_file import EscalationFile
 from agent.notify.findings import Findings
-from agent.notify.integrations import REQUIRED, EmailConfig, SlackConfig, SnsConfig, WebhookConfig, lacks
+from agent.notify.integrations import REQUIRED, EmailConfig, SlackConfig, SnsConfig, WebhookConfig, flaw
 from agent.notify.notification import Channel, Target
 from agent.notify.pagerduty_config import PagerDutyConfig, pagerduty_options, pagerduty_texts
 from agent.notify.people import NotifyEntry
@@ -241,7 +241,7 @@ class PlanBuilder:
             if not ending or kind not in REQUIRED:
                 continue
             for config in getattr(spec, each.name):
-                if gap := lacks(kind, config):
+                if gap := flaw(kind, config, self.file.global_):
                     self.findings.problem(spec.place, f'{kind} config of receiver "{spec.name}": {gap}')
             if getattr(spec, each.name):
                 found.append(kind)

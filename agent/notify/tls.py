@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from agent.model import Secret
+from agent.notify.endpoints import check_twins
 from agent.schema import Text, WrongValue
 
 TlsVersion = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
@@ -51,9 +52,7 @@ class TlsConfig:
     max_version: TlsVersion | None = None
 
     def __post_init__(self) -> None:
-        for name in ("ca", "cert", "key"):
-            if getattr(self, name) and getattr(self, f"{name}_file"):
-                raise WrongValue(f"{name}_file", f"at most one of {name} and {name}_file can be set")
+        check_twins(self, "ca", "cert", "key")
         cert, key = self.cert or self.cert_file, self.key or self.key_file
         if bool(cert) != bool(key):
             has, lacks = ("cert", "key") if cert else ("key", "cert")

@@ -381,7 +381,7 @@ class _Reader:
                 return None
             case "bool":
                 return _BOOLEANS[text.lower()]
-            case "int" | "float":
+            case "int" | "float" if ":" not in text:  # 17:00 is no number to Go's reader, though it is one of YAML 1.1
                 number = yaml.safe_load(text)
                 return number if isinstance(number, int | float) else text
             case _:
