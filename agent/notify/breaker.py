@@ -14,6 +14,9 @@ from agent.notify.limits import Held
 
 OPENS_AFTER: Final = 5
 """Failures in a row after which it opens, if more than one message failed: a single bad one is no outage."""
+OPENS_AFTER_MS: Final = 2_000
+"""How long no success came in between at least. Refusals are quicker than successes, so in a burst of messages that leave
+side by side the refused ones answer first, in a row, also where the provider refuses only some."""
 FIRST_PAUSE_MS: Final = 5_000
 LONGEST_PAUSE_MS: Final = 60_000
 
@@ -46,6 +49,7 @@ class Breaker:
         self.why = ""
         self._failures = 0
         self._messages: set[str] = set()
+        self._row_since_ms = 0
         self._pause_ms = 0
         self._since_ms = 0
         self._until_ms = 0
@@ -78,11 +82,13 @@ class Breaker:
     def failed(self, message: str, why: str, at_ms: int) -> bool:
         """Note a failure of the provider; return whether the circuit opened now."""
         self._probing = False
+        if not self._failures:
+            self._row_since_ms = at_ms
         self._failures += 1
         self._messages.add(message)
         self.why = why
         was_open = self._open
-        if not was_open and (self._failures < OPENS_AFTER or len(self._messages) < 2):
+        if not was_open and not self._is_enough(at_ms):
             return False
         if not was_open or at_ms >= self._until_ms:
             self._pause_ms = min(max(self._pause_ms * 2, FIRST_PAUSE_MS), LONGEST_PAUSE_MS)
@@ -90,6 +96,10 @@ class Breaker:
         if not was_open:
             self._open, self._since_ms = True, at_ms
         return not was_open
+
+    def _is_enough(self, at_ms: int) -> bool:
+        row_ms = at_ms - self._row_since_ms
+        return self._failures >= OPENS_AFTER and len(self._messages) >= 2 and row_ms >= OPENS_AFTER_MS
 
     def succeeded(self) -> bool:
         """Note that the provider answered; return whether the circuit closed now."""
@@ -101,6 +111,7 @@ class Breaker:
 
     def set_back(self, by_ms: int) -> None:
         """Follow a clock that was set back."""
+        self._row_since_ms -= by_ms
         self._since_ms -= by_ms
         self._until_ms -= by_ms
 
