@@ -218,12 +218,12 @@ class Storm:
 
     async def _quiet(self, inbox: Inbox, session: aiohttp.ClientSession) -> None:
         """Wait until nothing waits in the outbox and nothing has arrived for three group intervals."""
-        deadline, seen, since = time.monotonic() + 120, -1, time.monotonic()
+        deadline, seen, since = time.monotonic() + 300, -1, time.monotonic()
         while time.monotonic() - since < 3 or await self._pending(session):
             last = sum(each["total"] for each in inbox.counts().values())
             if last != seen:
                 seen, since = last, time.monotonic()
-            assert time.monotonic() < deadline, f"still {await self._pending(session)} messages wait after two minutes"
+            assert time.monotonic() < deadline, f"still {await self._pending(session)} messages wait after five minutes"
             await asyncio.sleep(0.2)
 
     async def _pending(self, session: aiohttp.ClientSession) -> float:

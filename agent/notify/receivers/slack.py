@@ -38,6 +38,8 @@ from agent.notify.receivers.redaction import redact
 from agent.notify.receivers.slack_changes import change, remember, rises
 
 SLACK_URL: Final = "https://slack.com/api/"
+MOST_EDITED: Final = 1_000
+"""Messages that were edited and whose reply is still to come, the newest; of others the edit is made again."""
 
 AUTH_ERRORS: Final[Mapping[str, str]] = {
     "invalid_auth": "the bot token is wrong; paste it anew from the app's page under OAuth & Permissions",
@@ -88,6 +90,7 @@ class SlackReceiver:
         self._renderer = renderer
         self._connection = Connection(session_factory)
         self._way = HttpClient(channel.http, "Slack")
+        self._edited: dict[str, Mapping[str, Any]] = {}
 
     @property
     def provider(self) -> str:
@@ -134,7 +137,9 @@ class SlackReceiver:
         told = change(notification, previous) if self._channel.style == "thread" else ""
         text = await made(notification, lambda: self._renderer.slack(notification, told))
         place = {"channel": previous["channel"], "ts": previous["ts"]}
-        answer = await self._say("chat.update", notification, text, place)
+        answer = self._edited.pop(notification.idempotency_key, None)
+        if answer is None:
+            answer = await self._say("chat.update", notification, text, place)
         if not text.reply:
             return _receipt(notification, answer, "updated")
         loud = self._is_loud(notification, previous)
@@ -145,8 +150,18 @@ class SlackReceiver:
             **({"reply_broadcast": True} if loud else {}),
         }
         what = f"sending to Slack {notification.target.address} (chat.postMessage in the thread)"
-        await self._call("chat.postMessage", what, reply | _switches(text, notification) | _metadata(notification))
+        try:
+            await self._call("chat.postMessage", what, reply | _switches(text, notification) | _metadata(notification))
+        except RetryLater:
+            self._remember_edit(notification.idempotency_key, answer)
+            raise
         return _receipt(notification, answer, "updated, with a reply in its thread")
+
+    def _remember_edit(self, key: str, answer: Mapping[str, Any]) -> None:
+        """Note that only the reply is missing, so that the next try is one request and not two that may each fail."""
+        self._edited[key] = answer
+        while len(self._edited) > MOST_EDITED:
+            del self._edited[next(iter(self._edited))]
 
     def _is_loud(self, notification: Notification, previous: Mapping[str, Any]) -> bool:
         """Say whether a reply is also shown in the channel."""

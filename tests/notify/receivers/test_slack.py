@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from agent.errors import Rejected, RetryLater
@@ -96,6 +98,23 @@ async def test_a_new_incident_is_a_new_message(inbox, receiver):
     await receiver.send(notification(alert()))
     await receiver.send(notification(alert(), incident="incident-2", seq=1))
     assert len(inbox.slack.channels()["#alerts"]) == 2
+
+
+async def test_an_edit_that_was_made_is_not_made_again_when_only_its_reply_failed(inbox, receiver):
+    state = (await receiver.send(notification(alert()))).state
+    inbox.fail("slack", "server_error", times=None, ratio=0.5)
+    tries = 0
+    for seq in range(1, 21):
+        change = notification(alert(), seq=seq, reason="repeat interval elapsed", previous=state)
+        while True:
+            tries += 1
+            try:
+                state = (await receiver.send(change)).state
+                break
+            except RetryLater:
+                continue
+    assert tries > 40
+    assert Counter(methods(inbox)) == {"chat.postMessage": 21, "chat.update": 20}
 
 
 @pytest.mark.parametrize("code", ["message_not_found", "cant_update_message", "edit_window_closed"])
