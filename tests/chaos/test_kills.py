@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos.storm import Storm
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420), pytest.mark.xdist_group("chaos")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("chaos")]
 
 KILLS = int(os.environ.get("BURNLINE_CHAOS_KILLS", "20"))
 
