@@ -210,7 +210,7 @@ class Routing:
     warnings: tuple[Warning, ...] = ()
     unreachable: tuple[Warning, ...] = ()
     """Routes whose receiver has only integrations that we cannot send: an error in check, a warning in run."""
-    original: str = ""
+    original: str = field(default="", repr=False)
     """alertmanager.yml as it was read."""
 
     def match(self, labels: Mapping[str, str]) -> list[Route]:
