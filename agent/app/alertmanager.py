@@ -15,7 +15,7 @@ from typing import Any, Final
 from agent import notify
 from agent.app.build import VERSION
 from agent.model import Alert, Labels, Matcher, match_all
-from agent.notify import Dispatcher, Silence, alert_order, file_without_secrets, parse_matchers
+from agent.notify import Dispatcher, Silence, alert_order, file_without_secrets, parse_matcher
 from agent.telemetry import Telemetry
 from agent.web import alertmanager as v2
 
@@ -48,8 +48,8 @@ class Alertmanager:
         return self._clock()
 
     def parse_filter(self, text: str) -> Sequence[Matcher]:
-        """Read matchers in either grammar."""
-        return parse_matchers(text).matchers
+        """Read one matcher in either grammar."""
+        return parse_matcher(text).matchers
 
     def status(self) -> v2.StatusView:
         """Return versions and the routing file. The six words are required."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agent.notify.kept import kept_triage, written_ms
     from agent.notify.links import Action, Grant, Links
     from agent.notify.loading import load_routing, log_only
-    from agent.notify.matching import parse_matchers, render_matchers
+    from agent.notify.matching import parse_matcher, parse_matchers, render_matchers
     from agent.notify.notification import Channel, Delivery, Notification, Receipt, Receiver, Target
     from agent.notify.oncall import OnCall, calendar, load_directory, on_call
     from agent.notify.ordering import alert_order
@@ -103,6 +103,7 @@ __all__ = [
     "load_routing",
     "log_only",
     "on_call",
+    "parse_matcher",
     "parse_matchers",
     "probe_receivers",
     "read_command",
@@ -153,7 +154,7 @@ __getattr__ = lazy(
             "load_routing",
             "log_only",
         ),
-        "matching": ("parse_matchers", "render_matchers"),
+        "matching": ("parse_matcher", "parse_matchers", "render_matchers"),
         "notification": (
             "Channel",
             "Delivery",

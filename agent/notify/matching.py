@@ -7,18 +7,25 @@ warning, so that old files keep their meaning.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
+from agent.gotemplate import quote
 from agent.model import Matcher, MatchOp
 
 _OPERATORS: Final = ("=~", "!~", "!=", "=")
-_RESERVED: Final = frozenset("{}!=~,\\\"'` \t\n\r\v\f")
-_CLASSIC: Final = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*((?s:.*?))\s*", re.ASCII)
+_SPACE: Final = (
+    "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+)
+"""What Unicode and Go call white space; Python's own isspace knows more."""
+_RESERVED: Final = frozenset("{}!=~,\\\"'`" + _SPACE)
+_CLASSIC: Final = re.compile(
+    r"[ \t\n\f\r]*([a-zA-Z_:][a-zA-Z0-9_:]*)[ \t\n\f\r]*(=~|=|!=|!~)[ \t\n\f\r]*((?s:.*?))[ \t\n\f\r]*"
+)
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "\\": "\\", '"': '"'}
 _ORDER: Final = {MatchOp.EQUAL: 0, MatchOp.NOT_EQUAL: 1, MatchOp.REGEX: 2, MatchOp.NOT_REGEX: 3}
-Parts = tuple[str, str, str]
-"""name, operator, value"""
+_Grammar = Callable[[str], tuple[Matcher, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +43,68 @@ def alert_matcher(name: str, op: MatchOp, value: str) -> Matcher:
 
 def parse_matchers(text: str) -> Reading:
     """Read `{a="b", c=~"d"}` or `a="b"`; raise ValueError with Alertmanager's classic reason where neither grammar fits."""
+    return _choose(text, parse_utf8, parse_classic)
+
+
+def parse_matcher(text: str) -> Reading:
+    """Read one matcher as the API's filters hold it: a comma outside of quotes belongs to the value, braces are refused."""
+    if text.startswith("{") or text.endswith("}"):
+        message = f"unexpected open or close brace: {text}"
+        raise ValueError(message)
+    return _choose(text, _one_utf8, lambda one: (_classic_matcher(one),))
+
+
+def parse_utf8(text: str) -> tuple[Matcher, ...]:
+    """Read matchers by the UTF-8 grammar alone; raise ValueError that begins with the column, counted from 0."""
+    scan = _Scanner(text)
+    opened = scan.take("{")
+    found: list[Matcher] = []
+    if not (opened and scan.peek() == "}") and not (not opened and not scan.peek()):
+        found.append(scan.matcher())
+        while scan.take(","):
+            if scan.peek() in ("", "}"):
+                break
+            found.append(scan.matcher())
+    if opened:
+        scan.expect("}")
+    if scan.peek():
+        scan.fail(f'unexpected "{scan.peek()}", expected a comma or the end')
+    return tuple(found)
+
+
+def parse_classic(text: str) -> tuple[Matcher, ...]:
+    """Read matchers by the classic grammar alone; raise ValueError that names the matcher it cannot read."""
+    inner = text.removeprefix("{").removesuffix("}")
+    return tuple(_classic_matcher(token) for token in _split_classic(inner))
+
+
+def _choose(text: str, utf8: _Grammar, classic: _Grammar) -> Reading:
+    failure = ""
+    modern: tuple[Matcher, ...] | None = None
     try:
-        modern: list[Parts] | None = _parse_utf8(text)
-        failure = ""
+        modern = utf8(text)
     except ValueError as error:
-        modern, failure = None, str(error)
+        failure = str(error)
     try:
-        classic: list[Parts] | None = _parse_classic(text)
+        old = classic(text)
     except ValueError:
         if modern is None:
             raise
-        classic = None
+        return Reading(modern)
     if modern is None:
-        assert classic is not None
-        better = ",".join(_written(*parts) for parts in classic)
-        return Reading(_build(classic), f"read as a classic matcher ({failure}); write it as {better}")
-    if classic is not None and classic != modern:
-        return Reading(
-            _build(classic), "the classic and the UTF-8 grammar read this differently; the classic one is used"
-        )
-    return Reading(_build(modern))
+        better = ",".join(render_matcher(each) for each in old)
+        return Reading(old, f"read as a classic matcher ({failure}); write it as {better}")
+    if old != modern:
+        return Reading(old, "the classic and the UTF-8 grammar read this differently; the classic one is used")
+    return Reading(modern)
+
+
+def _one_utf8(text: str) -> tuple[Matcher, ...]:
+    found = parse_utf8(text)
+    if len(found) != 1:
+        message = f"expected one matcher, found {len(found)}"
+        raise ValueError(message)
+    return found
 
 
 def sort_matchers(matchers: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
@@ -64,8 +113,10 @@ def sort_matchers(matchers: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
 
 
 def render_matcher(matcher: Matcher) -> str:
-    """Write a matcher as Alertmanager prints it: name quoted only where it must be, value always."""
-    return _written(matcher.name, matcher.op, matcher.value)
+    """Write a matcher as Alertmanager prints it: value always quoted, name only where it must be, and then both as Go does."""
+    if any(each in _RESERVED for each in matcher.name):
+        return f"{quote(matcher.name)}{matcher.op}{quote(matcher.value)}"
+    return f'{matcher.name}{matcher.op}"{_escape(matcher.value)}"'
 
 
 def render_matchers(matchers: tuple[Matcher, ...]) -> str:
@@ -73,46 +124,34 @@ def render_matchers(matchers: tuple[Matcher, ...]) -> str:
     return "{" + ",".join(render_matcher(each) for each in matchers) + "}"
 
 
-def _written(name: str, operator: str, value: str) -> str:
-    shown = f'"{_escape(name)}"' if any(each in _RESERVED or each.isspace() for each in name) else name
-    return f'{shown}{operator}"{_escape(value)}"'
-
-
 def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
-def _build(found: list[Parts]) -> tuple[Matcher, ...]:
-    return tuple(alert_matcher(name, MatchOp(operator), value) for name, operator, value in found)
-
-
-def _parse_classic(text: str) -> list[Parts]:
-    inner = text.removeprefix("{").removesuffix("}")
-    found = []
-    for token in _split_classic(inner):
-        match = _CLASSIC.fullmatch(token)
-        if match is None:
-            message = f"bad matcher format: {token}"
-            raise ValueError(message)
-        found.append((match[1], match[2], _unquote_classic(match[3])))
-    return found
+def _classic_matcher(token: str) -> Matcher:
+    match = _CLASSIC.fullmatch(token)
+    if match is None:
+        message = f"bad matcher format: {token}"
+        raise ValueError(message)
+    return alert_matcher(match[1], MatchOp(match[2]), _unquote_classic(match[3]))
 
 
 def _split_classic(text: str) -> list[str]:
     """Split at commas outside quotes; a last empty token is dropped, others are not."""
     tokens, current, quoted, escaped = [], "", False, False
     for character in text:
-        if character == "," and not quoted:
-            tokens.append(current)
-            current = ""
-            continue
-        if character == '"' and not escaped:
-            quoted = not quoted
-        escaped = character == "\\" and not escaped
+        if character == ",":
+            if not quoted:
+                tokens.append(current)
+                current = ""
+                continue
+        elif character == '"':
+            quoted, escaped = quoted if escaped else not quoted, False
+        else:
+            escaped = character == "\\" and not escaped
         current += character
-    if current.strip():
-        tokens.append(current)
-    return tokens
+    last = current.strip(_SPACE)
+    return [*tokens, last] if last else tokens
 
 
 def _unquote_classic(raw: str) -> str:
@@ -141,23 +180,6 @@ def _unquote_classic(raw: str) -> str:
     return result
 
 
-def _parse_utf8(text: str) -> list[Parts]:
-    scan = _Scanner(text)
-    opened = scan.take("{")
-    found: list[Parts] = []
-    if not (opened and scan.peek() == "}") and not (not opened and not scan.peek()):
-        found.append(scan.matcher())
-        while scan.take(","):
-            if scan.peek() in ("", "}"):
-                break
-            found.append(scan.matcher())
-    if opened:
-        scan.expect("}")
-    if scan.peek():
-        scan.fail(f'unexpected "{scan.peek()}", expected a comma or the end')
-    return found
-
-
 class _Scanner:
     """Walk over the UTF-8 grammar's text; columns in errors count from 0 as Alertmanager's do."""
 
@@ -165,12 +187,12 @@ class _Scanner:
         self.text = text
         self.at = 0
 
-    def fail(self, why: str) -> None:
+    def fail(self, why: str) -> NoReturn:
         message = f"{self.at}: {why}"
         raise ValueError(message)
 
     def peek(self) -> str:
-        while self.at < len(self.text) and self.text[self.at].isspace():
+        while self.at < len(self.text) and self.text[self.at] in _SPACE:
             self.at += 1
         return self.text[self.at : self.at + 1]
 
@@ -184,21 +206,20 @@ class _Scanner:
         if not self.take(wanted):
             self.fail(f'expected "{wanted}"')
 
-    def matcher(self) -> Parts:
+    def matcher(self) -> Matcher:
         name = self.word("a label name")
         self.peek()
-        for operator in _OPERATORS:
-            if self.text.startswith(operator, self.at):
-                self.at += len(operator)
-                return name, operator, self.word("a label value")
-        self.fail("expected an operator such as '=', '!=', '=~' or '!~'")
-        raise AssertionError
+        operator = next((each for each in _OPERATORS if self.text.startswith(each, self.at)), None)
+        if operator is None:
+            self.fail("expected an operator such as '=', '!=', '=~' or '!~'")
+        self.at += len(operator)
+        return alert_matcher(name, MatchOp(operator), self.word("a label value"))
 
     def word(self, expected: str) -> str:
         if self.peek() == '"':
             return self.quoted()
         start = self.at
-        while self.at < len(self.text) and self.text[self.at] not in _RESERVED and not self.text[self.at].isspace():
+        while self.at < len(self.text) and self.text[self.at] not in _RESERVED:
             self.at += 1
         if start == self.at:
             self.fail(f"expected {expected}")
@@ -210,8 +231,13 @@ class _Scanner:
             end += 2 if self.text[end] == "\\" else 1
         if end >= len(self.text):
             self.fail('missing end "')
+        try:
+            inner = unquote(self.text[start + 1 : end])
+        except ValueError as error:
+            self.at = start
+            self.fail(str(error))
         self.at = end + 1
-        return unquote(self.text[start + 1 : end])
+        return inner
 
 
 def unquote(inner: str) -> str:
