@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import itertools
+import os
 import queue
 import sqlite3
 import threading
@@ -129,12 +130,7 @@ class Journal:
         except OSError as error:
             message = f"cannot open the journal {path}: {error.strerror}; check --storage.path and its permissions"
             raise StorageError(message) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
-            message = f"another agent uses {path.parent}; stop it, or give this one another --storage.path"
-            raise AlreadyRunning(message) from error
+        _take(lock, path.parent)
         try:
             return cls(path, lock)
         except sqlite3.DatabaseError:
@@ -277,6 +273,30 @@ def _migrate(connection: sqlite3.Connection) -> None:
         raise StorageError(message)
     for number, migration in enumerate(MIGRATIONS[done:], start=done + 1):
         connection.executescript(f"BEGIN; {migration}; PRAGMA user_version = {number}; COMMIT;")
+
+
+def _take(lock: IO[str], folder: Path) -> None:
+    """Lock the directory and leave our process' number in the file; the system takes the lock back however we end."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.seek(0)
+        holder = lock.read(20).strip()
+        lock.close()
+        who = f" (process {holder})" if holder.isdecimal() else ""
+        message = f"another agent uses {folder}{who}; stop it, or give this one another --storage.path"
+        raise AlreadyRunning(message) from error
+    except OSError as error:
+        lock.close()
+        message = (
+            f"cannot lock {folder}: {error.strerror}; two agents on one directory would tell everybody twice, so put "
+            "--storage.path on a file system with locks"
+        )
+        raise StorageError(message) from error
+    with contextlib.suppress(OSError):  # a full disk must not stop the paging; the number is only for people
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
 
 
 def _set_aside(path: Path) -> None:

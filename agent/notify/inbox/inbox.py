@@ -29,6 +29,7 @@ SLACK_TOKEN: Final = "xoxb-burnline-inbox"  # noqa: S105 - the stand-in's own, w
 TWILIO_ACCOUNT: Final = "AC00000000000000000000000000000000"
 TWILIO_TOKEN: Final = "burnline-inbox"  # noqa: S105 - the stand-in's own, worth nothing elsewhere
 PAGERDUTY_KEY: Final = "burnline0inbox0routing0key000000"  # the stand-in's own, worth nothing elsewhere
+_LARGEST_REQUEST: Final = 32 << 20
 _WEBHOOK_PATH: Final = "/services/T0INBOX/B0INBOX/burnline"
 _POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
@@ -93,7 +94,7 @@ class Inbox:
         async def watched(request: web.Request, handler: Handler) -> web.StreamResponse:
             return await self._desk.watched(request, handler)
 
-        app = web.Application(client_max_size=1_000_000, middlewares=[watched])
+        app = web.Application(client_max_size=_LARGEST_REQUEST, middlewares=[watched])
         for service in (self.slack, self.phone, self._gateway, self.pagerduty, self.cloud):
             app.add_routes(service.routes())
         app.add_routes(self._routes())

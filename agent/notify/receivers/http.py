@@ -6,6 +6,7 @@ Nothing of a URL but its host reaches an error, and what a provider answers is s
 from __future__ import annotations
 
 import base64
+import io
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from agent.notify.messages.escape import is_loopback, one_line
 from agent.notify.receivers.redaction import redact
 
 _LARGEST_ANSWER: Final = 65_536
+_LARGE_BODY: Final = 1 << 20
 _LONGEST_WAIT_MS: Final = 3_600_000
 
 SessionFactory = Callable[[], aiohttp.ClientSession]
@@ -111,6 +113,8 @@ async def request(
 
     Raises RetryLater where no answer came, Rejected where the URL or the peer's certificate is bad.
     """
+    if isinstance(body := arguments.get("data"), bytes) and len(body) >= _LARGE_BODY:
+        arguments["data"] = io.BytesIO(body)  # aiohttp writes that piece by piece
     try:
         async with session.request(
             method,

@@ -5,6 +5,7 @@ So a dry run shows the very bytes, and never a second version of them. Secrets a
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
@@ -110,6 +111,7 @@ class RecordingSession:
         """Keep the request; give an answer."""
         body = arguments.get("json")
         body = arguments.get("data") if body is None else body
+        body = body.getvalue() if isinstance(body, io.BytesIO) else body
         headers = {str(name): str(value) for name, value in dict(arguments.get("headers") or {}).items()}
         is_form = isinstance(body, Mapping) and arguments.get("json") is None
         self.kept.append(Kept(method, str(url), headers, body, is_form))

@@ -5,6 +5,7 @@ An alert that cannot be read costs only itself: what is right in a batch is take
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +20,12 @@ from agent.web.alertmanager.values import SilenceView
 MOST_BODY_BYTES: Final = 32 << 20
 MOST_ALERTS: Final = 100_000
 MOST_ALERT_CHARACTERS: Final = 1 << 20
+_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPE: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
+)
+"""An escape in JSON's text: a pair that is one character, half of one, or any other."""
 _OPERATORS: Final = {
     (True, False): MatchOp.EQUAL,
     (False, False): MatchOp.NOT_EQUAL,
@@ -70,7 +77,14 @@ async def read_body(request: web.Request) -> bytes:
     if not body.strip():
         raise schema_failure(422, "a body is required: JSON")
     # What is not UTF-8 becomes U+FFFD, as in Alertmanager: a broken byte in a label is no reason not to page.
-    return body if body.isascii() else body.decode("utf-8", "replace").encode()
+    return whole_characters(body if body.isascii() else body.decode("utf-8", "replace").encode())
+
+
+def whole_characters(text: bytes) -> bytes:
+    r"""Return JSON in which half a character (`\ud83d` without its other half) became U+FFFD, as Go's reader has it."""
+    if not _HALF.search(text):
+        return text
+    return _ESCAPE.sub(lambda found: b"\\ufffd" if found["half"] else found[0], text)
 
 
 def read_alerts(body: bytes) -> tuple[list[tuple[int, Alert]], list[tuple[int, str]]]:
