@@ -13,6 +13,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from markupsafe import Markup
 
+_LONGEST_LINK: Final = 2000
 _MENTION_WORDS: Final = re.compile(r"@(channel|here|everyone)", re.IGNORECASE)
 _MENTION_MARKUP: Final = re.compile(r"<(!(?:channel|here|everyone|subteam)[^>]*|@[A-Z0-9]+[^>]*)>")
 
@@ -93,17 +94,19 @@ def clip_mrkdwn(text: str, limit: int) -> str:
 def web_link(url: str, base: str) -> str:
     """Return `url` made absolute against `base`, or "" where the result is no http(s) link.
 
-    A scheme such as javascript: in an annotation must not become a button.
+    A scheme such as javascript: in an annotation must not become a button; neither must what is longer than providers take
+    of a link (Slack's buttons: 3,000 characters), for half a link leads nowhere.
     """
-    text = one_line(url, 2000)
-    if not text:
+    text = one_line(url, _LONGEST_LINK)
+    if not text or len(url) > _LONGEST_LINK:
         return ""
     try:
         absolute = urljoin(base.rstrip("/") + "/", text.lstrip("/")) if not urlsplit(text).scheme else text
         parts = urlsplit(absolute)
     except ValueError:
         return ""
-    return quote(absolute, safe="%/:?#[]@!$&'()*+,;=~") if parts.scheme in ("http", "https") and parts.netloc else ""
+    link = quote(absolute, safe="%/:?#[]@!$&'()*+,;=~") if parts.scheme in ("http", "https") and parts.netloc else ""
+    return link if len(link) <= _LONGEST_LINK else ""
 
 
 def is_loopback(url: str) -> bool:

@@ -99,6 +99,11 @@ def test_a_relative_link_without_a_base_is_no_link():
     assert web_link("/runbooks/a", "") == ""
 
 
+@pytest.mark.parametrize("url", ["https://a.example/" + "x" * 2000, "https://a.example/" + "é" * 700])
+def test_what_is_too_long_for_a_link_is_no_half_link(url):
+    assert web_link(url, "https://b.example/") == ""
+
+
 @pytest.mark.parametrize(
     ("url", "here"),
     [("http://127.0.0.1:9477/a", True), ("http://localhost/", True), ("http://[::1]:1/", True), ("https://a.example", False),
