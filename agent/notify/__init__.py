@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from agent.notify.breaker import ProviderView
     from agent.notify.decisions import Decision, Verdict
     from agent.notify.dispatcher import Dispatcher
+    from agent.notify.drill import Drill, DrillOrder, Reached
+    from agent.notify.drilling import Drills
     from agent.notify.factory import receivers_for
     from agent.notify.fake import FakeReceiver
     from agent.notify.incident_story import IncidentStory
@@ -59,6 +61,9 @@ __all__ = [
     "Destination",
     "Directory",
     "Dispatcher",
+    "Drill",
+    "DrillOrder",
+    "Drills",
     "FakeReceiver",
     "Grant",
     "GroupView",
@@ -70,6 +75,7 @@ __all__ = [
     "Outbox",
     "Place",
     "ProviderView",
+    "Reached",
     "Reason",
     "Receipt",
     "Receiver",
@@ -143,6 +149,8 @@ __getattr__ = lazy(
             "Verdict",
         ),
         "dispatcher": ("Dispatcher",),
+        "drill": ("Drill", "DrillOrder", "Reached"),
+        "drilling": ("Drills",),
         "factory": ("receivers_for",),
         "fake": ("FakeReceiver",),
         "links": (

@@ -22,7 +22,7 @@ from agent.notify.links import Links
 from agent.notify.notification import Delivery, Notification, Receiver
 from agent.notify.outbox import Outbox
 from agent.notify.records import Book
-from agent.notify.routing import Routing
+from agent.notify.routing import Route, Routing
 from agent.notify.sender import Log, Sender
 from agent.notify.silences import Silences
 from agent.notify.triage import Triage
@@ -111,6 +111,10 @@ class Dispatcher:
     def put(self, alerts: Iterable[Alert], at_ms: int) -> Future[None]:
         """Take alerts in: firing, repeated or over; the future is done when they are on the disk. See Triage.put."""
         return self._triage.put(alerts, at_ms)
+
+    def routes_of(self, alert: Alert) -> Sequence[Route]:
+        """Return the routes that an alert takes."""
+        return self._triage.routes_of(alert)
 
     def next_due(self) -> int | None:
         """Return when `tick` has something to do next, or None."""

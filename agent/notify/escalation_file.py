@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from agent.model import Secret, parse_duration
 from agent.notify.dedup import NEVER_MS
+from agent.notify.drill_schedule import DrillSpec
 from agent.notify.hours import Hours
 from agent.notify.intervals import UTC, OwnIntervalSpec, TimeZone
 from agent.notify.limits import DEFAULTS, ChannelLimits
@@ -240,5 +241,11 @@ class EscalationFile:
     receivers: dict[str, PlanSpec] = key(factory=dict)
     settings: SettingsSpec = key(factory=SettingsSpec)
     time_intervals: dict[str, tuple[OwnIntervalSpec, ...]] = key(factory=dict)
+    drill: DrillSpec | tuple[DrillSpec, ...] = ()
     templates: Text | None = None
     """The folder of the jinja2 templates of our own messages, relative to this file."""
+
+    @property
+    def drills(self) -> tuple[DrillSpec, ...]:
+        """The drills that come by themselves, one or several."""
+        return (self.drill,) if isinstance(self.drill, DrillSpec) else self.drill

@@ -16,6 +16,7 @@ from agent.journal import Write
 from agent.model import Alert
 from agent.notify.decisions import Decision, Verdict
 from agent.notify.dedup import NEVER_MS, decide, set_aside, told, untold
+from agent.notify.drill import ESCALATES, is_drill
 from agent.notify.groups import Group
 from agent.notify.incidents import Ack, Incident, Recipient, RunningStep, StepState, begin
 from agent.notify.inhibition import Inhibitor, Sources
@@ -240,7 +241,9 @@ class Flush:
         incident = group.incident
         if incident is None:
             plan = self._routing.receiver(group.receiver)
-            group.incident = begin(group.id, self.at_ms, plan.steps, self._routing.directory)
+            tested = is_drill(seen.firing[0].labels) and not seen.firing[0].annotations.get(ESCALATES)
+            steps = () if tested else plan.steps
+            group.incident = begin(group.id, self.at_ms, steps, self._routing.directory)
         elif incident.ack and seen.firing_set - incident.ack.fingerprints:
             new = tuple(sorted(seen.firing_set - incident.ack.fingerprints))
             self._decide(group, Verdict.ACK_ENDED, f"new alerts joined what {incident.ack.by} acknowledged", new)

@@ -15,6 +15,7 @@ from agent.errors import SchemaError
 from agent.model import Labels, Matcher, MatchOp, Secret
 from agent.notify.alertmanager_file import AlertmanagerFile, InhibitSpec, RouteSpec
 from agent.notify.blindspots import blind_spots
+from agent.notify.drill_schedule import Schedule, schedule_of
 from agent.notify.entries import directory_of
 from agent.notify.escalation_file import EscalationFile
 from agent.notify.findings import Findings
@@ -127,6 +128,7 @@ class _Builder:
         root = self.root(receivers, intervals)
         rules = tuple(self.inhibit_rule(spec) for spec in self.file.inhibit_rules if spec is not None)
         self.beyond()
+        drills = self.drills(receivers)
         message_templates = self.message_templates()
         go = read_templates(self.file.templates, self.secrets[0].folder, self.findings)
         try_texts(go, plans.texts, self.findings, strict=self.strict)
@@ -161,6 +163,7 @@ class _Builder:
             warnings=self.findings.warnings,
             unreachable=self.findings.unreachable,
             original=original,
+            drills=drills,
         )
 
     def globs(self) -> set[Path]:
@@ -175,6 +178,18 @@ class _Builder:
         if named and not found.is_dir():
             self.findings.problem(named.place, f"templates: there is no folder {found}")
         return found if found.is_dir() else None
+
+    def drills(self, receivers: Mapping[str, ReceiverPlan]) -> tuple[Schedule, ...]:
+        """Return the drills that come by themselves; each has a name of its own, and receivers that there are."""
+        names: set[str] = set()
+        for spec in self.escalation.drills:
+            if spec.name in names:
+                message = f'two drills are called "{spec.name}"; give each a name of its own'
+                self.findings.problem(spec.place, message)
+            names.add(spec.name)
+            for chosen in (spec.receiver, spec.tell):
+                self.known(chosen, set(receivers), "receiver", "a drill")
+        return tuple(schedule_of(spec, self.escalation.settings.timezone) for spec in self.escalation.drills)
 
     def link_key(self) -> Secret | None:
         """Return the key that signs links, where one is named and can be read."""
@@ -250,10 +265,10 @@ class _Builder:
         self.index += 1
         return replace(made, routes=tuple(self.route(child, made, receivers, intervals) for child in spec.routes))
 
-    def known(self, name: Text | None, names: set[str], what: str) -> None:
+    def known(self, name: Text | None, names: set[str], what: str, user: str = "route") -> None:
         if name and name not in names:
             near = suggest(name, sorted(names))
-            self.findings.problem(name.place, f'undefined {what} "{name}" used in route{near}')
+            self.findings.problem(name.place, f'undefined {what} "{name}" used in {user}{near}')
 
     def matchers(
         self, match: Mapping[str, Text | None], match_re: Mapping[str, Text | None], texts: Sequence[Text], place: Place

@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from agent.model import Alert
+from agent.notify.drill import is_drill, marked
 from agent.notify.groups import Group
 from agent.notify.hours import quiet_until
 from agent.notify.incidents import Ack, Incident, Recipient, Told
@@ -87,6 +88,10 @@ class Messenger:
         """
         states = {alert.fingerprint: alert.resolved_at(at_ms) for alert in alerts}
         strict = self._routing().settings.strict
+        if alerts and is_drill(alerts[0].labels):
+            recipient = replace(recipient, options={**recipient.options, "test": True})
+            if recipient.target.channel is Channel.WEBHOOK:
+                alerts = tuple(marked(alert) for alert in alerts)
         if not strict and not known and self._told_already(group.id, recipient, states, at_ms):
             return Reason.ALREADY_TOLD
         row = Row(
@@ -191,7 +196,7 @@ class Messenger:
             target=recipient.target,
             at_ms=row.at_ms,
             reason=str(reason),
-            options={**self._options(recipient), "instead_of": row.target.key, "on_failure": receiver},
+            options={**self._options(recipient), **_mark(row), "instead_of": row.target.key, "on_failure": receiver},
             hops=row.hops + 1,
             attempts=0,
             next_at_ms=at_ms,
@@ -270,6 +275,11 @@ class Messenger:
         told = incident.told.setdefault(recipient.target.key, Told(recipient))
         told.firing.difference_update(states)
         told.firing.update(fingerprint for fingerprint, over in states.items() if not over)
+
+
+def _mark(row: Row) -> Mapping[str, Any]:
+    """Return what marks a message that takes the place of a test's."""
+    return {"test": True} if row.options.get("test") else {}
 
 
 def _still_firing(told: Told, table: AlertTable, at_ms: int) -> tuple[Alert, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
@@ -15,6 +15,9 @@ from zoneinfo import ZoneInfo
 from agent.gotemplate import quote
 from agent.model import Labels, Matcher, MatchOp, Secret, match_all
 from agent.notify.channels import ChannelSettings
+from agent.notify.drill import LABEL as DRILL
+from agent.notify.drill import is_drill
+from agent.notify.drill_schedule import Schedule
 from agent.notify.hours import Hours
 from agent.notify.inhibition import InhibitRule
 from agent.notify.intervals import UTC, IntervalSpec, boundaries, contains
@@ -89,8 +92,10 @@ class Route:
             yield from child.walk()
 
     def group_labels(self, labels: Labels) -> Labels:
-        """Return the labels by which an alert is grouped here: those of group_by that it has."""
-        return labels if self.group_by_all else labels.only(*self.group_by)
+        """Return the labels by which an alert is grouped here: those of group_by that it has; a drill has its own group."""
+        if self.group_by_all:
+            return labels
+        return labels.only(*self.group_by, "alertname", DRILL) if is_drill(labels) else labels.only(*self.group_by)
 
     def group_key(self, group_labels: Labels) -> str:
         """Return Alertmanager's group key: `{}/{severity="critical"}:{alertname="X"}`."""
@@ -212,10 +217,17 @@ class Routing:
     """Routes whose receiver has only integrations that we cannot send: an error in check, a warning in run."""
     original: str = field(default="", repr=False)
     """alertmanager.yml as it was read."""
+    drills: tuple[Schedule, ...] = ()
+    """The drills that come by themselves."""
 
     def match(self, labels: Mapping[str, str]) -> list[Route]:
         """Return the routes that an alert with these labels takes."""
         return self.root.match(labels)
+
+    def routes_to(self, receiver: str) -> list[Route]:
+        """Return the first route that tells a receiver, past all matchers; the root's timers where none does."""
+        found = next((each for each in self.root.walk() if each.receiver == receiver), None)
+        return [found or replace(self.root, receiver=receiver, routes=())]
 
     def receiver(self, name: str) -> ReceiverPlan:
         """Return a receiver's plan; one that is gone writes to the log."""

@@ -20,6 +20,7 @@ from agent.notify import groups, kept_routing, notification_log, table
 from agent.notify.acks import Acks, Reply, meant
 from agent.notify.agenda import Agenda
 from agent.notify.decisions import RETENTION_MS, Decision, Verdict
+from agent.notify.drill import is_drill, receiver_of
 from agent.notify.flushing import Flush, Stretches
 from agent.notify.groups import Group, claim, group_id
 from agent.notify.inhibition import Sources
@@ -338,8 +339,16 @@ class Triage:
             writes.append(self._forget(fingerprint))
         elif news:
             writes.append(self._table.record(fingerprint))
+        if news and is_drill(known.labels) and known.resolved_at(at_ms):
+            self._let_hear(fingerprint, at_ms)
         if fingerprint in self._held_by and known.resolved_at(at_ms):
             self._let_go(fingerprint, at_ms, wait=True)
+
+    def _let_hear(self, fingerprint: str, at_ms: int) -> None:
+        """Let the groups of an alert be flushed now: whoever was tested need not wait to hear that it is over."""
+        for each in self._members.get(fingerprint, ()):
+            self._groups[each].hasten(at_ms)
+            self._dirty[each] = None
 
     def follow(self, at_ms: int) -> None:
         """Take note of what time it is, every few seconds: after a clock that was set back, all timers go back with it.
@@ -558,8 +567,13 @@ class Triage:
     def _routes_of(self, alert: Alert) -> list[Route]:
         found = self._routes.get(alert.fingerprint)
         if found is None:
-            found = self._routes[alert.fingerprint] = self._routing.match(dict(alert.labels.pairs))
+            found = self._routes[alert.fingerprint] = self.routes_of(alert)
         return found
+
+    def routes_of(self, alert: Alert) -> list[Route]:
+        """Return the routes that an alert takes; a drill may name its receiver, and so may the alert about one."""
+        chosen = receiver_of(alert)
+        return self._routing.routes_to(chosen) if chosen else self._routing.match(dict(alert.labels.pairs))
 
     def _keep_house(self, at_ms: int) -> list[Write]:
         self._next_housekeeping_ms = at_ms + HOUSEKEEPING_MS

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agent.errors import DeliveryError, InvalidInput, RetryLater
-from agent.model import Alert, Labels
+from agent.model import Alert
 from agent.notify.channels import ChannelSettings, LogChannel
+from agent.notify.drill import marked
 from agent.notify.messages import Renderer, named_samples
 from agent.notify.notification import Channel, Notification, Probed, Receiver, Target
 from agent.notify.receivers import make_receiver
@@ -119,7 +120,7 @@ def _message(routing: Routing, receiver: str, aim: Aim, told: Notification, numb
         incident=key,
         receiver=receiver,
         target=aim.target,
-        alerts=tuple(_marked(alert) for alert in told.alerts) if by_program else told.alerts,
+        alerts=tuple(marked(alert) for alert in told.alerts) if by_program else told.alerts,
         options=options,
         previous={},
         sequence=0,
@@ -192,13 +193,6 @@ def repeated_message(told: Notification, at_ms: int) -> Notification:
 
 def _then(alert: Alert, told: Notification) -> int:
     return alert.ends_at_ms if alert.resolved_at(told.at_ms) else 0
-
-
-def _marked(alert: Alert) -> Alert:
-    """Return the alert saying in its summary that it is a test: what listens to webhooks reads no subject."""
-    said = dict(alert.annotations)
-    said["summary"] = f"[TEST] {said.get('summary', '')}".strip()
-    return replace(alert, annotations=Labels(said))
 
 
 def failed(tried: Iterable[Tried]) -> bool:

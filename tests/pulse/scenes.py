@@ -25,7 +25,7 @@ class Alarms:
 
 
 def _name(labels):
-    return f"{labels.get('alertname')}:{labels.get('heartbeat') or labels.get('part')}"
+    return f"{labels.get('alertname')}:{labels.get('heartbeat') or labels.get('part') or labels.get('drill_name')}"
 
 
 class Pings:
