@@ -23,6 +23,7 @@ from agent.app.alertmanager import Alertmanager
 from agent.app.build import VERSION, Built, build
 from agent.app.changes import Changes, changes
 from agent.app.collection import Collection
+from agent.app.drills import DrillDesk
 from agent.app.evaluation import Evaluation, answering
 from agent.app.feeding import Feeding
 from agent.app.filewatch import FileWatch, FolderEvents
@@ -154,6 +155,7 @@ class Agent:
                     lambda: self.dispatcher, self.clock, self.telemetry, now_ms, heard=heartbeats.heard
                 ),
                 heartbeat_handles=heartbeats,
+                drill_handles=DrillDesk(lambda: self.lifelines.drills, self.clock, self.woken),
                 twilio_handles=Twilio(
                     lambda: self.dispatcher, lambda: self.config.external_url, self.clock, self.woken
                 ),

@@ -1,4 +1,4 @@
-"""What keeps watch over the watcher in a running agent: heartbeats sent, heartbeats owed. Wiring only."""
+"""What keeps watch over the watcher in a running agent: heartbeats sent, heartbeats owed, drills. Wiring only."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from agent.app.own_alerts import OwnAlerts
 from agent.app.vitals import PARTS, Vitals
 from agent.journal import Journal
 from agent.model import Labels
-from agent.notify import Dispatcher
+from agent.notify import Dispatcher, Drills
 from agent.pulse import Expected, Heartbeats, Pinger, Pulse
-from agent.rules import Evaluator
+from agent.rules import Evaluator, labels_as_sent
 from agent.telemetry import Telemetry
 
 
 class Lifelines:
-    """The heartbeats of one agent: `run` sends, `look` says whose is missing, `apply` takes over changed files."""
+    """The heartbeats and the drills of one agent: `run` sends, `look` says whose is missing, `apply` takes over changed files."""
 
     def __init__(
         self,
@@ -50,22 +50,37 @@ class Lifelines:
         self.pulse.changed = self._due.set
         for part in PARTS:
             own.settle(self.pulse.labels_of(part), journal.events, at_ms, "the agent was started anew")
+        self.drills = Drills(
+            dispatcher,
+            journal,
+            alarms=own,
+            telemetry=telemetry,
+            at_ms=at_ms,
+            sent_as=lambda labels: labels_as_sent(labels, evaluator.settings),
+        )
         self.expected = Expected(heartbeats.owed, journal, alarms=own, telemetry=telemetry, at_ms=at_ms)
 
     def apply(self, heartbeats: Heartbeats, at_ms: int) -> None:
         """Take over what the files say now."""
         self.pulse.apply(heartbeats.sent, at_ms)
         self.expected.apply(heartbeats.owed, at_ms)
+        self.drills.apply(at_ms)
 
     def look(self, at_ms: int) -> None:
-        """Say what is missing; call it every few seconds."""
+        """Say what is missing, and follow the drills; call it every few seconds."""
         self.pulse.follow(at_ms)
         self.expected.look(at_ms)
+        self.drills.look(at_ms)
 
     def notices(self) -> list[str]:
         """Return sentences that deserve attention."""
         said = [
             f"No heartbeat is sent, because {part} does not work: {why}" for part, why in self.pulse.troubles.items()
+        ]
+        said += [
+            f"The drill {last.asked.name} failed: {last.why}"
+            for each in self.drills.schedules
+            if (last := self.drills.last(each.asked.name)) and last.result == "failed"
         ]
         return said + [
             f"The heartbeat {each.name} does not get through: {each.why}"

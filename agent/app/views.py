@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from agent import collect, notify, rules, web
 from agent.journal import Event, Position
@@ -172,11 +171,7 @@ def delivery_view(row: notify.Row) -> web.Delivery:
 
 def shown_address(target: notify.Target) -> str:
     """Return what of an address may be shown: a phone number without its middle, of a URL its host alone."""
-    if target.channel is notify.Channel.SMS and len(target.address) > 6:
-        return f"{target.address[:4]}…{target.address[-2:]}"
-    if "://" in target.address:
-        return urlsplit(target.address).hostname or "an address"
-    return target.address
+    return target.shown
 
 
 def next_steps(incidents: Sequence[notify.IncidentView], fingerprint: str) -> list[web.NextStep]:

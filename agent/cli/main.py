@@ -395,6 +395,43 @@ def oncall(
         show_on_call(url, config_file, asked, as_json=as_json)
 
 
+@burnline.command()
+@click.argument("name", default="")
+@click.option("--labels", "-l", multiple=True, metavar="NAME=VALUE", help="Of its alert; default: severity=critical.")
+@click.option("--receiver", default="", help="Try this one, whatever the routes say.")
+@click.option("--expect", type=click.Choice(["delivery", "ack"]), help="What must happen. Default: delivery.")
+@click.option("--within", default="", metavar="DURATION", help="Default: 10m.")
+@click.option("--escalate", is_flag=True, help="Let the steps of escalation run, too.")
+@click.option("--wait/--no-wait", default=True, help="Follow it until it is over.")
+@click.option("--show", default="", metavar="ID", help="Begin none; show this one.")
+@click.option("--list", "list_them", is_flag=True, help="Begin none; show when they come, and how they went.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@url_option
+def drill(
+    name: str,
+    labels: tuple[str, ...],
+    receiver: str,
+    expect: str | None,
+    within: str,
+    escalate: bool,
+    wait: bool,
+    show: str,
+    list_them: bool,
+    as_json: bool,
+    url: str,
+) -> None:
+    """Page on purpose: send a [TEST] alert the way of a real one, and see whether it arrives at everybody.
+
+    With NAME, as escalation.yml says under `drill`. Exits 1 where it failed.
+    """
+    from agent.cli.drill import Wanted, list_drills, run_drill, show_drill
+
+    if list_them or show:
+        sys.exit(list_drills(url, as_json=as_json) if list_them else show_drill(url, show, as_json=as_json))
+    wanted = Wanted(name, labels, receiver, expect or "", within, escalate)
+    sys.exit(run_drill(url, wanted, wait=wait, as_json=as_json))
+
+
 @burnline.group()
 def heartbeat() -> None:
     """Heartbeats: those that this agent sends, and those that others owe it."""

@@ -44,7 +44,9 @@ class DrillOrder:
 class Reached:
     """How far a drill came with one target. `state` is a message's; `verdict` is ok, waiting or failed."""
 
+    channel: str
     target: str
+    """What of its address may be shown."""
     person: str
     receiver: str
     state: str
@@ -56,6 +58,11 @@ class Reached:
     why: str = ""
     step: int = 0
     instead_of: str = ""
+
+    @property
+    def whom(self) -> str:
+        """Name it in a sentence: `ana by sms`."""
+        return f"{self.person or self.target} by {self.channel}"
 
 
 @dataclass(frozen=True, slots=True)

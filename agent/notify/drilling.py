@@ -252,7 +252,7 @@ def judge(drill: Drill, at_ms: int, held: str = "") -> tuple[str, str]:
     within = format_duration(drill.asked.within_ms)
     if not first:
         return ("failed", f"nobody was told: {held or 'no message was written'}") if late or held else ("", "")
-    if all(each.target.startswith(f"{Channel.LOG}:") for each in first):
+    if all(each.channel == Channel.LOG for each in first):
         return "failed", "it reached the log only, and so nobody"
     failed = [each for each in first if each.verdict == "failed"]
     waiting = [each for each in first if each.verdict == "waiting"]
@@ -260,12 +260,12 @@ def judge(drill: Drill, at_ms: int, held: str = "") -> tuple[str, str]:
     if not late and (waiting or (not failed and not taken)):
         return "", ""
     if failed or waiting:
-        names = ", ".join(f"{each.target} ({each.why or 'it was still waiting'})" for each in (*failed, *waiting))
+        names = ", ".join(f"{each.whom} ({each.why or 'it was still waiting'})" for each in (*failed, *waiting))
         return "failed", f"{len(failed) + len(waiting)} of {len(first)} did not get it within {within}: {names}"
     if not taken:
         return "failed", f"all {len(first)} were told, and nobody acknowledged within {within}"
     by = f", and {drill.acknowledged_by} acknowledged" if drill.asked.expect == "ack" else ""
-    return "passed", f"all {len(first)} were told{by}" if len(first) > 1 else f"{first[0].target} was told{by}"
+    return "passed", f"all {len(first)} were told{by}" if len(first) > 1 else f"{first[0].whom} was told{by}"
 
 
 def _latest(rows: Iterable[Row]) -> list[Row]:
@@ -286,7 +286,8 @@ def _reached(row: Row, at_ms: int, deadline_ms: int) -> Reached:
     elif row.accepted:
         verdict = "ok"
     return Reached(
-        target=row.target.key,
+        channel=str(row.target.channel),
+        target=row.target.shown,
         person=row.target.person,
         receiver=row.receiver,
         state=str(row.state),
@@ -297,8 +298,13 @@ def _reached(row: Row, at_ms: int, deadline_ms: int) -> Reached:
         delivered_ms=row.delivered_at_ms,
         why=row.error,
         step=row.escalation_step,
-        instead_of=str(row.options.get("instead_of") or ""),
+        instead_of=_channel(str(row.options.get("instead_of") or "")),
     )
+
+
+def _channel(key: str) -> str:
+    """Return the channel of a target's key; the address behind it is somebody's number."""
+    return key.partition(":")[0]
 
 
 def _held(seen: View, fingerprint: str) -> str:

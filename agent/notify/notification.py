@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 from agent.model import Alert, Labels
 
@@ -38,6 +39,15 @@ class Target:
     def key(self) -> str:
         """Identify the target in journal rows and metrics: `slack:#alerts`."""
         return f"{self.channel}:{self.address}"
+
+    @property
+    def shown(self) -> str:
+        """What of the address may be shown: a phone number without its middle, of a URL its host alone."""
+        if self.channel is Channel.SMS and len(self.address) > 6:
+            return f"{self.address[:4]}…{self.address[-2:]}"
+        if "://" in self.address:
+            return urlsplit(self.address).hostname or "an address"
+        return self.address
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agent.rules.rounds import Due, Rounds, targets_read
     from agent.rules.running import Settings
     from agent.rules.schedule import Cadence, newest_of_rounds, next_slot, offset_of, period_of, slot_at, slots
-    from agent.rules.sending import to_send
+    from agent.rules.sending import labels_as_sent, to_send
     from agent.rules.status import GroupStatus, Health, RuleStatus
 
 
@@ -75,6 +75,7 @@ __all__ = [
     "append_transition",
     "feeders",
     "in_order",
+    "labels_as_sent",
     "lint",
     "live",
     "load_rules",
@@ -149,7 +150,7 @@ __getattr__ = lazy(
             "slot_at",
             "slots",
         ),
-        "sending": ("to_send",),
+        "sending": ("labels_as_sent", "to_send"),
         "status": (
             "GroupStatus",
             "Health",

@@ -12,6 +12,7 @@ from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.web.application import create_app
+    from agent.web.drills import DrillHandles, DrillWanted
     from agent.web.fake import FakeHandles
     from agent.web.handles import Handles
     from agent.web.heartbeats import HeartbeatHandles, TooOften
@@ -58,6 +59,8 @@ __all__ = [
     "BuildInfo",
     "ChannelView",
     "Delivery",
+    "DrillHandles",
+    "DrillWanted",
     "FakeHandles",
     "Handles",
     "HeartbeatHandles",
@@ -95,6 +98,7 @@ __getattr__ = lazy(
     __name__,
     {
         "application": ("create_app",),
+        "drills": ("DrillHandles", "DrillWanted"),
         "fake": ("FakeHandles",),
         "handles": ("Handles",),
         "heartbeats": ("HeartbeatHandles", "TooOften"),

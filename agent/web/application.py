@@ -10,6 +10,7 @@ from agent.telemetry import Telemetry
 from agent.web import (
     acks,
     catalogue,
+    drills,
     heartbeats,
     history,
     history_page,
@@ -23,6 +24,7 @@ from agent.web import (
 )
 from agent.web.alertmanager import routes as alertmanager_routes
 from agent.web.alertmanager.values import Alertmanager
+from agent.web.drills import DRILLS, DrillHandles
 from agent.web.handles import Handles
 from agent.web.heartbeats import HEARTBEATS, HeartbeatHandles
 from agent.web.people import link_page
@@ -85,11 +87,13 @@ def create_app(
     twilio_handles: TwilioHandles | None = None,
     people: People | None = None,
     heartbeat_handles: HeartbeatHandles | None = None,
+    drill_handles: DrillHandles | None = None,
 ) -> web.Application:
     """Return the application that serves the agent behind `handles`, Alertmanager's API where `alertmanager` is given,
     and what concerns people where `people` is.
 
-    Twilio's two addresses are there where `twilio_handles` are given, those of heartbeats where `heartbeat_handles` are.
+    Twilio's two addresses are there where `twilio_handles` are given, those of heartbeats where `heartbeat_handles`
+    are, and those of drills where `drill_handles` are.
 
     `external_url` is the address by which browsers reach it; pages of that origin may acknowledge and reload. To serve
     under a path prefix, add it as a sub-application there.
@@ -109,6 +113,9 @@ def create_app(
     if heartbeat_handles is not None:
         made[HEARTBEATS] = heartbeat_handles
         routes += heartbeats.ROUTES
+    if drill_handles is not None:
+        made[DRILLS] = drill_handles
+        routes += drills.ROUTES
     if people is not None:
         made[link_page.AGENT] = people
         made[link_page.GUESSES], made[link_page.DEEDS] = link_page.throttles()

@@ -84,7 +84,7 @@ def test_it_goes_the_way_of_a_real_page_and_says_whom_it_reached_when(exercise):
     made.at(30)
     sent = made.story.want(between(10, 10), "sms:+33600000001", firing={"BurnlineDrill"})
     assert sent.message.options["test"] is True
-    assert (made.last.result, made.last.why) == ("passed", "sms:+33600000001 was told")
+    assert (made.last.result, made.last.why) == ("passed", "ana by sms was told")
     (reached,) = made.last.reached
     assert (reached.person, reached.state, reached.attempts) == ("ana", "sent", 1)
     assert reached.sent_ms - made.last.started_ms == 10_000
@@ -160,9 +160,7 @@ def test_a_message_that_is_refused_fails_it_and_names_whom_and_why(exercise):
     made.story.providers["sms"].fail_always(Rejected("sending to ana: the number is unknown"))
     made.order()
     made.at(60)
-    assert made.last.why == (
-        "1 of 1 did not get it within 10m: sms:+33600000001 (sending to ana: the number is unknown)"
-    )
+    assert made.last.why == ("1 of 1 did not get it within 10m: ana by sms (sending to ana: the number is unknown)")
     fallback = made.story.want(between(10, 12), "email:team@example.org", firing={"BurnlineDrill"})
     assert fallback.message.options["test"] is True
 
