@@ -40,10 +40,13 @@ def heartbeat_keys():
 
 
 def switches():
-    """Yield the dotted names of the settings of escalation.yml's section `settings`, and its `templates`."""
+    """Yield the dotted names of the settings of escalation.yml's section `settings`, and its `templates`, `drill`."""
+    from agent.notify.drill_schedule import DrillSpec
     from agent.notify.escalation_file import SettingsSpec
 
     yield "templates"
+    yield "drill"
+    yield from (f"drill.{field.name}" for field in dataclasses.fields(DrillSpec) if field.name != "place")
     for field in dataclasses.fields(SettingsSpec):
         if field.name != "place":
             yield f"settings.{field.metadata.get('key') or field.name}"
@@ -112,14 +115,14 @@ def test_every_verb_and_flag_is_documented(root, words, command):
 
 
 def test_every_route_of_the_api_is_documented(root):
-    from agent.web import heartbeats, twilio
+    from agent.web import drills, heartbeats, twilio
     from agent.web.alertmanager.routes import ROUTES as ALERTMANAGER_ROUTES
     from agent.web.application import QUERY_ROUTES, ROUTES
     from agent.web.people.routes import ROUTES as PEOPLE_ROUTES
 
     text = (root / "docs" / "api.md").read_text()
     paths = [path for path, _ in QUERY_ROUTES]
-    routes = (*ROUTES, *PEOPLE_ROUTES, *twilio.ROUTES, *heartbeats.ROUTES)
+    routes = (*ROUTES, *PEOPLE_ROUTES, *twilio.ROUTES, *heartbeats.ROUTES, *drills.ROUTES)
     paths += [path for _, path, _ in routes if path.startswith(("/api/v1/", "/-/"))]
     for path in paths:
         name = re.sub(r"\{(\w+)(:[^/]*\})?\}*", r"{\1}", path).removeprefix("/api/v1/").replace("{name}", "…")

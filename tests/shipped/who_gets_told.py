@@ -17,13 +17,19 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 ORDER = ("critical", "warning", "info", "none")
 CHANNELS = {"email": "email", "slack": "Slack", "sms": "SMS"}
-OWN = {"ReloadFailed": {"labels": {"severity": "warning"}}}
+OWN = {
+    "HeartbeatStopped": {"labels": {"severity": "critical"}},
+    **{
+        name: {"labels": {"severity": "warning"}}
+        for name in ("DrillFailed", "HeartbeatFailed", "HeartbeatMissing", "HeartbeatNotSent", "ReloadFailed")
+    },
+}
 """Alerts that the agent raises about itself; no rule file has them."""
 HEAD = """# Who gets told
 
-Each shipped alert, and `ReloadFailed`, which the agent raises about itself: whom it reaches by `alertmanager/alertmanager.yml`
-and `alertmanager/escalation.yml`, and what holds it back. A test makes this page anew from those files and from what
-Alertmanager's own `amtool` says of the routes, and compares.
+Each shipped alert, and those that the agent raises by itself (`ReloadFailed`, those about heartbeats and drills): whom it reaches
+by `alertmanager/alertmanager.yml` and `alertmanager/escalation.yml`, and what holds it back. A test makes this page anew from
+those files and from what Alertmanager's own `amtool` says of the routes, and compares.
 
 "On call" is whoever has the week in the team's rotation, "next" whoever has it after them; `#rag-alerts` and the mailing
 list are the whole team's. A channel without an account is disabled: its messages go to the receiver's `on_failure`, in the

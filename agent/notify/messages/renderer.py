@@ -151,7 +151,7 @@ class Renderer:
         return SlackText(
             text=slack.headline(rendered["headline"]),
             attachment=slack.attachment(content, rendered, bar, notes, more),
-            reply=clip_mrkdwn(rendered.get("reply", ""), 3000),
+            reply=clip_mrkdwn(_marked(content, rendered.get("reply", "")), 3000),
             plain=slack_escape(clip(builtin.text(content) + ("\n" + notes if notes else ""), 3000)),
             looks={name: said[name] for name in ("username", "icon_emoji", "icon_url") if said[name]},
             errors=tuple(errors.found),
@@ -244,6 +244,11 @@ class Renderer:
 def _test_mark(content: Content, text: str) -> str:
     """Return what goes before a text of alertmanager.yml, so that no test is taken for a page."""
     return "[TEST] " if content.test and "[TEST]" not in text else ""
+
+
+def _marked(content: Content, text: str) -> str:
+    """Return a text that is not empty with its mark: who reads a thread from its end sees no headline."""
+    return _test_mark(content, text) + text if text else ""
 
 
 class _Errors:
