@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.errors import InvalidInput, Rejected
@@ -275,3 +277,18 @@ def test_a_drill_that_is_new_does_not_begin_with_its_configuration(exercise):
     made.drills.apply(made.story.now_ms)
     made.drills.look(made.story.now_ms)
     assert made.drills.all() == []
+
+
+def test_only_drills_and_the_alert_about_one_choose_their_receiver(exercise):
+    """An alert that others hand over must not go past the routes because of an annotation."""
+    made = exercise()
+
+    def taken(**labels):
+        annotations = Labels.of(drill_receiver="mails")
+        told = replace(alert(**labels, severity="critical"), annotations=annotations)
+        return [route.receiver for route in made.story.dispatcher.routes_of(told)]
+
+    assert taken(name="DrillFailed") == ["mails"]
+    assert taken(name="BurnlineDrill", drill="00000000") == ["mails"]
+    assert taken(name="BurnlineDrill") == ["pages"]
+    assert taken(name="Other") == ["pages"]

@@ -19,10 +19,13 @@ def test_a_transport_whose_provider_is_given_a_rest_is_in_trouble_and_says_why_w
     tale.providers["sms"].fail_always(error)
     assert tale.dispatcher.troubles(tale.now_ms) == {}
     tale.push(*(alert(f"A{number}", ends=9999) for number in range(5)))
+    tale.at(3)  # a circuit opens only where nothing got through for two seconds
     (said,) = tale.dispatcher.troubles(tale.now_ms).values()
-    assert said == (
-        "sms failed 5 times in a row and is tried again and again: sending to somebody by sms: no answer within 120 s"
-    )
     views = {each.name: each for each in tale.dispatcher.providers(tale.now_ms)}
-    assert (views["sms"].circuit, views["sms"].failures) == (Circuit.OPEN, 5)
+    assert views["sms"].circuit is Circuit.OPEN
+    assert views["sms"].failures > 5
+    assert said == (
+        f"sms failed {views['sms'].failures} times in a row and is tried again and again: "
+        "sending to somebody by sms: no answer within 120 s"
+    )
     assert "+336" not in str(views)
