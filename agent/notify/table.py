@@ -121,6 +121,22 @@ class AlertTable:
                 prolonged = replace(alert, ends_at_ms=at_ms + grace_ms)
                 self._known[fingerprint] = Known(prolonged, known.timeout, known.order)
 
+    def set_back(self, by_ms: int) -> list[Put]:
+        """Follow a clock that was set back: an end that is our guess goes back with it. Return what to write."""
+        moved = []
+        for fingerprint, known in self._known.items():
+            alert = known.alert
+            if known.timeout and alert.updated_at_ms < alert.ends_at_ms:
+                alert = replace(
+                    alert,
+                    starts_at_ms=min(alert.starts_at_ms, alert.updated_at_ms) - by_ms,
+                    ends_at_ms=alert.ends_at_ms - by_ms,
+                    updated_at_ms=alert.updated_at_ms - by_ms,
+                )
+                self._known[fingerprint] = Known(alert, known.timeout, known.order)
+                moved.append(self.record(fingerprint))
+        return moved
+
     def restore(self, records: Mapping[str, Any], at_ms: int, grace_ms: int) -> None:
         """Read back what was known. An alert whose end was only expected, and passed while we were away, gets `grace_ms`.
 

@@ -367,10 +367,13 @@ class Triage:
             return
         self._set_back(by_ms)
         self._next_housekeeping_ms -= by_ms
+        self._sweep_ms -= by_ms
+        self._forget_ms -= by_ms
         self._commit([], [])
         self.changed()
 
     def _set_back(self, by_ms: int) -> None:
+        self.outbox.keep(self._table.set_back(by_ms))
         for group in self._groups.values():
             group.set_back(by_ms)
             self._dirty[group.id] = None
@@ -627,11 +630,11 @@ class Triage:
     def _restore(self, at_ms: int) -> None:
         self.outbox.restore()
         grace_ms = self._routing.settings.resolve_timeout_ms
-        self._table.restore(self._journal.records(table.KIND), at_ms, grace_ms)
+        was_ms = self._journal.records(CLOCK).get("", 0)
+        self._table.restore(self._journal.records(table.KIND), max(at_ms, was_ms), grace_ms)
         self._sources = Sources(self._routing.inhibit_rules, ((each.fingerprint, each.labels) for each in self._table))
         saved = [groups.from_json(key, data) for key, data in self._journal.records(groups.KIND).items()]
         self._adopt(saved, at_ms, restored=True)
-        was_ms = self._journal.records(CLOCK).get("", 0)
         if was_ms > at_ms:
             self._set_back(was_ms - at_ms)
         self._commit([], [kept_routing.record(self._routing)])
