@@ -42,6 +42,7 @@ QUESTIONS = [
     asked("alerts", filter='alertname="A"'),
     asked("alerts", filter='team=~"a|b"', receiver="team.*"),
     asked("alerts", filter="cluster!="),
+    asked("alerts", filter="team!=a,cluster=x"),
     asked("alerts", receiver="hook"),
     asked("alerts/groups", filter="team!~a", receiver="hook|team-b"),
     asked("alerts/groups", filter='cluster=""'),
@@ -173,6 +174,8 @@ FAULTS = [
     pytest.param("GET", "nope", None, id="a wrong path"),
     pytest.param("GET", "alerts?filter=(", None, id="a wrong matcher"),
     pytest.param("GET", "alerts?receiver=(", None, id="a wrong receiver"),
+    pytest.param("GET", "alerts?filter=%7Bteam=a%7D", None, id="a matcher in braces"),
+    pytest.param("GET", "alerts?filter=", None, id="an empty matcher"),
     pytest.param("GET", "alerts/groups?filter=%7B%7B", None, id="a wrong matcher of groups"),
     pytest.param("GET", "silences?filter=a", None, id="a wrong matcher of silences"),
 ]

@@ -30,7 +30,7 @@ def read_wanted(query: MultiMapping[str], agent: Alertmanager) -> Wanted:
 
 def read_filter(query: MultiMapping[str], agent: Alertmanager, name: str = "filter") -> tuple[Matcher, ...]:
     """Return the matchers of a repeatable parameter; raise Failure."""
-    texts: Sequence[str] = [each for each in query.getall(name, []) if each]
+    texts: Sequence[str] = query.getall(name, [])
     if len(texts) > MOST_FILTERS:
         raise Failure(400, f"{len(texts)} times `{name}` is too much; at most {MOST_FILTERS} are taken")
     try:
