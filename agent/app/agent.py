@@ -403,7 +403,7 @@ class Agent:
 
     async def _keep_house(self, at_ms: int) -> None:
         """Keep the store within its bounds, and say how it is; say again what the agent says about itself."""
-        self.dispatcher.follow(at_ms)
+        self.dispatcher.follow(self.clock())  # not the slot: one that is late would look like a clock that was set back
         self.lifelines.look(at_ms)
         self.own.repeat(at_ms)
         kept = await asyncio.to_thread(self.store.enforce, at_ms)

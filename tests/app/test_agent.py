@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from agent.errors import AlreadyRunning, BurnlineError, SchemaError
+from agent.model import Alert, Labels
 from tests.app.conftest import ESCALATION, RULES
 
 BROKEN_RULES = RULES.replace("    expr: slow > 2\n", "    expr: slow > > 2\n")
@@ -35,6 +36,16 @@ async def test_a_started_agent_is_ready_and_a_stopped_one_leaves_nothing_behind(
     with socket.create_server(("127.0.0.1", port)):
         pass
     await world.start()
+
+
+async def test_housekeeping_that_comes_late_is_not_taken_for_a_clock_that_was_set_back(world):
+    agent = await world.start()
+    agent.dispatcher.put([Alert(Labels({"alertname": "A"}), Labels(), 0, 0)], world.clock.now_ms)
+    due_ms = agent.dispatcher.next_due()
+    assert due_ms == world.clock.now_ms + 1_000
+    agent.dispatcher.follow(world.clock.now_ms)
+    await agent._keep_house(world.clock.now_ms - 700)
+    assert agent.dispatcher.next_due() == due_ms
 
 
 async def test_a_port_in_use_is_one_clear_error_and_nothing_is_left_running(world):
