@@ -157,7 +157,8 @@ class Outbox:
 
     def flush(self, *writes: Write) -> Future[None]:
         """Write down what was added, together with `writes`; nothing is sent before it is on the disk."""
-        added = [write.key for write in self._writes if isinstance(write, Put) and write.kind == KIND]
+        puts = [write for write in self._writes if isinstance(write, Put) and write.kind == KIND]
+        added = [write.key for write in puts if write.value.state is RowState.PENDING]
         queued, self._writes = self._writes, []
         future = self._journal.write(*queued, *self.companions(), *writes)
         for key in added:
@@ -453,13 +454,16 @@ class Outbox:
         return row
 
     def _supersede(self, older: Row, newer: Row) -> Row:
-        """Retire `older` in favour of `newer`, which takes over the ends that only `older` told of."""
+        """Retire `older` in favour of `newer`, which takes over the ends that only `older` told of, and its failed attempts.
+
+        Else on_failure would never hear of a target that fails for hours while alerts come and go.
+        """
         states = newer.states
         carried = tuple(
             alert for alert in older.alerts if alert.resolved_at(older.at_ms) and alert.fingerprint not in states
         )
         never_sent = _thread(newer) not in self._threads
-        newer = replace(newer, alerts=newer.alerts + carried)
+        newer = replace(newer, alerts=newer.alerts + carried, attempts=newer.attempts + older.attempts)
         if never_sent and all(newer.states.values()):
             newer = replace(newer, reason=str(Reason.FIRED_AND_RESOLVED))
         elif never_sent and not newer.escalation_step:

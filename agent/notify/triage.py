@@ -121,6 +121,10 @@ class Triage:
         return self._routing.settings.critical_bypass and not self._routing.settings.strict
 
     @property
+    def _renotifies(self) -> bool:
+        return self._routing.settings.renotify_on_unmute and not self._routing.settings.strict
+
+    @property
     def _semantics(self) -> Semantics:
         return self._routing.settings.semantics
 
@@ -292,7 +296,7 @@ class Triage:
 
         What an alert that is over held back is often over itself a moment later, so it waits as something new would.
         """
-        if self._routing.settings.strict or not self._routing.settings.renotify_on_unmute:
+        if not self._renotifies:
             return
         for each in sorted(self._held_by.get(cause, ())):
             if group := self._groups.get(each):
@@ -714,4 +718,7 @@ class Triage:
         self._groups[group.id] = group
         for fingerprint in keep:
             self._join(group, fingerprint)
+        self._holds(group, frozenset())
+        if group.causes and self._renotifies:
+            group.hasten(at_ms)  # what held something back may have ended meanwhile, or hold no longer
         self._dirty[group.id] = None

@@ -115,6 +115,26 @@ def test_a_message_that_fails_again_and_again_is_told_to_on_failure_while_it_is_
     tale.done()
 
 
+def test_on_failure_hears_also_where_each_message_gives_way_to_a_newer_one_before_it_failed_often(story):
+    tale = story(
+        ROUTES,
+        "receivers: {team: {notify: [{slack: '#alerts'}], on_failure: mail}, mail: {notify: [{person: bob, by: [email]}]}}",
+    )
+    tale.providers["slack"].fail_always(RetryLater("the provider is broken", reason="serverError"))
+    for seconds in range(0, 180, 9):
+        tale.at(seconds).push(alert("A", i=str(seconds), ends=9999))
+    assert tale.messages(MAIL), "Slack fails for three minutes, and nobody hears of it by another way"
+    assert tale.messages(MAIL)[-1].firing > tale.messages(MAIL)[0].firing
+
+
+def test_of_messages_that_have_left_nothing_is_kept_to_wait_for_the_disk(story):
+    tale = story(ROUTES, TEAM)
+    for number in range(10):
+        tale.push(alert(f"A{number}", ends=9999))
+    assert len(rows(tale, RowState.SENT)) == 20
+    assert not tale.dispatcher.outbox._durable
+
+
 def test_after_its_deadline_a_message_is_given_up(story):
     tale = story(ROUTES.replace("1h", "100h").replace("10s", "1h"), TEAM)
     tale.providers["slack"].fail_always(RetryLater("down", after_ms=3 * 3_600_000))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.notify import parse_matchers
-from tests.notify.story import START_MS, Story, alert, between
+from tests.notify.story import ESCALATION, START_MS, Story, alert, between
 
 SLACK, BOB = "slack:#alerts", "sms:+33600000002"
 ROUTES = """
@@ -51,6 +51,39 @@ def test_a_silence_that_somebody_ends_early_is_over_at_once(story):
     tale.at(50).dispatcher.silences.expire(made, tale.now_ms)
     tale.at(3000)
     tale.want(between(50, 50), SLACK, firing={"High"}, reason="first notification")
+    tale.done()
+
+
+def test_a_reload_does_not_forget_whom_the_end_of_a_silence_is_to_be_told(story):
+    tale = story(ROUTES, TEAM)
+    made = silence(tale.at(0), 9000)
+    tale.push(alert("High", ends=LONG))
+    tale.at(20).reload(ROUTES, ESCALATION + TEAM)
+    tale.at(350).dispatcher.silences.expire(made, tale.now_ms)
+    tale.at(3000)
+    tale.want(between(350, 350), SLACK, firing={"High"})
+    tale.done()
+
+
+@pytest.mark.parametrize(("until", "told"), [(9000, 50), (22, 25)], ids=["ended-after", "ended-meanwhile"])
+def test_a_silence_that_ends_about_a_restart_is_over_at_once_for_whoever_did_not_hear(story, until, told):
+    tale = story(ROUTES, TEAM, durable=True)
+    made = silence(tale.at(0), until)
+    tale.push(alert("High", ends=LONG))
+    tale.at(20).restart(5)
+    tale.at(50).dispatcher.silences.expire(made, tale.now_ms)
+    tale.at(3000)
+    tale.want(between(told, told), SLACK, firing={"High"})
+    tale.done()
+
+
+def test_what_a_reload_holds_back_no_longer_is_told_at_once(story):
+    tale = story(ROUTES, TEAM)
+    tale.at(0).push(alert("VeryHigh", job="j", ends=LONG), alert("High", job="j", ends=LONG))
+    tale.at(20).reload(ROUTES.partition("inhibit_rules")[0], ESCALATION + TEAM)
+    tale.at(3000)
+    tale.want(between(1, 1), SLACK, firing={"VeryHigh"})
+    tale.want(between(20, 20), SLACK, firing={"High"})
     tale.done()
 
 
