@@ -66,11 +66,27 @@ def _whom(routing: Routing, destinations: Iterable[Destination], at_ms: int) -> 
     found = []
     for each in destinations:
         team = str(each.entry.team or "") if each.entry else ""
-        whom = [target.person or shown_address(target) for target in each.targets(routing.directory, at_ms)]
+        severities = _severities(routing, each, at_ms)
+        targets = [to for severity in severities or ("",) for to in each.targets(routing.directory, at_ms, severity)]
         found.append(
-            {"by": str(each.channel), "whom": whom, "team": team, "disabled": routing.disabled.get(each.transport, "")}
+            {
+                "by": str(each.channel),
+                "whom": [to.person or shown_address(to) for to in dict.fromkeys(targets)],
+                "team": team,
+                "severities": severities,
+                "disabled": routing.disabled.get(each.transport, ""),
+            }
         )
     return found
+
+
+def _severities(routing: Routing, destination: Destination, at_ms: int) -> list[str]:
+    """Return the severities that go by this way, `other` for all the rest; empty where all do."""
+    known, entry = routing.directory.severities(), destination.entry
+    if entry is None or not (entry.by_policy or entry.severities):
+        return []
+    known = tuple(dict.fromkeys((*entry.severities, *known))) if entry.severities else known
+    return [each for each in known if destination.chosen(each, routing.directory, at_ms)]
 
 
 def route_test(routing: Routing, labels: Labels, at_ms: int, *, external_url: str = "") -> dict[str, Any]:

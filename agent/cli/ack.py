@@ -81,35 +81,45 @@ def show_incidents(url: str, *, as_json: bool) -> None:
     console = Console()
     if as_json:
         console.print_json(json.dumps({"incidents": found}))
-    elif found:
-        console.print(incidents_table(found, datetime.now(UTC)))
+        return
+    people = [each for each in found if not _only_logged(each)]
+    if people:
+        console.print(incidents_table(people, datetime.now(UTC)))
     else:
         console.print("nothing is open: nobody was told of anything that is not over", style="dim", highlight=False)
+    if logged := len(found) - len(people):
+        _say(f"{logged:,} more went to the log alone (--json lists them)", "dim")
 
 
 def incidents_table(incidents: Iterable[Mapping[str, Any]], now: datetime) -> Table:
-    """Return open incidents as a table, the oldest first."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("incident", "since"):
-        table.add_column(name, no_wrap=True)
-    for name in ("what", "told", "who has it", "next"):
-        table.add_column(name, overflow="fold")
+    """Return open incidents, the oldest first: of each what it is and since when, who has it, who was told, what comes next."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
     for each in incidents:
+        labels = dict(each["labels"])
+        named = [labels.pop("alertname", ""), *(f"{name}={value}" for name, value in labels.items())]
+        what = Text(" ".join(filter(None, named)) or each["receiver"], style="bold")
+        what.append(f" ({_alerts(each)}) since {_time(each['started'])}", style="not bold dim")
+        table.add_row(each["incident"], what)
         taken, coming = each["acknowledgement"], each["next"]
-        what = Text(", ".join(f"{name}={value}" for name, value in each["labels"].items()) or each["receiver"])
-        who = Text("nobody", style="bold red")
+        who = Text("nobody has it", style="red")
         if taken:
-            who = Text(f"{taken['by']} until {_time(taken['until'])}", style="green")
-            who.append(f" {taken['comment']}" if taken["comment"] else "", style="dim")
-        table.add_row(
-            Text(each["incident"], style="bold"),
-            _time(each["started"]),
-            what.append(f" ({_alerts(each)})", style="dim"),
-            Text(", ".join(each["told"])),
-            who,
-            Text(f"{coming['whom']} {_in(coming['at'], now)}" if coming else ""),
-        )
+            who = Text(f"{taken['by']} has it until {_time(taken['until'])}", style="green")
+            who.append(f": {taken['comment']}" if taken["comment"] else "", style="dim")
+        table.add_row("", who)
+        table.add_row("", Text(f"told: {', '.join(each['told']) or 'nobody yet'}"))
+        if coming:
+            table.add_row("", Text(f"next: {coming['whom']} {_in(coming['at'], now)}"))
     return table
+
+
+def _only_logged(each: Mapping[str, Any]) -> bool:
+    """Say whether there is nobody who could have it: it was told to the log, and no step follows."""
+    told = each["told"]
+    return (
+        bool(told) and all(whom.startswith("log:") for whom in told) and not (each["next"] or each["acknowledgement"])
+    )
 
 
 def _once(done: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -10,6 +10,9 @@ from urllib.parse import urlencode, urlsplit
 
 from agent.errors import BurnlineError
 
+FILES = "; --config.file alertmanager/alertmanager.yml reads files in its place"
+"""What verbs that can do without an agent say where there is none."""
+
 
 def call(
     url: str,
@@ -21,16 +24,18 @@ def call(
     timeout: float = 60,
     text: str | None = None,
     token: str = "",
+    instead: str = "",
 ) -> Any:
     """Send a form, JSON, or `text` as it is; return the answer's JSON `data` (or the whole JSON where it has none).
 
-    An empty answer is None. Raises BurnlineError where the agent is not there, or with what the agent answered.
+    An empty answer is None. Raises BurnlineError where the agent is not there, saying what would do `instead`, or with what the
+    agent answered.
     """
     body, kind_of_body = _body(form, text, as_json=as_json)
     headers = {"Content-Type": kind_of_body, "Accept": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    status, answer = _answer(url, method, path, body if method == "POST" else None, headers, timeout)
+    status, answer = _answer(url, method, path, body if method == "POST" else None, headers, timeout, instead)
     if not answer.strip() and status < 400:
         return None
     try:
@@ -67,7 +72,7 @@ def read_text(url: str, path: str, *, timeout: float = 60) -> str:
 
 
 def _answer(
-    url: str, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout: float
+    url: str, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout: float, instead: str = ""
 ) -> tuple[int, bytes]:
     parts = urlsplit(url if "//" in url else f"http://{url}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -81,7 +86,7 @@ def _answer(
         return answer.status, answer.read()
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "strerror", "") or str(error) or type(error).__name__
-        message = f"cannot reach the agent at {url}: {why}; is it running? (burnline run, --url)"
+        message = f"cannot reach the agent at {url}: {why}; is it running? (burnline run, --url{instead})"
         raise BurnlineError(message) from error
     finally:
         connection.close()

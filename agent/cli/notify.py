@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from agent.cli.client import call
+from agent.cli.client import FILES, call
 from agent.cli.kinds import kind_of
 from agent.errors import InvalidInput
 from agent.notify import Routing, load_routing
@@ -50,7 +50,7 @@ def _by_agent(url: str, asked: Asked) -> Mapping[str, Any]:
     body: dict[str, Any] = {
         name: getattr(asked, name) for name in ("receiver", "sample", "replay", "dry_run", "steps", "probe")
     }
-    found: Mapping[str, Any] = call(url, "/api/v1/notify/test", body, as_json=True, timeout=120)
+    found: Mapping[str, Any] = call(url, "/api/v1/notify/test", body, as_json=True, timeout=120, instead=FILES)
     return found
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.client import call, read_text
+from agent.cli.client import FILES, call, read_text
 from agent.cli.kinds import kind_of
 from agent.cli.routes import read_routing
 from agent.cli.silence import moment, shown_time
@@ -81,7 +81,7 @@ def _teams(url: str, config_file: Path | None, team: str, at: datetime, weeks: i
     if config_file is None:
         given = {"team": team, "time": at.isoformat(timespec="seconds"), "weeks": str(weeks)}
         path = f"/api/v1/oncall?{urlencode({key: each for key, each in given.items() if each})}"
-        found: Sequence[Mapping[str, Any]] = call(url, path, method="GET")["teams"]
+        found: Sequence[Mapping[str, Any]] = call(url, path, method="GET", instead=FILES)["teams"]
         return found
     from agent.app import on_call_json
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from agent.cli.client import call
+from agent.cli.client import FILES, call
 from agent.cli.kinds import kind_of
 from agent.errors import InvalidInput
 from agent.model import Labels, format_duration
@@ -26,13 +26,14 @@ from agent.notify import Routing
 from agent.schema import suggest
 
 _TIMERS: Final = (("group_wait_ms", "wait"), ("group_interval_ms", "interval"), ("repeat_interval_ms", "repeat"))
+_OTHER: Final = "other"
 _STYLES: Final = {"slack": "magenta", "sms": "red", "email": "blue", "webhook": "cyan", "log": "dim"}
 
 
 def show_routes(url: str, config_file: Path | None, *, as_json: bool) -> None:
     """Print the tree, and below it each receiver's people."""
     if config_file is None:
-        data = call(url, "/api/v1/routes", method="GET")
+        data = call(url, "/api/v1/routes", method="GET", instead=FILES)
     else:
         from agent.app import routes_json
 
@@ -51,7 +52,7 @@ def show_test(url: str, config_file: Path | None, texts: Sequence[str], wanted: 
     labels = read_labels(texts)
     if config_file is None:
         parameters = [("label", f"{name}={value}") for name, value in labels.pairs]
-        data = call(url, f"/api/v1/routes/test?{urlencode(parameters)}", method="GET")
+        data = call(url, f"/api/v1/routes/test?{urlencode(parameters)}", method="GET", instead=FILES)
         names: list[str] = []
     else:
         from agent.app import route_test
@@ -168,22 +169,44 @@ def receivers_table(receivers: Any) -> Table:
 
 
 def _people(told: Sequence[Mapping[str, Any]]) -> Text:
-    """Return `ana (search) by slack, sms · #rag-alerts by slack`: each once, with all channels."""
-    ways: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    """Return `ana (search) critical by slack, sms; else by slack · #rag-alerts by slack`: each once, with all channels."""
+    ways: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for each in told:
         for whom in each["whom"] or ["nobody now"]:
-            ways.setdefault((whom, each["team"]), []).append((each["by"], each["disabled"]))
+            ways.setdefault((whom, each["team"]), []).append(each)
     text = Text()
     for (whom, team), channels in ways.items():
         text.append(" · " if text else "", style="dim")
-        if channels == [("log", "")]:
-            text.append("the log", style="dim")
+        if {each["by"] for each in channels} == {"log"}:
+            severities = " and ".join(channels[0].get("severities", ()))
+            text.append("the log", style="dim").append(f" ({severities})" if severities else "", style="dim")
             continue
-        text.append(whom).append(f" ({team})" if team else "", style="dim").append(" by ", style="dim")
-        for number, (channel, disabled) in enumerate(channels):
-            text.append(", " if number else "", style="dim").append(channel, style=_STYLES.get(channel, ""))
-            text.append(" (disabled)" if disabled else "", style="red")
+        text.append(whom).append(f" ({team})" if team else "", style="dim")
+        for number, (severities, some) in enumerate(_by_severity(channels)):
+            text.append("; " if number else " ", style="dim").append(f"{severities} " if severities else "")
+            text.append_text(_channels(some))
     return text
+
+
+def _channels(channels: Sequence[Mapping[str, Any]]) -> Text:
+    text = Text("by ", style="dim")
+    for number, each in enumerate(channels):
+        text.append(", " if number else "", style="dim").append(each["by"], style=_STYLES.get(each["by"], "not dim"))
+        text.append(" (disabled)" if each["disabled"] else "", style="not dim red")
+    return text
+
+
+def _by_severity(channels: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Return the channels of each severity that has its own; those with the same as `other` go with it, as `else`."""
+    if not any(each.get("severities") for each in channels):
+        return [("", list(channels))]
+    known = dict.fromkeys(name for each in channels for name in each["severities"])
+    ways: dict[tuple[str, ...], tuple[list[str], list[Mapping[str, Any]]]] = {}
+    for severity in sorted(known, key=lambda name: name == _OTHER):
+        some = [each for each in channels if severity in (each["severities"] or known)]
+        ways.setdefault(tuple(each["by"] for each in some), ([], some))[0].append(severity)
+    said = [("else" if _OTHER in names else " and ".join(names), some) for names, some in ways.values()]
+    return sorted(said, key=lambda each: each[0] == "else")
 
 
 def _tested(data: Mapping[str, Any]) -> Iterator[Text | Table]:
@@ -232,7 +255,7 @@ def _joined(lines: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         key = (line["after_ms"], line["receiver"], line["why"], line["step"]) if told else (number,)
         found = merged.setdefault(key, {**line, "told": []})
         if told:
-            found["told"].append({"whom": [line["to"]], "by": line["by"], "team": "", "disabled": ""})
+            found["told"].append({"whom": [line["to"]], "by": line["by"], "team": "", "severities": [], "disabled": ""})
             found["why"] = f"step {line['step']}: nobody acknowledged" if line["step"] else line["why"]
     yield from merged.values()
 

@@ -43,6 +43,7 @@ def environment(inbox: Inbox) -> dict[str, str]:
         "TWILIO_AUTH_TOKEN": inbox.twilio_token,
         "TWILIO_BASE_URL": inbox.twilio_base_url,
         "TWILIO_FROM": "+12025550100",
+        "BURNLINE_LINKS": "always",
     }
 
 

@@ -40,7 +40,7 @@ _QUESTIONS: Final = {
     " + sum(rate(rag_cache_misses_total[20s])))",
 }
 _HISTORY: Final = 60
-_MARKUP: Final = re.compile(r":\w+: |[*~]|<!date[^>]*\|([^>]*)>")
+_MARKUP: Final = re.compile(r":\w+: |[*~]")
 """What Slack would draw and a terminal would not."""
 
 
@@ -134,7 +134,7 @@ class Story:
             history=self.history,
             alerts=[_shown(each, now_ms) for each in alerts],
             arrived={channel: len(self.inbox.messages(channel)) for channel in CHANNELS},
-            messages=[_line(each) for each in self.inbox.messages()[-6:]],
+            messages=[line_of(each) for each in self.inbox.messages()[-6:]],
             ends_at_s=self.ends_at_s,
         )
 
@@ -215,6 +215,14 @@ def _shown(alert: AlertView, now_ms: int) -> ShownAlert:
     return ShownAlert(alert.name, alert.severity, str(alert.state), since_s, alert.summary)
 
 
-def _line(arrival: Arrival) -> str:
-    text = _MARKUP.sub("", " ".join((arrival.subject or arrival.text).split()))
+def line_of(arrival: Arrival) -> str:
+    """Return a message as one line: its subject, or how it begins; a reply in a thread and an edit say that they are one."""
+    begins = arrival.text.partition("\n")[0] if arrival.kind == "slack" else arrival.text
+    text = _MARKUP.sub("", " ".join((arrival.subject or begins).split()))
+    if arrival.kind == "slack" and arrival.thread:
+        text = f"↳ {text}"
+    if arrival.method == "chat.update":
+        text += " (edited)"
+    elif arrival.kind == "email" and arrival.status == "resolved":
+        text += " (over)"
     return f"{arrival.kind:<5} → {arrival.to:<24.24} {text}"

@@ -9,7 +9,6 @@ from agent.notify.escalation_file import EscalationFile, PlanSpec
 from agent.notify.findings import Findings
 from agent.notify.notification import Channel
 from agent.notify.people import Directory, NotifyEntry
-from agent.notify.policies import DEFAULTS, OTHER
 from agent.notify.routing import Destination, Step
 from agent.schema import suggest
 
@@ -105,8 +104,7 @@ def _members(entry: NotifyEntry, file: EscalationFile) -> tuple[str, ...]:
 
 
 def _severities(entry: NotifyEntry, file: EscalationFile) -> tuple[str, ...]:
-    own = [name for each in file.people.values() for name in each.policies]
-    return entry.severities or tuple(dict.fromkeys((*DEFAULTS, *file.policies, *own, OTHER)))
+    return entry.severities or directory_of(file).severities()
 
 
 def _by_policies(entry: NotifyEntry, file: EscalationFile) -> tuple[Channel, ...]:

@@ -14,7 +14,7 @@ from agent.notify.hours import Hours, QuietHours
 from agent.notify.intervals import UTC as UTC_ZONE
 from agent.notify.intervals import TimeZone
 from agent.notify.notification import Channel, Target
-from agent.notify.policies import Policies, Ways, ways_of
+from agent.notify.policies import DEFAULTS, OTHER, Policies, Ways, ways_of
 from agent.notify.rotations import Team
 from agent.schema import Convert, Place, Text, WrongValue, key
 
@@ -184,6 +184,11 @@ class Directory:
         person = self.people.get(name)
         own = person.policies.get(severity) if person else None
         return own or ways_of(self.policies, severity)
+
+    def severities(self) -> tuple[str, ...]:
+        """Return the severities that have ways of their own, and last `other`: all the rest."""
+        own = [severity for each in self.people.values() for severity in each.policies]
+        return (*dict.fromkeys(each for each in (*DEFAULTS, *self.policies, *own) if each != OTHER), OTHER)
 
     def hours(self, name: str, channel: Channel, severity: str) -> Hours | None:
         """Return the hours for which a channel waits that the policy chose for somebody, or None."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agent.errors import DeliveryError, InvalidInput, RetryLater
-from agent.model import Alert
+from agent.model import Alert, format_duration
 from agent.notify.channels import ChannelSettings, LogChannel
 from agent.notify.drill import marked
 from agent.notify.messages import Renderer, named_samples
@@ -59,20 +59,23 @@ def sample_message(name: str, at_ms: int, external_url: str = "") -> Notificatio
     return replace(found, alerts=alerts, at_ms=at_ms, reason=reason, external_url=external_url or found.external_url)
 
 
-def aims(routing: Routing, receiver: str, at_ms: int, *, steps: bool = False) -> list[Aim]:
-    """Return whom a receiver tells now, with `steps` also later; raise InvalidInput where there is no such receiver."""
+def aims(routing: Routing, receiver: str, at_ms: int, severity: str, *, steps: bool = False) -> list[Aim]:
+    """Return whom a receiver tells of a severity now, with `steps` also later; raise InvalidInput where there is no such one."""
     if receiver not in routing.receivers:
         known = sorted(routing.receivers)
         shown = ", ".join(known)
         message = f'no receiver is called "{receiver}"{suggest(receiver, known) or f"; there are {shown}"}'
         raise InvalidInput(message)
-    plan = routing.receivers[receiver]
+    plan, directory = routing.receivers[receiver], routing.directory
+    moments = [("at once", plan.destinations)]
+    moments += [(f"after {format_duration(step.after_ms)}", step.destinations) for step in plan.steps if steps]
     found = [
-        Aim("at once", each, target) for each in plan.destinations for target in each.targets(routing.directory, at_ms)
+        Aim(when, each, target)
+        for when, destinations in moments
+        for each in destinations
+        if each.chosen(severity, directory, at_ms)
+        for target in each.targets(directory, at_ms, severity)
     ]
-    for step in plan.steps if steps else ():
-        when = f"after {step.after_ms // 1000}s"
-        found += [Aim(when, each, to) for each in step.destinations for to in each.targets(routing.directory, at_ms)]
     return list({(aim.destination.transport, aim.target): aim for aim in reversed(found)}.values())[::-1]
 
 
@@ -85,8 +88,8 @@ async def try_receiver(
     dry_run: bool = False,
     steps: bool = False,
 ) -> list[Tried]:
-    """Send `told`, marked as a test, to all whom `receiver` tells, or with `dry_run` only show what would be sent."""
-    found = aims(routing, receiver, told.at_ms, steps=steps)
+    """Send `told`, marked as a test, to all whom `receiver` tells of its severity; with `dry_run` only show it."""
+    found = aims(routing, receiver, told.at_ms, told.severity, steps=steps)
     one = _show if dry_run else _send
     messages = [_message(routing, receiver, aim, told, number) for number, aim in enumerate(found)]
     return await asyncio.gather(*(one(routing, renderer, aim, each) for aim, each in zip(found, messages, strict=True)))

@@ -56,10 +56,11 @@ def test_without_anything_it_lists_what_is_open_and_who_has_it(tale, terminal):
     tale.ack("bob", fingerprint=FLOOD.fingerprint, comment="pumping")
     said = terminal.command("ack")
     fire, flood = open_incidents(tale)["Fire"], open_incidents(tale)["Flood"]
-    assert f"{fire.id} 2026-01-05 08:00 alertname=Fire (1 alert) sms:+33600000001 nobody" in said
-    assert f"{flood.id} 2026-01-05 08:00 alertname=Flood (1 alert)" in said
-    assert "bob until 2026-01-05 09:00 pumping" in said
-    assert "bob by sms" in said
+    assert (
+        f"{fire.id} Fire (1 alert) since 2026-01-05 08:00 nobody has it told: sms:+33600000001 next: bob by sms" in said
+    )
+    assert f"{flood.id} Flood (1 alert) since 2026-01-05 08:00" in said
+    assert "bob has it until 2026-01-05 09:00: pumping" in said
     listed = json.loads(terminal.command("ack", "--json"))["incidents"]
     assert {each["incident"] for each in listed} == {fire.id, flood.id}
 
@@ -163,3 +164,17 @@ def test_the_calendar_is_printed_as_the_agent_serves_it(terminal, tale):
     assert "leave out --at" in terminal.command("oncall", "--ical", "--at", "18:30", code=2)
     written = terminal.command("oncall", "--ical", "--config.file", str(tale.folder / "escalation.yml"))
     assert written.startswith("BEGIN:VCALENDAR\r\n")
+
+
+def test_what_went_to_the_log_alone_is_counted_and_not_listed(tmp_path):
+    """Nobody can have a Watchdog: it would stand above what somebody has to look at."""
+    told = Story(tmp_path, ROUTES, ESCALATION + "receivers: {oncall: {notify: [{log: true}]}}\n", external_url=BASE)
+    told.at(0).push(FIRE)
+    phone = Phone(told)
+    said = phone.command("ack")
+    listed = json.loads(phone.command("ack", "--json"))["incidents"]
+    phone.close()
+    told.close()
+    assert "nothing is open" in said
+    assert "1 more went to the log alone" in said
+    assert [each["told"] for each in listed] == [["log:log"]]

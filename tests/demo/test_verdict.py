@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.demo.story import judge
+from agent.demo.story import judge, line_of
 from agent.notify.inbox import Arrival
 
 WATCHED = frozenset({"VeryHighErrorRate"})
@@ -52,3 +52,14 @@ def test_a_slack_message_updated_in_place_counts_once():
     updated = [*EVERYBODY, arrival(9, "slack", "resolved", alert="VeryHighErrorRate", method="chat.update")]
 
     assert judge(updated, 1_000, WATCHED, 1).arrived["slack"] == 2
+
+
+def test_a_line_of_the_terminal_is_how_a_message_begins_and_says_what_became_of_the_one_before():
+    posted = arrival(1, "slack", "firing", text=":red_circle: *Critical: Fire*\n*Now*\n<!date^0^{time}|13:58>")
+    assert line_of(posted) == f"slack → {'to':<24} Critical: Fire"
+    assert line_of(arrival(2, "slack", "resolved", text="Resolved", thread="1.0")).endswith(" ↳ Resolved")
+    assert line_of(arrival(3, "slack", "resolved", text="Resolved", method="chat.update")).endswith(
+        " Resolved (edited)"
+    )
+    assert line_of(arrival(4, "email", "resolved", subject="Re: Fire", text="much")).endswith(" Re: Fire (over)")
+    assert line_of(arrival(5, "sms", "", text="CRIT Fire\nack 482193")).endswith(" CRIT Fire ack 482193")

@@ -27,6 +27,7 @@ receivers:
 - name: all
   webhook_configs: [{url: 'WEBHOOK?token=planted', http_config: {bearer_token: planted}}]
 - name: page
+- name: policy
 - name: own
   slack_configs: [{channel: '#own', title: '{{ .CommonLabels.alertname }}', app_token: 'TOKEN', app_url: 'SLACKchat.postMessage'}]
 """
@@ -38,6 +39,8 @@ receivers:
   page:
     notify: [{person: ana, by: [slack, sms, email]}, {pagerduty: true}, {log: true}]
     escalate: [{after: 5m, notify: [{slack: "#later"}]}]
+  policy:
+    notify: [{person: ana}, {slack: "#quiet", severities: [warning]}]
 """
 
 
@@ -89,7 +92,18 @@ async def test_a_text_of_alertmanager_yml_is_marked_too(inbox, routing):
 
 async def test_steps_of_the_escalation_are_tried_where_asked(inbox, routing):
     tried = await attempt(routing, "page", steps=True)
-    assert [(each.when, each.target) for each in tried if each.when != "at once"] == [("after 300s", "#later")]
+    assert [(each.when, each.target) for each in tried if each.when != "at once"] == [("after 5m", "#later")]
+
+
+async def test_a_critical_test_goes_by_the_ways_of_critical_messages_so_that_the_phone_is_tried(inbox, routing):
+    assert [each.channel for each in await attempt(routing, "policy")] == ["slack", "sms"]
+    warned = notification(alert(severity="warning"))
+    tried = await try_receiver(routing, "policy", Renderer(go=routing.go), warned, dry_run=True)
+    assert [(each.channel, each.target) for each in tried] == [
+        ("email", "ana@example.org"),
+        ("slack", "U1"),
+        ("slack", "#quiet"),
+    ]
 
 
 async def test_one_that_fails_says_why_and_the_others_are_told_all_the_same(inbox, routing):
@@ -131,7 +145,7 @@ async def test_no_secret_is_in_what_is_shown(inbox, routing):
 
 async def test_a_dry_run_needs_no_account(tmp_path):
     """What would be said can be seen before there is one; that it could not be sent is said."""
-    (tmp_path / "alertmanager.yml").write_text("route: {receiver: page}\nreceivers: [{name: page}]\n")
+    (tmp_path / "alertmanager.yml").write_text("route: {receiver: page}\nreceivers: [{name: page}, {name: policy}]\n")
     (tmp_path / "escalation.yml").write_text(PEOPLE.replace("channels:\nCHANNELS", ""))
     routing = load_routing(tmp_path / "alertmanager.yml", tmp_path / "escalation.yml", {})
     tried = await attempt(routing, "page", dry_run=True)
