@@ -33,6 +33,9 @@ from agent.telemetry import Telemetry
 STRETCH_SECONDS: Final = 0.005
 """After as much work others on the event loop get a turn; a stretch that was begun is finished."""
 
+RELOAD_SECONDS: Final = 5.0
+"""How long a reload waits for what is under way by the old receivers; they are closed later where that takes longer."""
+
 
 class Dispatcher:
     """One per agent. Its methods belong to the event loop's thread; `history` reads the disk and may run in another.
@@ -60,6 +63,7 @@ class Dispatcher:
         self._triage = Triage(routing, journal, at_ms, external_url=external_url, telemetry=telemetry)
         self._external_url, self._link_key = external_url, link_key or Secret("")
         self._take_links(routing)
+        self._closing: set[asyncio.Task[None]] = set()
         outbox = self._triage.outbox
         spoken = {"log": log} if log else {}
         self._sender = Sender(
@@ -171,13 +175,22 @@ class Dispatcher:
         self._sender.reload(receivers, routing.limits, changed, at_ms, strict=routing.settings.strict)
         self._triage.reload(routing, at_ms)
         self._take_links(routing)
+        stale = [each for each in old.values() if each not in receivers.values()]
+        closing = asyncio.get_running_loop().create_task(self._put_away(stale), name="close receivers")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        await asyncio.wait({closing}, timeout=RELOAD_SECONDS)
+
+    async def _put_away(self, receivers: Sequence[Receiver]) -> None:
+        """Close receivers when nothing is under way by them: a message that is cut off may have arrived, and be sent again."""
         await self._sender.idle()
-        await _close(each for each in old.values() if each not in receivers.values())
+        await _close(receivers)
 
     async def close(self, at_ms: int) -> None:
         """Send what is due now, for a few seconds, and close the receivers. The rest is in the journal."""
         self._triage.flush(at_ms)
         await self._sender.finish(at_ms)
+        await asyncio.gather(*self._closing)
         await _close(self._sender.receivers.values())
 
     def acknowledge(

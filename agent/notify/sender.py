@@ -162,10 +162,10 @@ class Sender:
             await asyncio.gather(*tasks)
         return attempts
 
-    async def idle(self, seconds: float = 5.0) -> None:
-        """Wait for what is under way, but not longer."""
+    async def idle(self) -> None:
+        """Wait for what is under way now; an attempt takes ATTEMPT_SECONDS at most."""
         if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=seconds)
+            await asyncio.wait(set(self._tasks))
 
     async def finish(self, at_ms: int, seconds: float = 5.0) -> None:
         """Send all that is due at the instant, but not for longer; what is left stays pending in the journal."""

@@ -10,7 +10,18 @@ import pytest
 from agent.errors import Rejected, RetryLater, StorageError
 from agent.journal import Journal, MemoryJournal
 from agent.model import Alert, Labels
-from agent.notify import Channel, Dispatcher, FakeReceiver, Outbox, Row, RowState, Sender, Target
+from agent.notify import (
+    Channel,
+    Dispatcher,
+    FakeReceiver,
+    Outbox,
+    Row,
+    RowState,
+    Sender,
+    Target,
+    dispatcher,
+    load_routing,
+)
 from agent.notify.gate import AT_ONCE, PATIENCE_MS
 from agent.telemetry import Telemetry
 from tests.notify.story import ESCALATION, START_MS, alert, between
@@ -242,11 +253,12 @@ class Slow(FakeReceiver):
     def __init__(self) -> None:
         super().__init__()
         self.gate = asyncio.Event()
-        self.full = asyncio.Event()
+        self.begun, self.full = asyncio.Event(), asyncio.Event()
         self.waiting = 0
 
     async def send(self, notification):
         self.waiting += 1
+        self.begun.set()
         if self.waiting == AT_ONCE:
             self.full.set()
         await self.gate.wait()
@@ -308,6 +320,24 @@ async def test_what_is_under_way_when_the_agent_stops_stays_pending():
     await asyncio.gather(*tasks, return_exceptions=True)
     assert [each.id for each in outbox.pending()] == ["g-1"]
     assert [each.id for each in outbox.due(START_MS)] == ["g-1"]
+
+
+async def test_a_reload_cuts_nothing_off_that_is_under_way_for_it_may_have_arrived(tmp_path, monkeypatch):
+    monkeypatch.setattr(dispatcher, "RELOAD_SECONDS", 0.01)
+    (tmp_path / "a.yml").write_text(ROUTES)
+    (tmp_path / "e.yml").write_text(ESCALATION + TEAM)
+    routing = load_routing(tmp_path / "a.yml", tmp_path / "e.yml", {})
+    slow, mail, newer = Slow(), FakeReceiver(), FakeReceiver()
+    made = Dispatcher(routing, MemoryJournal(), {"slack": slow, "sms": FakeReceiver(), "email": mail}, START_MS)
+    made.put([alert("A", ends=9999)], START_MS)
+    made.tick(START_MS)
+    await asyncio.wait_for(slow.begun.wait(), 30)
+    await made.reload(routing, {"slack": newer, "sms": newer, "email": newer}, START_MS + 1_000)
+    assert not slow.closed, "a broken connection would be tried again, and what had arrived told twice"
+    slow.gate.set()
+    await made.close(START_MS + 2_000)
+    assert slow.closed
+    assert (len(slow.accepted), [each.target.channel for each in newer.accepted]) == (1, [])
 
 
 async def test_nothing_is_sent_before_it_is_on_the_disk_and_a_failing_disk_does_not_stop_the_page():
