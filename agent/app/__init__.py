@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from agent.app.agent import Agent
     from agent.app.bench import Bench
     from agent.app.build import rule_settings
+    from agent.app.explanation.kept import explain_kept, explain_person_kept
     from agent.app.loops import Clock, wall_clock
     from agent.app.past import kept_alerts, offline, read_history
     from agent.app.people import on_call_json
@@ -25,6 +26,8 @@ __all__ = [
     "Bench",
     "Clock",
     "Samples",
+    "explain_kept",
+    "explain_person_kept",
     "kept_alerts",
     "length_ms",
     "limits_of",
@@ -44,6 +47,10 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
+        "explanation.kept": (
+            "explain_kept",
+            "explain_person_kept",
+        ),
         "agent": ("Agent",),
         "bench": ("Bench",),
         "build": ("rule_settings",),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import itertools
 import os
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -25,6 +24,7 @@ from agent.app.changes import Changes, changes
 from agent.app.collection import Collection
 from agent.app.drills import DrillDesk
 from agent.app.evaluation import Evaluation, answering
+from agent.app.explanation.explainer import Explainer
 from agent.app.feeding import Feeding
 from agent.app.filewatch import FileWatch, FolderEvents
 from agent.app.handles import Handles
@@ -35,6 +35,7 @@ from agent.app.own_alerts import OwnAlerts
 from agent.app.people import People
 from agent.app.questions import Questions, limits_of
 from agent.app.reload_alert import annotations_of, labels_of, problems_of
+from agent.app.sending import SENDING, before_sending
 from agent.app.server import Server
 from agent.app.sources import Sources, sources_of
 from agent.app.trying import probe_at_start
@@ -43,7 +44,7 @@ from agent.app.twilio import Twilio
 from agent.config import Config, Flags, load_config
 from agent.errors import BurnlineError, InvalidInput
 from agent.footprint import building, hand_back
-from agent.journal import Journal, Prune
+from agent.journal import Journal, Prune, Put
 from agent.model import Alert, Labels, Row
 from agent.notify import Dispatcher, link_key
 from agent.query import Engine
@@ -52,7 +53,6 @@ from agent.store import Store
 from agent.telemetry import Telemetry
 from agent.web import AlertView, create_app
 
-_MOST_AMBIGUOUS = 6
 _HOUSEKEEPING_MS = 5_000
 _FIXED = {
     "host": "web.listen_address",
@@ -156,6 +156,7 @@ class Agent:
                 ),
                 heartbeat_handles=heartbeats,
                 drill_handles=DrillDesk(lambda: self.lifelines.drills, self.clock, self.woken),
+                explainer=Explainer(self),
                 twilio_handles=Twilio(
                     lambda: self.dispatcher, lambda: self.config.external_url, self.clock, self.woken
                 ),
@@ -335,16 +336,8 @@ class Agent:
         return self.evaluator.find(fingerprint) is not None
 
     def before_sending(self, labels: Labels) -> Iterator[Labels]:
-        """Give the labels that an alert may have in the rules where they are `as_sent`, the likeliest first.
-
-        A label with an external label's value may be its own; with many such labels not every case is given.
-        """
-        external = self.built.settings.external_labels
-        same = [name for name, value in labels.pairs if external.get(name) == value]
-        ambiguous = same[:_MOST_AMBIGUOUS]
-        for kept in range(len(ambiguous) + 1):
-            for own in itertools.combinations(ambiguous, kept):
-                yield labels.without(*(name for name in same if name not in own))
+        """Give the labels that an alert may have in the rules where they are `as_sent`, the likeliest first."""
+        return before_sending(self.built.settings.external_labels, labels)
 
     def notices(self) -> list[str]:
         """Return sentences that deserve attention: a reload that failed, a disk that refuses, warnings about the files."""
@@ -436,6 +429,7 @@ class Agent:
 
     def _taken_over(self, built: Built, at_ms: int, found: Changes | None = None) -> None:
         self.reload_error = ""
+        self.journal.write(Put(SENDING, "", {"external_labels": dict(built.settings.external_labels)}))
         self.own.end(self._about_files, at_ms, "the files were mended and taken over")
         self.woken()
         self.telemetry.reload_successful.set(1)

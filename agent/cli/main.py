@@ -249,6 +249,31 @@ def unack(what: tuple[str, ...], by: str, comment: str, as_json: bool, url: str)
     give_back(url, what, by, comment, as_json=as_json)
 
 
+@burnline.command("explain")
+@click.argument("words", nargs=-1, metavar="[ALERT]...")
+@click.option("--person", default="", metavar="NAME", help="What was for somebody, and what was not.")
+@click.option("--at", default="", metavar="TIME", help="As it was then: 2026-01-05T18:30 or 18:30. Default: now.")
+@click.option(
+    "--since", default="", metavar="TIME", help="How far back: 12h, or a time. Default: the alert's last life."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
+@click.option(
+    "--storage.path", "storage", type=click.Path(path_type=Path), help="Read this folder instead of an agent."
+)
+@url_option
+def explain_alert(
+    words: tuple[str, ...], person: str, at: str, since: str, as_json: bool, storage: Path | None, url: str
+) -> None:
+    """Say why somebody was told of an alert or not, link by link, and what happens next.
+
+    ALERT is a name with labels (HighErrorRate severity=critical 'job=~"a|b"'), a fingerprint, or the id of a message or of
+    an incident. Exits 1 where nothing is known of it.
+    """
+    from agent.cli.account import Asked, show_account
+
+    sys.exit(show_account(url, storage, Asked(words, person, at, since), as_json=as_json))
+
+
 @burnline.group()
 def silence() -> None:
     """Hold messages back for a while: add, list, change, expire, import."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from agent.notify.notification import Channel, Delivery, Notification, Receipt, Receiver, Target
     from agent.notify.oncall import OnCall, calendar, load_directory, on_call
     from agent.notify.ordering import alert_order
-    from agent.notify.outbox import Outbox
+    from agent.notify.outbox import HISTORY, Outbox
     from agent.notify.people import Directory
     from agent.notify.places import Place, TellsNext
     from agent.notify.reasons import Reason, Suppression
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "HISTORY",
     "Ack",
     "Acknowledged",
     "Action",
@@ -179,7 +180,7 @@ __getattr__ = lazy(
             "on_call",
         ),
         "rotations": ("Shift",),
-        "outbox": ("Outbox",),
+        "outbox": ("HISTORY", "Outbox"),
         "rows": ("Row", "RowState"),
         "people": ("Directory",),
         "reasons": (

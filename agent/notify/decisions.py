@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from agent.journal import Append
+from agent.model import Labels
 from agent.notify.outbox import HISTORY, MOST_SUBJECTS
 
 
@@ -25,6 +26,8 @@ class Verdict(StrEnum):
     ACK_ENDED = "acknowledgement ended"
     ACK_REFUSED = "acknowledgement refused"
     REMINDED = "reminded"
+    OVER = "over"
+    """An alert left its group, of which others still fire or nobody was told."""
     ENDED = "incident ended"
 
 
@@ -42,6 +45,8 @@ class Decision:
     detail: str = ""
     until_ms: int = 0
     """Until when it holds, where it does for a time that is known."""
+    labels: tuple[Labels, ...] = ()
+    """The alerts' labels in the order of the fingerprints, where they are written down with it."""
 
     def lines(self) -> list[Append]:
         """Return the history's lines: one for each alert, for the first of them where there are very many."""
@@ -54,7 +59,13 @@ class Decision:
             "detail": self.detail,
             "until_ms": self.until_ms,
         }
-        return [Append(HISTORY, each, self.at_ms, value) for each in self.fingerprints[:MOST_SUBJECTS]]
+        subjects = self.fingerprints[:MOST_SUBJECTS]
+        if not self.labels:
+            return [Append(HISTORY, each, self.at_ms, value) for each in subjects]
+        return [
+            Append(HISTORY, each, self.at_ms, {**value, "labels": dict(labels.pairs)})
+            for each, labels in zip(subjects, self.labels, strict=False)
+        ]
 
 
 RETENTION_MS: Final = 30 * 24 * 3_600_000

@@ -328,7 +328,7 @@ class Outbox:
         row = replace(row, fell_back=True, error=row.error or why)
         self._keep(row)
         self._offer(_lane(row))
-        self._note(row, "told by another way", at_ms, why)
+        self._note(row, "told by another way", at_ms, why, cause="circuit")
         if self.redirect:
             self.redirect(row, Reason.CHANNEL_FAILED, at_ms)
 
@@ -403,7 +403,7 @@ class Outbox:
             self.queue.offer(row, update=_thread(row) in self._threads)
 
     def _held(self, row: Row, held: Held) -> None:
-        self._note(row, "held back", row.next_at_ms, held.why, cause=held.kind)
+        self._note(row, "held back", row.next_at_ms, held.why, cause=held.kind, until_ms=held.until_ms)
 
     def _still_out(self, row: Row, detail: str, at_ms: int) -> None:
         left = tuple(each for each in row.ask_at_ms if each > at_ms)
@@ -487,12 +487,13 @@ class Outbox:
             self._wait(row)
         self._writes.append(Put(KIND, row.id, row))
 
-    def _note(self, row: Row, what: str, at_ms: int, detail: str = "", cause: str = "") -> None:
+    def _note(self, row: Row, what: str, at_ms: int, detail: str = "", cause: str = "", until_ms: int = 0) -> None:
         """Let the history of each alert say what became of a message; `cause` is what holds it up, in one word."""
         value = {
             "what": what,
             "state": str(row.state),
             "cause": cause,
+            "until_ms": until_ms,
             "channel": str(row.target.channel),
             "instead_of": row.options.get("instead_of", ""),
             "message": row.id,

@@ -29,7 +29,7 @@ from agent.notify.links import Links
 from agent.notify.messenger import Messenger
 from agent.notify.notification import Channel
 from agent.notify.notification_log import NotificationLog
-from agent.notify.outbox import HISTORY, Outbox
+from agent.notify.outbox import HISTORY, MOST_SUBJECTS, Outbox
 from agent.notify.records import Book
 from agent.notify.routing import Route, Routing
 from agent.notify.rows import Row
@@ -224,11 +224,13 @@ class Triage:
         return len(flush.decisions)
 
     def _flush_group(self, flush: Flush, group: Group) -> Stretches:
-        causes = group.causes
+        causes, decided = group.causes, len(flush.decisions)
         try:
             flushed = yield from flush.group(group)
         finally:
             self._schedule(group)
+        if flushed.over and not any(each.verdict is Verdict.ENDED for each in flush.decisions[decided:]):
+            flush.decisions.append(self._over(group, flushed.over, flush.at_ms))
         if flushed.changed:
             self._dirty[group.id] = None
         if group.causes != causes:
@@ -253,6 +255,8 @@ class Triage:
             group.next_flush_ms = max(group.next_flush_ms, min(settled_ms, at_ms))
             over = frozenset() if flight.failed else leaving(group, flight, self._table)
             self.outbox.keep([write for each in over if (write := self._leave(group, each))])
+            if over and group.fingerprints:
+                self.outbox.keep(self._over(group, over, at_ms).lines())
             if group.incident and not group.fingerprints:
                 words = "every alert of the group is over"
                 ended = Decision(Verdict.ENDED, at_ms, words, tuple(over), group.receiver, group.key, group.incident.id)
@@ -325,7 +329,15 @@ class Triage:
 
     def _routed(self, group: Group, fingerprints: tuple[str, ...], at_ms: int) -> Decision:
         reason = f"route {group.route.key}" if group.route else ""
-        return Decision(Verdict.ROUTED, at_ms, reason, fingerprints, group.receiver, group.key)
+        labels = tuple(known.labels for each in fingerprints[:MOST_SUBJECTS] if (known := self._table.get(each)))
+        return Decision(Verdict.ROUTED, at_ms, reason, fingerprints, group.receiver, group.key, labels=labels)
+
+    def _over(self, group: Group, fingerprints: frozenset[str], at_ms: int) -> Decision:
+        incident = group.incident.id if group.incident else ""
+        words = (
+            "it is over; others of its group are not" if group.fingerprints else "it is over, and nobody had been told"
+        )
+        return Decision(Verdict.OVER, at_ms, words, tuple(fingerprints), group.receiver, group.key, incident)
 
     def _take_one(self, alert: Alert, at_ms: int, routed: dict[str, list[str]], writes: list[Write]) -> None:
         known, news = self._table.merge(

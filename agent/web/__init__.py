@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         Transition,
         Vector,
     )
+    from agent.web.words import span
 
 
 __all__ = [
@@ -92,11 +93,13 @@ __all__ = [
     "alert_details_json",
     "create_app",
     "history_json",
+    "span",
 ]
 
 __getattr__ = lazy(
     __name__,
     {
+        "words": ("span",),
         "application": ("create_app",),
         "drills": ("DrillHandles", "DrillWanted"),
         "fake": ("FakeHandles",),

@@ -25,6 +25,8 @@ from agent.web import (
 from agent.web.alertmanager import routes as alertmanager_routes
 from agent.web.alertmanager.values import Alertmanager
 from agent.web.drills import DRILLS, DrillHandles
+from agent.web.explaining import routes as explaining_routes
+from agent.web.explaining.values import Explainer
 from agent.web.handles import Handles
 from agent.web.heartbeats import HEARTBEATS, HeartbeatHandles
 from agent.web.people import link_page
@@ -88,6 +90,7 @@ def create_app(
     people: People | None = None,
     heartbeat_handles: HeartbeatHandles | None = None,
     drill_handles: DrillHandles | None = None,
+    explainer: Explainer | None = None,
 ) -> web.Application:
     """Return the application that serves the agent behind `handles`, Alertmanager's API where `alertmanager` is given,
     and what concerns people where `people` is.
@@ -120,6 +123,9 @@ def create_app(
         made[link_page.AGENT] = people
         made[link_page.GUESSES], made[link_page.DEEDS] = link_page.throttles()
         routes += people_routes.ROUTES
+    if explainer is not None:
+        made[explaining_routes.EXPLAINER] = explainer
+        routes += explaining_routes.ROUTES
     for method, path, handler in routes:
         if method == "GET":
             made.router.add_get(path, handler)
