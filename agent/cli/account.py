@@ -124,7 +124,7 @@ def _selector(asked: Asked) -> str:
 def _explanation(data: Mapping[str, Any]) -> Iterator[Any]:
     now = datetime.fromisoformat(data["at"])
     if data["account"]:
-        yield from _account(data["account"], now)
+        yield from _account(data["account"], now, past=data["past"])
     elif data["several"]:
         yield Text(f"{len(data['several'])} alerts are meant; say which by its fingerprint", style="bold")
         for each in data["several"]:
@@ -137,14 +137,14 @@ def _explanation(data: Mapping[str, Any]) -> Iterator[Any]:
     yield from _notes(data["notes"])
 
 
-def _account(account: Mapping[str, Any], now: datetime) -> Iterator[Any]:
+def _account(account: Mapping[str, Any], now: datetime, *, past: bool) -> Iterator[Any]:
     yield _title(account, now)
     yield _headline(account["headline"], now, style="bold ")
     yield Text()
     yield _chain(account["chain"], now, account["message"])
     if account["next"]:
         yield Text()
-        yield _coming(account["next"], now)
+        yield _coming(account["next"], now, past=past)
     yield Text()
     yield Text(f"fingerprint {account['fingerprint']}", style="dim")
     if account["sentAs"] != account["fingerprint"]:
@@ -157,10 +157,10 @@ def _title(account: Mapping[str, Any], now: datetime) -> Text:
     text.append(
         "".join(f" {name}={value}" for name, value in labels.items() if name != "alertname"), style="not bold dim"
     )
-    text.append("  ").append(account["state"], style=_STATES.get(account["state"], ""))
+    text.append("\n").append(account["state"], style=_STATES.get(account["state"], ""))
     if account["since"]:
         since = datetime.fromisoformat(account["since"])
-        text.append(f" since {_clock(since, now)} ({_lasted(now - since)})", style="not bold dim")
+        text.append(f" for {_lasted(now - since)}, since {_clock(since, now)}", style="not bold dim")
     return text
 
 
@@ -196,18 +196,17 @@ def _time(line: Mapping[str, Any], now: datetime) -> Text:
     return Text(_clock(datetime.fromisoformat(line["at"]), now), style="dim", justify="right")
 
 
-def _coming(coming: Sequence[Mapping[str, Any]], now: datetime) -> Table:
-    first = next((each["at"] for each in coming if each["at"]), None)
-    past = first is not None and all(datetime.fromisoformat(each["at"]) > now for each in coming if each["at"])
+def _coming(coming: Sequence[Mapping[str, Any]], now: datetime, *, past: bool) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(width=_NAMES + 2, no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row(Text("next", style="bold"), Text("if nothing changes" if past or first is None else "", style="dim"))
+    title, said = ("then", "this came after") if past else ("next", "if nothing changes")
+    table.add_row(Text(title, style="bold"), Text(said, style="dim"))
     for each in coming:
         at = datetime.fromisoformat(each["at"]) if each["at"] else None
         text = Text(each["what"])
         if at is not None:
-            text.append(f" ({_away(at, now)})", style="dim")
+            text.append(f" ({f'{_lasted(at - now)} later' if past else _away(at, now)})", style="dim")
         if each["unless"]:
             text.append(f", unless {each['unless']}", style="dim")
         table.add_row(Text(_clock(at, now) if at else "", style="cyan", justify="right"), text)

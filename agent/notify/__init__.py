@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from agent.notify.fake import FakeReceiver
     from agent.notify.incident_story import IncidentStory
     from agent.notify.incidents import Ack
-    from agent.notify.kept import kept_triage, written_ms
+    from agent.notify.kept import history_lines, kept_triage, written_ms
     from agent.notify.links import Action, Grant, Links
     from agent.notify.loading import load_routing, log_only
     from agent.notify.matching import parse_matcher, parse_matchers, render_matchers
     from agent.notify.notification import Channel, Delivery, Notification, Receipt, Receiver, Target
     from agent.notify.oncall import OnCall, calendar, load_directory, on_call
     from agent.notify.ordering import alert_order
-    from agent.notify.outbox import HISTORY, Outbox
+    from agent.notify.outbox import Outbox
     from agent.notify.people import Directory
     from agent.notify.places import Place, TellsNext
     from agent.notify.reasons import Reason, Suppression
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "HISTORY",
     "Ack",
     "Acknowledged",
     "Action",
@@ -104,6 +103,7 @@ __all__ = [
     "calendar",
     "file_without_secrets",
     "help_text",
+    "history_lines",
     "kept_triage",
     "link_key",
     "load_directory",
@@ -129,6 +129,7 @@ __getattr__ = lazy(
     __name__,
     {
         "kept": (
+            "history_lines",
             "kept_triage",
             "written_ms",
         ),
@@ -180,7 +181,7 @@ __getattr__ = lazy(
             "on_call",
         ),
         "rotations": ("Shift",),
-        "outbox": ("HISTORY", "Outbox"),
+        "outbox": ("Outbox",),
         "rows": ("Row", "RowState"),
         "people": ("Directory",),
         "reasons": (

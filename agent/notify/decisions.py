@@ -43,6 +43,8 @@ class Decision:
     group_key: str = ""
     incident: str = ""
     detail: str = ""
+    who: str = ""
+    """Who silenced and why, or the labels of the alert that inhibits: words that still help when that is long forgotten."""
     until_ms: int = 0
     """Until when it holds, where it does for a time that is known."""
     labels: tuple[Labels, ...] = ()
@@ -57,6 +59,7 @@ class Decision:
             "group": self.group_key,
             "incident": self.incident,
             "detail": self.detail,
+            "who": self.who,
             "until_ms": self.until_ms,
         }
         subjects = self.fingerprints[:MOST_SUBJECTS]

@@ -421,10 +421,10 @@ class Flush:
         known: dict[str, str] = {}
         for number, (fingerprint, why) in enumerate(held.items(), start=1):
             if group.held.get(fingerprint) != why:
-                detail = known.get(why)
-                if detail is None:
-                    detail = known[why] = self._who_holds(why)
-                self._decide(group, Verdict.SUPPRESSED, why, (fingerprint,), detail)
+                who = known.get(why)
+                if who is None:
+                    who = known[why] = self._who_holds(why)
+                self._decide(group, Verdict.SUPPRESSED, why, (fingerprint,), who=who)
             if not number % STRETCH:
                 yield
         for fingerprint in group.held.keys() - held.keys():
@@ -435,7 +435,7 @@ class Flush:
         group.held = held
 
     def _who_holds(self, why: str) -> str:
-        """Return what a silence or an inhibiting alert is, in words that still help when it is long forgotten."""
+        """Return what a silence or an inhibiting alert is, for when it is long forgotten."""
         kind, _, names = why.partition(": ")
         if kind == Suppression.INHIBITION:
             source = self._table.get(names)
@@ -444,10 +444,18 @@ class Flush:
         return "; ".join(f"{each.created_by}: {each.comment}" for each in silences if each)
 
     def _decide(
-        self, group: Group, verdict: Verdict, reason: str, fingerprints: tuple[str, ...], detail: str = ""
+        self,
+        group: Group,
+        verdict: Verdict,
+        reason: str,
+        fingerprints: tuple[str, ...],
+        detail: str = "",
+        *,
+        who: str = "",
     ) -> None:
         incident = group.incident.id if group.incident else ""
-        made = Decision(verdict, self.at_ms, str(reason), fingerprints, group.receiver, group.key, incident, detail)
+        key = group.key
+        made = Decision(verdict, self.at_ms, str(reason), fingerprints, group.receiver, key, incident, detail, who)
         self.decisions.append(made)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from agent.journal import Event, Write
 from agent.notify import kept_routing
+from agent.notify.outbox import HISTORY
 from agent.notify.triage import CLOCK, Triage
 
 
@@ -22,6 +23,14 @@ class Source(Protocol):
 
     def events(self, kind: str, subject: str | None = None, *, since_ms: int = 0, limit: int = 1000) -> list[Event]:
         """Return the newest events of a kind, oldest first."""
+        ...
+
+
+class Events(Protocol):
+    """Gives the newest events of a kind (about one subject), oldest first."""
+
+    def __call__(self, kind: str, subject: str | None = None, *, since_ms: int = 0, limit: int = 1000) -> list[Event]:
+        """Return them."""
         ...
 
 
@@ -56,3 +65,8 @@ def written_ms(source: Source) -> int:
     """Return when a group was last written down, 0 where none ever was."""
     at_ms = source.records(CLOCK).get("", 0)
     return at_ms if isinstance(at_ms, int) else 0
+
+
+def history_lines(events: Events, subject: str | None = None, *, since_ms: int = 0, limit: int = 1000) -> list[Event]:
+    """Return the newest lines of the history (about one alert, by its fingerprint), oldest first: decisions and messages."""
+    return events(HISTORY, subject, since_ms=since_ms, limit=limit)

@@ -17,6 +17,8 @@ from aiohttp import web
 
 from agent.errors import InvalidInput
 from agent.web.acks import MOST_COMMENT, MOST_NAME
+from agent.web.explaining import Question
+from agent.web.explaining.routes import EXPLAINER
 from agent.web.parameters import read_parameters
 from agent.web.room import handles_of
 from agent.web.runbook_text import local_name, outside_link, plain_name, to_html
@@ -150,8 +152,11 @@ async def _alert(request: web.Request, problem: str = "", status: int = 200) -> 
         text = render("unknown_alert.html.j2", root=root, now_ms=now, fingerprint=fingerprint, alerts=loud)
         return as_html(text, 404)
     url = found.alert.annotations.get("runbook_url")
+    explainer = request.config_dict.get(EXPLAINER)
+    why = (await explainer.explain(Question(id=fingerprint))).account if explainer else None
     text = render(
         "alert.html.j2",
+        why=why,
         root=root,
         now_ms=now,
         detail=found,

@@ -19,20 +19,20 @@ _MOST_LISTED = 50
 def explain(evidence: Evidence, question: Question) -> Explanation:
     """Return the answer. It reads the journal and may evaluate expressions: call it in a thread."""
     found = find(evidence, question)
-    at_ms = evidence.at_ms if question.at_ms is None else question.at_ms
+    past, at_ms = question.at_ms is not None, evidence.at_ms if question.at_ms is None else question.at_ms
     if not found:
-        return Explanation(at_ms, unknown=unknown(evidence, question), notes=evidence.notes)
+        return Explanation(at_ms, unknown=unknown(evidence, question), notes=evidence.notes, past=past)
     if len(found) > 1 and not (question.id and "-" in question.id):
         briefs = [_brief(evidence, each, question) for each in found[:_MOST_LISTED]]
         notes = evidence.notes
         if len(found) > len(briefs):
             notes += (f"{len(found) - len(briefs)} more are left out; say more of the labels",)
-        return Explanation(at_ms, several=tuple(briefs), notes=notes)
+        return Explanation(at_ms, several=tuple(briefs), notes=notes, past=past)
     notes = evidence.notes
     if len(found) > 1:
         notes += (f"this message is about {len(found)} alerts; the first is explained",)
     facts = gather(evidence, found[0], at_ms=question.at_ms, since_ms=question.since_ms)
-    return Explanation(at_ms, account=account(facts), notes=notes)
+    return Explanation(at_ms, account=account(facts), notes=notes, past=past)
 
 
 def account(facts: Facts) -> Account:

@@ -46,21 +46,24 @@ def causes_of(facts: Facts, fires_ms: int = 0) -> tuple[Cause, ...]:
 def headline(facts: Facts, causes: tuple[Cause, ...]) -> Cause:
     """Return the answer in one sentence."""
     told = [each for each in facts.current() if each.arrived]
-    names = listed(list(dict.fromkeys(each.whom for each in told)))
+    names = _were_told(told)
     worst = next((each for each in causes if each.code != "told"), causes[0])
     if told and facts.firing:
         if worst.code in ("silenced", "inhibited", "muted"):
-            return Cause(worst.code, f"{names} heard of it; now it is {worst.text}", worst.mood, worst.until_ms)
+            return Cause(worst.code, f"{names}; now it is {worst.text}", worst.mood, worst.until_ms)
         if worst.code == "acknowledged":
-            return Cause(
-                "acknowledged", f"{names} heard of it, and it is taken: {worst.text}", Mood.GOOD, worst.until_ms
-            )
+            return Cause("acknowledged", f"{names}, and {worst.text}", Mood.GOOD, worst.until_ms)
         if worst.mood in (Mood.BAD, Mood.WAITS):
-            return Cause(worst.code, f"{names} heard of it, but {worst.text}", Mood.WAITS, worst.until_ms)
-        return Cause("told", f"{names} heard of it", Mood.GOOD)
+            return Cause(worst.code, f"{names}, but {worst.text}", Mood.WAITS, worst.until_ms)
+        return Cause("told", names, Mood.GOOD)
     if told:
-        return Cause("told", f"{names} heard of it; it is over", Mood.GOOD)
+        return Cause("told", f"{names}; it is over", Mood.GOOD)
     return _nobody(facts, worst)
+
+
+def _were_told(messages: Sequence[Message]) -> str:
+    names = list(dict.fromkeys(each.whom for each in messages))
+    return f"{listed(names)} {'was' if len(names) == 1 else 'were'} told"
 
 
 def _nobody(facts: Facts, worst: Cause) -> Cause:
@@ -82,8 +85,7 @@ def _causes(facts: Facts, fires_ms: int) -> Iterator[Cause]:
     yield from (each for each in messages if each.mood is Mood.WAITS)
     yield from _of_acks(facts)
     if told:
-        names = listed(list(dict.fromkeys(each.whom for each in told)))
-        yield Cause("told", f"{names} heard of it", Mood.GOOD)
+        yield Cause("told", _were_told(told), Mood.GOOD)
     if not facts.current():
         yield from _before_messages(facts, fires_ms)
     yield from _deduplicated(facts)
@@ -94,7 +96,7 @@ def _causes(facts: Facts, fires_ms: int) -> Iterator[Cause]:
 def _held_to_the_end(facts: Facts) -> Iterator[Cause]:
     """Give what held an alert back that is over."""
     for each in facts.decided(Verdict.SUPPRESSED):
-        for cause in told_causes(facts.evidence, each.reason, each.detail):
+        for cause in told_causes(facts.evidence, each.reason, each.who):
             yield Cause(cause.code, f"it was {cause.text}", cause.mood)
 
 

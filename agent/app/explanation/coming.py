@@ -7,7 +7,7 @@ from typing import Final
 
 from agent import notify
 from agent.app.explanation.facts import Facts
-from agent.app.explanation.held import held_causes
+from agent.app.explanation.held import held_causes, told_causes
 from agent.app.explanation.words import by_key, listed, shown, whom
 from agent.notify import Suppression
 from agent.web.explaining import Coming, Message
@@ -119,5 +119,7 @@ def _came(facts: Facts) -> Iterator[Coming]:
         value = each.value
         if "message" in value:
             yield Coming(each.at_ms, f"the message to {by_key(value['target'])}: {value['what']}")
-        else:
-            yield Coming(each.at_ms, f"{value['what']}: {shown(str(value.get('reason', '')))}")
+            continue
+        reason = str(value.get("reason", ""))
+        causes = told_causes(facts.evidence, reason, str(value.get("who", "")))
+        yield Coming(each.at_ms, f"{value['what']}: {listed([cause.text for cause in causes]) or shown(reason)}")

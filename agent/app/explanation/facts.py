@@ -15,6 +15,7 @@ from agent.web.explaining import Message
 
 _MOST_EVENTS: Final = 2_000
 _MOST_CHANGES: Final = 200
+_ALL_TIME_MS: Final = 2**62
 _JOINS: Final = notify.Verdict.ROUTED
 _LEAVES: Final = (notify.Verdict.OVER, notify.Verdict.ENDED)
 
@@ -45,6 +46,11 @@ class Happening:
     def detail(self) -> str:
         """The target, the silence, the labels… that it is about."""
         return str(self.value.get("detail", ""))
+
+    @property
+    def who(self) -> str:
+        """Who holds it back, as it was written down then."""
+        return str(self.value.get("who", ""))
 
     @property
     def receiver(self) -> str:
@@ -100,9 +106,10 @@ def gather(evidence: Evidence, found: Found, *, at_ms: int | None = None, since_
     """Return what concerns an alert, as of now or of an earlier instant. Reads the journal: call it in a thread."""
     past, then_ms = at_ms is not None, evidence.at_ms if at_ms is None else at_ms
     own, sent = found.labels.fingerprint(), found.sent.fingerprint()
-    changes = _changes(evidence, own, then_ms)
-    events = evidence.events(notify.HISTORY, sent, limit=_MOST_EVENTS)
-    before = [each for each in events if each.at_ms <= then_ms]
+    until_ms = then_ms if past else _ALL_TIME_MS
+    changes = _changes(evidence, own, until_ms)
+    events = notify.history_lines(evidence.events, sent, limit=_MOST_EVENTS)
+    before = [each for each in events if each.at_ms <= until_ms]
     seen = None if past else next((each for each in evidence.seen() if each.alert.labels == found.labels), None)
     alert = None if past else _alert(evidence, sent)
     state, changed_ms = _state(changes, seen, alert, before, then_ms, past=past)
@@ -124,7 +131,7 @@ def gather(evidence: Evidence, found: Found, *, at_ms: int | None = None, since_
         decisions=tuple(
             Happening(each.at_ms, str(each.value["what"]), each.value) for each in before if "message" not in each.value
         ),
-        later=tuple(each for each in events if each.at_ms > then_ms),
+        later=tuple(each for each in events if each.at_ms > until_ms),
         messages=tuple(messages_of(before, {} if past else rows)),
         places=places,
     )

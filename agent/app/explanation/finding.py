@@ -69,7 +69,7 @@ def _by_fingerprint(evidence: Evidence, fingerprint: str) -> Iterator[Found]:
     for line in rules.past(evidence.newest, rules.Wanted(fingerprint=fingerprint, limit=1)).lines:
         yield Found(line.labels, evidence.as_sent(line.labels))
         return
-    for event in reversed(evidence.events(notify.HISTORY, fingerprint)):
+    for event in reversed(notify.history_lines(evidence.events, fingerprint)):
         if labels := event.value.get("labels"):
             yield found_of(evidence, Labels(labels))
             return
@@ -80,7 +80,7 @@ def _by_labels(evidence: Evidence, question: Question) -> Iterator[Found]:
     if question.at_ms is None:
         yield from _of_now(evidence, matchers)
     since_ms = (question.since_ms or evidence.at_ms - REMEMBERED_MS) if question.at_ms is None else 0
-    until_ms = question.at_ms or evidence.at_ms
+    until_ms = question.at_ms or 2**62
     for row in reversed(evidence.view.messages()):
         if since_ms <= row.at_ms <= until_ms:
             for alert in row.alerts:
@@ -117,7 +117,7 @@ def _of_the_past(evidence: Evidence, matchers: Sequence[Matcher], since_ms: int,
 
 
 def _history(evidence: Evidence, since_ms: int) -> list[Event]:
-    return evidence.events(notify.HISTORY, since_ms=since_ms, limit=_MOST_LINES)
+    return notify.history_lines(evidence.events, since_ms=since_ms, limit=_MOST_LINES)
 
 
 def _matches(matchers: Sequence[Matcher], labels: Labels) -> bool:

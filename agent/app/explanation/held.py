@@ -26,11 +26,11 @@ def holding(facts: Facts) -> Iterator[tuple[str, Cause]]:
     last: dict[str, tuple[str, str]] = {}
     for each in facts.decisions:
         if each.what == Verdict.SUPPRESSED and each.at_ms >= facts.began_ms and ": " in each.reason:
-            last[each.receiver] = (each.reason, each.detail)
+            last[each.receiver] = (each.reason, each.who)
         elif each.what in (Verdict.RELEASED, Verdict.ENDED):
             last.pop(each.receiver, None)
-    for receiver, (reason, detail) in last.items():
-        for cause in told_causes(facts.evidence, reason, detail):
+    for receiver, (reason, who) in last.items():
+        for cause in told_causes(facts.evidence, reason, who):
             yield receiver, cause
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from agent import notify, rules
 from agent.app.explanation.causes import causes_of, headline, of_messages
 from agent.app.explanation.evidence import Evidence
-from agent.app.explanation.facts import Found, gather
+from agent.app.explanation.facts import Facts, Found, gather
 from agent.app.explanation.finding import found_of
 from agent.app.explanation.messages import messages_of
 from agent.app.explanation.words import listed, shown
@@ -25,12 +26,12 @@ _MOST: Final = 50
 def explain_person(evidence: Evidence, name: str, since_ms: int, at_ms: int | None = None) -> PersonAccount:
     """Return what was for a person between two instants. It reads the journal: call it in a thread."""
     until_ms = evidence.at_ms if at_ms is None else min(at_ms, evidence.at_ms)
-    lines = evidence.events(notify.HISTORY, since_ms=since_ms, limit=_MOST_LINES)
-    events = [each for each in lines if each.at_ms <= until_ms]
+    lines = notify.history_lines(evidence.events, since_ms=since_ms, limit=_MOST_LINES)
+    events = lines if at_ms is None else [each for each in lines if each.at_ms <= until_ms]
     labels = _labels(evidence, events)
     told = list(_told(evidence, name, events, labels, past=at_ms is not None))
     about = {each.fingerprint for each in told}
-    others = _others(evidence, events, labels, about, since_ms, at_ms)
+    others = _others(evidence, name, events, labels, about, since_ms, at_ms)
     known = set(evidence.routing.directory.people)
     known |= {str(each.value["person"]) for each in lines if each.value.get("person")}
     notes = (*evidence.notes, *(() if len(lines) < _MOST_LINES else ("older lines of the history are left out",)))
@@ -118,6 +119,7 @@ def _became(messages: tuple[Message, ...], lines: Sequence[Event], alerts: int) 
 
 def _others(
     evidence: Evidence,
+    name: str,
     events: Sequence[Event],
     labels: dict[str, Labels],
     about: set[str],
@@ -126,7 +128,7 @@ def _others(
 ) -> list[Matter]:
     """Return the alerts that fired in these hours and of which nothing was for the person, the newest first."""
     fired: dict[str, tuple[Found, int]] = {}
-    until_ms = evidence.at_ms if at_ms is None else at_ms
+    until_ms = 2**62 if at_ms is None else at_ms
     wanted = rules.Wanted(states=frozenset({"firing"}), since_ms=since_ms, until_ms=until_ms, limit=1_000)
     for line in rules.past(evidence.newest, wanted).lines:
         sent = evidence.as_sent(line.labels)
@@ -139,11 +141,23 @@ def _others(
         if fingerprint in about:
             continue
         facts = gather(evidence, found, at_ms=at_ms)
-        if not any(each.person for each in facts.current()) or fingerprint not in about:
-            matters.append(Matter(fingerprint, found.labels, fired_ms, headline(facts, causes_of(facts))))
+        answer = _step_for(name, facts) or headline(facts, causes_of(facts))
+        matters.append(Matter(found.labels.fingerprint(), found.labels, fired_ms, answer))
         if len(matters) == _MOST:
             break
     return matters
+
+
+def _step_for(name: str, facts: Facts) -> Cause | None:
+    """Return that a step of escalation that is to come is for the person."""
+    for place in facts.places:
+        for step in place.steps:
+            for whom, channel in step.whom:
+                if step.state == "waiting" and name in re.findall(r"[\w.@-]+", whom):
+                    unless = " unless somebody acknowledges" if step.until == "ack" else ""
+                    text = f"step {step.number} of the escalation tells {name} by {channel}{unless}; it waits"
+                    return Cause("to-come", text, Mood.WAITS, step.due_ms)
+    return None
 
 
 def _standing(evidence: Evidence, name: str, at_ms: int) -> Iterator[str]:

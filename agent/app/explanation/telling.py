@@ -35,7 +35,7 @@ def held_link(facts: Facts) -> Link | None:
     lines = []
     for each in facts.decisions:
         if each.what in (Verdict.SUPPRESSED, Verdict.RELEASED) and each.at_ms >= facts.from_ms:
-            causes = told_causes(facts.evidence, each.reason, each.detail)
+            causes = told_causes(facts.evidence, each.reason, each.who)
             text = listed([cause.text for cause in causes]) or f"{by_key(each.detail)}: {shown(each.reason)}"
             free = each.what == Verdict.RELEASED
             lines.append(Line(f"no longer {text}" if free else text, each.at_ms, Mood.GOOD if free else Mood.BAD))
@@ -44,7 +44,7 @@ def held_link(facts: Facts) -> Link | None:
     if lines:
         return Link("held back", "by nothing now" if facts.firing else "for a while", Mood.PLAIN, tuple(lines[-_MOST:]))
     if facts.places and facts.firing:
-        return Link("held back", "by no silence, no other alert and no time interval", Mood.GOOD)
+        return Link("held back", "by nothing: no silence, no other alert, no time interval", Mood.GOOD)
     return None
 
 

@@ -63,7 +63,7 @@ def _labels_seen(evidence: Evidence, since_ms: int) -> list[Labels]:
     found.update((alert.labels, None) for alert in evidence.view.known())
     wanted = rules.Wanted(since_ms=since_ms, limit=1_000)
     found.update((evidence.as_sent(line.labels), None) for line in rules.past(evidence.newest, wanted).lines)
-    for event in evidence.events(notify.HISTORY, since_ms=since_ms, limit=_MOST_LINES):
+    for event in notify.history_lines(evidence.events, since_ms=since_ms, limit=_MOST_LINES):
         if labels := event.value.get("labels"):
             found[Labels(labels)] = None
     return list(found)

@@ -24,6 +24,7 @@ def explanation_json(found: Explanation) -> dict[str, Any]:
     """Return the answer about an alert."""
     return {
         "at": _instant(found.at_ms),
+        "past": found.past,
         "account": _account(found.account) if found.account else None,
         "several": [_brief(each) for each in found.several],
         "unknown": _unknown(found.unknown) if found.unknown else None,

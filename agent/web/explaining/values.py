@@ -165,6 +165,8 @@ class Explanation:
     several: tuple[Brief, ...] = ()
     unknown: Unknown | None = None
     notes: tuple[str, ...] = ()
+    past: bool = False
+    """Whether an earlier instant is explained: what comes next is what came."""
 
 
 @dataclass(frozen=True, slots=True)

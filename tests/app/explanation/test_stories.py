@@ -25,6 +25,12 @@ route: {receiver: oncall, group_by: [alertname], group_wait: 10s, group_interval
 receivers: [{name: oncall}]
 """
 SLACK = 'receivers: {oncall: {notify: [{slack: "#alerts"}]}}'
+STEPS = """
+receivers:
+  oncall:
+    notify: [{slack: "#alerts"}]
+    escalate: [{after: 5m, notify: [{person: bob, by: [sms]}], until: ack}]
+"""
 ANA = "receivers: {oncall: {notify: [{person: ana, by: [sms]}]}}"
 Begin = Callable[..., Story]
 alert = partial(briefly, starts=0, ends=1_000_000)
@@ -100,7 +106,7 @@ def test_an_alert_that_was_told_has_a_chain_without_a_gap(story: Begin):
     told = story(ROUTES, SLACK).push(fire := alert("A", severity="critical")).at(30)
     found = account(told, fire)
     assert (found.state, found.headline.code, found.headline.mood) == ("firing", "told", Mood.GOOD)
-    assert "#alerts by slack heard of it" in found.headline.text
+    assert "#alerts by slack was told" == found.headline.text
     names = [each.name for each in found.chain]
     assert names == ["rule", "handed over", "route", "group", "held back", "decided", "told", "acknowledged"]
     assert words(found, "decided").startswith("first notification\ntell #alerts by slack")
@@ -141,7 +147,7 @@ def test_an_alert_that_was_told_and_is_silenced_now_says_both(story: Begin):
     silence(told, 600, alertname="A")
     found = account(told.at(100), fire)
     assert found.headline.code == "silenced"
-    assert found.headline.text.startswith("#alerts by slack heard of it; now it is silenced by bob")
+    assert found.headline.text.startswith("#alerts by slack was told; now it is silenced by bob")
 
 
 def test_an_inhibited_alert_names_the_alert_that_speaks_for_it(story: Begin):
@@ -199,8 +205,7 @@ receivers: [{name: oncall}, {name: other}]
 
 
 def test_an_acknowledged_alert_names_who_has_it_and_when_they_are_asked(story: Begin):
-    steps = 'receivers: {oncall: {notify: [{slack: "#alerts"}], escalate: [{after: 5m, notify: [{person: bob, by: [sms]}], until: ack}]}}'
-    told = story(ROUTES, steps).push(fire := alert("A", severity="critical")).at(30)
+    told = story(ROUTES, STEPS).push(fire := alert("A", severity="critical")).at(30)
     before = account(told, fire)
     assert (310, "step 1 of the escalation: bob by sms") in coming(before)
     told.ack("ana", fingerprint=fire.fingerprint, comment="on it")
@@ -213,8 +218,7 @@ def test_an_acknowledged_alert_names_who_has_it_and_when_they_are_asked(story: B
 
 
 def test_a_step_that_ran_says_whom_it_told_and_why(story: Begin):
-    steps = 'receivers: {oncall: {notify: [{slack: "#alerts"}], escalate: [{after: 5m, notify: [{person: bob, by: [sms]}], until: ack}]}}'
-    told = story(ROUTES, steps).push(fire := alert("A", severity="critical")).at(400)
+    told = story(ROUTES, STEPS).push(fire := alert("A", severity="critical")).at(400)
     found = account(told, fire)
     assert "step 1: nobody acknowledged within 300 s → +336…02 by sms" in words(found, "escalation")
     assert "+33600000002" not in str(explanation_json(Explanation(0, account=found)))
@@ -327,8 +331,7 @@ receivers: [{name: oncall}, {name: web}, {name: search}]
 
 def test_what_is_foretold_happens_at_that_instant(story: Begin):
     """The timers that are read are those that the dispatcher obeys: first message, step, repeat."""
-    steps = 'receivers: {oncall: {notify: [{slack: "#alerts"}], escalate: [{after: 5m, notify: [{person: bob, by: [sms]}], until: ack}]}}'
-    told = story(ROUTES, steps).push(fire := alert("A", severity="critical")).at(1)
+    told = story(ROUTES, STEPS).push(fire := alert("A", severity="critical")).at(1)
     for _ in range(3):
         at = next(each.at_ms for each in account(told, fire).coming)
         sent = len(told.sent)
