@@ -22,6 +22,7 @@ from agent.notify.receivers.http import (
     authorization,
     failure,
     host_of,
+    login_advice,
     new_session,
     request,
     retry_after_ms,
@@ -111,7 +112,8 @@ class GatewayReceiver:
             provider_id = at_path(answer.json(), channel.id_path) or key
             return Receipt(provider_id, detail=f"HTTP {answer.status}; the gateway does not say whether it arrived")
         shown = answer.text((channel, Secret(url)))
-        raise self._failure(answer, f"{tried}: HTTP {answer.status} {shown}".strip())
+        advice = login_advice(answer.status, "the url, headers and credentials in channels.sms")
+        raise self._failure(answer, f"{tried}: HTTP {answer.status} {shown}".strip() + advice)
 
     def _failure(self, answer: Answer, message: str) -> DeliveryError:
         channel = self._channel

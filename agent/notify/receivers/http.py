@@ -171,6 +171,11 @@ def retry_after_ms(headers: Mapping[str, str]) -> int | None:
     return max(0, min(wait, _LONGEST_WAIT_MS))
 
 
+def login_advice(status: int, settings: str) -> str:
+    """Return what to look at where a status says that somebody is not known or not allowed; else nothing."""
+    return f"; check {settings}" if status in (401, 403, 407) else ""
+
+
 def failure(status: int, message: str, headers: Mapping[str, str], *, scope: str = "target") -> DeliveryError:
     """Return the error for an HTTP status that is no success: 408, 425, 429 and 5xx may be tried again.
 

@@ -18,7 +18,7 @@ from agent.notify.messages.go_data import generator_url, quote_meta
 from agent.notify.notification import Notification, Receipt
 from agent.notify.receivers.background import made
 from agent.notify.receivers.client import HttpClient
-from agent.notify.receivers.http import SessionFactory, failure, host_of, new_session
+from agent.notify.receivers.http import SessionFactory, failure, host_of, login_advice, new_session
 
 _ZERO_TIME = "0001-01-01T00:00:00Z"
 
@@ -48,7 +48,7 @@ class WebhookReceiver:
             return Receipt(provider_id=key, detail=f"HTTP {answer.status}", delivered=True)
         secrets = (channel, Secret(url), *self._client.secrets())
         message = f"posting to the webhook at {host_of(url)}: HTTP {answer.status} {answer.text(secrets)}".strip()
-        raise failure(answer.status, message, answer.headers)
+        raise failure(answer.status, message + login_advice(answer.status, "url and http_config"), answer.headers)
 
     async def close(self) -> None:
         """Close the connection."""
