@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from agent.app.build import Built
 from agent.config import ConfigFile
+from agent.notify import Routing
 
 _NAMED: Final = 5
 _SAID_ELSEWHERE: Final = frozenset({"scrape_configs", "rule_files"})
@@ -50,7 +51,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Differenc
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a reload changed: kind → names. `settings` are the other sections of burnline.yml, `routes` the tree itself."""
+    """What a reload changed: kind → names. `settings` are other sections of the files, `routes` the tree itself."""
 
     groups: Difference = field(default_factory=Difference)
     targets: Difference = field(default_factory=Difference)
@@ -87,6 +88,20 @@ def changes(before: Built, after: Built, targets: Difference) -> Changes:
         ),
         targets=targets,
         receivers=difference(before.routing.receivers, after.routing.receivers),
-        settings=settings,
+        settings=settings + _of_routing(before.routing, after.routing),
         routes=before.routing.root != after.routing.root,
     )
+
+
+def _of_routing(old: Routing, new: Routing) -> tuple[str, ...]:
+    """Name what else differs in alertmanager.yml and escalation.yml: whoever pasted a new token waits for that word."""
+    pairs = {
+        "people": (old.directory.people, new.directory.people),
+        "teams": (old.directory.teams, new.directory.teams),
+        "policies": (old.directory.policies, new.directory.policies),
+        "channels": ((old.channels, old.limits), (new.channels, new.limits)),
+        "settings of escalation.yml": (old.settings, new.settings),
+        "inhibit_rules": (old.inhibit_rules, new.inhibit_rules),
+        "time_intervals": (old.time_intervals, new.time_intervals),
+    }
+    return tuple(name for name, (before, after) in pairs.items() if before != after)

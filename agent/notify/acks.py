@@ -83,7 +83,7 @@ class Acks:
         done, decisions = [], []
         for group, incident in self._open(meant):
             before = incident.ack.by if incident.ack else ""
-            ack = Ack(by, at_ms, until_ms, frozenset(group.fingerprints), comment, via, until_ms)
+            ack = Ack(by, at_ms, until_ms, incident.known(group.fingerprints), comment, via, until_ms)
             incident.acknowledge(ack)
             self._touched(group)
             words = f"by {by}" + (f", by {via}" if via else "") + (f"; {before} had it before" if before else "")

@@ -249,6 +249,8 @@ class Flush:
             self._decide(group, Verdict.ACK_ENDED, f"new alerts joined what {incident.ack.by} acknowledged", new)
             seen.taken_by = incident.ack.by
             incident.lift(self.at_ms)
+        assert group.incident is not None
+        group.incident.seen = seen.firing_set
 
     def _tell(self, group: Group, incident: Incident, seen: Visible) -> None:
         due: dict[str, tuple[Recipient, Reason]] = {}
@@ -461,4 +463,5 @@ class Flush:
 
 def _state(group: Group) -> tuple[object, ...]:
     """Return what of a group is written down and may change by a flush, but for the beat, which goes on by itself."""
-    return group.flushed, group.early_ms, group.repeat_ms, group.look_ms, group.incident, group.entries
+    seen = group.incident.seen if group.incident else None
+    return group.flushed, group.early_ms, group.repeat_ms, group.look_ms, group.incident, seen, group.entries

@@ -123,6 +123,8 @@ class Incident:
     told: dict[str, Told] = field(default_factory=dict)
     """By the target's key."""
     ack: Ack | None = None
+    seen: frozenset[str] | None = None
+    """The fingerprints that fired visibly at the last flush; None where an older version wrote the incident."""
     messages: int = 0
     """How many messages were written for it; part of their idempotency keys."""
 
@@ -160,6 +162,12 @@ class Incident:
         for step in self.steps:
             if step.until == "ack" and step.state is StepState.WAITING:
                 step.state = StepState.STOPPED
+
+    def known(self, fingerprints: Iterable[str]) -> frozenset[str]:
+        """Return which of the group's alerts somebody was told of, or could have been: what waits for its turn is not."""
+        if self.seen is None:
+            return frozenset(fingerprints)
+        return self.seen.union(*(told.firing for told in self.told.values())).intersection(fingerprints)
 
     def set_back(self, by_ms: int) -> None:
         """Bring the steps and the reminder forward, as the clock was set back."""
@@ -204,6 +212,7 @@ def to_json(incident: Incident) -> dict[str, Any]:
         "id": incident.id,
         "started_ms": incident.started_ms,
         "messages": incident.messages,
+        "seen": None if incident.seen is None else tuple(incident.seen),
         "ack": _ack_to_json(ack) if ack else None,
         "told": [
             {**recipient_to_json(told.recipient), "firing": tuple(told.firing)} for told in incident.told.values()
@@ -239,6 +248,8 @@ def to_json(incident: Incident) -> dict[str, Any]:
 def from_json(data: Mapping[str, Any]) -> Incident:
     """Read an incident back."""
     made = Incident(data["id"], data["started_ms"], messages=data["messages"])
+    if (seen := data.get("seen")) is not None:
+        made.seen = frozenset(seen)
     if data["ack"]:
         made.ack = _ack_from_json(data["ack"])
     for each in data["told"]:

@@ -112,6 +112,8 @@ class Messenger:
             deadline_ms=deadline_ms,
             within_tick=deadline_ms > 0,
         )
+        if not strict and states and all(states.values()) and self._outbox.failed_to_reach(row):
+            return Reason.NEVER_REACHED
         self._remember(group, incident, recipient, states, remember=not strict or step > 0)
         return self._enqueue(row, recipient, incident)
 

@@ -35,6 +35,9 @@ MOST_SENDINGS: Final = 3
 """How often a message is sent that its provider accepted and then could not deliver for now."""
 TRY_AGAIN_MS: Final = 60_000
 """… and how long after, times the number of sendings."""
+_RINGING: Final = frozenset({Channel.SMS, Channel.PAGERDUTY})
+_READ: Final = frozenset(Channel) - {Channel.LOG}
+_NOT_OUT: Final = (RowState.FAILED, RowState.SUPERSEDED)
 MOST_SUBJECTS: Final = 500
 """Alerts of one message that get a line of history each."""
 
@@ -62,6 +65,8 @@ class Outbox:
         self._awaited = Awaited()
         self._last: dict[str, int] = {}
         """The order of the newest row of each thread."""
+        self._newest: dict[str, str] = {}
+        """The id of that row."""
         self._waiting: Counter[Channel] = Counter()
         self._in_flight: set[str] = set()
         self.queue = Queue()
@@ -91,7 +96,7 @@ class Outbox:
         rows = [row_from_json(key, data) for key, data in self._journal.records(KIND).items()]
         for row in sorted(rows, key=lambda each: each.order):
             self._rows[row.id] = row
-            self._last[_thread(row)] = row.order
+            self._last[_thread(row)], self._newest[_thread(row)] = row.order, row.id
             self._order = max(self._order, row.order)
             if row.state is RowState.PENDING:
                 self._wait(row)
@@ -125,6 +130,12 @@ class Outbox:
     def reached(self, incident: str, target: str) -> bool:
         """Say whether any message of an incident was accepted for a target, by the target's key."""
         return f"{incident}|{target}" in self._threads
+
+    def failed_to_reach(self, row: Row) -> bool:
+        """Say whether the target was to be told of the row's incident, never was, and is not about to be."""
+        newest = self._rows.get(self._newest.get(_thread(row), ""))
+        waits = any(self._pending[each].incident == row.incident for each in self._lanes.get(_lane(row), ()))
+        return bool(newest and newest.state in _NOT_OUT) and not waits and _thread(row) not in self._threads
 
     def withdraw_unheard(self, row: Row, why: str) -> None:
         """Retire what waits of the row's incident for its target, and the row with it: nobody needs to hear either."""
@@ -316,8 +327,7 @@ class Outbox:
         self.settled(row, False, at_ms)
         if not told and self.redirect:
             self.redirect(row, Reason.CHANNEL_FAILED, at_ms)
-        if row.priority == 0 and not all(row.states.values()):
-            self.hurry(row.incident, at_ms, f"{row.target.key}: {error}")
+        self._hurry(row, at_ms, error)
         return self.flush()
 
     def fall_back(self, row_id: str, why: str, at_ms: int) -> None:
@@ -388,6 +398,7 @@ class Outbox:
             self._writes.append(Delete(KIND, row.id))
         alive = {_thread(row) for row in self._rows.values()}
         self._last = {key: order for key, order in self._last.items() if key in alive}
+        self._newest = {key: row_id for key, row_id in self._newest.items() if key in alive}
         for key in [key for key, data in self._threads.items() if key not in alive and data["at_ms"] < old_ms]:
             del self._threads[key]
             self._writes.append(Delete(THREADS, key))
@@ -431,7 +442,14 @@ class Outbox:
         self._note(row, "not delivered", at_ms)
         if not told and self.redirect:
             self.redirect(row, Reason.CHANNEL_FAILED, at_ms)
-        if row.priority == 0:
+        self._hurry(row, at_ms, why)
+
+    def _hurry(self, row: Row, at_ms: int, why: str) -> None:
+        """Let the incident's next step run now because a critical page did not arrive, unless others heard it as loudly."""
+        if row.priority != 0:
+            return
+        others = [each for each in self.rows(incident=row.incident) if each.target.key != row.target.key]
+        if not any(_is_loud_as(each, row) and _got_out(each, at_ms) for each in others):
             self.hurry(row.incident, at_ms, f"{row.target.key}: {why}")
 
     def _unsent(self, row: Row) -> list[Row]:
@@ -482,7 +500,8 @@ class Outbox:
 
     def _keep(self, row: Row) -> None:
         self._rows[row.id] = row
-        self._last[_thread(row)] = max(row.order, self._last.get(_thread(row), 0))
+        if row.order >= self._last.get(_thread(row), 0):
+            self._last[_thread(row)], self._newest[_thread(row)] = row.order, row.id
         if row.state is RowState.PENDING:
             self._wait(row)
         self._writes.append(Put(KIND, row.id, row))
@@ -509,6 +528,16 @@ class Outbox:
         }
         for alert in row.alerts[:MOST_SUBJECTS]:
             self._writes.append(Append(HISTORY, alert.fingerprint, at_ms, value))
+
+
+def _is_loud_as(row: Row, other: Row) -> bool:
+    """Say whether a page is as hard to overhear as another: a channel or a mailbox rings nobody's phone."""
+    return row.priority == 0 and row.target.channel in (_RINGING if other.target.channel in _RINGING else _READ)
+
+
+def _got_out(row: Row, at_ms: int) -> bool:
+    """Say whether a provider took the row, or is about to be asked for the first time."""
+    return row.accepted or (row.state is RowState.PENDING and not row.attempts and row.next_at_ms <= at_ms)
 
 
 def _lane(row: Row) -> Lane:

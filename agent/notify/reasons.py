@@ -31,6 +31,7 @@ class Reason(StrEnum):
     KNOWN = "the same target was told of these alerts already, by a line that was written otherwise before a reload"
     RESOLVED_NOT_WANTED = "this receiver does not want to hear of resolved alerts"
     OVER_UNHEARD = "it was over before anybody had been told; the message that waited is withdrawn"
+    NEVER_REACHED = "it is over, and the page about it never reached this target; there is nothing to take back"
     OTHER_SEVERITY = "alerts of this severity are told by other ways"
     RINGS_NOBODY = "it ended while it was held back: others are told quietly, and no phone rings for that"
     NO_TARGET = "the receiver has nobody to tell by this way now"

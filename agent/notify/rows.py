@@ -73,8 +73,10 @@ class Row:
 
     @property
     def priority(self) -> int:
-        """What leaves first: 0 for critical, 1 for warning, 2 for the rest."""
-        return {"critical": 0, "warning": 1}.get(self.severity, 2)
+        """What leaves first: 0 for critical, 1 for warning, 2 for the rest. The end of something is never critical."""
+        said = self.notification()
+        rank = {"critical": 0, "warning": 1}.get(said.severity, 2)
+        return rank if said.firing else max(1, rank)
 
     @property
     def states(self) -> dict[str, bool]:

@@ -23,6 +23,7 @@ from agent.notify.decisions import RETENTION_MS, Decision, Verdict
 from agent.notify.drill import is_drill, receiver_of
 from agent.notify.flushing import Flush, Stretches
 from agent.notify.groups import Group, claim, group_id
+from agent.notify.incidents import Incident
 from agent.notify.inhibition import Sources
 from agent.notify.intake import Batch, Intake
 from agent.notify.links import Links
@@ -54,6 +55,12 @@ _LEAP_MS: Final = 60_000
 def _is_late(alert: Alert, route: Route, at_ms: int) -> bool:
     """Say whether an alert has burnt for longer than its group would wait."""
     return alert.starts_at_ms + route.group_wait_ms < at_ms
+
+
+def _woken_for_nothing(row: Row, incident: Incident) -> bool:
+    """Say whether a message that has waited is only there to find somebody who takes the incident: a step, or a text."""
+    step = next((each for each in incident.steps if each.number == row.escalation_step), None)
+    return step.until == "ack" if step else row.target.channel is Channel.SMS
 
 
 class Triage:
@@ -634,6 +641,8 @@ class Triage:
             return ""
         group = self._groups.get(row.group_id)
         incident = group.incident if group and group.incident and group.incident.id == row.incident else None
+        if incident and incident.ack and not row.acknowledged_by and _woken_for_nothing(row, incident):
+            return f"{incident.ack.by} acknowledged it before this could be sent"
         told = incident.told.get(row.target.key) if incident else None
         if told and told.recipient.send_resolved:
             return ""

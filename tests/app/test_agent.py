@@ -85,7 +85,8 @@ async def test_a_failed_start_sends_nothing_that_is_pending(world):
 async def test_storage_that_another_agent_holds_is_one_clear_error_and_the_first_goes_on(world):
     first = await world.start()
     with pytest.raises(
-        AlreadyRunning, match=r"another agent uses .*/data \(process [0-9]+\); stop it, or give this one another --storage"
+        AlreadyRunning,
+        match=r"another agent uses .*/data \(process [0-9]+\); stop it, or give this one another --storage",
     ):
         await world.make().start()
     world.agent = first

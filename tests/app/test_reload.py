@@ -172,6 +172,19 @@ async def test_the_answer_says_what_changed(world):
     assert (await changed(world))["said"] == "nothing"
 
 
+async def test_a_new_account_or_another_person_is_a_change(world):
+    """Whoever pasted a token and reads that nothing changed believes that it was not read."""
+    await world.start()
+    path = world.folder / "people.yml"
+    text = path.read_text()
+    path.write_text(text + "\nsettings: {ack_timeout: 5m}\n")
+    assert (await changed(world))["settings"] == ["settings of escalation.yml"]
+    path.write_text(text + "\nteams: {all: {members: [ana]}}\n")
+    assert (await changed(world))["said"] == "settings: teams, settings of escalation.yml"
+    path.write_text(text.replace("${SLACK_TOKEN}", "xoxb-another"))
+    assert (await changed(world))["settings"] == ["teams", "channels"]
+
+
 async def test_the_command_says_what_changed_or_every_problem(world):
     agent = await world.start()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agent.errors import InvalidInput
+from agent.errors import InvalidInput, RetryLater
 from agent.model import Matcher
+from agent.notify import RowState
 from tests.notify.story import START_MS, alert, between
 
 ROUTES = """
@@ -210,3 +211,54 @@ def test_strict_mode_tells_nobody_more_than_an_alertmanager_would(story):
     tale.ack("ana", fingerprint=FIRE.fingerprint)
     tale.at(4000)
     assert [each.at for each in tale.messages()] == [0, 0]
+
+
+def test_a_page_that_waits_for_its_provider_wakes_nobody_once_somebody_has_it(tale):
+    """Whoever acknowledges is told that nobody else will be woken for it."""
+    tale.at(299)
+    tale.providers["sms"].fail(*[RetryLater("503", reason="serverError")] * 2)
+    tale.at(301)
+    tale.ack("ana", fingerprint=FIRE.fingerprint)
+    tale.at(900)
+    assert tale.messages(BOB) == []
+    (row,) = [each for each in tale.dispatcher.outbox.rows() if each.target.key == BOB]
+    assert (row.state, row.error) == (RowState.SUPERSEDED, "ana acknowledged it before this could be sent")
+    tale.resolve(FIRE).at(1000)
+    assert tale.messages(BOB) == [], "nor is he told of the end of what he never heard of"
+
+
+def test_an_end_that_waits_for_its_provider_is_told_although_somebody_has_it(tale):
+    tale.at(60)
+    tale.ack("chris", fingerprint=FIRE.fingerprint)
+    tale.providers["sms"].fail(*[RetryLater("503", reason="serverError")] * 2)
+    tale.resolve(FIRE).at(200)
+    tale.want(between(60, 90), ANA, resolved={"Fire"})
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_alert_that_nobody_was_told_of_yet_is_not_acknowledged_with_the_others(story, restarted):
+    slow = ROUTES.replace("group_interval: 10s", "group_interval: 60s")
+    tale = story(slow, PLAN, durable=True)
+    tale.at(0).push(FIRE)
+    tale.at(10).push(alert("Fire", ends=99_999, severity="warning", i="2"))
+    tale.at(20)
+    if restarted:
+        tale.restart()
+    tale.ack("ana", fingerprint=FIRE.fingerprint)
+    tale.at(400)
+    tale.want(between(60, 60), ANA, firing={"Fire", "2"}, reason="new alerts added; ana had acknowledged the others")
+    tale.want(between(360, 360), BOB, firing={"Fire", "2"})
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_where_only_steps_tell_somebody_an_acknowledgement_covers_what_has_been_looked_at(story, restarted):
+    steps_only = PLAN.replace("    notify: [{person: ana, by: [sms]}, {slack: '#alerts'}]\n", "")
+    tale = story(ROUTES, steps_only, durable=True)
+    tale.at(0).push(FIRE)
+    tale.at(20).push(SECOND)
+    tale.at(60)
+    if restarted:
+        tale.restart()
+    tale.ack("ana", fingerprint=FIRE.fingerprint)
+    tale.at(1000)
+    tale.done()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.errors import Rejected
 from agent.notify import Delivery, FakeReceiver, RowState
 from tests.notify.story import Provider, alert, between
 
@@ -152,3 +153,36 @@ def test_a_provider_that_cannot_be_asked_is_asked_again(tale):
     tale.at(60)
     assert silent.asked == ["fake-1", "fake-1"]
     assert "planted-secret" not in str(tale.history(PAGE.fingerprint))
+
+
+def test_a_channel_that_is_gone_wakes_nobody_where_the_page_rang_somebody_s_phone(story):
+    tale = story(ROUTES, TEAM.replace("by: [sms]}]\n    escalate", "by: [sms]}, {slack: '#alerts'}]\n    escalate"))
+    tale.providers["slack"].fail_always(Rejected("is_archived", reason="clientError"))
+    tale.at(0).push(PAGE)
+    tale.at(599)
+    tale.want(between(0, 0), ANA, firing={"Fire"})
+    tale.want(between(0, 0), MAIL, firing={"Fire"}, reason="its channel failed")
+    tale.done()
+    tale.at(600)
+    tale.want(between(600, 600), BOB, firing={"Fire"}, reason="escalation")
+
+
+def test_a_phone_that_is_gone_hurries_the_next_step_although_a_channel_has_the_page(story):
+    tale = story(ROUTES, TEAM.replace("by: [sms]}]\n    escalate", "by: [sms]}, {slack: '#alerts'}]\n    escalate"))
+    tale.providers["sms"].fail(Rejected("21610: opted out", reason="clientError"))
+    tale.at(0).push(PAGE)
+    tale.at(10)
+    tale.want(between(0, 0), BOB, firing={"Fire"}, reason="escalation")
+
+
+def test_whom_the_page_never_reached_hears_of_no_end(tale):
+    """A text that something unknown is over rings at night, too."""
+    tale.providers["sms"].fail(Rejected("21610: opted out", reason="clientError"))
+    tale.at(0).push(PAGE)
+    tale.at(100)
+    tale.resolve(PAGE).at(200)
+    assert tale.messages(ANA) == []
+    tale.want(between(100, 110), BOB, resolved={"Fire"})
+    tale.want(between(100, 110), MAIL, resolved={"Fire"})
+    whys = [each["reason"] for each in tale.history(PAGE.fingerprint)]
+    assert "it is over, and the page about it never reached this target; there is nothing to take back" in whys

@@ -210,3 +210,13 @@ def test_a_machine_that_slept_gives_up_nothing_because_of_the_time_it_slept(stor
     tale.dispatcher.follow(tale.now_ms)
     tale.run_due()
     assert [row.state for row in tale.dispatcher.outbox.rows() if row.target.key == ANA] == [RowState.PENDING]
+
+
+def test_the_end_of_one_problem_does_not_hold_back_the_page_about_another(tale):
+    (first,) = warnings("First", severity="critical")
+    tale.at(0).push(first)
+    tale.at(100).resolve(first)
+    tale.at(14_400)
+    tale.want(between(100, 14_400), ANA, resolved={"First"})
+    tale.push(*warnings("Second", severity="critical"))
+    tale.want(between(14_400, 14_400), ANA, firing={"Second"})
