@@ -13,7 +13,7 @@ from agent.model.durations import format_duration, parse_duration
 from agent.model.labels import METRIC_NAME, Labels, is_legacy_label_name, is_legacy_metric_name, quote
 from agent.model.matchers import Matcher, MatchOp, compile_regex, match_all
 from agent.model.secrets import Secret
-from agent.model.values import format_float, format_rfc3339, parse_float
+from agent.model.values import LAST_MS, format_float, format_rfc3339, parse_float
 
 if TYPE_CHECKING:
     from agent.model.bucket_bounds import bucket_intervals, bucket_rows, upper_bounds
@@ -43,6 +43,7 @@ __all__ = [
     "CUSTOM",
     "HISTOGRAM_BITS",
     "HISTOGRAM_NAN",
+    "LAST_MS",
     "METRIC_NAME",
     "NO_BUCKETS",
     "RESOLVED_REASON",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from typing import Final
 
 
 def format_float(value: float) -> str:
@@ -37,7 +38,12 @@ def parse_float(text: str) -> float:
     return float(text)
 
 
+LAST_MS: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
+
+
 def format_rfc3339(at_ms: int) -> str:
-    """Return UTC RFC 3339 with milliseconds: `2026-01-05T09:00:00.000Z`."""
+    """Return UTC RFC 3339 with milliseconds: `2026-01-05T09:00:00.000Z`; beyond the years that it can write, the last instant."""
+    at_ms = min(at_ms, LAST_MS)
     moment = datetime.fromtimestamp(at_ms // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"

@@ -104,6 +104,19 @@ async def test_a_label_of_a_hundred_kilobytes_and_one_of_many_lines_arrive_whole
     assert (shown["long"], shown["lines"]) == (long, lines)
 
 
+async def test_a_time_that_its_zone_carries_beyond_the_year_9999_breaks_no_list(served):
+    far = "9999-12-31T23:59:59-23:59"
+    asked = {"matchers": [{"name": "a", "value": "b", "isRegex": False}], "startsAt": "2026-01-05T08:00:00Z"}
+    await post(served, [{**labelled("A"), "endsAt": far}])
+    made = await served.client.post(
+        "/api/v2/silences", json={**asked, "endsAt": far, "createdBy": "ana", "comment": "for ever"}
+    )
+    assert made.status == 200
+
+    for path in ("alerts", "alerts/groups", "silences"):
+        assert "9999-12-31T23:59:59.999Z" in json.dumps(await get(served, path))
+
+
 async def test_an_alert_of_more_than_a_megabyte_is_refused_and_said(served):
     status, text = await post(served, [labelled(long="x" * (1 << 20)), labelled("B")])
 
@@ -236,6 +249,8 @@ TIMES = [
     ("2026-01-05t09:00:00.5+01:00", NOW + 500),
     ("2026-01-05 08:00:00", NOW),
     ("1960-01-01T00:00:00Z", 1),
+    ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
+    ("9999-12-31T23:59:59-23:59", 253_402_300_799_999),
 ]
 
 

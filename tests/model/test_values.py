@@ -63,6 +63,9 @@ def test_underscores_are_no_part_of_a_sample_value():
 
 def test_an_instant_prints_with_milliseconds():
     assert format_rfc3339(1_767_603_600_007) == "2026-01-05T09:00:00.007Z"
+    assert format_rfc3339(1 << 60) == "9999-12-31T23:59:59.999Z", (
+        "one time that is no date must break no list and no message"
+    )
 
 
 def test_the_three_kinds_of_nan_stay_apart_through_copies():

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import web
 
-from agent.model import Alert, Labels, Matcher, MatchOp
+from agent.model import LAST_MS, Alert, Labels, Matcher, MatchOp
 from agent.web.alertmanager.failures import Failure, schema_failure
 from agent.web.alertmanager.values import SilenceView
 
@@ -134,7 +134,10 @@ def _link(url: str) -> str:
 
 
 def read_time(text: str | None) -> int:
-    """Return RFC 3339 in milliseconds, 0 where there is none: Go's zero time says so too. Raises ValueError."""
+    """Return RFC 3339 in milliseconds, 0 where there is none: Go's zero time says so too. Raises ValueError.
+
+    What a time zone carries over the end of the year 9999 is its last instant, for it must be written again.
+    """
     if not text:
         return 0
     try:
@@ -145,7 +148,8 @@ def read_time(text: str | None) -> int:
     if moment.year == 1 and moment.month == 1 and moment.day <= 2:
         return 0
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(1, round((moment - datetime.fromtimestamp(0, UTC)).total_seconds() * 1000))
+    at_ms = round((moment - datetime.fromtimestamp(0, UTC)).total_seconds() * 1000)
+    return min(max(1, at_ms), LAST_MS)
 
 
 def read_silence(body: bytes) -> SilenceView:
