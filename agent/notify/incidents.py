@@ -65,9 +65,14 @@ class Ack:
     remind_ms: int | None = None
     """When whoever took it is reminded; None once that happened."""
 
+    @property
+    def quiet_until_ms(self) -> int:
+        """Until when repeats are held back: a while longer than it holds, for whoever is reminded to keep it."""
+        return self.until_ms + TO_KEEP_IT_MS
+
     def alive(self, at_ms: int) -> bool:
-        """Say whether it still holds back repeats: a while longer than it holds, for whoever is reminded to keep it."""
-        return at_ms < self.until_ms + TO_KEEP_IT_MS
+        """Say whether it still holds back repeats."""
+        return at_ms < self.quiet_until_ms
 
 
 @dataclass(frozen=True, slots=True)

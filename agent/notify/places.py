@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.model import Labels
+from agent.notify.dedup import NEVER_MS
 from agent.notify.groups import Group
 from agent.notify.incidents import Ack, Incident
 from agent.notify.notification import Target
@@ -77,6 +78,7 @@ def place_of(
         if incident
         else ()
     )
+    repeat_ms, repeats = _repeat(group, incident, routing, at_ms) if incident and route else (None, ())
     return Place(
         id=group.id,
         key=group.key,
@@ -88,27 +90,34 @@ def place_of(
         flushed=group.flushed,
         next_look_ms=group.due_ms,
         interval_ms=group.interval_ms,
-        repeat_ms=group.repeat_ms,
+        repeat_ms=repeat_ms,
         look_ms=group.look_ms,
         held=held,
         opens_ms=routing.unmuted_ms(route, at_ms) if muted and route else None,
         incident=incident.id if incident else "",
         began_ms=incident.started_ms if incident else 0,
         told=told,
-        repeats=_repeats(group, incident, routing) if incident and route and group.repeat_ms else (),
+        repeats=repeats,
         ack=incident.ack if incident else None,
         steps=_steps(incident) if incident else (),
         under_way=group.flight is not None,
     )
 
 
-def _repeats(group: Group, incident: Incident, routing: Routing) -> tuple[Target, ...]:
-    """Return the targets of the lines whose repeat is due at the group's `repeat_ms`."""
+def _repeat(group: Group, incident: Incident, routing: Routing, at_ms: int) -> tuple[int | None, tuple[Target, ...]]:
+    """Return when a message is repeated, and to whom: when it is due, or the first beat after an acknowledgement held it back."""
     assert group.route is not None
-    assert group.repeat_ms is not None
     wait_ms = max(routing.repeat_ms(group.route), group.interval_ms)
-    due = {key for key, entry in group.entries.items() if entry.firing and entry.at_ms + wait_ms <= group.repeat_ms}
-    return tuple(each.recipient.target for each in incident.told.values() if each.recipient.destination in due)
+    dues = {key: entry.at_ms + wait_ms for key, entry in group.entries.items() if entry.firing}
+    if not dues or wait_ms >= NEVER_MS:
+        return None, ()
+    quiet_ms = incident.ack.quiet_until_ms if incident.ack and incident.ack.alive(at_ms) else 0
+    due_ms = min(dues.values())
+    if due_ms <= at_ms or due_ms < quiet_ms:
+        due_ms, beat_ms = max(due_ms, quiet_ms), group.next_flush_ms
+        due_ms = beat_ms + max(0, -((beat_ms - due_ms) // group.interval_ms)) * group.interval_ms
+    keys = {key for key, each in dues.items() if each <= due_ms}
+    return due_ms, tuple(each.recipient.target for each in incident.told.values() if each.recipient.destination in keys)
 
 
 def _steps(incident: Incident) -> tuple[TellsNext, ...]:

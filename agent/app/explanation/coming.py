@@ -67,12 +67,12 @@ def _of_place(facts: Facts, place: notify.Place) -> Iterator[Coming]:
     for step in place.steps:
         if step.state == "waiting":
             unless = _STOPS.get(step.until, "")
+            unless = f"it is still held back, or {unless}" if place.held else unless
             yield Coming(step.due_ms, f"step {step.number} of the escalation: {_whom(step)}", unless)
     if place.repeat_ms and place.repeats and not place.held:
         names = listed([whom(each) for each in place.repeats])
-        held_ms = ack.until_ms if ack and taken else 0
         words = f"{names} {'is' if len(place.repeats) == 1 else 'are'} told again (repeat_interval)"
-        yield Coming(max(place.repeat_ms, held_ms), words, "it is over by then")
+        yield Coming(place.repeat_ms, words, "it is over by then")
 
 
 def _believed(facts: Facts, place: notify.Place) -> set[str]:

@@ -329,10 +329,14 @@ receivers: [{name: oncall}, {name: web}, {name: search}]
     assert "not asked, a route before it took it: the rest → web" in said
 
 
-def test_what_is_foretold_happens_at_that_instant(story: Begin):
-    """The timers that are read are those that the dispatcher obeys: first message, step, repeat."""
+@pytest.mark.parametrize("taken", [False, True])
+def test_what_is_foretold_happens_at_that_instant(story: Begin, taken: bool):
+    """The timers that are read are those that the dispatcher obeys: first message, step (or reminder), repeat."""
     told = story(ROUTES, STEPS).push(fire := alert("A", severity="critical")).at(1)
-    for _ in range(3):
+    for number in range(3):
+        if taken and number == 1:
+            told.ack("ana", fingerprint=fire.fingerprint)
+            told.run_due()
         at = next(each.at_ms for each in account(told, fire).coming)
         sent = len(told.sent)
         told.at((at - START_MS - 1) / 1000)
