@@ -11,13 +11,17 @@ from agent.errors import BurnlineError
 from agent.notify.inbox import Inbox
 
 
-def run_inbox(host: str, http_port: int, smtp_port: int) -> None:
-    """Listen, print the settings that send to it, and stay; raise BurnlineError where a port is taken."""
-    asyncio.run(_run(host, http_port, smtp_port))
+def run_inbox(host: str, http_port: int, smtp_port: int, agent: str) -> None:
+    """Listen, print the settings that send to it, and stay; raise BurnlineError where a port is taken.
+
+    What is texted back on its page goes to `agent`, a URL.
+    """
+    asyncio.run(_run(host, http_port, smtp_port, agent))
 
 
-async def _run(host: str, http_port: int, smtp_port: int) -> None:
+async def _run(host: str, http_port: int, smtp_port: int, agent: str) -> None:
     inbox = Inbox(host=host, http_port=http_port, smtp_port=smtp_port)
+    inbox.phone.callback_base = agent.rstrip("/")
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -30,7 +34,7 @@ async def _run(host: str, http_port: int, smtp_port: int) -> None:
         console = Console(soft_wrap=True)
         console.print(f"The inbox is at [bold cyan]{inbox.url}[/]. Put this into alertmanager/escalation.yml:\n")
         console.print(inbox.settings(), markup=False, highlight=False)
-        console.print("Ctrl-C ends it.", style="dim")
+        console.print(f"Phones on the page can text back to the agent at {agent}. Ctrl-C ends it.", style="dim")
         await stopping.wait()
     finally:
         await inbox.stop()

@@ -179,6 +179,7 @@ async def tell(
             await service.ready(app)
             await load.start()
             await agent.start()
+            inbox.phone.callback_base = agent.url
             story = Story(agent, inbox, service, ends_at_s)
             await _watch(story, (app, load), show, stop)
             return story.verdict()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -110,6 +111,21 @@ async def test_a_reply_with_the_code_takes_it_and_nobody_else_is_woken(begin):
     assert world.acknowledged() == ["ana"]
     await world.later(600)
     assert world.texts("+33600000002") == []
+
+
+async def test_on_the_inbox_page_a_phone_can_text_back(begin):
+    world = await begin()
+    await world.fire("Fire")
+    form = {"phone": "+33600000001", "text": world.code()}
+    async with (
+        aiohttp.ClientSession() as browser,
+        browser.post(f"{world.inbox.url}/reply", data=form, headers={"Origin": world.inbox.url}) as page,
+    ):
+        assert (page.status, str(page.url)) == (200, f"{world.inbox.url}/")
+        shown = await page.text()
+    assert world.acknowledged() == ["ana"]
+    assert '<div class="bubble mine">' in shown
+    assert "Acknowledged: it is yours." in shown
 
 
 async def test_one_code_with_all_takes_everything_that_the_phone_was_told(begin):

@@ -33,7 +33,7 @@ _LARGEST_REQUEST: Final = 32 << 20
 _WEBHOOK_PATH: Final = "/services/T0INBOX/B0INBOX/burnline"
 _POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
-    "img-src data:; frame-src 'self'"
+    "img-src data:; frame-src 'self'; form-action 'self'; base-uri 'none'"
 )
 
 
@@ -209,6 +209,7 @@ class Inbox:
             web.get("/", self._show),
             web.get("/messages", self._list),
             web.get("/counts", self._count),
+            web.post("/reply", self._reply),
             web.post("/faults", self._set_fault),
             web.delete("/faults", self._clear_faults),
         ]
@@ -226,6 +227,19 @@ class Inbox:
     async def _count(self, request: web.Request) -> web.Response:
         del request
         return _json({"version": self._desk.arrivals.last_id, **self.counts()})
+
+    async def _reply(self, request: web.Request) -> web.Response:
+        """Let a phone on the page text back, as somebody would who holds it."""
+        if request.headers.get("Origin", self.url) != f"http://{request.host}":
+            return web.Response(status=403, text="only the inbox's own page may text back")
+        form = await request.post()
+        phone, text = str(form.get("phone", "")), str(form.get("text", "")).strip()
+        status, _ = await self.phone.text_back(phone, text) if phone and text else (200, "")
+        if status == 200:
+            raise web.HTTPSeeOther("/")
+        agent = self.phone.callback_base or self.phone.public_base
+        why = f"it answered {status}: its web.external_url is not that address" if status else "nobody answers there"
+        return web.Response(status=502, text=f"The reply did not reach the agent at {agent or '(none known)'}: {why}.")
 
     async def _set_fault(self, request: web.Request) -> web.Response:
         try:

@@ -286,3 +286,19 @@ async def test_an_empty_page_says_so(client, inbox):
 )
 def test_mrkdwn_becomes_safe_html(text, html):
     assert to_html(text) == html
+
+
+async def test_a_reply_that_no_agent_takes_says_where_it_was_sent(client, inbox):
+    inbox.phone.callback_base = "http://127.0.0.1:1"
+    async with client.post(f"{inbox.url}/reply", data={"phone": "+33612345678", "text": "482193"}) as answer:
+        assert answer.status == 502
+        assert "http://127.0.0.1:1: nobody answers there" in await answer.text()
+
+
+async def test_the_page_of_another_site_cannot_text_back(client, inbox):
+    headers = {"Origin": "http://evil.example"}
+    async with client.post(
+        f"{inbox.url}/reply", data={"phone": "+33612345678", "text": "1"}, headers=headers
+    ) as answer:
+        assert answer.status == 403
+    assert not inbox.messages("reply")
