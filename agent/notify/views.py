@@ -270,5 +270,9 @@ def _incident(group: Group) -> IncidentView | None:
 
 
 def _step(step: RunningStep) -> StepView:
-    whom = tuple(f"{each.name} by {each.channel}" for each in step.whom)
+    ways: dict[str, list[str]] = {}
+    for each in step.whom:
+        turn = {"now": " (on call)", "next": " (next on call)"}[each.on_call] if each.kind == "team" else ""
+        ways.setdefault(f"{each.name}{turn}", []).append(str(each.channel))
+    whom = tuple(f"{name} by {', '.join(channels)}" for name, channels in ways.items())
     return StepView(step.number, step.due_ms, str(step.state), step.until, whom)

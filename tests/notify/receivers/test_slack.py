@@ -77,6 +77,14 @@ async def test_a_repeat_says_so_in_the_thread(inbox, receiver):
     assert reply.text == "1 alert firing (repeat interval elapsed)"
 
 
+async def test_who_acknowledged_is_said_once_in_the_thread(inbox, receiver):
+    first = await receiver.send(notification(alert()))
+    taken = {"acknowledged_by": "ana", "reason": "acknowledged by ana"}
+    await receiver.send(notification(alert(), seq=1, minute=2, previous=first.state, **taken))
+    (reply,) = inbox.slack.channels()["#alerts"][0].replies
+    assert reply.text == "Acknowledged by ana\n1 alert firing"
+
+
 async def test_a_rising_severity_and_an_escalation_are_told_to_the_whole_channel(inbox, receiver):
     first = await receiver.send(notification(alert(severity="warning")))
     second = await receiver.send(notification(alert(), seq=1, previous=first.state))

@@ -1,0 +1,1 @@
+"""The README's pictures of messages, made by `python -m tests.pictures`."""
