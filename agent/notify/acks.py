@@ -20,7 +20,6 @@ from agent.notify.groups import Group
 from agent.notify.incidents import Ack, Incident
 from agent.notify.links import Links
 from agent.notify.messenger import Messenger
-from agent.notify.notification import Channel, Target
 from agent.notify.table import AlertTable
 from agent.notify.views import Acknowledged
 
@@ -83,13 +82,16 @@ class Acks:
         done, decisions = [], []
         for group, incident in self._open(meant):
             before = incident.ack.by if incident.ack else ""
-            ack = Ack(by, at_ms, until_ms, incident.known(group.fingerprints), comment, via, until_ms)
+            noted = comment or (incident.ack.comment if incident.ack and before == by else "")
+            ack = Ack(by, at_ms, until_ms, incident.known(group.fingerprints), noted, via, until_ms)
             incident.acknowledge(ack)
             self._touched(group)
             words = f"by {by}" + (f", by {via}" if via else "") + (f"; {before} had it before" if before else "")
             made = _decision(Verdict.ACKNOWLEDGED, at_ms, words, group, incident, comment)
             decisions.append(replace(made, until_ms=until_ms))
-            self._messenger.tell_taken(group, incident, self._table, f"acknowledged by {by}", at_ms)
+            if by != before or comment:
+                said = f"acknowledged by {by}" + (f": {comment}" if comment else "")
+                self._messenger.tell_taken(group, incident, self._table, said, at_ms)
             done.append(acknowledged(group, incident, ack, before))
         if done:
             self.written = self._decided(decisions)
@@ -122,7 +124,7 @@ class Acks:
         wrong = self._wrong_lately(phone, at_ms)
         if len(wrong) >= WRONG_CODES:
             return Reply((), "Too many wrong codes. Wait a quarter of an hour, or use the link or burnline ack.")
-        told = [(group, incident) for group, incident in self._open(None) if _told(incident, phone)]
+        told = [(group, incident) for group, incident in self._open(None) if self._messenger.reached(incident, phone)]
         found = [(g, i) for g, i in told if links.is_code(code.strip(), i.id, phone)]
         if not found:
             wrong.append(at_ms)
@@ -131,7 +133,7 @@ class Acks:
             return Reply((), "That is no code of anything that is open now; it may be over. Nothing was changed.")
         self._wrong.pop(phone, None)
         _, incident = max(found, key=lambda each: each[1].started_ms)
-        by = incident.told[Target(Channel.SMS, phone).key].recipient.target.person or phone
+        by = self._messenger.owner(incident, phone)
         if everything:
             return self._take_all([each for _, each in told if not each.ack], by, at_ms, until_ms)
         if incident.ack and incident.ack.by != by:
@@ -180,10 +182,6 @@ def meant(fingerprint: str = "", incident: str = "", matchers: Sequence[Matcher]
         message = "cannot tell which incidents are meant: at least one matcher must not match the empty string"
         raise InvalidInput(message)
     return Meant(fingerprint, incident, tuple(matchers))
-
-
-def _told(incident: Incident, phone: str) -> bool:
-    return Target(Channel.SMS, phone).key in incident.told
 
 
 def _decision(verdict: Verdict, at_ms: int, words: str, group: Group, incident: Incident, detail: str = "") -> Decision:

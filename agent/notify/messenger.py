@@ -117,6 +117,19 @@ class Messenger:
         self._remember(group, incident, recipient, states, remember=not strict or step > 0)
         return self._enqueue(row, recipient, incident)
 
+    def reached(self, incident: Incident, phone: str) -> bool:
+        """Say whether a phone was told of an incident; in strict mode only the outbox knows."""
+        key = Target(Channel.SMS, phone).key
+        return key in incident.told or self._outbox.reached(incident.id, key)
+
+    def owner(self, incident: Incident, phone: str) -> str:
+        """Return to whom a phone belongs that was told of an incident; the number itself where nobody says."""
+        told = incident.told.get(Target(Channel.SMS, phone).key)
+        if told:
+            return told.recipient.target.person or phone
+        people = self._routing().directory.people.items()
+        return next((name for name, person in people if person.address(Channel.SMS) == phone), phone)
+
     def waits(self, row_id: str) -> bool:
         """Say whether a message was written that has not been sent yet."""
         return self._outbox.waits(row_id)

@@ -262,3 +262,26 @@ def test_where_only_steps_tell_somebody_an_acknowledgement_covers_what_has_been_
     tale.ack("ana", fingerprint=FIRE.fingerprint)
     tale.at(1000)
     tale.done()
+
+
+@pytest.mark.parametrize("mode", ["default", "strict"])
+def test_the_code_of_a_text_acknowledges_in_both_modes(story, mode):
+    settings = f"settings: {{alertmanager_compat: {mode}}}\n"
+    tale = story(ROUTES, PLAN.partition("settings:")[0] + settings, external_url="https://alerts.example.org")
+    tale.at(0).push(FIRE)
+    tale.at(30)
+    reply = tale.dispatcher.acknowledge_by_code(code_of(tale), "+33600000001", tale.now_ms)
+    assert [each.by for each in reply.acknowledged] == ["ana"]
+    tale.at(900)
+    assert tale.messages(BOB) == []
+
+
+def test_a_button_that_is_pressed_twice_is_told_to_the_others_once_and_a_comment_whenever_there_is_one(tale):
+    for seconds, comment in ((60, ""), (61, ""), (62, "rolling back"), (63, "")):
+        tale.at(seconds)
+        tale.ack("ana", fingerprint=FIRE.fingerprint, comment=comment)
+    tale.at(100)
+    (incident,) = tale.dispatcher.view(tale.now_ms).incidents()
+    assert incident.acknowledged.comment == "rolling back"
+    reasons = [each.message.reason for each in tale.messages(SLACK)[1:]]
+    assert reasons == ["acknowledged by ana", "acknowledged by ana: rolling back"]

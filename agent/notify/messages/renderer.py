@@ -176,7 +176,7 @@ class Renderer:
         rendered = {name: self._field(SMS, name, content, errors) for name in BLOCKS[SMS]}
         if is_loopback(rendered["link"]):
             rendered["link"] = ""
-        return fit(rendered, most)
+        return fit(rendered, most, keep_link=bool(content.ack_link and not rendered["ack"]))
 
     def sms_together(self, notifications: Sequence[Notification], most: int = 1) -> str:
         """Return one text of at most `most` parts about several incidents; the worst one's code acknowledges them all."""

@@ -15,6 +15,7 @@ from agent.notify.messages.segments import Alphabet, alphabet_for, capacity, cli
 from agent.notify.messages.wording import SHORT_SEVERITY, counted
 
 DROPPED_IN_ORDER: Final = ("link", "instances", "value", "summary", "since", "ack")
+ACT_BY_LINK: Final = ("instances", "value", "since", "summary", "ack", "link")
 _SHORTEST_SUMMARY: Final = 24
 _LONGEST_NAME: Final = 48
 """In a text about several problems."""
@@ -48,16 +49,17 @@ def problem(content: Content) -> Problem:
     )
 
 
-def fit(fields: Mapping[str, str], most: int = 1) -> str:
+def fit(fields: Mapping[str, str], most: int = 1, *, keep_link: bool = False) -> str:
     """Join head, summary, value, since, instances, link and ack into at most `most` parts of a text message.
 
-    A summary that does not fit is cut before it is dropped, as long as 24 characters of it remain.
+    A summary that does not fit is cut before it is dropped, as long as 24 characters of it remain. With `keep_link` the link
+    goes last in place of first: it is all by which the reader can act.
     """
     alphabet = alphabet_for(f"{fields.get('head', '')} {fields.get('summary', '')}")
     limit = capacity(alphabet, most)
     parts = {name: write(text, alphabet) for name, text in fields.items()}
     parts["head"] = clip(parts.get("head") or "ALERT", limit, alphabet)
-    for name in ("", *DROPPED_IN_ORDER):
+    for name in ("", *(ACT_BY_LINK if keep_link else DROPPED_IN_ORDER)):
         if name == "summary" and parts.get(name):
             room = units(parts[name], alphabet) - (units(_joined(parts), alphabet) - limit)
             if room >= _SHORTEST_SUMMARY:

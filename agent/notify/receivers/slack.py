@@ -170,7 +170,8 @@ class SlackReceiver:
             "escalation": notification.escalation_step > 0,
             "resolved": notification.status == "resolved",
         }
-        return any(happened[each] for each in self._channel.broadcast)
+        asked = bool(notification.options.get("reminder"))
+        return asked or any(happened[each] for each in self._channel.broadcast)
 
     async def _say(
         self, method: str, notification: Notification, text: SlackText, place: Mapping[str, Any]

@@ -193,3 +193,19 @@ def test_the_renderer_tells_of_several_notifications():
     assert RENDERER.sms_together(told) == (
         "CRIT 3 alerts: rag VeryHighErrorRate (2), rag Slow, over: rag Full. Ack: reply 222222 all"
     )
+
+
+def test_a_reminder_cannot_be_taken_for_a_new_page():
+    asked = {"reason": "ana acknowledged this 1h 00m ago, and it still fires", "acknowledged_by": "ana"}
+    text = RENDERER.sms(notification(alert(), ack_code="482193", **asked))
+    assert text.startswith("STILL YOURS? CRIT rag VeryHighErrorRate: ")
+    assert text.endswith(", still since 13:58 UTC. Yes: reply 482193")
+
+
+def test_where_no_reply_is_possible_the_link_that_acknowledges_stays_and_the_rest_gives_way():
+    """Amazon SNS and gateways take no replies: without the link nobody could acknowledge from the phone."""
+    link = "https://burnline.example.org/a/" + "a" * 66
+    text = RENDERER.sms(notification(alert(), ack_url=link))
+    assert text.startswith("CRIT rag VeryHighErrorRate")
+    assert text.endswith(link)
+    assert segments(text) == 1

@@ -384,6 +384,12 @@ async def test_the_end_is_shown_in_the_channel_where_the_settings_ask(inbox, ren
     assert [each.broadcast for each in inbox.slack.channels()["#alerts"][0].replies] == [False, True]
 
 
+async def test_a_reminder_is_shown_outside_of_the_thread_which_nobody_follows(inbox, receiver):
+    first = await receiver.send(notification(alert()))
+    await receiver.send(notification(alert(), seq=1, previous=first.state, options={"reminder": True}))
+    assert [each.broadcast for each in inbox.slack.channels()["#alerts"][0].replies] == [True]
+
+
 @pytest.mark.parametrize(
     ("style", "said"),
     [("post", ["chat.postMessage", "chat.postMessage"]), ("edit", ["chat.postMessage", "chat.update"])],
