@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from agent.cli.alerts import parse_matcher
 from agent.cli.client import call
+from agent.cli.screen import Screen
 from agent.errors import InvalidInput
 from agent.model import parse_duration
 from agent.web import span
@@ -82,7 +82,7 @@ def show_account(url: str, storage: Path | None, asked: Asked, *, as_json: bool)
     if as_json:
         print(json.dumps(data, indent=2, ensure_ascii=False))  # noqa: T201 - for programs: no colours, no wrapping
     else:
-        console = Console(highlight=False)
+        console = Screen(highlight=False)
         for part in _person(data) if asked.person else _explanation(data):
             console.print(part)
     return 1 if not asked.person and data["unknown"] else 0

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from agent.cli.client import call
+from agent.cli.screen import Screen
 from agent.cli.silence import read_matchers, shown_time
 from agent.model import format_duration
 
@@ -51,7 +51,7 @@ def acknowledge(url: str, texts: Sequence[str], by: str, comment: str, duration:
         for each in call(url, "/api/v1/incidents/ack", meant | said, as_json=True)["acknowledged"]
     ]
     if as_json:
-        Console().print_json(json.dumps({"acknowledged": done}))
+        Screen().print_json(json.dumps({"acknowledged": done}))
         return
     _say(f"acknowledged by {by}; nobody else will be woken for it", "green")
     for each in _once(done):
@@ -68,7 +68,7 @@ def give_back(url: str, texts: Sequence[str], by: str, comment: str, *, as_json:
         for each in call(url, "/api/v1/incidents/unack", meant | said, as_json=True)["givenBack"]
     ]
     if as_json:
-        Console().print_json(json.dumps({"givenBack": done}))
+        Screen().print_json(json.dumps({"givenBack": done}))
         return
     _say("given back: the escalation starts over", "yellow")
     for each in _once(done):
@@ -78,7 +78,7 @@ def give_back(url: str, texts: Sequence[str], by: str, comment: str, *, as_json:
 def show_incidents(url: str, *, as_json: bool) -> None:
     """Print what is open: since when, what, who was told, who has it and what comes next."""
     found = call(url, "/api/v1/incidents", method="GET")["incidents"]
-    console = Console()
+    console = Screen()
     if as_json:
         console.print_json(json.dumps({"incidents": found}))
         return
@@ -142,4 +142,4 @@ def _in(text: str, now: datetime) -> str:
 
 
 def _say(text: str, style: str = "") -> None:
-    Console(soft_wrap=True).print(text, style=style, markup=False, highlight=False)
+    Screen(soft_wrap=True).print(text, style=style, markup=False, highlight=False)

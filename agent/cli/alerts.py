@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from agent.cli.client import call
+from agent.cli.screen import Screen
 from agent.errors import InvalidInput
 from agent.model import METRIC_NAME, Matcher, MatchOp, match_all, parse_duration
 
@@ -70,7 +70,7 @@ def show_history(url: str, storage: Path | None, asked: Asked, *, as_json: bool)
         data = call(url, f"/api/v1/alerts/history?{urlencode(_parameters(asked, matchers, since_ms))}", method="GET")
     else:
         data = _offline_history(storage, asked, matchers, since_ms)
-    console = Console()
+    console = Screen()
     if as_json:
         console.print_json(json.dumps(data))
         return
@@ -141,7 +141,7 @@ def show_alerts(url: str, storage: Path | None, asked: Asked, *, as_json: bool) 
         and (not asked.states or each["state"] in asked.states)
         and (not asked.rules or each["labels"].get("alertname") in asked.rules)
     ]
-    console = Console()
+    console = Screen()
     if as_json:
         console.print_json(json.dumps({"alerts": kept}))
     elif kept:

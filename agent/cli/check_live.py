@@ -152,8 +152,9 @@ def _secret(path: Path) -> str:
 
 
 def _shown(what: str, answers: Any, total: int) -> list[Any]:
-    from rich.console import Console
     from rich.progress import track
 
-    console = Console(stderr=True)
+    from agent.cli.screen import Screen
+
+    console = Screen(stderr=True)
     return list(track(answers, f"asking about {what}", total, console=console, transient=True))

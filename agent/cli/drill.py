@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import click
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from agent.cli.client import call
+from agent.cli.screen import Screen
 from agent.errors import InvalidInput
 from agent.model import format_duration, parse_duration
 
@@ -44,7 +45,7 @@ def run_drill(
     if not wait:
         click.echo(json.dumps(begun, indent=2, ensure_ascii=False) if as_json else f"drill {begun['id']} has begun")
         return 0
-    console = Console(highlight=False, stderr=as_json)
+    console = Screen(highlight=False, stderr=as_json)
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         found = begun
         while not found["result"]:
@@ -57,7 +58,7 @@ def run_drill(
 def show_drill(url: str, drill_id: str, *, as_json: bool) -> int:
     """Print one drill; return 1 where it failed."""
     found = call(url, f"/api/v1/drills/{drill_id}", method="GET")
-    return _report(found, Console(highlight=False, stderr=as_json), as_json=as_json)
+    return _report(found, Screen(highlight=False, stderr=as_json), as_json=as_json)
 
 
 def list_drills(url: str, *, as_json: bool) -> int:
@@ -66,7 +67,7 @@ def list_drills(url: str, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return 0
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     for each in found["scheduled"]:
         console.print(f"{each['name']}: next {_instant(each['nextMs'])}, expects {each['expect']}")
     table = Table("id", "drill", "began", "result", "by", "why", box=None, pad_edge=False)
@@ -109,7 +110,7 @@ def _whoami() -> str:
         return "somebody"
 
 
-def _report(found: Mapping[str, Any], console: Console, *, as_json: bool) -> int:
+def _report(found: Mapping[str, Any], console: Screen, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:

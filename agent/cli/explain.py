@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
+
+from agent.cli.screen import Screen
 
 _BAR: Final = 10
 _NARROW: Final = 72
@@ -48,7 +50,7 @@ def explained(data: Mapping[str, Any], width: int = 120) -> Group:
 
 def _beside(words: Text, first: str, rest: str, room: int) -> Text:
     """Return the words in as many lines as they need, the first behind `first`, the others behind `rest`."""
-    lines = words.wrap(Console(), max(_LEAST, room - max(len(first), len(rest))))
+    lines = words.wrap(Screen(), max(_LEAST, room - max(len(first), len(rest))))
     return Text("\n").join(Text(rest if number else first, style="dim") + line for number, line in enumerate(lines))
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from agent.cli.client import call
+from agent.cli.screen import Screen
 from agent.errors import InvalidInput
 from agent.model import format_duration
 
@@ -44,7 +44,7 @@ def ping(url: str, name: str, word: str, message: str, token_file: Path | None, 
 
 
 def _show(found: dict[str, Any]) -> None:
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     for part, why in found["troubles"].items():
         console.print(Text(f"{part} does not work: {why}", style="bold red"))
     now_ms = found["nowMs"]

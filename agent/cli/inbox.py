@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from rich.console import Console
-
+from agent.cli.screen import Screen
 from agent.errors import BurnlineError
 from agent.notify.inbox import Inbox
 
@@ -31,7 +30,7 @@ async def _run(host: str, http_port: int, smtp_port: int, agent: str) -> None:
         message = f"cannot open the inbox on {host}, ports {http_port} and {smtp_port}: {error.strerror}; choose others"
         raise BurnlineError(message) from error
     try:
-        console = Console(soft_wrap=True)
+        console = Screen(soft_wrap=True)
         console.print(f"The inbox is at [bold cyan]{inbox.url}[/]. Put this into alertmanager/escalation.yml:\n")
         console.print(inbox.settings(), markup=False, highlight=False)
         console.print(f"Phones on the page can text back to the agent at {agent}. Ctrl-C ends it.", style="dim")

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from agent.cli.client import FILES, call, read_text
 from agent.cli.kinds import kind_of
 from agent.cli.routes import read_routing
+from agent.cli.screen import Screen
 from agent.cli.silence import moment, shown_time
 from agent.notify import Directory, calendar
 
@@ -41,7 +41,7 @@ def show_on_call(url: str, config_file: Path | None, asked: Asked, *, as_json: b
     at = moment(asked.at, datetime.now(UTC)) if asked.at else datetime.now(UTC)
     weeks = asked.weeks or (4 if asked.team or asked.person else 1)
     teams = _teams(url, config_file, asked.team, at, weeks)
-    console = Console()
+    console = Screen()
     if as_json:
         console.print_json(json.dumps({"teams": teams}))
         return

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from agent.cli.client import call
+from agent.cli.screen import Screen
 from agent.errors import InvalidInput
 from agent.model import Labels, parse_duration
 from agent.sparklines import sparkline
@@ -52,7 +52,7 @@ class When:
 
 def show_query(url: str, expression: str, when: When, *, explain: bool = False, as_json: bool = False) -> None:
     """Ask and print the answer, or with `explain` what the answer takes."""
-    console = Console()
+    console = Screen()
     form = when.form()
     path = "/api/v1/explain" if explain else "/api/v1/query_range" if "start" in form else "/api/v1/query"
     data = call(url, path, {"query": expression} | form)
@@ -92,8 +92,8 @@ def reload_files(url: str, *, as_json: bool = False) -> None:
     """Have the agent read its files and say what that changed; raise BurnlineError with every problem where it refused."""
     answer = call(url, "/-/reload")
     if as_json:
-        Console().print_json(json.dumps(answer))
+        Screen().print_json(json.dumps(answer))
     else:
-        Console(soft_wrap=True).print(
+        Screen(soft_wrap=True).print(
             f"reloaded; changed: {answer['said']}", style="green", markup=False, highlight=False
         )

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from agent.app import Samples, length_ms, limits_of, replay_over, rule_settings
 from agent.cli.client import call
+from agent.cli.screen import Screen
 from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput
 from agent.model import format_duration, parse_duration
@@ -74,7 +74,7 @@ def run_replay(options: Options) -> int:
     if options.html is not None and not options.html.absolute().parent.is_dir():
         message = f"--html: cannot write {options.html}: there is no folder {options.html.parent}"
         raise InvalidInput(message)
-    console = Console(stderr=True) if options.as_json else Console()
+    console = Screen(stderr=True) if options.as_json else Screen()
     config = load_config(Flags(options.config_file), os.environ, Path.cwd())
     rules = _wanted(options, options.files)
     others = _wanted(options, options.compare) if options.compare else None
@@ -98,7 +98,7 @@ def run_replay(options: Options) -> int:
     return 130 if report.interrupted or (other is not None and other.interrupted) else 0
 
 
-def _show(console: Console, options: Options, report: Report, comparison: Comparison | None) -> None:
+def _show(console: Screen, options: Options, report: Report, comparison: Comparison | None) -> None:
     from agent.cli.replay_tables import comparison_shown, report_shown
 
     if options.as_json:
@@ -131,7 +131,7 @@ def _replayed(asked: Asked, samples: Samples, limits: object, bar: Progress, wha
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[Progress]:
+def _bar(console: Screen) -> Iterator[Progress]:
     """Show progress on a terminal, and nothing elsewhere."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

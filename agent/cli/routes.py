@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from agent.cli.client import FILES, call
 from agent.cli.kinds import kind_of
+from agent.cli.screen import Screen
 from agent.errors import InvalidInput
 from agent.model import Labels, format_duration
 from agent.notify import Routing
@@ -38,7 +38,7 @@ def show_routes(url: str, config_file: Path | None, *, as_json: bool) -> None:
         from agent.app import routes_json
 
         data = routes_json(read_routing(config_file)[0], _now_ms())
-    console = Console()
+    console = Screen()
     if as_json:
         console.print_json(json.dumps(data))
         return
@@ -60,7 +60,7 @@ def show_test(url: str, config_file: Path | None, texts: Sequence[str], wanted: 
         routing, external = read_routing(config_file)
         names = list(routing.receivers)
         data = route_test(routing, Labels({**external, **labels}), _now_ms())
-    console = Console()
+    console = Screen()
     if as_json:
         console.print_json(json.dumps(data))
     else:
@@ -268,7 +268,7 @@ def _verified(receivers: Sequence[str], wanted: Sequence[str], known: Sequence[s
     asked = [name.strip() for text in wanted for name in text.split(",") if name.strip()]
     if list(receivers) == asked:
         return 0
-    console = Console(stderr=True)
+    console = Screen(stderr=True)
     unknown = [f'"{name}"{suggest(name, sorted(known))}' for name in asked if known and name not in known]
     words = f"it goes to {', '.join(receivers)}, not to {', '.join(asked)}"
     if unknown:

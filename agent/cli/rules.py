@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from agent.cli.client import call
+from agent.cli.screen import Screen
 
 _LOOKED_AT: Final = 60
 _STYLES: Final = {"err": "bold red", "ok": "green", "unknown": "dim"}
@@ -24,7 +24,7 @@ def show_rules(
     asked = [("evaluations", str(_LOOKED_AT)), ("exclude_alerts", "true")]
     asked += [("rule_name[]", name) for name in names] + [("rule_group[]", name) for name in groups]
     data = call(url, f"/api/v1/rules?{urlencode(asked)}", method="GET")
-    console = Console()
+    console = Screen()
     if as_json:
         console.print_json(json.dumps(data))
         return

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from agent.cli.client import call
+from agent.cli.screen import Screen
 from agent.errors import BurnlineError, InvalidInput
 from agent.model import Matcher, MatchOp, format_duration, match_all, parse_duration
 from agent.notify import parse_matchers, render_matchers
@@ -121,9 +121,9 @@ def add(url: str, texts: Sequence[str], span: Span, author: str, comment: str, *
     made = call(url, "/api/v2/silences", body, as_json=True)["silenceID"]
     alerts = call(url, "/api/v2/alerts", method="GET")
     if as_json:
-        Console().print_json(json.dumps({"silenceID": made}))
+        Screen().print_json(json.dumps({"silenceID": made}))
         return
-    console = Console(soft_wrap=True, highlight=False)
+    console = Screen(soft_wrap=True, highlight=False)
     console.print(Text(made, style="bold"))
     begins = "" if start <= datetime.now(UTC) else f"from {shown_time(start)} "
     console.print(Text(f"holds back {begins}until {shown_time(end)}: {render_matchers(matchers)}"))
@@ -150,7 +150,7 @@ def _held_words(matchers: Sequence[Matcher], alerts: Sequence[Mapping[str, Any]]
 def show(url: str, texts: Sequence[str], *, expired: bool, as_json: bool) -> None:
     """Print the silences that have these very matchers, those that are over only where they are asked for."""
     found = [each for each in _listed(url, read_matchers(texts)) if expired or each["status"]["state"] != "expired"]
-    console = Console()
+    console = Screen()
     if as_json:
         console.print_json(json.dumps(found))
     elif found:
@@ -202,7 +202,7 @@ def expire(url: str, ids: Sequence[str], texts: Sequence[str], *, as_json: bool)
     for each in chosen:
         call(url, f"/api/v2/silence/{each['id']}", method="DELETE")
     if as_json:
-        Console().print_json(json.dumps({"expired": [each["id"] for each in chosen]}))
+        Screen().print_json(json.dumps({"expired": [each["id"] for each in chosen]}))
         return
     for each in chosen:
         words = render_matchers(tuple(_matcher(one) for one in each["matchers"]))
@@ -242,7 +242,7 @@ def update(url: str, ids: Sequence[str], span: Span, author: str, comment: str, 
             place = "" if answer == old["id"] else f", in place of {old['id'][:8]}"
             _say(f"{answer[:8]} holds until {shown_time(end)}{place}")
     if as_json:
-        Console().print_json(json.dumps({"silenceIDs": made}))
+        Screen().print_json(json.dumps({"silenceIDs": made}))
 
 
 def import_file(url: str, name: str, *, as_json: bool) -> int:
@@ -272,7 +272,7 @@ def import_file(url: str, name: str, *, as_json: bool) -> int:
         except BurnlineError as error:
             failed.append(f"silence {number}: {error}")
     if as_json:
-        Console().print_json(json.dumps({"silenceIDs": made, "over": over, "failed": failed}))
+        Screen().print_json(json.dumps({"silenceIDs": made, "over": over, "failed": failed}))
     else:
         _say(f"imported {len(made):,} of {len(listed):,}" + (f"; {over:,} are over" if over else ""))
         for line in failed:
@@ -320,8 +320,8 @@ def _away(when: datetime, now: datetime) -> str:
 
 
 def _say(text: str) -> None:
-    Console(soft_wrap=True).print(text, markup=False, highlight=False)
+    Screen(soft_wrap=True).print(text, markup=False, highlight=False)
 
 
 def _say_aside(text: str) -> None:
-    Console(stderr=True, soft_wrap=True).print(text, style="yellow", markup=False, highlight=False)
+    Screen(stderr=True, soft_wrap=True).print(text, style="yellow", markup=False, highlight=False)

@@ -337,6 +337,7 @@ def was_tried(planted: Planted, parrot: Parrot, far: Parrot) -> None:
         assert {path for path in paths if parrot.asked[path, mode]} == paths, mode
     assert b"&lt;secret&gt;" in b"".join(text for place, text in planted.said.items() if place.startswith("GET /alert"))
     assert planted.said["the agent's log"].count(b"<secret>") > 20
+    assert b"<secret>" in b"".join(text for place, text in planted.said.items() if place.startswith("burnline explain"))
 
 
 def command_line(planted: Planted, world) -> None:
@@ -354,7 +355,9 @@ def command_line(planted: Planted, world) -> None:
             for more in (["--dry-run"], ["--json", "--dry-run"], [])
         ),
         *(["notify", "test", to, *options, "--probe"] for to in TO),
-        *([each, "--url", world.agent.url] for each in ("alerts", "rules")),
+        *([each, "--url", world.agent.url] for each in ("alerts", "rules", "ack", "oncall")),
+        *(["explain", f"A3-{to}", "--url", world.agent.url] for to in TO),
+        ["explain", "--person", "ana", "--url", world.agent.url],
     ]
     for verb in verbs:
         done = CliRunner(env=world.environment).invoke(burnline, verb)

@@ -80,7 +80,10 @@ def test_the_page_sees_alerts_groups_incidents_and_who_was_told(story):
     (incident,) = view.incidents()
     assert (incident.told, incident.fingerprints) == (("slack:#alerts",), (fire.fingerprint,))
     assert incident.next_step is not None
-    assert (incident.next_step.due_ms - incident.started_ms, incident.next_step.whom) == (60_000, ("search (on call) by sms",))
+    assert (incident.next_step.due_ms - incident.started_ms, incident.next_step.whom) == (
+        60_000,
+        ("search (on call) by sms",),
+    )
     (group,) = view.groups()
     assert (group.key, group.next_flush_ms - tale.now_ms) == ('{}:{alertname="Fire"}', 9_000)
     (message,) = view.messages(fingerprint=fire.fingerprint)
