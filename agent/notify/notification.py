@@ -28,17 +28,19 @@ class Channel(StrEnum):
 class Target:
     """One place a message goes to: one mailbox, one Slack channel or user, one phone number, one URL.
 
-    `address` is what the provider needs; `person` is the name from escalation.yml where the target is somebody's.
+    `address` is what the provider needs; `person` is the name from escalation.yml where the target is somebody's. `account`
+    tells apart places that have one name in two accounts: `#alerts` of another Slack workspace.
     """
 
     channel: Channel
     address: str
     person: str = ""
+    account: str = ""
 
     @property
     def key(self) -> str:
         """Identify the target in journal rows and metrics: `slack:#alerts`."""
-        return f"{self.channel}:{self.address}"
+        return f"{self.channel}:{self.address}" + (f" ({self.account})" if self.account else "")
 
     @property
     def shown(self) -> str:

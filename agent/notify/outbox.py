@@ -485,7 +485,8 @@ class Outbox:
         if never_sent and all(newer.states.values()):
             newer = replace(newer, reason=str(Reason.FIRED_AND_RESOLVED))
         elif never_sent and not newer.escalation_step:
-            newer = replace(newer, reason=older.reason)
+            was_over = older.reason == Reason.FIRED_AND_RESOLVED  # and burns again: what is told first is that it burns
+            newer = replace(newer, reason=str(Reason.FIRST) if was_over else older.reason)
         retired = replace(older, state=RowState.SUPERSEDED, finished_at_ms=newer.at_ms, error=f"replaced by {newer.id}")
         self._take(older.id)
         self._keep(retired)

@@ -13,7 +13,7 @@ from agent.model import Labels
 from agent.notify import aws, chat_settings, mail_settings, sms_settings
 from agent.notify.addresses import split_addresses
 from agent.notify.alertmanager_file import AlertmanagerFile, ReceiverSpec
-from agent.notify.channels import ChannelSettings, LogChannel
+from agent.notify.channels import ChannelSettings, LogChannel, SlackChannel
 from agent.notify.entries import check_people, destinations_of, steps_of
 from agent.notify.escalation_file import EscalationFile
 from agent.notify.findings import Findings
@@ -55,6 +55,8 @@ class PlanBuilder:
         self.disabled: dict[str, str] = {}
         self.unsent: dict[str, tuple[str, ...]] = {}
         self.used: set[str] = set()
+        self._accounts: dict[str, str] = {}
+        """By which account each Slack channel is written to first, by its name."""
         self.texts: list[Written] = []
         """What of alertmanager.yml may be a Go template, in the order of the file."""
 
@@ -186,9 +188,14 @@ class PlanBuilder:
         address = (
             str(config.channel or "") or f"webhook-{_short(made.webhook_url.reveal() if made.webhook_url else '')}"
         )
-        target = Target(Channel.SLACK, address)
-        key = f"slack:{address}"
-        return Destination(key, Channel.SLACK, transport, (target,), None, config.send_resolved, options)
+        target = Target(Channel.SLACK, address, account=self._account(address, made))
+        return Destination(target.key, Channel.SLACK, transport, (target,), None, config.send_resolved, options)
+
+    def _account(self, address: str, channel: SlackChannel) -> str:
+        """Return what tells a channel apart from an earlier one of its name: an URL or a token may lead to another workspace."""
+        secret = channel.webhook_url or channel.bot_token
+        own = f"{'webhook' if channel.webhook_url else 'token'}-{_short(secret.reveal() if secret else '')}"
+        return "" if self._accounts.setdefault(address, own) == own else own
 
     def _webhook(self, transport: str, config: WebhookConfig) -> Destination:
         made = chat_settings.webhook_channel(config, self.file.global_, self.am_secrets, strict=self.strict)

@@ -42,9 +42,10 @@ def alert_from_json(data: Mapping[str, Any]) -> Alert:
 
 def target_to_json(target: Target) -> dict[str, str]:
     """Write a target down; its address holds no secret."""
-    return {"channel": str(target.channel), "address": target.address, "person": target.person}
+    plain = {"channel": str(target.channel), "address": target.address, "person": target.person}
+    return {**plain, "account": target.account} if target.account else plain
 
 
 def target_from_json(data: Mapping[str, str]) -> Target:
     """Read a target back."""
-    return Target(Channel(data["channel"]), data["address"], data["person"])
+    return Target(Channel(data["channel"]), data["address"], data["person"], data.get("account", ""))

@@ -107,6 +107,12 @@ def spared(tale: Story, target: str, fingerprint: str) -> bool:
     return any(each["reason"] == Reason.RINGS_NOBODY and each["detail"] == target for each in said)
 
 
+def left_alone(tale: Story, target: str, fingerprint: str) -> bool:
+    """Say whether a phone did not ring for a fire since somebody had taken it over before it could."""
+    said = tale.written().history(fingerprint)
+    return any(each.get("target") == target and "acknowledged it before" in each["detail"] for each in said)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ROUND, min_size=1, max_size=5), st.booleans())
 def test_in_the_end_everybody_believes_what_is_true(rounds, all_out):
@@ -133,7 +139,7 @@ def test_in_the_end_everybody_believes_what_is_true(rounds, all_out):
                     if fingerprint not in burning:
                         assert state == "over" or spared(tale, target, fingerprint), (target, tale.sent)
                     elif fingerprint not in held and target in FIRST_TOLD:
-                        assert state == "fires", (target, tale.sent)
+                        assert state == "fires" or left_alone(tale, target, fingerprint), (target, tale.sent)
             for fingerprint in burning - held:
                 assert any(states.get(fingerprint) == "fires" for states in found.values()), (fingerprint, tale.sent)
             assert tale.dispatcher.outbox.pending() == []

@@ -177,6 +177,18 @@ def test_what_fired_and_was_over_before_it_could_be_sent_is_one_message_that_say
     assert len(tale.messages(SLACK)) == 1
 
 
+def test_what_burns_again_before_anything_could_be_sent_is_not_said_to_be_over(story):
+    tale = story(ROUTES, TEAM)
+    tale.providers["slack"].fail_always(BUSY)
+    tale.at(0).push(alert("A", ends=9999))
+    tale.at(20).resolve(alert("A", starts=0))
+    tale.at(40).push(alert("A", starts=40, ends=9999))
+    tale.providers["slack"].fail_always(None)
+    tale.at(200)
+    (only,) = tale.messages(SLACK)
+    assert (only.firing, only.message.reason) == ({"A"}, "first notification")
+
+
 def test_an_end_that_only_the_replaced_message_told_of_is_not_lost(story):
     tale = story(ROUTES, TEAM)
     tale.at(0).push(alert("A", i="1", ends=9999), alert("A", i="2", ends=9999))
@@ -320,6 +332,27 @@ async def test_what_is_under_way_when_the_agent_stops_stays_pending():
     await asyncio.gather(*tasks, return_exceptions=True)
     assert [each.id for each in outbox.pending()] == ["g-1"]
     assert [each.id for each in outbox.due(START_MS)] == ["g-1"]
+
+
+HOOK = "{channel: '#ops', api_url: 'https://hooks.slack.com/services/%s'}"
+TIMERS = "group_by: [alertname], group_wait: 0s, group_interval: 10s, repeat_interval: 1h"
+WORKSPACES = {
+    "one receiver": f"route: {{receiver: a, {TIMERS}}}\n"
+    f"receivers: [{{name: a, slack_configs: [{HOOK % 'T1/B/x'}, {HOOK % 'T2/B/y'}]}}]",
+    "two routes": f"route: {{receiver: a, {TIMERS}, routes: [{{receiver: a, continue: true}}, {{receiver: b}}]}}\n"
+    f"receivers: [{{name: a, slack_configs: [{HOOK % 'T1/B/x'}]}}, {{name: b, slack_configs: [{HOOK % 'T2/B/y'}]}}]",
+}
+
+
+@pytest.mark.parametrize("routes", WORKSPACES.values(), ids=list(WORKSPACES))
+def test_a_channel_of_the_same_name_in_another_workspace_is_told_too(story, routes):
+    tale = story(routes, durable=True)
+    tale.at(0).push(alert("A", ends=9999)).restart()
+    tale.resolve(alert("A", starts=0)).at(60)
+    for firing, resolved in ({"A"}, set()), (set(), {"A"}):
+        told = {each.target for each in tale.sent if (each.firing, each.resolved) == (firing, resolved)}
+        assert len(told) == 2, tale.sent
+    assert len(tale.sent) == 4
 
 
 async def test_a_reload_cuts_nothing_off_that_is_under_way_for_it_may_have_arrived(tmp_path, monkeypatch):
