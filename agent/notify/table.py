@@ -121,12 +121,15 @@ class AlertTable:
                 prolonged = replace(alert, ends_at_ms=at_ms + grace_ms)
                 self._known[fingerprint] = Known(prolonged, known.timeout, known.order)
 
-    def set_back(self, by_ms: int) -> list[Put]:
-        """Follow a clock that was set back: an end that is our guess goes back with it. Return what to write."""
+    def set_back(self, by_ms: int, heard_ms: int = 0) -> list[Put]:
+        """Follow a clock that was set back: an end that is our guess goes back with it. Return what to write.
+
+        Only of alerts that were heard of after `heard_ms`: given what the clock says now, those of before it was set back.
+        """
         moved = []
         for fingerprint, known in self._known.items():
             alert = known.alert
-            if known.timeout and alert.updated_at_ms < alert.ends_at_ms:
+            if known.timeout and heard_ms < alert.updated_at_ms < alert.ends_at_ms:
                 alert = replace(
                     alert,
                     starts_at_ms=min(alert.starts_at_ms, alert.updated_at_ms) - by_ms,

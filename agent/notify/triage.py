@@ -388,15 +388,15 @@ class Triage:
             self.outbox.set_forward(-by_ms)
         if by_ms <= 0:
             return
-        self._set_back(by_ms)
+        self._set_back(by_ms, at_ms)
         self._next_housekeeping_ms -= by_ms
         self._sweep_ms -= by_ms
         self._forget_ms -= by_ms
         self._commit([], [])
         self.changed()
 
-    def _set_back(self, by_ms: int) -> None:
-        self.outbox.keep(self._table.set_back(by_ms))
+    def _set_back(self, by_ms: int, heard_ms: int = 0) -> None:
+        self.outbox.keep(self._table.set_back(by_ms, heard_ms))
         for group in self._groups.values():
             group.set_back(by_ms)
             self._dirty[group.id] = None

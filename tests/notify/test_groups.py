@@ -190,6 +190,19 @@ def test_a_clock_that_is_set_back_by_an_hour_holds_no_message_up(story):
     tale.done()
 
 
+def test_what_is_new_when_nobody_has_noticed_yet_that_the_clock_was_set_back_is_told(story):
+    tale = story(
+        "{route: {receiver: team, group_wait: 1s}, receivers: [{name: team}]}",
+        "receivers: {team: {notify: [{slack: '#a'}]}}",
+    )
+    tale.dispatcher.follow(tale.now_ms)
+    tale.now = -7200
+    tale.dispatcher.put([alert("New")], tale.now_ms)
+    tale.dispatcher.follow(tale.now_ms)
+    tale.at(-7100)
+    assert [each.firing for each in tale.sent] == [{"New"}]
+
+
 def test_a_step_of_escalation_comes_when_it_would_have_though_the_clock_is_set_back(story):
     tale = story(
         "{route: {receiver: team, group_wait: 1s}, receivers: [{name: team}]}",
