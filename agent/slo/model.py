@@ -64,7 +64,12 @@ class Plugin:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-Indicator = Events | Good | Raw | Plugin
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """No indicator of its own: the SLO is made of those that `Slo.parts` names."""
+
+
+Indicator = Events | Good | Raw | Plugin | Composite
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +186,7 @@ class Slo:
     budget_policy: tuple[BudgetStep, ...] = ()
     depends_on: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
-    """The SLOs that an OpenSLO composite is made of; empty for one with an indicator of its own."""
+    """The SLOs that a composite is made of; empty for one with an indicator of its own."""
     source: Source = Source.SLOTH
     place: Place | None = None
 
