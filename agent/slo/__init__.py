@@ -28,6 +28,7 @@ from agent.slo.model import (
     Source,
     Timeslices,
     Window,
+    Written,
 )
 
 __all__ = [
@@ -52,4 +53,5 @@ __all__ = [
     "Source",
     "Timeslices",
     "Window",
+    "Written",
 ]

@@ -167,6 +167,21 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """The document that an SLO stands in, as far as rules made of it say so."""
+
+    version: str = "prometheus/v1"
+    """`prometheus/v1`, `sloth.slok.dev/v1`, `openslo/v1alpha` or `openslo/v1`."""
+    number: int = 0
+    """Which document of its file it is, from 0."""
+    name: str = ""
+    """Of the Kubernetes object (metadata.name); empty elsewhere."""
+    namespace: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Slo:
     """One objective. `labels` are those of the file and of the SLO together, the SLO's winning."""
 
@@ -188,6 +203,7 @@ class Slo:
     parts: tuple[Part, ...] = ()
     """The SLOs that a composite is made of; empty for one with an indicator of its own."""
     source: Source = Source.SLOTH
+    written: Written = field(default_factory=Written)
     place: Place | None = None
 
     @property
