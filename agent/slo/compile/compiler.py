@@ -1,0 +1,103 @@
+"""From an SLO to its rules: which windows, which dialect, and what refuses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from agent.errors import InvalidInput, SchemaError
+from agent.query import ast, parse
+from agent.slo.compile.alerts import alert_group
+from agent.slo.compile.emitted import Compiled, in_window
+from agent.slo.compile.recordings import Recorder
+from agent.slo.compile.setting import Dialect, Setting
+from agent.slo.compile.sloth import compile_as_sloth
+from agent.slo.model import Calendar, Events, Good, Raw, Slo
+from agent.slo.windows import Windows, problems_of, remarks_on
+
+_ANY_WINDOW_MS = 300_000
+
+
+def compile_slos(slos: Iterable[Slo], setting: Setting | None = None) -> list[Compiled]:
+    """Compile every SLO; raise SchemaError with the problems of all of them, each with its place."""
+    compiled, problems = [], []
+    for slo in slos:
+        try:
+            compiled.append(compile_slo(slo, setting))
+        except SchemaError as error:
+            problems += error.problems
+    if problems:
+        raise SchemaError(problems)
+    return compiled
+
+
+def compile_slo(slo: Slo, setting: Setting | None = None) -> Compiled:
+    """Return an SLO's rules; raise SchemaError with its place where it can have none that work."""
+    setting = setting or Setting()
+    try:
+        windows = setting.catalog.windows(setting.period_of(slo))
+        compiled = _compiled(slo, windows, setting)
+    except SchemaError:
+        raise
+    except (InvalidInput, ValueError) as error:
+        raise SchemaError([_placed(slo, str(error))]) from error
+    return replace(
+        compiled,
+        recordings=compiled.recordings if setting.recordings else (),
+        alerts=compiled.alerts if setting.alerts else (),
+    )
+
+
+def _compiled(slo: Slo, windows: Windows, setting: Setting) -> Compiled:
+    problems = [*problems_of(slo, windows, setting.limits), *_ungrouped(slo)]
+    remarks = [*remarks_on(slo, windows), *_unsaid(slo, windows)]
+    if setting.dialect is Dialect.SLOTH:  # it would have made them, so what cannot work is only said
+        return _warned(compile_as_sloth(slo, windows, setting), [*problems, *remarks])
+    if problems:
+        raise SchemaError([_placed(slo, problem) for problem in problems])
+    recorder = Recorder(slo, windows, setting.labels_of(slo), setting)
+    alerts = alert_group(slo, windows, certain=recorder.certain)
+    return _warned(Compiled(slo, recorder.groups(), (alerts,)), remarks)
+
+
+def _warned(compiled: Compiled, remarks: list[str]) -> Compiled:
+    return replace(compiled, warnings=tuple(_placed(compiled.slo, remark) for remark in remarks))
+
+
+def _placed(slo: Slo, message: str) -> str:
+    about = f'SLO "{slo.id}": {message}'
+    return f"{slo.place}: {about}" if slo.place else about
+
+
+def _unsaid(slo: Slo, windows: Windows) -> list[str]:
+    """Return what of the SLO Prometheus' rules cannot say."""
+    unsaid = []
+    if isinstance(slo.window, Calendar):
+        unsaid.append(
+            f"rules cannot say a window that begins with a {slo.window.unit}: what is left of its budget is not recorded "
+            f"(the agent computes it), and its burn rates count {windows.period_ms // 86_400_000} days"
+        )
+    if slo.exclusions:
+        unsaid.append("rules cannot leave time out: its exclusions hold in the agent only")
+    return unsaid
+
+
+def _ungrouped(slo: Slo) -> list[str]:
+    """Return a problem where a query drops a label that the SLO is grouped by."""
+    queries: tuple[str, ...]
+    match slo.indicator:
+        case Events(error_query=first, total_query=second) | Good(good_query=first, total_query=second):
+            queries = (first, second)
+        case Raw(error_ratio_query=ratio):
+            queries = (ratio,)
+        case _:
+            queries = ()
+    missing = {label for query in queries for label in _dropped(query, slo.group_by)}
+    names = ", ".join(label for label in slo.group_by if label in missing)
+    advice = f"its queries drop the labels that it is grouped by: write sum by ({names}) (…)"
+    return [advice] if missing else []
+
+
+def _dropped(query: str, labels: Iterable[str]) -> list[str]:
+    sums = [node for node in ast.walk(parse(in_window(query, _ANY_WINDOW_MS))) if isinstance(node, ast.AggregateExpr)]
+    return [label for label in labels if any((label in each.grouping) is each.without for each in sums)]

@@ -1,0 +1,75 @@
+"""What the compiler makes: groups of rules as values, with every piece of text that will stand in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from agent.model import format_duration, quote
+from agent.slo.conventions import ID, SERVICE
+from agent.slo.conventions import SLO as NAME
+from agent.slo.model import Slo
+
+_WINDOW: Final = re.compile(r"\{\{\s*\.window\s*\}\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A recording rule."""
+
+    name: str
+    expr: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """An alerting rule; texts of labels and annotations are Go templates."""
+
+    name: str
+    expr: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGroup:
+    """Rules that are evaluated one after the other; without an interval as often as whoever evaluates them likes."""
+
+    name: str
+    rules: tuple[Record | AlertRule, ...]
+    interval_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The rules of one SLO, and what somebody should know who thinks that they say all of it."""
+
+    slo: Slo
+    recordings: tuple[RuleGroup, ...]
+    """The indicator's windows, the period, and what is known of the SLO; an agent's budget engine stands in for these."""
+    alerts: tuple[RuleGroup, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def groups(self) -> tuple[RuleGroup, ...]:
+        """All groups that have rules, what is recorded before what reads it."""
+        return tuple(group for group in (*self.recordings, *self.alerts) if group.rules)
+
+
+def in_window(query: str, window_ms: int) -> str:
+    """Return a query with its `{{.window}}` replaced."""
+    return _WINDOW.sub(format_duration(window_ms), query)
+
+
+def selector(slo: Slo) -> str:
+    """Return the matchers that find the SLO's series, in braces."""
+    pairs = ((ID, slo.id), (SERVICE, slo.service), (NAME, slo.name))
+    return "{" + ", ".join(f"{name}={quote(value)}" for name, value in pairs) + "}"
+
+
+def number(value: float) -> str:
+    """Return a number as it stands in a rule: 12 significant digits, which drop the noise of binary fractions."""
+    return f"{value:.12g}"
