@@ -1,0 +1,1 @@
+"""Tests of burn-rate windows: the catalogue, the formula, and what is refused."""
