@@ -25,10 +25,11 @@ class _Writer(yaml.SafeDumper):
 
 
 def _text(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return writer.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    return writer.represent_scalar("tag:yaml.org,2002:str", str(text), style="|" if "\n" in text else None)
 
 
 _Writer.add_representer(str, _text)
+_Writer.add_multi_representer(str, _text)  # text that remembers its place
 
 
 def rule_file(compiled: Sequence[Compiled], dialect: Dialect = Dialect.BURNLINE) -> str:
