@@ -12,7 +12,7 @@ from agent.doors import lazy
 from agent.rules.expressions import recovery_of
 from agent.rules.lints import CODES, Accepted, Code, Finding, LintSetting, Routes, Severity, lint
 from agent.rules.loading import load_rules, read_rules
-from agent.rules.spec import Group, GroupKey, Rule, RuleSet
+from agent.rules.spec import Group, GroupKey, Rule, RuleSet, checked_template
 from agent.rules.states import Absence, ActiveAlert, LimitExceeded, Observation, State, Transition, step
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ __all__ = [
     "Wanted",
     "Writers",
     "append_transition",
+    "checked_template",
     "feeders",
     "in_order",
     "labels_as_sent",

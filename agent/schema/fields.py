@@ -51,3 +51,9 @@ def key(
     if default is not MISSING:
         return dataclasses.field(default=default, metadata=metadata)
     return dataclasses.field(metadata=metadata)
+
+
+def camel(name: str) -> str:
+    """Return `errorQuery` of `error_query`."""
+    first, *others = name.split("_")
+    return first + "".join(each.capitalize() for each in others)

@@ -18,6 +18,17 @@ class Place:
         return f"{self.source}:{self.line}:{self.column}"
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that is worth saying of a place in a file, and no error."""
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
 class Text(str):
     """A string that remembers where it was written, so that an error inside it can be pointed at in the file."""
 

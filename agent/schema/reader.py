@@ -12,7 +12,7 @@ import functools
 import re
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
@@ -21,8 +21,8 @@ import yaml
 from agent.errors import SchemaError
 from agent.model import Labels, Secret
 from agent.schema.expansion import UnsetVariable, expand
-from agent.schema.fields import MISSING, Convert
-from agent.schema.places import Place, Text, WrongText, WrongValue
+from agent.schema.fields import MISSING, Convert, camel
+from agent.schema.places import Place, Remark, Text, WrongText, WrongValue
 from agent.schema.wording import in_words
 
 T = TypeVar("T")
@@ -43,9 +43,13 @@ class _Problem(Exception):  # control flow inside the reader, mapped to SchemaEr
         self.subjects: list[str] = []
         super().__init__(message)
 
-    def __str__(self) -> str:
+    @property
+    def said(self) -> str:
         about = ", ".join(self.subjects)
-        return f"{self.place}: {about}: {self.message}" if about else f"{self.place}: {self.message}"
+        return f"{about}: {self.message}" if about else self.message
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.said}"
 
 
 def read(
@@ -64,6 +68,11 @@ def read(
     return _Reader(source, text, environment, ignore_unknown=ignore_unknown).read(cls)
 
 
+def read_within(cls: type[T], text: Text) -> T:
+    """Read the YAML or JSON that `text`, a value of another file, holds; raise SchemaError with places in that file."""
+    return _Reader(text.place.source, str(text), None, within=text).read(cls)
+
+
 def suggest(wrong: str, known: Sequence[str]) -> str:
     """Return `; did you mean "x"?` for the nearest of `known`, or nothing where none is near."""
     near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
@@ -76,20 +85,35 @@ def _hints(cls: type) -> dict[str, Any]:
 
 
 @functools.cache
-def _fields(cls: type) -> dict[str, dataclasses.Field[Any]]:
+def _fields(cls: type, camel_case: bool) -> dict[str, dataclasses.Field[Any]]:
     """Return the fields that stand in a file, by their keys there."""
-    declared = dataclasses.fields(cls)
-    return {each.metadata.get("key") or each.name: each for each in declared if each.init and each.name != "place"}
+    declared = [each for each in dataclasses.fields(cls) if each.init and each.name != "place"]
+    return {each.metadata.get("key") or (camel(each.name) if camel_case else each.name): each for each in declared}
 
 
 class _Reader:
+    """One reading of one text: its problems so far, what is to be remarked, and how much was read through aliases.
+
+    With `within`, the text is a value of another file, and places are those of the file around it.
+    """
+
     def __init__(
-        self, source: str, text: str, environment: Mapping[str, str] | None, *, ignore_unknown: bool = False
+        self,
+        source: str,
+        text: str,
+        environment: Mapping[str, str] | None,
+        *,
+        ignore_unknown: bool = False,
+        within: Text | None = None,
     ) -> None:
         self.source = source
         self.ignore_unknown = ignore_unknown
         self.text = text
         self.environment = environment
+        self.within = within
+        self.camel_case = False
+        self.remarks: list[_Problem] | None = None
+        """Unknown keys as remarks, where they are no errors."""
         self.problems: list[_Problem] = []
         self.seen: set[int] = set()
         self.aliased = 0
@@ -102,21 +126,36 @@ class _Reader:
         return self.text.splitlines()
 
     def read(self, cls: type[T]) -> T:
+        """Read the one document of the text; raise SchemaError."""
+        node = self.composed(lambda: yaml.compose(self.text, Loader=_LOADER))
+        return self.read_node(
+            cls, node or yaml.MappingNode("tag:yaml.org,2002:map", [], yaml.Mark("", 0, 0, 0, None, 0))
+        )
+
+    def nodes(self) -> list[yaml.Node]:
+        """Return what the text's documents hold, empty ones left out; raise SchemaError."""
+        nodes = self.composed(lambda: list(yaml.compose_all(self.text, Loader=_LOADER)))
+        return [each for each in nodes if not _is_null(each)]
+
+    def composed(self, compose: Callable[[], Any]) -> Any:
+        """Return what `compose` makes of the text; raise SchemaError in words where it is no YAML."""
         try:
             self.bound_nesting()
-            node = yaml.compose(self.text, Loader=_LOADER)
+            return compose()
         except _Problem as problem:
             raise SchemaError([f"{problem.place}: {problem.message}"]) from problem
         except yaml.MarkedYAMLError as error:
             line, column, words = in_words(error, self.text)
-            raise SchemaError([f"{self.source}:{line}:{column}: not valid YAML: {words}"]) from error
+            raise SchemaError([f"{self.at(line, column)}: not valid YAML: {words}"]) from error
         except (yaml.YAMLError, RecursionError) as error:
-            message = f"{self.source}:1:1: not valid YAML: {type(error).__name__}: {str(error).splitlines()[0]}"
+            message = f"{self.at(1, 1)}: not valid YAML: {type(error).__name__}: {str(error).splitlines()[0]}"
             raise SchemaError([message]) from error
+
+    def read_node(self, cls: type[T], node: yaml.Node) -> T:
+        """Read what stands at `node`; raise SchemaError with all that is wrong there."""
         value = None
+        self.problems = []
         try:
-            if node is None:
-                node = yaml.MappingNode("tag:yaml.org,2002:map", [], yaml.Mark("", 0, 0, 0, None, 0))
             value = self.convert(cls, node, 0)
         except _Problem as problem:
             self.problems.append(problem)
@@ -124,6 +163,15 @@ class _Reader:
             ordered = sorted(self.problems, key=lambda each: (each.place.line, each.place.column))
             raise SchemaError([str(each) for each in ordered])
         return typing.cast("T", value)
+
+    def remarked(self) -> list[Remark]:
+        """Return the remarks so far, in the order of the text."""
+        ordered = sorted(self.remarks or [], key=lambda each: (each.place.line, each.place.column))
+        return [Remark(each.place, each.said) for each in ordered]
+
+    def at(self, line: int, column: int) -> Place:
+        """Return the place of a line and column of the text."""
+        return self.within.locate(line, column) if self.within is not None else Place(self.source, line, column)
 
     def bound_nesting(self) -> None:
         """Refuse what nests too deep before it is composed: composing is recursive in C, and would end the process."""
@@ -134,12 +182,12 @@ class _Reader:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
                 mark = event.start_mark
-                place = Place(self.source, mark.line + 1, mark.column + 1) if mark else Place(self.source, 1, 1)
+                place = self.at(mark.line + 1, mark.column + 1) if mark else self.at(1, 1)
                 raise _Problem(place, f"nested deeper than {MAX_DEPTH} levels")
 
     def place(self, node: yaml.Node) -> Place:
         mark = node.start_mark
-        return Place(self.source, mark.line + 1, mark.column + 1)
+        return self.at(mark.line + 1, mark.column + 1)
 
     def convert(self, kind: Any, node: yaml.Node, depth: int) -> Any:
         self.bound(node, depth)
@@ -307,8 +355,8 @@ class _Reader:
         key_kind, value_kind = arguments
         result = {}
         for name, key_node, value_node in self.pairs(node, "a mapping"):
-            if value_kind is str and _is_null(value_node):
-                result[name] = ""
+            if value_kind in (str, Text) and _is_null(value_node):
+                result[name] = value_kind("") if value_kind is str else Text("", self.place(value_node))
                 continue
             key = self.convert(key_kind, key_node, depth + 1) if key_kind is not str else name
             try:
@@ -318,28 +366,33 @@ class _Reader:
         return result
 
     def dataclass(self, cls: type, node: yaml.Node, depth: int) -> Any:
-        before = len(self.problems)
+        before, remarked = len(self.problems), len(self.remarks or ())
+        wrong: list[_Problem] = []
         try:
             return self.build(cls, node, depth)
         except _Problem as problem:
-            subject = _subject(cls, node)
-            if subject:
-                for each in (*self.problems[before:], problem):
-                    each.subjects.insert(0, subject)
+            wrong = [*self.problems[before:], problem]
             raise
+        finally:
+            concerned = [*wrong, *(self.remarks or ())[remarked:]]
+            subject = _subject(cls, node) if concerned else ""
+            for each in concerned if subject else ():
+                each.subjects.insert(0, subject)
 
     def build(self, cls: type, node: yaml.Node, depth: int) -> Any:
-        hints, fields, values, places = _hints(cls), _fields(cls), {}, {}
+        hints, fields, values, places = _hints(cls), _fields(cls, self.camel_case), {}, {}
         before = len(self.problems)
         for name, key_node, value_node in self.pairs(node, f"a mapping with {_listing(fields)}"):
             field = fields.get(name)
-            if field is None and self.ignore_unknown:
+            if field is None and (self.ignore_unknown or getattr(cls, "__open__", False)):
                 continue
             if field is None:
                 message = f'unknown key "{name}"{_in(cls)}{suggest(name, list(fields))}'
-                self.problems.append(_Problem(self.place(key_node), message))
+                lenient = self.remarks is not None and not getattr(cls, "__strict__", False)
+                listed = self.remarks if lenient and self.remarks is not None else self.problems
+                listed.append(_Problem(self.place(key_node), message))
                 continue
-            places[name] = self.place(value_node)
+            places[name] = places[field.name] = self.place(value_node)
             if _is_null(value_node) and (field.default is not MISSING or field.default_factory is not MISSING):
                 continue
             try:

@@ -6,6 +6,9 @@ counts good and bad events exactly. It knows no clock, no store and no network.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from agent.doors import lazy
 from agent.slo.model import (
     Alert,
     Alerting,
@@ -31,6 +34,12 @@ from agent.slo.model import (
     Written,
 )
 
+if TYPE_CHECKING:
+    from agent.slo.cron import Cron, parse_cron
+    from agent.slo.loading import SloSet, load_slos, read_slos
+    from agent.slo.queries import with_window
+
+
 __all__ = [
     "Alert",
     "Alerting",
@@ -38,6 +47,7 @@ __all__ = [
     "Budgeting",
     "Calendar",
     "Composite",
+    "Cron",
     "Events",
     "Exclusion",
     "Good",
@@ -50,8 +60,22 @@ __all__ = [
     "Rolling",
     "Severity",
     "Slo",
+    "SloSet",
     "Source",
     "Timeslices",
     "Window",
     "Written",
+    "load_slos",
+    "parse_cron",
+    "read_slos",
+    "with_window",
 ]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "cron": ("Cron", "parse_cron"),
+        "loading": ("SloSet", "load_slos", "read_slos"),
+        "queries": ("with_window",),
+    },
+)

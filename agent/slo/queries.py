@@ -1,0 +1,68 @@
+"""The window in an indicator's query: where it stands, what it is replaced by, and whether the query is PromQL.
+
+A query is text with `{{.window}}` where a range stands. It is parsed with a window put in that is as long as what it
+replaces, so that a mistake is found at its own line and column.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from agent.errors import ParseError
+from agent.query import SIGNATURES, Expr, ast, parse
+from agent.schema import Text, WrongText, suggest
+
+WINDOW: Final = "{{.window}}"
+PLACEHOLDER: Final = re.compile(r"\{\{ *\.window *\}\}")
+"""What sloth's templates accept as the window."""
+_UNKNOWN_FUNCTION: Final = re.compile(r'unknown function with name "(\w+)"$')
+_TEMPLATE: Final = re.compile(r"\{\{-?")
+
+
+def with_window(query: str, window: str) -> str:
+    """Return the PromQL of `query` over `window`, such as 5m."""
+    return PLACEHOLDER.sub(lambda _: window, query)
+
+
+def parsed(query: str) -> Expr:
+    """Parse a query with some window in it; raise ParseError, whose place is that in the query as it was written."""
+    return parse(PLACEHOLDER.sub(lambda match: "5m".ljust(len(match[0])), query))
+
+
+def checked_query(text: str) -> Text:
+    """Return `text` where an indicator can use it; raise WrongText at the place in it that is wrong."""
+    if not isinstance(text, Text):
+        message = "a query is text"
+        raise TypeError(message)
+    if not text.strip():
+        raise WrongText(text.place, "the query is empty")
+    if not PLACEHOLDER.search(text):
+        raise WrongText(text.place, f"the query does not say over which window; put [{WINDOW}] where its range stands")
+    checked_expression(text)
+    return text
+
+
+def checked_expression(text: Text, read_as: str = "") -> Expr:
+    """Parse a query, with or without a window; raise WrongText at the place in it that is wrong.
+
+    `read_as` is what is parsed instead: the same characters at the same places, but for a window in other clothes.
+    """
+    other = _TEMPLATE.search(PLACEHOLDER.sub(lambda match: " " * len(match[0]), text))
+    if other is not None:
+        line = text.count("\n", 0, other.start()) + 1
+        column = other.start() - (text.rfind("\n", 0, other.start()) + 1) + 1
+        raise WrongText(text.locate(line, column), f"{WINDOW} is the only template that may stand in a query")
+    try:
+        node = parsed(read_as or text)
+    except ParseError as error:
+        unknown = _UNKNOWN_FUNCTION.search(error.message)
+        suggestion = suggest(unknown[1], list(SIGNATURES)) if unknown else ""
+        place = text.locate(error.line, error.column)
+        raise WrongText(place, f"could not parse the query: {error.message}{suggestion}") from error
+    if node.type not in (ast.ValueType.VECTOR, ast.ValueType.SCALAR):
+        place = text.locate(node.pos.line, node.pos.column)
+        raise WrongText(
+            place, f"an indicator needs an instant vector, and this is a {node.type}; put a function around it"
+        )
+    return node
