@@ -2,7 +2,8 @@
 
 For files that other tools share with us: with `remarks`, an unknown key is a remark instead of an error, save in a dataclass
 that says `__strict__ = True`; in one that says `__open__ = True` others may write what they like. With `camel_case`, a field
-`error_query` stands in the file as `errorQuery`.
+`error_query` stands in the file as `errorQuery`, though not
+in a strict dataclass: that is ours.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ T = TypeVar("T")
 
 
 class Document:
-    """One document of a text, or one item of a document that is a list of them."""
+    """One document of a text, or one item of a document that is a list of them; `number` counts them from 0."""
 
-    def __init__(self, reader: _Reader, node: yaml.Node) -> None:
+    def __init__(self, reader: _Reader, node: yaml.Node, number: int) -> None:
         self._reader = reader
         self._node = node
+        self.number = number
         self.place: Place = reader.place(node)
 
     def text(self, name: str) -> Text:
@@ -52,8 +54,6 @@ class Document:
 def documents(text: str, source: str) -> list[Document]:
     """Return the documents of a YAML text, empty ones left out; raise SchemaError where it is no YAML."""
     reader = _Reader(source, text, None)
-    found = []
-    for node in reader.nodes():
-        items = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        found += [Document(reader, each) for each in items]
-    return found
+    nodes = reader.nodes()
+    items = [item for node in nodes for item in (node.value if isinstance(node, yaml.SequenceNode) else [node])]
+    return [Document(reader, item, number) for number, item in enumerate(items)]

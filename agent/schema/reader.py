@@ -88,7 +88,8 @@ def _hints(cls: type) -> dict[str, Any]:
 def _fields(cls: type, camel_case: bool) -> dict[str, dataclasses.Field[Any]]:
     """Return the fields that stand in a file, by their keys there."""
     declared = [each for each in dataclasses.fields(cls) if each.init and each.name != "place"]
-    return {each.metadata.get("key") or (camel(each.name) if camel_case else each.name): each for each in declared}
+    as_camel = camel_case and not getattr(cls, "__strict__", False)
+    return {each.metadata.get("key") or (camel(each.name) if as_camel else each.name): each for each in declared}
 
 
 class _Reader:

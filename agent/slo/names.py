@@ -10,9 +10,10 @@ from typing import Annotated, Final
 from agent.model import METRIC_NAME
 from agent.rules import checked_template
 from agent.schema import Convert, Text, WrongText
+from agent.slo.conventions import IDENTITY, INCIDENT, SEVERITY, WINDOW
 
 NAME: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*[A-Za-z0-9]")
-RESERVED: Final = frozenset({"sloth_id", "sloth_service", "sloth_slo", "sloth_window", "sloth_severity", METRIC_NAME})
+RESERVED: Final = frozenset({*IDENTITY, WINDOW, SEVERITY, INCIDENT, METRIC_NAME})
 """Labels by which rules find each other: the compiler sets them."""
 
 
@@ -23,16 +24,15 @@ def _text(value: str) -> Text:
     return value
 
 
-def checked_name(value: str) -> Text:
-    """Return a name that every identifier can be made of; raise ValueError."""
+def checked_name(value: str, what: str = "name") -> Text:
+    """Return a name that ids can be made of; raise ValueError. `what` is its key."""
     text = _text(value)
     if not text.strip():
-        message = "a name is needed here"
+        message = f"{what} is empty, and series are named after it"
         raise ValueError(message)
     if not NAME.fullmatch(text):
-        message = (
-            f'"{text}" is no name: letters, digits, ".", "_" and "-", at least two, a letter or digit first and last'
-        )
+        form = 'letters, digits, ".", "_" and "-", at least two, a letter or digit first and last'
+        message = f'{what} "{text}" cannot be part of an id: {form}'
         raise ValueError(message)
     return text
 

@@ -31,6 +31,7 @@ from agent.slo.model import (
     Slo,
     Source,
     Timeslices,
+    Written,
 )
 from agent.slo.names import checked_name, objective, ratio
 from agent.slo.notes import Notes
@@ -69,7 +70,7 @@ class Objects:
     """The objects of all files, by kind and name."""
 
     found: dict[tuple[str, str], Any] = field(default_factory=dict)
-    slos: list[file.SloObject | file.AlphaSlo] = field(default_factory=list)
+    slos: list[tuple[Written, file.SloObject | file.AlphaSlo]] = field(default_factory=list)
 
     def add(self, document: Document, notes: Notes) -> None:
         """Take an object in; raise SchemaError. What is of an unknown kind is passed over with a warning."""
@@ -91,7 +92,7 @@ class Objects:
         notes.unknown(remarks, _PASSED_OVER)
         self.keep(str(kind), read)
         if kind == "SLO":
-            self.slos.append(read)
+            self.slos.append((Written(str(version), document.number), read))
 
     def keep(self, kind: str, read: Any) -> None:
         """Keep an object under its name; raise SchemaError where the name is missing or taken."""
@@ -101,7 +102,7 @@ class Objects:
         other = self.found.setdefault((kind, str(name)), read)
         if other is not read:
             raise SchemaError(
-                [f'{name.place}: {kind} "{name}" stands already at {other.metadata.name.place}; each name once']
+                [f'{name.place}: {kind} "{name}" is there already, at {other.metadata.name.place}; each name once']
             )
 
     def get(self, kind: str, name: Text) -> Any:
@@ -121,9 +122,10 @@ def is_openslo(document: Document) -> bool:
 def resolve(objects: Objects, notes: Notes, problems: list[str]) -> list[Slo]:
     """Make SLOs of the objects; what is wrong is added to `problems`."""
     slos: list[Slo] = []
-    for each in objects.slos:
+    for written, each in objects.slos:
         with _told(f'slo "{each.metadata.name}"', each.place, problems):
-            slos += _alpha(each, notes) if isinstance(each, file.AlphaSlo) else _of_v1(each, objects, notes)
+            made = _alpha(each, notes) if isinstance(each, file.AlphaSlo) else _of_v1(each, objects, notes)
+            slos += [replace(slo, written=written) for slo in made]
     return slos
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 from agent.errors import ParseError, SchemaError
 from agent.schema import Convert, Document, Place, Remark, Text, WrongText, WrongValue, read_within, suggest
 from agent.slo.block import ANNOTATION, AnnotationBlock, Block, applied
-from agent.slo.model import Alert, Alerting, Events, Good, Indicator, Plugin, Raw, Slo, Source
+from agent.slo.model import Alert, Alerting, Events, Good, Indicator, Plugin, Raw, Slo, Source, Written
 from agent.slo.names import LabelMap, Name, Objective, ServiceName, TemplateMap
 from agent.slo.notes import Notes
 from agent.slo.queries import checked_query, parsed
@@ -144,6 +144,9 @@ class _File(_Spec):
 @dataclass(frozen=True, slots=True)
 class _Metadata:
     __open__ = True
+    name: str = ""
+    namespace: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, Text] = field(default_factory=dict)
 
 
@@ -169,11 +172,12 @@ def is_object(document: Document) -> bool:
 
 def read_sloth(document: Document, notes: Notes) -> list[Slo]:
     """Read a `prometheus/v1` document; raise SchemaError."""
+    written = Written(VERSION, document.number)
     _is_one_of(document, "version", (VERSION,))
     remarks: list[Remark] = []
     read = document.read(_File, remarks=remarks)
     notes.unknown(remarks, _PASSED_OVER)
-    return [_slo(read, each, Source.SLOTH, (read.burnline, each.burnline), notes) for each in read.slos]
+    return [_slo(read, each, written, (read.burnline, each.burnline), notes) for each in read.slos]
 
 
 def read_object(document: Document, notes: Notes) -> list[Slo]:
@@ -190,9 +194,10 @@ def read_object(document: Document, notes: Notes) -> list[Slo]:
     text = read.metadata.annotations.get(ANNOTATION)
     block = read_within(AnnotationBlock, text) if text is not None else AnnotationBlock()
     _check_annotation(block, text, read.spec)
-    return [
-        _slo(read.spec, each, Source.KUBERNETES, (block, block.slos.get(each.name)), notes) for each in read.spec.slos
-    ]
+    about = read.metadata
+    kept = {name: str(value) for name, value in about.annotations.items() if name != ANNOTATION}
+    written = Written(API_VERSION, document.number, about.name, about.namespace, dict(about.labels), kept)
+    return [_slo(read.spec, each, written, (block, block.slos.get(each.name)), notes) for each in read.spec.slos]
 
 
 def _is_one_of(document: Document, name: str, known: tuple[str, ...]) -> None:
@@ -210,10 +215,10 @@ def _check_annotation(block: AnnotationBlock, text: Text | None, spec: _Spec) ->
     for name, each in block.slos.items():
         if name not in names:
             problems.append(f'{each.place}: no SLO is named "{name}" here{suggest(name, names)}')
-    for each in spec.slos:
-        own = block.slos.get(each.name)
+    for slo in spec.slos:
+        own = block.slos.get(slo.name)
         try:
-            _agree(own.good_query if own else None, each.sli)
+            _agree(own.good_query if own else None, slo.sli)
         except WrongText as error:
             problems.append(f"{error.place}: {error.message}")
     if problems:
@@ -241,7 +246,7 @@ def not_good(good_query: str, total_query: str) -> str:
     return f"({total_query.strip()})\n-\n({good_query.strip()})"
 
 
-def _slo(spec: _Spec, each: _Slo, source: Source, blocks: tuple[Block | None, ...], notes: Notes) -> Slo:
+def _slo(spec: _Spec, each: _Slo, written: Written, blocks: tuple[Block | None, ...], notes: Notes) -> Slo:
     for _ in _plugged(spec, each):
         notes.passed_over(each.place, f'slo "{each.name}": SLO plugins are programs for sloth; they are not run here')
     own = blocks[-1]
@@ -253,7 +258,8 @@ def _slo(spec: _Spec, each: _Slo, source: Source, blocks: tuple[Block | None, ..
         description=each.description,
         labels={**spec.labels, **each.labels},
         alerting=each.alerting.value() if each.alerting else Alerting(),
-        source=source,
+        source=Source.SLOTH if written.version == VERSION else Source.KUBERNETES,
+        written=written,
         place=each.place,
     )
     if isinstance(slo.indicator, Plugin):
