@@ -25,8 +25,11 @@ def compile_as_sloth(slo: Slo, windows: Windows, setting: Setting) -> Compiled:
     if isinstance(slo.window, Calendar):
         message = f"cannot compile {slo.id} as sloth does: it has a calendar window, and sloth knows rolling ones"
         raise InvalidInput(message)
+    if not slo.alerting.name and not (slo.alerting.page.disabled and slo.alerting.ticket.disabled):
+        message = f"cannot compile {slo.id} as sloth does: its alerts have no name; give alerting.name, or disable both"
+        raise InvalidInput(message)
     labels = setting.labels_of(slo)
-    name = f"{slo.service}-{slo.name}"
+    name = slo.id
     recordings = (
         RuleGroup(f"sloth-slo-sli-recordings-{name}", _indicator(slo, windows, labels)),
         RuleGroup(f"sloth-slo-meta-recordings-{name}", _metadata(slo, windows, labels, setting)),
