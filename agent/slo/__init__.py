@@ -35,9 +35,15 @@ from agent.slo.model import (
 )
 
 if TYPE_CHECKING:
+    from agent.slo.compile.compiler import compile_slo, compile_slos
+    from agent.slo.compile.emitted import Compiled
+    from agent.slo.compile.files import rule_file, warnings_of
+    from agent.slo.compile.setting import Dialect, Setting
     from agent.slo.cron import Cron, parse_cron
     from agent.slo.loading import SloSet, load_slos, read_slos
     from agent.slo.queries import with_window
+    from agent.slo.windows.catalog import Catalog
+    from agent.slo.windows.checks import Limits
 
 
 __all__ = [
@@ -46,18 +52,23 @@ __all__ = [
     "BudgetStep",
     "Budgeting",
     "Calendar",
+    "Catalog",
+    "Compiled",
     "Composite",
     "Cron",
+    "Dialect",
     "Events",
     "Exclusion",
     "Good",
     "Indicator",
+    "Limits",
     "Occurrences",
     "Part",
     "Plugin",
     "RatioTimeslices",
     "Raw",
     "Rolling",
+    "Setting",
     "Severity",
     "Slo",
     "SloSet",
@@ -65,15 +76,25 @@ __all__ = [
     "Timeslices",
     "Window",
     "Written",
+    "compile_slo",
+    "compile_slos",
     "load_slos",
     "parse_cron",
     "read_slos",
+    "rule_file",
+    "warnings_of",
     "with_window",
 ]
 
 __getattr__ = lazy(
     __name__,
     {
+        "compile.compiler": ("compile_slo", "compile_slos"),
+        "compile.emitted": ("Compiled",),
+        "compile.files": ("rule_file", "warnings_of"),
+        "compile.setting": ("Dialect", "Setting"),
+        "windows.catalog": ("Catalog",),
+        "windows.checks": ("Limits",),
         "cron": ("Cron", "parse_cron"),
         "loading": ("SloSet", "load_slos", "read_slos"),
         "queries": ("with_window",),

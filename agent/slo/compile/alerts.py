@@ -6,6 +6,7 @@ from typing import Final
 
 from agent.slo import conventions as names
 from agent.slo.compile.emitted import AlertRule, RuleGroup, number, selector
+from agent.slo.compile.recordings import group_name
 from agent.slo.compile.wording import words
 from agent.slo.model import Alert, Severity, Slo
 from agent.slo.windows import Tier, Windows
@@ -18,7 +19,7 @@ def alert_group(slo: Slo, windows: Windows, *, certain: bool) -> RuleGroup:
     """Return the alerting rules; `certain` says whether ratios that are certain are recorded beside those that were seen."""
     pairs = ((Severity.PAGE, slo.alerting.page), (Severity.TICKET, slo.alerting.ticket))
     rules = (_alert(slo, windows, severity, alert, certain) for severity, alert in pairs if not alert.disabled)
-    return RuleGroup(f"burnline-slo-alerts-{slo.id}", tuple(rules))
+    return RuleGroup(group_name(slo), tuple(rules))
 
 
 def _alert(slo: Slo, windows: Windows, severity: Severity, alert: Alert, certain: bool) -> AlertRule:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from agent.model import format_duration, quote
@@ -55,8 +55,12 @@ class Compiled:
 
     @property
     def groups(self) -> tuple[RuleGroup, ...]:
-        """All groups that have rules, what is recorded before what reads it."""
-        return tuple(group for group in (*self.recordings, *self.alerts) if group.rules)
+        """All groups that have rules. Those of one name are one: an alert sees what was recorded at the same instant."""
+        found: dict[str, RuleGroup] = {}
+        for group in filter(lambda each: each.rules, (*self.recordings, *self.alerts)):
+            first = found.get(group.name)
+            found[group.name] = group if first is None else replace(first, rules=(*first.rules, *group.rules))
+        return tuple(found.values())
 
 
 def in_window(query: str, window_ms: int) -> str:

@@ -28,6 +28,11 @@ _PERIOD_INTERVAL_MS: Final = 120_000
 """How often the period is added up: it moves slowly, and a sample is found for five minutes."""
 
 
+def group_name(slo: Slo) -> str:
+    """Return the name of the group in which windows are recorded and the alerts read them."""
+    return f"burnline-slo-{slo.id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Recorder:
     """One SLO's recording rules in the making."""
@@ -38,10 +43,10 @@ class Recorder:
     setting: Setting
 
     def groups(self) -> tuple[RuleGroup, ...]:
-        """Return the groups: the windows of the alerts, the period, and what is known of the SLO."""
+        """Return the groups: the windows that the alerts look at, the period, and what is known of the SLO."""
         name = self.slo.id
         return (
-            RuleGroup(f"burnline-slo-windows-{name}", (*self._base(), *self._of_windows())),
+            RuleGroup(group_name(self.slo), (*self._base(), *self._of_windows())),
             RuleGroup(f"burnline-slo-period-{name}", tuple(self._of_period()), _PERIOD_INTERVAL_MS),
             RuleGroup(f"burnline-slo-meta-{name}", tuple(self._metadata())),
         )

@@ -60,8 +60,8 @@ def _burn(slo: Slo, tier: Tier, counted: bool) -> str:
             f"max({names.windowed(name, tier.long_ms)}{_SERIES})" for name in (names.BAD_EVENTS, names.TOTAL_EVENTS)
         )
         whole = f'{{{{ {_ONE} | printf "%.0f" }}}}'
-        counts = _asked(slo, bad, whole) + _asked(slo, total, f" of {whole} were bad, ")
-    said = f" In the last {window} {counts}it burned {_times()} as fast as it may."
+        counts = _asked(slo, bad, whole) + _asked(slo, total, f" of {whole} were bad: ")
+    said = f" In the last {window} {counts}the budget burned {_times()} as fast as it may."
     return _asked(slo, ratio, said)
 
 

@@ -1,0 +1,201 @@
+"""The two alerts of an objective: when few events are enough, what the messages say, what refuses to compile."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from agent.errors import SchemaError
+from agent.slo import (
+    Alert,
+    Alerting,
+    BudgetStep,
+    Calendar,
+    Events,
+    Exclusion,
+    Limits,
+    Plugin,
+    Rolling,
+    Setting,
+    Slo,
+    Timeslices,
+    compile_slo,
+    compile_slos,
+    rule_file,
+)
+from tests.rules.world import World
+
+BAD, ALL = "sum(rate(bad_total[{{.window}}]))", "sum(rate(all_total[{{.window}}]))"
+NAMED = Alerting("Burns", annotations={"runbook_url": "https://example.org/burns"})
+
+
+PAGE_TEXT = (
+    "Questions are answered. 99.9 % have to be good over 30d. In the last 1h 3 of 7 were bad: the budget burned 428.6 times as "
+    "fast as it may. In the last 6h the budget burned 0.1 times as fast as it may. 62% of the budget is left and at this pace "
+    "it is gone in 1h 2m 0s."
+)
+
+
+def slo(objective=99.9, **more):
+    return Slo("rag", "answers", objective, **{"indicator": Events(BAD, ALL), "alerting": NAMED} | more)
+
+
+def alerts_of(objective):
+    return rule_file([compile_slo(objective, Setting(recordings=False))])
+
+
+def series(name, window="", more=""):
+    window = f', sloth_window="{window}"' if window else ""
+    return f'{name}{{sloth_id="rag-answers", sloth_service="rag", sloth_slo="answers"{window}{more}}}'
+
+
+def told(world):
+    """Return (severity, summary, description, value) of what fires after a minute."""
+    world.evaluate(0)
+    return [
+        (alert.labels["severity"], *(alert.annotations[name] for name in ("summary", "description", "value")))
+        for group in world.evaluator.status()
+        for rule in group.rules
+        for alert in rule.alerts
+    ]
+
+
+def burning(world, *, bad=3, total=7, left=0.62, certain=0.186):
+    """Write what is recorded while `bad` of `total` events of the last hour were bad, and all before were good."""
+    before = total * 5
+    for window in ("5m", "1h"):
+        world.set(0, series(f"slo:sli_error:ratio_rate{window}", window), bad / total)
+    for window in ("30m", "6h", "2h", "1d", "3d"):
+        world.set(0, series(f"slo:sli_error:ratio_rate{window}", window), bad / (total + before) / 1000)
+    for name, value in (("bad", bad), ("total", total)):
+        world.set(0, series(f"slo:{name}_events:increase1h", "1h"), value)
+    world.set(0, series("slo:sli_error:ratio_atleast1h", "1h"), certain)
+    if left is not None:
+        world.set(0, series("slo:period_error_budget_remaining:ratio", "30d"), left)
+
+
+def test_a_page_says_how_fast_by_which_counts_what_is_left_and_when_it_is_gone():
+    """3 of 7 is 428.6 times one in a thousand; 62 % of 30 days at that pace are 62.5 minutes."""
+    world = World(alerts_of(slo(description="Questions are answered.")))
+    burning(world)
+
+    assert told(world) == [
+        (
+            "critical",
+            "rag answers: the error budget burns 428.6 times as fast as it may",
+            PAGE_TEXT,
+            "42.86% bad, 0.1 % may be",
+        )
+    ]
+
+
+def test_a_budget_that_is_used_up_and_one_that_nobody_knows_are_said_so():
+    spent, unknown = World(alerts_of(slo())), World(alerts_of(slo()))
+    burning(spent, left=-0.2)
+    burning(unknown, left=None)
+
+    assert told(spent)[0][2].endswith("The budget is used up.")
+    assert told(unknown)[0][2].endswith("In the last 6h the budget burned 0.1 times as fast as it may.")
+
+
+def test_too_few_events_are_no_page():
+    """What is recorded as certain is below the threshold, or absent where fewer than three were bad."""
+    world = World(alerts_of(slo()))
+    burning(world, bad=1, total=10, certain=0.0144)
+
+    assert told(world) == []
+
+
+def test_page_and_ticket_have_one_name_and_one_incident():
+    page, ticket = yaml.safe_load(alerts_of(slo()))["groups"][0]["rules"]
+
+    assert page["alert"] == ticket["alert"] == "Burns"
+    assert page["labels"] == {"burnline_slo": "rag-answers", "severity": "critical", "sloth_severity": "page"}
+    assert ticket["labels"] == {"burnline_slo": "rag-answers", "severity": "warning", "sloth_severity": "ticket"}
+    assert "14.4 * 0.001" in page["expr"]
+    assert "for" not in page
+    assert page["annotations"]["threshold"] == "burn rate above 14.4 over 1h or 6 over 6h"
+
+
+def test_what_an_author_writes_wins():
+    own = Alerting("Burns", {"severity": "info"}, {"summary": "mine"}, ticket=Alert(disabled=True))
+
+    (rule,) = yaml.safe_load(alerts_of(slo(alerting=own)))["groups"][0]["rules"]
+
+    assert (rule["labels"]["severity"], rule["annotations"]["summary"]) == ("info", "mine")
+
+
+def test_a_grouped_page_asks_for_its_own_group():
+    by = Events(BAD.replace("sum(", "sum by (route) ("), ALL.replace("sum(", "sum by (route) ("))
+    world = World(alerts_of(slo(indicator=by, group_by=("route",))))
+    for route, ratio in (("/ask", 0.5), ("/list", 0.9)):
+        own = f', route="{route}"'
+        for name, window in (("ratio_rate5m", "5m"), ("ratio_rate1h", "1h"), ("ratio_atleast1h", "1h")):
+            world.set(0, series(f"slo:sli_error:{name}", window, own), ratio)
+
+    assert sorted(summary for _, summary, *_ in told(world)) == [
+        "rag answers: the error budget burns 500.0 times as fast as it may",
+        "rag answers: the error budget burns 900.0 times as fast as it may",
+    ]
+
+
+def test_braces_in_a_description_are_no_template():
+    world = World(alerts_of(slo(description="Fill in {{ .name }}")))
+    burning(world)
+
+    assert told(world)[0][2].startswith("Fill in {{ .name }} 99.9 %")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"objective": 90}, "page.quick (waits for 14.4 times) can never fire"),
+        ({"indicator": Plugin("x")}, "rules need queries"),
+        ({"window": Rolling(3_600_000)}, "at least one day"),
+        ({"group_by": ("route", "code")}, "write sum by (route, code) (…)"),
+        (
+            {"budgeting": Timeslices(600_000, 0.9)},
+            "slices of 10m are longer than the shortest window of its alerts, 5m",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused(more, said):
+    with pytest.raises(SchemaError) as caught:
+        compile_slo(slo(**more))
+
+    assert said in str(caught.value)
+    assert 'SLO "rag-answers": ' in str(caught.value)
+
+
+def test_the_problems_of_all_are_said_at_once():
+    with pytest.raises(SchemaError) as caught:
+        compile_slos([slo(90), slo(), slo(80)])
+
+    assert len(caught.value.problems) == 2
+
+
+def test_windows_that_a_server_cannot_see_are_refused():
+    with pytest.raises(SchemaError, match="holds fewer than 4 scrapes"):
+        compile_slo(slo(), Setting(limits=Limits(scrape_interval_ms=120_000)))
+
+
+def test_what_rules_cannot_say_is_a_warning():
+    """A month begins anew and an exclusion leaves time out: the agent counts both, the rules neither."""
+    odd = slo(
+        window=Calendar("month"), exclusions=(Exclusion("moved", 0, 1),), budget_policy=(BudgetStep(0.1, "stop"),)
+    )
+
+    compiled = compile_slo(odd)
+
+    assert ["begins with a month" in compiled.warnings[0], "leave time out" in compiled.warnings[1]] == [True, True]
+    names = {rule.name for group in compiled.groups for rule in group.rules}
+    assert "slo:period_error_budget_remaining:ratio" not in names
+    assert "slo:sli_error:ratio_rate3d" in names
+
+
+def test_numbers_have_no_noise():
+    """Sloth writes 0.0009999999999999432; people read these files."""
+    text = rule_file([compile_slo(slo())])
+
+    assert "0.00099" not in text
+    assert "vector(0.999)" in text
