@@ -29,6 +29,8 @@ class Unit(StrEnum):
     AMOUNT = "amount"
 
 
+_MORE_GOOD: Final = -0.01
+"""How far below none the bad events may be that are left of good ones: extrapolation and scrapes that are not quite at once."""
 _UNITS: Final = {"rate": Unit.PER_SECOND, "increase": Unit.EVENTS}
 
 
@@ -54,11 +56,13 @@ class Counts:
         """Return the number of bad events in a window.
 
         Where there is traffic and the series of the errors is missing, there were none; missing good ones mean all were bad.
+        More good events than events are no sample: nobody knows what they are.
         """
         counted = self._scaled(self.bad, window_ms)
         filled = f"(\n  {counted}\nor\n  0 * ({in_window(self.total.strip(), window_ms)})\n)"
         if self.good:
-            filled = f"clamp_min({self._scaled(self.total, window_ms)} - {filled}, 0)"
+            all_of_them = self._scaled(self.total, window_ms)
+            filled = f"clamp_min(\n{all_of_them} - {filled}\n>= {_MORE_GOOD} * {all_of_them}, 0)"
         return f"{filled} >= 0"
 
     def _scaled(self, query: str, window_ms: int) -> str:

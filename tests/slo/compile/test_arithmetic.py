@@ -117,6 +117,18 @@ def test_a_counter_that_is_no_number_makes_no_sample():
     assert history.ask("slo:sli_error:ratio_rate1h", 100 * MINUTE) == []
 
 
+@pytest.mark.parametrize(("good", "bad"), [(10.05, [0.0]), (12, [])])
+def test_more_good_events_than_events_are_no_sample(good, bad):
+    """A little more is how counts are taken, and means none bad. A fifth more is a mistake, and not a perfect service."""
+    history = History()
+    history.counter("good_total", [good] * 100)
+    history.counter("all_total", [10] * 100)
+
+    history.live(groups_of(slo(Good("sum(rate(good_total[{{.window}}]))", "sum(rate(all_total[{{.window}}]))"))), HOUR)
+
+    assert history.ask("slo:sli_error:ratio_rate30m", HOUR) == bad
+
+
 def test_a_ratio_that_is_no_division_is_weighed_by_time():
     """Of a ratio alone nobody knows the events: half of the time at 1 % is 0.5 %."""
     history = History()

@@ -79,10 +79,3 @@ def test_what_is_no_plain_division_stays_a_ratio(ratio):
 def test_what_has_no_query_cannot_be_compiled(indicator):
     with pytest.raises(InvalidInput, match="rules need queries"):
         counts(indicator)
-
-
-def test_good_events_leave_the_rest_bad():
-    found = counts(Good(E, T))
-
-    assert found.good
-    assert found.bad_in(300_000).startswith("clamp_min(300 * (")
