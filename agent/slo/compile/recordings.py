@@ -88,7 +88,8 @@ class Recorder:
     def _of_period(self) -> Iterator[Record]:
         if isinstance(self.slo.window, Calendar):
             return
-        yield from self._of(self.windows.period_ms)
+        if self.windows.period_ms not in self.windows.durations_ms:
+            yield from self._of(self.windows.period_ms)
         found = selector(self.slo)
         budget = number(self.slo.budget)
         whole = names.windowed(names.ERROR_RATIO, self.windows.period_ms)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -23,7 +25,10 @@ from agent.slo import (
     compile_slos,
     rule_file,
 )
+from agent.slo.windows import Catalog, Windows
 from tests.rules.world import World
+
+DAY = 86_400_000
 
 BAD, ALL = "sum(rate(bad_total[{{.window}}]))", "sum(rate(all_total[{{.window}}]))"
 NAMED = Alerting("Burns", annotations={"runbook_url": "https://example.org/burns"})
@@ -191,6 +196,17 @@ def test_what_rules_cannot_say_is_a_warning():
     names = {rule.name for group in compiled.groups for rule in group.rules}
     assert "slo:period_error_budget_remaining:ratio" not in names
     assert "slo:sli_error:ratio_rate3d" in names
+
+
+def test_a_period_that_is_a_window_too_is_recorded_once():
+    tiers = Catalog().windows(30 * DAY).tiers
+    short = Windows(3 * DAY, tuple(replace(tier, budget_percent=tier.budget_percent * 5) for tier in tiers))
+
+    compiled = compile_slo(slo(window=Rolling(3 * DAY)), Setting(catalog=Catalog({3 * DAY: short})))
+
+    records = [rule.name for group in compiled.recordings for rule in group.rules]
+    assert len(records) == len(set(records))
+    assert "slo:sli_error:ratio_rate3d" in records
 
 
 def test_numbers_have_no_noise():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import InvalidInput
-from agent.slo import Composite, Events, Good, Plugin, Raw, Slo
+from agent.slo import Composite, Events, Plugin, Raw, Slo
 from agent.slo.compile.counting import Unit, counts_of
 
 E, T = 'sum(rate(x_total{code="500"}[{{.window}}]))', "sum(rate(x_total[{{ .window }}]))"
