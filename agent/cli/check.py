@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from agent.cli.check_output import show
 from agent.cli.check_report import Choice, Report
 from agent.cli.check_routes import RuleRoutes
-from agent.cli.kinds import EMPTY, KINDS, ROUTING_TESTS, UNIT_TESTS, expanded, kind_of
+from agent.cli.kinds import EMPTY, KINDS, ROUTING_TESTS, SLOS, UNIT_TESTS, expanded, kind_of
 from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput, SchemaError
 from agent.model import Labels
@@ -86,6 +86,8 @@ def _check_each(paths: list[Path], report: Report) -> None:
         _routing_tests(path, report)
     for path in by_kind["configuration"]:
         _configuration(path, report)
+    if by_kind[SLOS]:
+        _slos(by_kind[SLOS], Path(), report)
     routing = _route_files(by_kind, report)
     if by_kind["rules"]:
         setting = LintSetting(routes=RuleRoutes(routing, Labels()) if routing else None, missing=_missing(Path.cwd()))
@@ -128,7 +130,21 @@ def _configuration(path: Path, report: Report) -> None:
         report.add(text)
     _heartbeats(config, report, path)
     if config.file.slo_files:
+        _slos(config.file.slo_files, config.root, report)
         report.add(f"{path}:1:1: slo_files are read by a later version; nothing evaluates them yet", "note")
+
+
+def _slos(patterns: Iterable[str | Path], root: Path, report: Report) -> None:
+    from agent.slo import load_slos
+
+    problems: list[str] = []
+    found = load_slos(patterns, root, into=problems)
+    for text in problems:
+        report.add(text)
+    for warning in found.warnings:
+        report.add(str(warning), "slo")
+    report.files += [str(root / each) for each in found.files]
+    report.slos += len(found.slos)
 
 
 def _heartbeats(config: Config, report: Report, path: Path) -> None:

@@ -49,7 +49,8 @@ def _text(report: Report, problems: Sequence[Problem]) -> None:
         code = click.style(f"({each.code})", fg=_COLOURS[each.severity])
         click.echo(f"{place} {about}{each.words} {code}", color=color)
     if report.files:
-        read = f"{_count(len(report.read()), 'file')}, {_count(report.rules, 'rule')}"
+        counts = [_count(len(report.read()), "file"), _count(report.rules, "rule")]
+        read = ", ".join(counts + ([_count(report.slos, "SLO")] if report.slos else []))
         click.echo(f"{read}: {_outcome(problems)}", color=color)
 
 
@@ -72,6 +73,7 @@ def as_json(report: Report, problems: Sequence[Problem], code: int) -> dict[str,
     return {
         "files": report.read(),
         "rules": report.rules,
+        "slos": report.slos,
         "errors": found[Severity.ERROR],
         "warnings": found[Severity.WARNING],
         "notes": found[Severity.INFO],

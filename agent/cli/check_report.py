@@ -118,7 +118,7 @@ class Choice:
 
 @dataclass
 class Report:
-    """What was found so far. `files` were read, `rules` is how many rules are in them.
+    """What was found so far. `files` were read, `rules` and `slos` is how many of each are in them.
 
     `server` is asked about rules, where one was named; `types` are the types of its metrics.
     """
@@ -127,6 +127,7 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     rules: int = 0
+    slos: int = 0
     server: LiveServer | None = None
     types: Mapping[str, str] = field(default_factory=dict)
 

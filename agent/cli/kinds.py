@@ -13,6 +13,7 @@ from agent.errors import InvalidInput
 
 UNIT_TESTS: Final = "rule unit tests"
 ROUTING_TESTS: Final = "routing tests"
+SLOS: Final = "SLOs"
 EMPTY: Final = "nothing"
 KINDS: Final = (
     (ROUTING_TESTS, ("routing_tests",)),
@@ -21,7 +22,12 @@ KINDS: Final = (
     ("routes", ("route", "receivers", "inhibit_rules", "templates")),
     ("configuration", ("scrape_configs", "rule_files", "global", "storage", "web", "system", "notify", "slo_files")),
     ("escalation", ("people", "teams", "channels", "settings")),
+    (SLOS, ("slos",)),
 )
+_SLO_OBJECT: Final = re.compile(
+    r"""^[\s{-]*["']?apiVersion["']?\s*:\s*["']?(?:openslo/|sloth\.slok\.dev/)""", re.MULTILINE
+)
+"""sloth's Kubernetes object, or OpenSLO."""
 _TOP_LEVEL: Final = re.compile(r"^([A-Za-z_]+)\s*:", re.MULTILINE)
 _WRITTEN: Final = re.compile(r"^\s*[^#\s]", re.MULTILINE)
 """A line that is no comment."""
@@ -42,13 +48,13 @@ def kind_of(path: Path) -> str:
         return by_name[path.name]
     if not _WRITTEN.search(text):
         return EMPTY
+    if _SLO_OBJECT.search(text):
+        return SLOS
     if {"apiVersion", "kind"} <= keys:
         message = f"{path}:1:1: this is a Kubernetes object; a rule file is what stands under spec: of a PrometheusRule"
         raise InvalidInput(message)
     found = f"it has {', '.join(sorted(keys))}" if keys else "it has no keys"
-    message = (
-        f"{path}:1:1: neither a configuration, rules, routes nor escalation: {found}; a rule file begins with groups:"
-    )
+    message = f"{path}:1:1: neither a configuration, rules, SLOs, routes nor escalation: {found}; a rule file begins with groups:"
     raise InvalidInput(message)
 
 

@@ -87,7 +87,7 @@ def run(
 @click.option("--json", "shape", flag_value="json", help="Print one JSON object.")
 @click.option("--sarif", "shape", flag_value="sarif", help="Print SARIF 2.1.0, for code hosts.")
 def check(files: tuple[Path, ...], lint: str, live: str, token_file: Path | None, shape: str | None) -> None:
-    """Validate files: configuration, rules, routes, escalation. Without FILES: ./burnline.yml and all it names.
+    """Validate files: configuration, rules, SLOs, routes, escalation. Without FILES: ./burnline.yml and all it names.
 
     Prints file:line:column, what is wrong and a suggestion. Exits 1 on an error, 3 where only lints found something.
     """
@@ -669,6 +669,21 @@ def slo_compile(
         dialect or "burnline", period, windows, extra_labels, out, not disable_recordings, not disable_alerts
     )
     compile_files(files, wanted)
+
+
+@slo.command("convert")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--to", required=True, type=click.Choice(["sloth", "kubernetes", "openslo"]), help="The format wanted.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: standard output.")
+@click.option("--lossy", is_flag=True, help="Write it even where something is lost.")
+def convert_slos(files: tuple[Path, ...], to: str, out: Path | None, lossy: bool) -> None:
+    """Convert SLO files between sloth, its Kubernetes object and OpenSLO v1.
+
+    Exits 1 and writes nothing where something would be lost, and lists it with its place.
+    """
+    from agent.cli.slo_convert import convert_files
+
+    sys.exit(convert_files(files, to, out, lossy=lossy))
 
 
 @burnline.group()

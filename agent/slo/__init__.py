@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from agent.slo.compile.emitted import Compiled
     from agent.slo.compile.files import rule_file, warnings_of
     from agent.slo.compile.setting import Dialect, Setting
+    from agent.slo.converting import Conversion, convert, write_slos
     from agent.slo.cron import Cron, parse_cron
     from agent.slo.loading import SloSet, load_slos, read_slos
     from agent.slo.queries import with_window
@@ -55,6 +56,7 @@ __all__ = [
     "Catalog",
     "Compiled",
     "Composite",
+    "Conversion",
     "Cron",
     "Dialect",
     "Events",
@@ -78,12 +80,14 @@ __all__ = [
     "Written",
     "compile_slo",
     "compile_slos",
+    "convert",
     "load_slos",
     "parse_cron",
     "read_slos",
     "rule_file",
     "warnings_of",
     "with_window",
+    "write_slos",
 ]
 
 __getattr__ = lazy(
@@ -95,6 +99,7 @@ __getattr__ = lazy(
         "compile.setting": ("Dialect", "Setting"),
         "windows.catalog": ("Catalog",),
         "windows.checks": ("Limits",),
+        "converting": ("Conversion", "convert", "write_slos"),
         "cron": ("Cron", "parse_cron"),
         "loading": ("SloSet", "load_slos", "read_slos"),
         "queries": ("with_window",),

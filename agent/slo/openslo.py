@@ -67,7 +67,7 @@ _PROMETHEUS: Final = (
 
 @dataclass(slots=True)
 class Objects:
-    """The objects of all files, by kind and name."""
+    """The objects of all files: SLOs, and by kind and name what they refer to. Two services may name an SLO alike."""
 
     found: dict[tuple[str, str], Any] = field(default_factory=dict)
     slos: list[tuple[Written, file.SloObject | file.AlphaSlo]] = field(default_factory=list)
@@ -90,9 +90,10 @@ class Objects:
         remarks: list[Remark] = []
         read: Any = document.read(kinds[kind], camel_case=True, remarks=remarks)
         notes.unknown(remarks, _PASSED_OVER)
-        self.keep(str(kind), read)
         if kind == "SLO":
             self.slos.append((Written(str(version), document.number), read))
+        else:
+            self.keep(str(kind), read)
 
     def keep(self, kind: str, read: Any) -> None:
         """Keep an object under its name; raise SchemaError where the name is missing or taken."""

@@ -22,6 +22,8 @@ _SEVERITIES: Final = {
     Severity.PAGE: ("page", "critical", "high", "sev1", "p1", "emergency"),
     Severity.TICKET: ("ticket", "warning", "medium", "low", "info", "sev2", "sev3", "p2", "p3"),
 }
+STANDARD: Final = {Severity.PAGE: ((14.4, "1h"), (6.0, "6h")), Severity.TICKET: ((3.0, "1d"), (1.0, "3d"))}
+"""What one window can say of the tiers of a severity over 30 days, so that nobody has to be told that more is done."""
 Get = Callable[[str, Text], Any]
 
 
@@ -75,11 +77,14 @@ def _severity(text: Text, notes: Notes) -> Severity:
 def _remark(policy: file.AlertPolicy, spec: file.AlertConditionSpec, severity: Severity, notes: Notes) -> None:
     assert policy.spec is not None
     condition = spec.condition
-    if condition.threshold is not None or condition.lookback_window is not None:
-        notes.left_out(condition.place, "threshold and lookbackWindow")
-        if policy.metadata.name.place.source:
-            said = f"the windows of severity {severity} decide when it fires, not threshold and lookbackWindow"
-            notes.warn(condition.place, said)
+    said = (condition.threshold, condition.lookback_window)
+    if any(each is not None for each in said) and said not in STANDARD[severity]:
+        message = (
+            f"the windows of severity {severity} decide when it fires; threshold and lookbackWindow are passed over"
+        )
+        notes.passed_over(condition.place, message)
+    if condition.alert_after not in (None, "0m"):
+        notes.passed_over(condition.place, "alertAfter is passed over; the short window ends what ceases")
     if condition.op in ("lt", "lte"):
         notes.passed_over(
             condition.place, f"op {condition.op} would tell of a budget that does not burn; it is passed over"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
-from agent.errors import ParseError, SchemaError
+from agent.errors import SchemaError
 from agent.schema import Convert, Document, Place, Remark, Text, WrongText, WrongValue, read_within, suggest
 from agent.slo.block import ANNOTATION, AnnotationBlock, Block, applied
 from agent.slo.model import Alert, Alerting, Events, Good, Indicator, Plugin, Raw, Slo, Source, Written
@@ -231,19 +231,14 @@ def _agree(good_query: Text | None, sli: _Sli) -> None:
         return
     if sli.events is None:
         raise WrongText(good_query.place, "good_query goes with events: the total, and the errors as total - good")
-    meant = not_good(good_query, sli.events.total_query)
-    try:
-        agrees = parsed(meant) == parsed(sli.events.error_query)
-    except ParseError:  # each is PromQL, and a comment at the end of one hides what follows in the two together
-        agrees = meant == sli.events.error_query
-    if not agrees:
+    if parsed(not_good(good_query, sli.events.total_query)) != parsed(sli.events.error_query):
         message = "good_query and error_query disagree: with good_query, error_query is (total_query) - (good_query)"
         raise WrongText(good_query.place, message)
 
 
 def not_good(good_query: str, total_query: str) -> str:
     """Return the query of what is not good, for a reader that counts errors."""
-    return f"({total_query.strip()})\n-\n({good_query.strip()})"
+    return f"(\n{total_query.strip()}\n)\n-\n(\n{good_query.strip()}\n)"
 
 
 def _slo(spec: _Spec, each: _Slo, written: Written, blocks: tuple[Block | None, ...], notes: Notes) -> Slo:

@@ -48,7 +48,7 @@ def test_the_shipped_files_are_good(root, monkeypatch):
         ("burnline.yml", "scrape_configs: []\nrule_file: []\n", ':2:1: unknown key "rule_file"'),
         ("alertmanager.yml", "route: {receiver: tam}\nreceivers: [{name: team}]\n", 'did you mean "team"?'),
         ("crd.yml", "apiVersion: v1\nkind: PrometheusRule\n", ":1:1: this is a Kubernetes object; a rule file is what"),
-        ("x.yml", "something: else\n", "neither a configuration, rules, routes nor escalation: it has something"),
+        ("x.yml", "something: else\n", "neither a configuration, rules, SLOs, routes nor escalation: it has something"),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_the_code_is_1(write, name, text, expected):
@@ -226,6 +226,7 @@ def test_json_is_one_object_with_every_finding(write):
     assert json.loads(output) == {
         "files": [str(path)],
         "rules": 2,
+        "slos": 0,
         "errors": 0,
         "warnings": 1,
         "notes": 0,

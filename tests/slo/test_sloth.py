@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+
 import pytest
 
 from agent.errors import SchemaError
 from agent.slo import BudgetStep, Calendar, Exclusion, Good, RatioTimeslices, Rolling, Timeslices, read_slos
+from agent.slo.block import Block
 
+BLOCK_KEYS = sorted({each.name for each in dataclasses.fields(Block)} - {"place"})
 FILE = """\
 version: prometheus/v1
 service: rag-api
@@ -348,3 +353,19 @@ def test_a_ratio_of_slices_has_no_target():
     (slo,) = read_slos(with_block("budgeting: {method: ratio_timeslices, slice: 5m}"), "f.yml").slos
 
     assert slo.budgeting == RatioTimeslices(300_000)
+
+
+def test_the_example_of_the_documentation_is_read_without_a_warning(root):
+    (example,) = re.findall(r"```yaml\n(version: .*?)```", (root / "docs" / "slo.md").read_text(), re.DOTALL)
+
+    found = read_slos(example, "f.yml")
+
+    assert found.warnings == ()
+    assert found.slos[0].window == Calendar("month", time_zone="Europe/Paris")
+    assert found.slos[0].exclusions[0].cron == "0 3 * * *"
+
+
+def test_every_key_of_the_block_is_documented(root):
+    text = (root / "docs" / "slo.md").read_text()
+
+    assert [name for name in BLOCK_KEYS if f"| `{name}` |" not in text] == []

@@ -34,6 +34,11 @@ class Code:
 _ROWS: Final = (
     Code("error", "what refuses the file", "the agent and Prometheus would refuse it too", Severity.ERROR),
     Code("routing", "a route or receiver that is accepted and odd", "read what it says"),
+    Code(
+        "slo",
+        "something in an SLO file that is accepted and has no effect, or not the one it seems to have",
+        "read what it says",
+    ),
     Code("tests", "a test that proves nothing, or less than it seems to", "read what it says"),
     Code("nothing", "a file or glob that holds no rules", "correct the path, or delete it"),
     Code("note", "something to know", "nothing is wrong", Severity.INFO),
