@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ from agent.errors import SchemaError
 from agent.model import Labels, Secret
 from agent.schema.expansion import UnsetVariable, expand
 from agent.schema.fields import MISSING, Convert, camel
+from agent.schema.nodes import describe, inside, is_null, listing, may_be, may_nest, subject_of
 from agent.schema.places import Place, Remark, Text, WrongText, WrongValue
 from agent.schema.wording import in_words
 
@@ -31,8 +31,6 @@ MAX_DEPTH: Final = 64
 MAX_ALIASED_NODES: Final = 100_000
 """Nodes that may be read through aliases in one file; what stands in the file itself is bounded by the file's size."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_BRACKETS: Final = re.compile(r"[\[\]{}]")
-_INDENTATION: Final = re.compile(r"^[ ?-]*", re.MULTILINE)
 _BOOLEANS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
 
 
@@ -136,7 +134,7 @@ class _Reader:
     def nodes(self) -> list[yaml.Node]:
         """Return what the text's documents hold, empty ones left out; raise SchemaError."""
         nodes = self.composed(lambda: list(yaml.compose_all(self.text, Loader=_LOADER)))
-        return [each for each in nodes if not _is_null(each)]
+        return [each for each in nodes if not is_null(each)]
 
     def composed(self, compose: Callable[[], Any]) -> Any:
         """Return what `compose` makes of the text; raise SchemaError in words where it is no YAML."""
@@ -176,7 +174,7 @@ class _Reader:
 
     def bound_nesting(self) -> None:
         """Refuse what nests too deep before it is composed: composing is recursive in C, and would end the process."""
-        if _may_nest(self.text) <= MAX_DEPTH:
+        if may_nest(self.text) <= MAX_DEPTH:
             return
         depth = 0
         for event in yaml.parse(self.text, Loader=_LOADER):
@@ -228,7 +226,7 @@ class _Reader:
 
     def kind_of(self, node: yaml.Node, wanted: type[yaml.Node], words: str) -> Any:
         if not isinstance(node, wanted):
-            raise _Problem(self.place(node), f"expected {words}, found {_describe(node)}")
+            raise _Problem(self.place(node), f"expected {words}, found {describe(node)}")
         return node
 
     def text_of(self, node: yaml.Node, words: str) -> str:
@@ -249,15 +247,15 @@ class _Reader:
         except WrongText as error:
             raise _Problem(error.place, error.message) from error
         except TypeError as error:
-            raise _Problem(self.place(node), f"expected {converter.expects}, found {_describe(node)}") from error
+            raise _Problem(self.place(node), f"expected {converter.expects}, found {describe(node)}") from error
         except ValueError as error:
             raise _Problem(self.place(node), str(error)) from error
 
     def union(self, kinds: tuple[Any, ...], node: yaml.Node, depth: int) -> Any:
-        if _is_null(node):
+        if is_null(node):
             return None
         kinds = tuple(kind for kind in kinds if kind is not type(None))
-        kinds = tuple(kind for kind in kinds if _may_be(kind, node)) or kinds
+        kinds = tuple(kind for kind in kinds if may_be(kind, node)) or kinds
         if len(kinds) == 1:
             return self.convert(kinds[0], node, depth)
         problem: _Problem | None = None
@@ -271,7 +269,7 @@ class _Reader:
             if len(self.problems) == before:
                 return value
             del self.problems[before:]
-        raise problem or _Problem(self.place(node), f"unexpected {_describe(node)}")
+        raise problem or _Problem(self.place(node), f"unexpected {describe(node)}")
 
     def choice(self, choices: tuple[Any, ...], node: yaml.Node) -> Any:
         words = "one of " + ", ".join(str(each) for each in choices)
@@ -356,7 +354,7 @@ class _Reader:
         key_kind, value_kind = arguments
         result = {}
         for name, key_node, value_node in self.pairs(node, "a mapping"):
-            if value_kind in (str, Text) and _is_null(value_node):
+            if value_kind in (str, Text) and is_null(value_node):
                 result[name] = value_kind("") if value_kind is str else Text("", self.place(value_node))
                 continue
             key = self.convert(key_kind, key_node, depth + 1) if key_kind is not str else name
@@ -376,25 +374,25 @@ class _Reader:
             raise
         finally:
             concerned = [*wrong, *(self.remarks or ())[remarked:]]
-            subject = _subject(cls, node) if concerned else ""
+            subject = subject_of(cls, node) if concerned else ""
             for each in concerned if subject else ():
                 each.subjects.insert(0, subject)
 
     def build(self, cls: type, node: yaml.Node, depth: int) -> Any:
         hints, fields, values, places = _hints(cls), _fields(cls, self.camel_case), {}, {}
         before = len(self.problems)
-        for name, key_node, value_node in self.pairs(node, f"a mapping with {_listing(fields)}"):
+        for name, key_node, value_node in self.pairs(node, f"a mapping with {listing(fields)}"):
             field = fields.get(name)
             if field is None and (self.ignore_unknown or getattr(cls, "__open__", False)):
                 continue
             if field is None:
-                message = f'unknown key "{name}"{_in(cls)}{suggest(name, list(fields))}'
+                message = f'unknown key "{name}"{inside(cls)}{suggest(name, list(fields))}'
                 lenient = self.remarks is not None and not getattr(cls, "__strict__", False)
                 listed = self.remarks if lenient and self.remarks is not None else self.problems
                 listed.append(_Problem(self.place(key_node), message))
                 continue
             places[name] = places[field.name] = self.place(value_node)
-            if _is_null(value_node) and (field.default is not MISSING or field.default_factory is not MISSING):
+            if is_null(value_node) and (field.default is not MISSING or field.default_factory is not MISSING):
                 continue
             try:
                 converter = field.metadata.get("convert")
@@ -409,7 +407,7 @@ class _Reader:
             raise self.problems.pop()
         for name, field in fields.items():
             if field.name not in values and field.default is MISSING and field.default_factory is MISSING:
-                self.problems.append(_Problem(self.place(node), f'missing key "{name}"{_in(cls)}'))
+                self.problems.append(_Problem(self.place(node), f'missing key "{name}"{inside(cls)}'))
         if len(self.problems) > before:
             raise self.problems.pop()
         if "place" in hints:
@@ -440,54 +438,3 @@ class _Reader:
                 return number if isinstance(number, int | float) else text
             case _:
                 return text
-
-
-def _may_nest(text: str) -> int:
-    """Return a number of levels that the text cannot pass: open brackets at once, and what indentation and dashes can make."""
-    depth = deepest = 0
-    for bracket in _BRACKETS.findall(text):
-        depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
-        deepest = max(deepest, depth)
-    inner = max((len(blank) for blank in _INDENTATION.findall(text)), default=0)
-    return deepest + inner
-
-
-def _is_null(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
-
-
-def _may_be(kind: Any, node: yaml.Node) -> bool:
-    """Say whether a node has the shape of a kind, so that what is wrong inside is said of the kind that was meant."""
-    origin = get_origin(kind)
-    if origin in (list, tuple, Sequence):
-        return isinstance(node, yaml.SequenceNode)
-    if origin in (dict, Mapping) or (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
-        return isinstance(node, yaml.MappingNode)
-    return True
-
-
-def _describe(node: yaml.Node) -> str:
-    if isinstance(node, yaml.SequenceNode):
-        return "a list"
-    if isinstance(node, yaml.MappingNode):
-        return "a mapping"
-    return "nothing" if _is_null(node) else f'"{str(node.value)[:40]}"'
-
-
-def _listing(names: Mapping[str, Any]) -> str:
-    shown = list(names)[:4]
-    return "keys like " + ", ".join(shown) if shown else "no keys"
-
-
-def _in(cls: type) -> str:
-    title = getattr(cls, "__title__", "")
-    return f" in {title}" if title and not hasattr(cls, "__named_by__") else ""
-
-
-def _subject(cls: type, node: yaml.Node) -> str:
-    """Return `rule "x"` for a class whose instances have names, "" for any other."""
-    if not hasattr(cls, "__named_by__") or not isinstance(node, yaml.MappingNode):
-        return ""
-    given = {str(key.value): value.value for key, value in node.value if isinstance(value, yaml.ScalarNode)}
-    name = next((given[key] for key in cls.__named_by__ if given.get(key)), "")
-    return f'{cls.__title__} "{name}"' if name else str(cls.__title__)  # type: ignore[attr-defined]  # goes with __named_by__

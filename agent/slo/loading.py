@@ -10,7 +10,7 @@ from typing import Final
 
 from agent.errors import SchemaError
 from agent.schema import Document, Remark, documents
-from agent.slo import openslo, sloth
+from agent.slo import openslo, openslo_objects, sloth
 from agent.slo.model import Slo
 from agent.slo.notes import Notes
 
@@ -68,7 +68,7 @@ def read_slos(text: str, source: str) -> SloSet:
 def _read_all(texts: Mapping[str, str], problems: list[str]) -> SloSet:
     notes = Notes()
     slos: list[Slo] = []
-    objects = openslo.Objects()
+    objects = openslo_objects.Objects()
     for source, text in texts.items():
         try:
             found = documents(text, source)
@@ -89,8 +89,8 @@ def _read_all(texts: Mapping[str, str], problems: list[str]) -> SloSet:
     return SloSet(tuple(slos), tuple(notes.warnings), tuple(notes.unkept), tuple(texts))
 
 
-def _read_document(document: Document, objects: openslo.Objects, notes: Notes) -> list[Slo]:
-    if openslo.is_openslo(document):
+def _read_document(document: Document, objects: openslo_objects.Objects, notes: Notes) -> list[Slo]:
+    if openslo_objects.is_openslo(document):
         objects.add(document, notes)
         return []
     if sloth.is_object(document):

@@ -1,4 +1,4 @@
-"""Reads OpenSLO, v1 and v1alpha: objects are collected from all files first, since any may name any other.
+"""Reads the SLOs of OpenSLO v1 and, through openslo_alpha, of v1alpha.
 
 Lenient where OpenSLO's own examples differ from its text, and strict where a guess would be a wrong number. An objective is an
 SLO; what OpenSLO calls an SLO of several objectives is several, or a composite where each has its own indicator.
@@ -6,19 +6,16 @@ SLO; what OpenSLO calls an SLO of several objectives is several, or a composite 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Final, TypeVar
 
 from agent.errors import SchemaError
-from agent.schema import Document, Place, Remark, Text, WrongText, WrongValue, read_within, suggest
+from agent.schema import Place, Text, WrongText
 from agent.slo import openslo_file as file
-from agent.slo.block import ANNOTATION, Block, applied
+from agent.slo.block import applied
 from agent.slo.model import (
-    Alert,
-    Alerting,
     Budgeting,
     Composite,
     Events,
@@ -31,93 +28,15 @@ from agent.slo.model import (
     Slo,
     Source,
     Timeslices,
-    Written,
 )
 from agent.slo.names import checked_name, objective, ratio
 from agent.slo.notes import Notes
 from agent.slo.openslo_alerts import alerting_of
+from agent.slo.openslo_alpha import alpha_slos
+from agent.slo.openslo_objects import Objects
 from agent.slo.openslo_queries import compared, counted, has_window, ratio_of
-from agent.slo.openslo_windows import alpha_window_of, slice_ms, window_of
-
-T = TypeVar("T")
-V1: Final = "openslo/v1"
-V1ALPHA: Final = "openslo/v1alpha"
-_PASSED_OVER: Final = "it is passed over"
-KINDS: Final[dict[str, type]] = {
-    "SLO": file.SloObject,
-    "SLI": file.Sli,
-    "Service": file.Service,
-    "DataSource": file.DataSource,
-    "AlertPolicy": file.AlertPolicy,
-    "AlertCondition": file.AlertCondition,
-    "AlertNotificationTarget": file.AlertTarget,
-}
-_ALPHA_KINDS: Final[dict[str, type]] = {"SLO": file.AlphaSlo, "Service": file.Service}
-_PROMETHEUS: Final = (
-    "prometheus",
-    "promql",
-    "thanos",
-    "mimir",
-    "cortex",
-    "victoriametrics",
-    "victoria-metrics",
-    "sloth",
-)
-
-
-@dataclass(slots=True)
-class Objects:
-    """The objects of all files: SLOs, and by kind and name what they refer to. Two services may name an SLO alike."""
-
-    found: dict[tuple[str, str], Any] = field(default_factory=dict)
-    slos: list[tuple[Written, file.SloObject | file.AlphaSlo]] = field(default_factory=list)
-
-    def add(self, document: Document, notes: Notes) -> None:
-        """Take an object in; raise SchemaError. What is of an unknown kind is passed over with a warning."""
-        version, kind = document.text("apiVersion"), document.text("kind")
-        if version not in (V1, V1ALPHA):
-            message = (
-                f'apiVersion is "{version}", and what is read is {V1} or {V1ALPHA}{suggest(version, (V1, V1ALPHA))}'
-            )
-            raise SchemaError([f"{version.place}: {message}"])
-        kinds = KINDS if version == V1 else _ALPHA_KINDS
-        if kind not in kinds:
-            notes.passed_over(
-                kind.place,
-                f'nothing is known of kind "{kind}" in {version}{suggest(kind, list(kinds))}; it is passed over',
-            )
-            return
-        remarks: list[Remark] = []
-        read: Any = document.read(kinds[kind], camel_case=True, remarks=remarks)
-        notes.unknown(remarks, _PASSED_OVER)
-        if kind == "SLO":
-            self.slos.append((Written(str(version), document.number), read))
-        else:
-            self.keep(str(kind), read)
-
-    def keep(self, kind: str, read: Any) -> None:
-        """Keep an object under its name; raise SchemaError where the name is missing or taken."""
-        name: Text = read.metadata.name
-        if not name:
-            raise SchemaError([f"{read.metadata.place}: {kind} needs metadata.name"])
-        other = self.found.setdefault((kind, str(name)), read)
-        if other is not read:
-            raise SchemaError(
-                [f'{name.place}: {kind} "{name}" is there already, at {other.metadata.name.place}; each name once']
-            )
-
-    def get(self, kind: str, name: Text) -> Any:
-        """Return the object that `name` refers to; raise WrongText with a suggestion."""
-        found = self.found.get((kind, str(name)))
-        if found is None:
-            known = [each for of, each in self.found if of == kind]
-            raise WrongText(name.place, f'no {kind} is named "{name}" in these files{suggest(name, known)}')
-        return found
-
-
-def is_openslo(document: Document) -> bool:
-    """Say whether a document means to be OpenSLO."""
-    return document.text("apiVersion").lower().startswith("openslo/")
+from agent.slo.openslo_shared import SILENT, at, block_of, check_source, labels_of
+from agent.slo.openslo_windows import slice_ms, window_of
 
 
 def resolve(objects: Objects, notes: Notes, problems: list[str]) -> list[Slo]:
@@ -125,7 +44,7 @@ def resolve(objects: Objects, notes: Notes, problems: list[str]) -> list[Slo]:
     slos: list[Slo] = []
     for written, each in objects.slos:
         with _told(f'slo "{each.metadata.name}"', each.place, problems):
-            made = _alpha(each, notes) if isinstance(each, file.AlphaSlo) else _of_v1(each, objects, notes)
+            made = alpha_slos(each, notes) if isinstance(each, file.AlphaSlo) else _of_v1(each, objects, notes)
             slos += [replace(slo, written=written) for slo in made]
     return slos
 
@@ -142,19 +61,9 @@ def _told(about: str, place: Place, problems: list[str]) -> Iterator[None]:
         problems.append(f"{place}: {about}: {error}")
 
 
-def _at(place: Place, make: Callable[[], T]) -> T:
-    """Return what `make` makes, its ValueError being one of `place`."""
-    try:
-        return make()
-    except (WrongText, WrongValue):
-        raise
-    except ValueError as error:
-        raise WrongText(place, str(error)) from error
-
-
 def _of_v1(read: file.SloObject, objects: Objects, notes: Notes) -> list[Slo]:
     spec = read.spec
-    name = _at(read.metadata.name.place, lambda: checked_name(read.metadata.name))
+    name = at(read.metadata.name.place, lambda: checked_name(read.metadata.name))
     if spec.budgeting_method is None:
         notes.warn(spec.place, f'slo "{name}": no budgetingMethod; Occurrences is taken')
     base = Slo(
@@ -163,13 +72,13 @@ def _of_v1(read: file.SloObject, objects: Objects, notes: Notes) -> list[Slo]:
         objective=0,
         indicator=Composite(),
         description=spec.description or read.metadata.display_name,
-        labels=_labels(read.metadata, notes),
+        labels=labels_of(read.metadata, notes),
         alerting=alerting_of(spec.alert_policies, objects.get, notes),
         window=window_of(spec.time_window, notes),
         source=Source.OPENSLO,
         place=read.place,
     )
-    base = applied(base, _block(read.metadata, notes))
+    base = applied(base, block_of(read.metadata, notes))
     if spec.description and read.metadata.display_name:
         notes.left_out(
             read.place, f'slo "{name}": displayName "{read.metadata.display_name}", since it has a description'
@@ -209,9 +118,8 @@ def _one(
 
 def _composite(read: file.SloObject, base: Slo, objects: Objects, notes: Notes) -> list[Slo]:
     """Make an SLO of each objective, which tells nobody, and the one that is made of them."""
-    silent = Alerting(page=Alert(disabled=True), ticket=Alert(disabled=True))
     parts = [
-        replace(_one(each, number, read, base, objects, notes, part=True), alerting=silent)
+        replace(_one(each, number, read, base, objects, notes, part=True), alerting=SILENT)
         for number, each in enumerate(read.spec.objectives)
     ]
     weights = [each.composite_weight or 1.0 for each in read.spec.objectives]
@@ -231,7 +139,7 @@ def _percent(each: file.Objective) -> float:
         return float(Decimal(repr(value)) * 100)
     assert each.target_percent is not None
     text = each.target_percent
-    return _at(text.place, lambda: objective(text))
+    return at(text.place, lambda: objective(text))
 
 
 def _sli(at: file.SloSpec | file.Objective, objects: Objects) -> file.Sli:
@@ -280,10 +188,7 @@ def _query(metric: file.Metric, objects: Objects, notes: Notes) -> Text:
         kind = kind or (known.spec.type if known else None)
     if kind is None:
         raise WrongText(source.place, "a metricSource needs type: Prometheus, or metricSourceRef")
-    if kind.lower() not in _PROMETHEUS:
-        raise WrongText(
-            kind.place, f'a query for "{kind}" cannot be asked of Prometheus; write it as PromQL with type: Prometheus'
-        )
+    check_source(kind)
     if source.spec.query is None or not source.spec.query.strip():
         raise WrongText(source.spec.place, "the metricSource's spec needs query, in PromQL")
     return source.spec.query
@@ -309,81 +214,3 @@ def _budgeting(method: str | None, each: file.Objective, notes: Notes) -> Budget
     if each.time_slice_target is None:
         raise WrongText(each.place, "Timeslices need timeSliceTarget, such as 0.95")
     return Timeslices(length, ratio(each.time_slice_target, "timeSliceTarget", whole=True))
-
-
-def _labels(metadata: file.Metadata, notes: Notes) -> dict[str, str]:
-    found = {}
-    for name, value in metadata.labels.items():
-        text = ",".join(str(each) for each in value) if isinstance(value, list) else str(value)
-        safe = "".join(each if each.isalnum() or each == "_" else "_" for each in name)
-        if safe != name:
-            notes.passed_over(metadata.place, f'label "{name}" becomes "{safe}", as metrics can have it')
-        found[safe] = text
-    return found
-
-
-def _block(metadata: file.Metadata, notes: Notes) -> Block | None:
-    """Return what the annotation `burnline/spec` adds; OpenSLO has words of its own for windows and methods."""
-    for name, text in metadata.annotations.items():
-        if name != ANNOTATION:
-            notes.left_out(text.place, f'annotation "{name}"')
-    text_of = metadata.annotations.get(ANNOTATION)
-    if text_of is None:
-        return None
-    block = read_within(Block, text_of)
-    for name, value in (("timeWindow", block.window), ("budgetingMethod", block.budgeting), ("good", block.good_query)):
-        if value is not None:
-            raise WrongText(block.place, f"OpenSLO says this itself; write {name} into the spec")
-    return block
-
-
-def _alpha(read: file.AlphaSlo, notes: Notes) -> list[Slo]:
-    """Make the SLOs of a v1alpha object, each named with its number and telling nobody, as sloth does."""
-    spec = read.spec
-    name = _at(read.metadata.name.place, lambda: checked_name(read.metadata.name))
-    window = alpha_window_of(spec.time_windows, notes)
-    found = []
-    for number, each in enumerate(spec.objectives):
-        if spec.budgeting_method == "Timeslices":
-            message = "v1alpha says no length of a slice; write the SLO as openslo/v1 with timeSliceWindow"
-            raise WrongText(each.place, message)
-        made = Slo(
-            service=str(spec.service),
-            name=f"{name}-{number}",
-            objective=ratio(each.target, "target") * 100,
-            indicator=_alpha_indicator(spec, each, notes),
-            description=spec.description,
-            labels=_labels(read.metadata, notes),
-            alerting=Alerting(page=Alert(disabled=True), ticket=Alert(disabled=True)),
-            window=window,
-            source=Source.OPENSLO,
-            place=each.place,
-        )
-        found.append(applied(made, _block(read.metadata, notes)))
-    return found
-
-
-def _alpha_indicator(spec: file.AlphaSpec, each: file.AlphaObjective, notes: Notes) -> Indicator:
-    if each.ratio_metrics is None:
-        assert spec.indicator is not None
-        if each.op is None or each.value is None:
-            raise WrongText(
-                each.place, "a thresholdMetric is compared with something: write op (lte, lt, gte, gt) and value"
-            )
-        return Raw(compared(_alpha_query(spec.indicator.threshold_metric), each.op, each.value))
-    metrics = each.ratio_metrics
-    if each.op is not None:
-        notes.passed_over(each.place, "op means nothing beside ratioMetrics; it is passed over")
-    counter = bool(metrics.incremental if metrics.incremental is not None else metrics.counter)
-    good, total = (counted(_alpha_query(query), counter=counter) for query in (metrics.good, metrics.total))
-    return Good(good, total)
-
-
-def _alpha_query(metric: file.AlphaQuery) -> Text:
-    if metric.source.lower() not in _PROMETHEUS:
-        raise WrongText(metric.source.place, f'a query for "{metric.source}" cannot be asked of Prometheus')
-    if metric.query_type.lower() != "promql":
-        raise WrongText(
-            metric.query_type.place, f'a query in "{metric.query_type}" cannot be asked of Prometheus; write PromQL'
-        )
-    return metric.query

@@ -20,8 +20,8 @@ from agent.slo.model import (
     Slo,
     Timeslices,
 )
-from agent.slo.openslo import V1
 from agent.slo.openslo_alerts import OUR_TARGET, STANDARD
+from agent.slo.openslo_objects import V1
 from agent.slo.openslo_windows import calendar_duration, duration_text
 from agent.slo.sloth_text import block_of
 from agent.slo.times import begin_text

@@ -1,0 +1,50 @@
+"""Whatever stands in an SLO file: it is read, or refused with places; nothing else comes out."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.errors import SchemaError
+from agent.slo import read_slos
+from tests.slo.test_openslo import ALPHA, POLICIES, POLICY_OBJECTS, SLO
+from tests.slo.test_sloth import FILE, OBJECT, with_block
+
+BLOCK = with_block(
+    """\
+calendar: {unit: month, count: 2, start: "2026-01-01", time_zone: Europe/Paris}
+budgeting: {method: timeslices, slice: 5m, target: 0.95}
+exclusions:
+  - {reason: x, start: "2026-03-01T22:00", end: "2026-03-02T02:00"}
+  - {reason: y, cron: "0 3 * * sun", duration: 2h}
+budget_policy: [{below: 25%, action: stop}]"""
+)
+TEXTS = [FILE, BLOCK, OBJECT, SLO, ALPHA, SLO.replace("---\n", POLICIES + "---\n", 1) + POLICY_OBJECTS]
+SHAPES = ["", "null", "[]", "{}", "[[]]", "{a: b}", "&a [*a]", '"\\0"', "'{{'"]
+NUMBERS = ["-1", "1e999", ".nan", "99999999999999999999", "2026-13-45", "9223372036854775807d"]
+ODD = st.sampled_from([*SHAPES, *NUMBERS, "x" * 300, "é🙂"])
+PLACED = re.compile(r"f\.yml:\d+:\d+: .+", re.DOTALL)
+VALUE = re.compile(r"(?<=: )[^\n{\[]+?(?=[,}\]\n])|\{[^{}\n]*\}|\[[^\[\]\n]*\]")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    text=st.sampled_from(TEXTS),
+    changes=st.lists(st.tuples(st.integers(0, 200), ODD), min_size=1, max_size=2),
+    cut=st.integers(0, 60),
+)
+def test_a_file_with_odd_values_is_read_or_refused_with_places(text, changes, cut):
+    for number, odd in changes:
+        found = list(VALUE.finditer(text))
+        at = found[number % len(found)]
+        text = text[: at.start()] + odd + text[at.end() :]
+    lines = text.splitlines(keepends=True)
+    if cut < len(lines):
+        del lines[cut]
+    try:
+        read_slos("".join(lines), "f.yml")
+    except SchemaError as error:
+        assert error.problems
+        assert all(PLACED.fullmatch(each) for each in error.problems), error.problems
