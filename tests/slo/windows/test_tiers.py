@@ -57,7 +57,7 @@ def test_every_period_keeps_the_shares_and_the_order_of_30_days(days):
     factors = [windows.factor(tier) for tier in windows.tiers]
     assert burned == pytest.approx([2, 5, 10, 10])
     assert factors == sorted(factors, reverse=True)
-    assert factors == pytest.approx([14.4, 6, 3, 1], rel=0.03) or days < 7
+    assert factors == pytest.approx([14.4, 6, 3, 1], rel=0.05) or days < 7
     for tier in windows.tiers:
         assert 120_000 <= tier.short_ms < tier.long_ms <= windows.period_ms
         assert tier.long_ms % (300_000 if tier.long_ms > 3_600_000 else 60_000) == 0
