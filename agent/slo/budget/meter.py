@@ -1,0 +1,229 @@
+"""The meter reads the increases of counters as bad and all events per track, for all SLOs in one pass over a target's columns.
+
+Which column counts for which track is found once, when a series is first seen. It judges what it reads: no data, more than one
+series where one was promised, values that are no numbers, and more bad events than events are states with words, never numbers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.model import METRIC_NAME, Columns, Labels, MatchOp, absent_row, is_absent
+from agent.slo.budget.chunks import BAD, TOTAL
+from agent.slo.budget.counters import Increases
+from agent.slo.shapes import Counted, Term
+
+
+class Seen(IntEnum):
+    """What a row says about a track."""
+
+    WAITING = 0
+    """Nothing was heard since the row before, as between two scrapes of a slow target."""
+    VALUE = 1
+    """Events are known; that there were none is known too."""
+    NO_DATA = 2
+    INVALID = 3
+
+
+@dataclass(slots=True)
+class Tally:
+    """One row for all tracks. amounts: (2, tracks), bad events and events; seen: (tracks,) of `Seen`; words: why, by track."""
+
+    amounts: NDArray[np.float64]
+    seen: NDArray[np.int8]
+    words: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tracks: int) -> Tally:
+        """Return a row on which nothing was heard."""
+        return cls(np.zeros((2, tracks)), np.zeros(tracks, dtype=np.int8))
+
+    def refuse(self, track: int, seen: Seen, why: str) -> None:
+        """Count nothing for a track, and say why."""
+        self.amounts[:, track] = 0.0
+        self.seen[track] = seen
+        self.words[track] = why
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """One term of one SLO."""
+
+    slo: int
+    side: int
+    term: Term
+
+
+class _Plan:
+    """Of one target's columns: which count for which track. The four lists run in parallel."""
+
+    def __init__(self) -> None:
+        self.width = 0
+        self.columns: list[int] = []
+        self.uses: list[_Use] = []
+        self.tracks: list[int] = []
+        self.results: list[Labels] = []
+        self._arrays: _Arrays | None = None
+
+    def add(self, column: int, use: _Use, track: int, result: Labels) -> None:
+        self.columns.append(column)
+        self.uses.append(use)
+        self.tracks.append(track)
+        self.results.append(result)
+        self._arrays = None
+
+    @property
+    def arrays(self) -> _Arrays:
+        """Return columns, tracks, signs, and which of them are of a total."""
+        if self._arrays is None:
+            self._arrays = (
+                np.asarray(self.columns, dtype=np.intp),
+                np.asarray(self.tracks, dtype=np.intp),
+                np.asarray([each.term.sign for each in self.uses], dtype=np.float64),
+                np.asarray([each.side == TOTAL for each in self.uses], dtype=bool),
+            )
+        return self._arrays
+
+
+_Arrays = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]
+
+
+class Meter:
+    """Reads for the counted ones of `shapes` (None: an SLO that is not); `group_by` names the labels of each one's groups."""
+
+    def __init__(
+        self, shapes: Sequence[Counted | None], group_by: Sequence[tuple[str, ...]], track: Callable[[int, Labels], int]
+    ) -> None:
+        self._group_by = group_by
+        self._track = track
+        self._uses: dict[str, dict[tuple[str, str] | None, list[_Use]]] = defaultdict(lambda: defaultdict(list))
+        self._plans: dict[int, tuple[Columns, _Plan]] = {}
+        self._results: dict[tuple[int, int], set[Labels]] = defaultdict(set)
+        self._tracks_of: dict[int, set[int]] = defaultdict(set)
+        self._without_bucket: dict[int, Term] = {}
+        for slo, shape in enumerate(shapes):
+            for side, terms in ((BAD, shape.bad), (TOTAL, shape.total)) if shape else ():
+                for term in terms:
+                    self._uses[term.name][_key(term)].append(_Use(slo, side, term))
+                    if term.bucket and term.sign < 0:
+                        self._without_bucket[slo] = term
+
+    def read(self, deltas: Iterable[Increases], tracks: Callable[[], int]) -> Tally:
+        """Return the row that `deltas` make; `tracks` says how many tracks there are when all new series are known."""
+        targets = [(each, self._plan(each.columns)) for each in deltas]
+        tally = Tally.of(tracks())
+        live = np.zeros(tracks(), dtype=bool)
+        present: dict[tuple[int, int], set[Labels]] = {key: set() for key, found in self._results.items() if len(found) > 1}
+        for each, plan in targets:
+            columns, places, signs, of_total = plan.arrays
+            if each.values is None:
+                _silence(tally, places, each.why)
+                continue
+            values = np.concatenate((each.values, absent_row(1)))[np.minimum(columns, len(each.values))]
+            there = ~is_absent(values)
+            live[places[there & of_total]] = True
+            _silence(tally, places[of_total & ~there], "the series of its total are not on the page any more")
+            amounts = np.where(there, values, 0.0) * signs
+            for side, chosen in ((BAD, ~of_total), (TOTAL, of_total)):
+                tally.amounts[side] += np.bincount(places[chosen], amounts[chosen], minlength=len(live))
+            self._note_present(plan, there, present)
+        tally.amounts[:, ~live] = 0.0
+        # One live target is enough: a sum goes on without the replica that is down.
+        tally.seen[live] = Seen.VALUE
+        tally.words = {track: why for track, why in tally.words.items() if not live[track]}
+        self._judge(tally, targets, present)
+        return tally
+
+    def _judge(self, tally: Tally, targets: Sequence[tuple[Increases, _Plan]], present: _Present) -> None:
+        for track in np.flatnonzero(np.isnan(tally.amounts).any(axis=0)):
+            tally.refuse(int(track), Seen.INVALID, f"{_broken(int(track), targets)} is NaN")
+        for (track, _), results in present.items():
+            if len(results) > 1:
+                one, other = sorted(map(str, results))[:2]
+                why = f"its query gives {len(results)} series, {one} and {other}: add them (sum), or name the label in group_by"
+                tally.refuse(track, Seen.INVALID, why)
+        for slo, term in self._without_bucket.items():
+            for track in self._tracks_of[slo]:
+                if tally.seen[track] == Seen.VALUE and tally.amounts[TOTAL, track]:
+                    there = _bounds(term, targets)
+                    why = f"no series is {term.text}; {f'its buckets are le={there}' if there else 'it has no buckets'}"
+                    tally.refuse(track, Seen.INVALID, why)
+
+    def _note_present(self, plan: _Plan, there: NDArray[np.bool_], present: _Present) -> None:
+        if present:
+            for index in np.flatnonzero(there):
+                found = present.get((plan.tracks[index], plan.uses[index].side))
+                if found is not None:
+                    found.add(plan.results[index])
+
+    def _plan(self, columns: Columns) -> _Plan:
+        known, plan = self._plans.get(id(columns), (None, _Plan()))
+        if known is not columns:
+            plan = _Plan()
+            self._plans[id(columns)] = (columns, plan)
+        for column in range(plan.width, len(columns)):
+            self._place(plan, column, columns.labels[column])
+        plan.width = len(columns)
+        return plan
+
+    def _place(self, plan: _Plan, column: int, labels: Labels) -> None:
+        for name in (labels.get(METRIC_NAME), ""):
+            keyed = self._uses.get(name)
+            if keyed is None:
+                continue
+            for key in (None, *labels.pairs):
+                for use in keyed.get(key, ()):
+                    if use.term.matches(labels):
+                        group = Labels([(each, labels.get(each)) for each in self._group_by[use.slo]])
+                        track, result = self._track(use.slo, group), use.term.result(labels)
+                        plan.add(column, use, track, result)
+                        self._tracks_of[use.slo].add(track)
+                        self._results[track, use.side].add(result)
+                        if use.term is self._without_bucket.get(use.slo):
+                            del self._without_bucket[use.slo]
+
+    def forget(self, columns: Columns) -> None:
+        """Forget a producer's columns that will not come again."""
+        self._plans.pop(id(columns), None)
+
+
+_Present = dict[tuple[int, int], set[Labels]]
+"""Where more than one result was ever seen: those that are on the pages of this row, by track and side."""
+
+
+def _key(term: Term) -> tuple[str, str] | None:
+    """Return a label pair that every series of the term has, so that few terms are asked about each series."""
+    for each in term.matchers:
+        if each.op is MatchOp.EQUAL and each.value and each.name not in (METRIC_NAME, "le"):
+            return each.name, each.value
+    return None
+
+
+def _silence(tally: Tally, places: NDArray[np.intp], why: str) -> None:
+    for track in np.unique(places).tolist():
+        tally.seen[track] = Seen.NO_DATA
+        tally.words.setdefault(track, why)
+
+
+def _broken(track: int, targets: Sequence[tuple[Increases, _Plan]]) -> str:
+    for each, plan in targets:
+        for place, column in zip(plan.tracks, plan.columns, strict=True):
+            if place == track and each.values is not None and column < len(each.values) and np.isnan(each.values[column]):
+                return str(each.columns.labels[column])
+    return "one of its series"
+
+
+def _bounds(term: Term, targets: Sequence[tuple[Increases, _Plan]]) -> str:
+    found = {
+        labels.get("le")
+        for each, _ in targets
+        for labels in each.columns.labels
+        if labels.get(METRIC_NAME) == term.name and labels.get("le")
+    }
+    return ", ".join(sorted(found, key=float)[:12])

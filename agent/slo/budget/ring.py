@@ -1,0 +1,277 @@
+"""The ring of slots: running sums of bad and all events of many tracks, thinned as they age. Every window is one subtraction.
+
+A row is one instant for all tracks. What is kept of it is a checkpoint, the sums up to it: each row for six hours, one a minute for
+three days, one each five minutes for a hundred days, one an hour beyond. Thinning drops checkpoints and never events, so a window's
+sum stays exact; only its beginning moves back to the checkpoint at or before it. Time is what rows say; it reads no clock.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.slo.budget.chunks import QUANTITIES, TOTAL, Chunk, Sums
+
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
+
+GRID: Final = ((6 * HOUR_MS, MINUTE_MS), (3 * DAY_MS, 5 * MINUTE_MS), (100 * DAY_MS, HOUR_MS))
+"""From which age on checkpoints stand on which grid; the younger ones are all kept."""
+ROWS: Final = 256
+"""Checkpoints in a chunk."""
+FOLD_MS: Final = 6 * HOUR_MS
+"""How far a clock may be set back and be believed."""
+LARGEST: Final = 2.0**48
+"""Running sums beyond this are moved down, long before float64 would stop at whole numbers (2^53)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The sums up to a checkpoint and its instant."""
+
+    at_ms: int
+    sums: Sums
+
+
+class Ring:
+    """Checkpoints of `tracks` tracks over at least `retention_ms`.
+
+    `changed` and `dropped` name chunks (by their first instant) for whoever keeps them; `forget_changes` empties both.
+    """
+
+    def __init__(self, retention_ms: int, tracks: int = 0, *, largest: float = LARGEST) -> None:
+        self.retention_ms = retention_ms
+        self.tracks = tracks
+        self.chunks: list[Chunk] = []
+        self.changed: set[int] = set()
+        self.dropped: set[int] = set()
+        self._largest = largest
+        self._firsts: list[int] = []
+        self._times: list[int] = []
+        self._head = np.zeros((QUANTITIES, ROWS, tracks))
+        self._sums: Sums = np.zeros((QUANTITIES, tracks))
+        self._rest: Sums = np.zeros((QUANTITIES, tracks))
+
+    @property
+    def first_ms(self) -> int | None:
+        """The oldest checkpoint's instant."""
+        return int(self.chunks[0].times[0]) if self.chunks else self._times[0] if self._times else None
+
+    @property
+    def last_ms(self) -> int | None:
+        """The newest checkpoint's instant."""
+        return self._times[-1] if self._times else int(self.chunks[-1].times[-1]) if self.chunks else None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(each.nbytes for each in self.chunks) + self._head.nbytes + 2 * self._sums.nbytes
+
+    @property
+    def checkpoints(self) -> int:
+        """How many checkpoints there are."""
+        return sum(len(each.times) for each in self.chunks) + len(self._times)
+
+    def widen(self, tracks: int) -> None:
+        """Make room for `tracks` tracks in all; new ones begin at zero."""
+        more = tracks - self.tracks
+        if more > 0:
+            self._head = np.concatenate((self._head, np.zeros((QUANTITIES, ROWS, more))), axis=2)
+            self._sums = np.concatenate((self._sums, np.zeros((QUANTITIES, more))), axis=1)
+            self._rest = np.concatenate((self._rest, np.zeros((QUANTITIES, more))), axis=1)
+            self.tracks = tracks
+
+    def begin(self, at_ms: int) -> None:
+        """Set the checkpoint from which the first row counts; nothing happens where there is one."""
+        if self.last_ms is None:
+            self._push(at_ms)
+
+    def add(self, at_ms: int, amounts: Sums) -> bool:
+        """Add one row's bad events, events and missed milliseconds per track, and say whether time went on.
+
+        A second row of the same instant joins the first. A clock that was set back by up to six hours folds the checkpoints
+        beyond it into this row; one that was set back further is not believed, and the row joins the newest. No event is lost.
+        """
+        total = self._sums + amounts
+        # Neumaier: what a large sum cannot hold of a small amount waits in `_rest`.
+        big = np.abs(self._sums) >= np.abs(amounts)
+        self._rest += np.where(big, (self._sums - total) + amounts, (amounts - total) + self._sums)
+        self._sums = total
+        last = self.last_ms
+        if last is not None and at_ms < last and last - at_ms <= FOLD_MS:
+            self._fold(at_ms)
+        if last is None or at_ms > last or last - at_ms <= FOLD_MS:
+            self._push(at_ms)
+            return last is None or at_ms > last
+        self._push(last)
+        return False
+
+    def sums(self, at_ms: int) -> Mark:
+        """Return the newest checkpoint at or before `at_ms`, the oldest one where all are later; O(tracks + log checkpoints)."""
+        if self._times and (at_ms >= self._times[0] or not self.chunks):
+            row = max(bisect_right(self._times, at_ms) - 1, 0)
+            return Mark(self._times[row], self._head[:, row, :].copy())
+        into = np.zeros((QUANTITIES, self.tracks))
+        if not self.chunks:
+            return Mark(at_ms, into)
+        chunk = self.chunks[max(bisect_right(self._firsts, at_ms) - 1, 0)]
+        row = max(int(np.searchsorted(chunk.times, at_ms, side="right")) - 1, 0)
+        chunk.row(row, into)
+        return Mark(int(chunk.times[row]), into)
+
+    def column(self, track: int, edges_ms: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return one track's sums at the checkpoints at or before each of `edges_ms` (rising), of shape (3, edges)."""
+        times = np.concatenate([*(each.times for each in self.chunks), np.asarray(self._times, dtype=np.int64)])
+        head = self._head[:, : len(self._times), track]
+        sums = np.concatenate([*(each.column(track) for each in self.chunks), head], axis=1)
+        if not len(times):
+            return np.zeros((QUANTITIES, len(edges_ms)))
+        return np.asarray(sums[:, np.maximum(np.searchsorted(times, edges_ms, side="right") - 1, 0)])
+
+    def amend(self, track: int, start_ms: int, ends_ms: NDArray[np.int64], amounts: NDArray[np.float64]) -> None:
+        """Add amounts, of shape (3, slots), to a track in the past: each counts from its end (rising) on, none before start_ms.
+
+        Checkpoints older than all others are made where they are missing, on the grid of their age.
+        """
+        if self.last_ms is None:
+            self._push(int(ends_ms[-1]))
+        self._reach_back(start_ms)
+        running = np.concatenate((np.zeros((QUANTITIES, 1)), np.cumsum(amounts, axis=1)), axis=1)
+        for index, chunk in enumerate(self.chunks):
+            sums = chunk.unpacked(max(track + 1, chunk.base.shape[1]))
+            sums[:, :, track] += running[:, np.searchsorted(ends_ms, chunk.times, side="right")]
+            self._replace(index, index + 1, [Chunk.of(chunk.times, sums, chunk.spacing_ms)])
+        upto = np.searchsorted(ends_ms, np.asarray(self._times, dtype=np.int64), side="right")
+        self._head[:, : len(self._times), track] += running[:, upto]
+        self._sums[:, track] += running[:, -1]
+
+    def seal(self) -> None:
+        """Pack the newest checkpoints, thin what has become old, and drop what is beyond the retention."""
+        if not self._times:
+            return
+        rows = len(self._times)
+        self._append(Chunk.of(np.asarray(self._times, dtype=np.int64), self._head[:, :rows, :]))
+        self._times = []
+        self._thin()
+        self._expire()
+
+    def load(self, chunks: Sequence[Chunk]) -> None:
+        """Take chunks, oldest first, as they were kept; the ring must be empty."""
+        for each in chunks:
+            self._append(each)
+        if chunks:
+            self.widen(max(each.base.shape[1] for each in chunks))
+            self._sums = self.sums(int(chunks[-1].times[-1])).sums
+            self._rest = np.zeros_like(self._sums)
+        self.forget_changes()
+
+    def forget_changes(self) -> None:
+        """Say that what changed has been kept."""
+        self.changed.clear()
+        self.dropped.clear()
+
+    def chunk(self, first_ms: int) -> Chunk:
+        """Return the chunk that begins at `first_ms`."""
+        return self.chunks[self._firsts.index(first_ms)]
+
+    def _push(self, at_ms: int) -> None:
+        if not (self._times and self._times[-1] == at_ms):
+            if len(self._times) == ROWS:
+                self.seal()
+            self._times.append(at_ms)
+        self._head[:, len(self._times) - 1, :] = self._sums + self._rest
+
+    def _fold(self, at_ms: int) -> None:
+        """Forget the checkpoints at and after `at_ms`; their events count at the next one that is pushed."""
+        while self._times and self._times[-1] >= at_ms:
+            self._times.pop()
+        while not self._times and self.chunks and self.chunks[-1].times[-1] >= at_ms:
+            last = self.chunks[-1]
+            keep = int(np.searchsorted(last.times, at_ms))
+            whole = [Chunk.of(last.times[:keep], last.unpacked()[:, :keep], last.spacing_ms)] if keep else []
+            self._replace(len(self.chunks) - 1, len(self.chunks), whole)
+
+    def _append(self, chunk: Chunk) -> None:
+        self._replace(len(self.chunks), len(self.chunks), [chunk])
+
+    def _replace(self, start: int, end: int, chunks: Sequence[Chunk]) -> None:
+        gone = set(self._firsts[start:end])
+        self.chunks[start:end] = chunks
+        self._firsts[start:end] = came = [int(each.times[0]) for each in chunks]
+        self.changed = (self.changed - gone) | set(came)
+        self.dropped = (self.dropped | gone) - set(came)
+
+    def _thin(self) -> None:
+        newest = int(self.chunks[-1].times[-1])
+        index = 0
+        while index < len(self.chunks):
+            chunk = self.chunks[index]
+            age = newest - int(chunk.times[-1])
+            spacing = max((each for least, each in GRID if age >= least), default=0)
+            if spacing > chunk.spacing_ms:
+                self._replace(index, index + 1, [_thinned(chunk, spacing)])
+            index += not self._joined(index)
+
+    def _joined(self, index: int) -> bool:
+        """Join a chunk with the one before it, where both have the same grid and fit into one."""
+        if not index or not self.chunks[index].spacing_ms:
+            return False
+        before, chunk = self.chunks[index - 1 : index + 1]
+        if before.spacing_ms != chunk.spacing_ms or len(before.times) + len(chunk.times) > ROWS:
+            return False
+        width = chunk.base.shape[1]
+        sums = np.concatenate((before.unpacked(width), chunk.unpacked()), axis=1)
+        whole = Chunk.of(np.concatenate((before.times, chunk.times)), sums, chunk.spacing_ms)
+        self._replace(index - 1, index + 1, [whole])
+        return True
+
+    def _expire(self) -> None:
+        oldest = int(self.chunks[-1].times[-1]) - self.retention_ms
+        # The newest checkpoint before the retention's edge is where its window begins.
+        while len(self.chunks) > 1 and self.chunks[1].times[0] <= oldest:
+            self._replace(0, 1, [])
+        if float(self._sums[: TOTAL + 1].max(initial=0.0)) > self._largest:
+            self._move_down()
+
+    def _move_down(self) -> None:
+        floor = np.zeros((QUANTITIES, self.tracks))
+        self.chunks[0].row(0, floor)
+        for index, chunk in enumerate(self.chunks):
+            sums = chunk.unpacked(self.tracks) - floor[:, np.newaxis, :]
+            self._replace(index, index + 1, [Chunk.of(chunk.times, np.maximum(sums, 0.0), chunk.spacing_ms)])
+        self._sums -= floor
+
+    def _reach_back(self, start_ms: int) -> None:
+        first, last = self.first_ms, self.last_ms
+        assert first is not None
+        assert last is not None
+        edges = sorted({last - age for age, _ in GRID} | {first})
+        times: list[int] = []
+        at = max(start_ms, last - self.retention_ms - HOUR_MS)
+        while at < first:
+            times.append(at)
+            spacing = _spacing(last - at)
+            at = min((at // spacing + 1) * spacing, edges[bisect_right(edges, at)])
+        made = [np.asarray(times[start : start + ROWS], dtype=np.int64) for start in range(0, len(times), ROWS)]
+        empty = [
+            Chunk.of(each, np.zeros((QUANTITIES, len(each), self.tracks)), _spacing(last - int(each[-1])))
+            for each in made
+        ]
+        self._replace(0, 0, empty)
+
+
+def _spacing(age_ms: int) -> int:
+    return max((each for least, each in GRID if age_ms >= least), default=MINUTE_MS)
+
+
+def _thinned(chunk: Chunk, spacing_ms: int) -> Chunk:
+    """Keep the last checkpoint of each slot of the grid, so that the sums at a grid line are those of the row before it."""
+    slots = chunk.times // spacing_ms
+    keep = np.flatnonzero(np.append(slots[1:] != slots[:-1], True))
+    return Chunk.of(chunk.times[keep], chunk.unpacked()[:, keep], spacing_ms)
