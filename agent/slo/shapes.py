@@ -75,7 +75,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """An indicator that is a ratio from 0 to 1 at each evaluation, and weighs time; `why` says what kept it from being counted."""
+    """An indicator that is a ratio from 0 to 1 at each evaluation, and weighs time; `why` says why it is not counted."""
 
     query: str
     """PromQL, with the window where its range stands."""
@@ -244,9 +244,7 @@ def _matches(matcher: Matcher, labels: Labels) -> bool:
         return True
     if matcher.name != "le" or matcher.op is not MatchOp.EQUAL:
         return False
-    return bool(
-        _NUMBER.fullmatch(value) and _NUMBER.fullmatch(matcher.value) and float(value) == float(matcher.value)
-    )
+    return bool(_NUMBER.fullmatch(value) and _NUMBER.fullmatch(matcher.value) and float(value) == float(matcher.value))
 
 
 def _short(node: Expr) -> str:

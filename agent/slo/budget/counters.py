@@ -37,7 +37,7 @@ class Increases:
     """What one target's counters rose by since they were last asked for.
 
     values: float64 of shape (n,), n ≤ len(columns): 0 or more, ABSENT_NAN where the series was not on the last page, another
-    NaN where its value was one. None: the target failed, or was scraped only once, so nothing is known.
+    NaN where its value was one. None: the target failed, so nothing is known.
     """
 
     columns: Columns
@@ -74,7 +74,7 @@ class Scrapes:
         self._of(target).landed(row)
 
     def failed(self, target: str, why: str) -> None:
-        """Take note that a scrape failed: its time is unknown, and what the counters rose by meanwhile counts when they are back."""
+        """Take note that a scrape failed: what the counters rise by meanwhile counts when it is back."""
         self._of(target).failed(f"{target}: {why}")
 
     def forget(self, target: str) -> None:
@@ -83,9 +83,9 @@ class Scrapes:
 
     def increases(self) -> list[Increases]:
         """Return what each target's counters rose by since the last call, and begin anew."""
-        return [each.taken() for each in self._targets.values() if each.heard]
+        return [each.taken() for each in self._targets.values() if each.heard and not each.first]
 
-    def ratios(self, slo: str) -> Sequence[tuple[Labels, float]] | None:
+    def ratios(self, slo: str) -> Sequence[tuple[Labels, float]] | None:  # noqa: ARG002 - as the protocol has it
         """Return None: pages hold no ratios."""
         return None
 
@@ -98,6 +98,8 @@ class _Target:
 
     def __init__(self) -> None:
         self.heard = False
+        self.first = False
+        """Scraped, and never before: there is nothing to compare with yet."""
         self._columns = Columns()
         self._known = False
         self._why = ""
@@ -108,7 +110,7 @@ class _Target:
         self._there = np.zeros(0, dtype=bool)
 
     def failed(self, why: str) -> None:
-        self.heard, self._known, self._why = True, False, why
+        self.heard, self.first, self._known, self._why = True, False, False, why
 
     def landed(self, row: Row) -> None:
         if row.timestamp_ms == self._at_ms and row.columns is self._columns:
@@ -118,13 +120,12 @@ class _Target:
         there = ~np.isin(values.view(np.int64), _NO_NUMBER)
         if self._restarted(values):
             self._last[:] = 0.0
-        self._known = self._at_ms is not None
+        self.first, self._known = self._at_ms is None, self._at_ms is not None
         if self._known:
             rose = np.where(values >= self._last, values - self._last, values)
             self._rose[there] += rose[there]
         number = there & ~np.isnan(values)
         self._last[number] = values[number]
-        self._why = "" if self._known else "scraped once, nothing to compare with yet"
         self._there, self._at_ms, self.heard = there, row.timestamp_ms, True
 
     def taken(self) -> Increases:
@@ -138,7 +139,9 @@ class _Target:
 
     def _restarted(self, values: NDArray[np.float64]) -> bool:
         """Say whether the process is another one: its counters began at 0, even those that are beyond their old value by now."""
-        return self._start is not None and bool(values[self._start] > self._last[self._start] + _WOBBLE_SECONDS > _WOBBLE_SECONDS)
+        return self._start is not None and bool(
+            values[self._start] > self._last[self._start] + _WOBBLE_SECONDS > _WOBBLE_SECONDS
+        )
 
     def _follow(self, columns: Columns, width: int) -> None:
         """Follow the producer's columns: they grow, and when it begins anew with others, its series are found again by name."""

@@ -44,6 +44,14 @@ class Tally:
         """Return a row on which nothing was heard."""
         return cls(np.zeros((2, tracks)), np.zeros(tracks, dtype=np.int8))
 
+    def widened(self, tracks: int) -> Tally:
+        """Return the row with room for `tracks` tracks."""
+        more = tracks - len(self.seen)
+        if more <= 0:
+            return self
+        amounts = np.concatenate((self.amounts, np.zeros((2, more))), axis=1)
+        return Tally(amounts, np.append(self.seen, np.zeros(more, dtype=np.int8)), self.words)
+
     def refuse(self, track: int, seen: Seen, why: str) -> None:
         """Count nothing for a track, and say why."""
         self.amounts[:, track] = 0.0
@@ -119,7 +127,9 @@ class Meter:
         targets = [(each, self._plan(each.columns)) for each in deltas]
         tally = Tally.of(tracks())
         live = np.zeros(tracks(), dtype=bool)
-        present: dict[tuple[int, int], set[Labels]] = {key: set() for key, found in self._results.items() if len(found) > 1}
+        present: dict[tuple[int, int], set[Labels]] = {
+            key: set() for key, found in self._results.items() if len(found) > 1
+        }
         for each, plan in targets:
             columns, places, signs, of_total = plan.arrays
             if each.values is None:
@@ -141,8 +151,8 @@ class Meter:
         return tally
 
     def _judge(self, tally: Tally, targets: Sequence[tuple[Increases, _Plan]], present: _Present) -> None:
-        for track in np.flatnonzero(np.isnan(tally.amounts).any(axis=0)):
-            tally.refuse(int(track), Seen.INVALID, f"{_broken(int(track), targets)} is NaN")
+        for broken in np.flatnonzero(np.isnan(tally.amounts).any(axis=0)).tolist():
+            tally.refuse(broken, Seen.INVALID, f"{_broken(broken, targets)} is NaN")
         for (track, _), results in present.items():
             if len(results) > 1:
                 one, other = sorted(map(str, results))[:2]
@@ -214,7 +224,12 @@ def _silence(tally: Tally, places: NDArray[np.intp], why: str) -> None:
 def _broken(track: int, targets: Sequence[tuple[Increases, _Plan]]) -> str:
     for each, plan in targets:
         for place, column in zip(plan.tracks, plan.columns, strict=True):
-            if place == track and each.values is not None and column < len(each.values) and np.isnan(each.values[column]):
+            if (
+                place == track
+                and each.values is not None
+                and column < len(each.values)
+                and np.isnan(each.values[column])
+            ):
                 return str(each.columns.labels[column])
     return "one of its series"
 

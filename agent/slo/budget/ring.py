@@ -1,8 +1,8 @@
 """The ring of slots: running sums of bad and all events of many tracks, thinned as they age. Every window is one subtraction.
 
-A row is one instant for all tracks. What is kept of it is a checkpoint, the sums up to it: each row for six hours, one a minute for
-three days, one each five minutes for a hundred days, one an hour beyond. Thinning drops checkpoints and never events, so a window's
-sum stays exact; only its beginning moves back to the checkpoint at or before it. Time is what rows say; it reads no clock.
+A row is one instant for all tracks. What is kept of it is a checkpoint, the sums up to it: each row for six hours, one a minute
+for three days, one each five minutes for a hundred days, one an hour beyond. Thinning drops checkpoints and never events, so a
+window's sum stays exact; only its beginning moves back to the checkpoint at or before it. Time is what rows say.
 """
 
 from __future__ import annotations
@@ -86,11 +86,6 @@ class Ring:
             self._sums = np.concatenate((self._sums, np.zeros((QUANTITIES, more))), axis=1)
             self._rest = np.concatenate((self._rest, np.zeros((QUANTITIES, more))), axis=1)
             self.tracks = tracks
-
-    def begin(self, at_ms: int) -> None:
-        """Set the checkpoint from which the first row counts; nothing happens where there is one."""
-        if self.last_ms is None:
-            self._push(at_ms)
 
     def add(self, at_ms: int, amounts: Sums) -> bool:
         """Add one row's bad events, events and missed milliseconds per track, and say whether time went on.
@@ -182,10 +177,10 @@ class Ring:
 
     def _push(self, at_ms: int) -> None:
         if not (self._times and self._times[-1] == at_ms):
-            if len(self._times) == ROWS:
-                self.seal()
             self._times.append(at_ms)
         self._head[:, len(self._times) - 1, :] = self._sums + self._rest
+        if len(self._times) == ROWS:
+            self.seal()
 
     def _fold(self, at_ms: int) -> None:
         """Forget the checkpoints at and after `at_ms`; their events count at the next one that is pushed."""

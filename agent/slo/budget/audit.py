@@ -1,0 +1,65 @@
+"""What keeps 0 <= bad <= all true of every row that is kept, so that no window of any length can be a wrong number.
+
+A page is not one instant: a service may count an error a moment before it counts the request, so what is bad beyond all events
+waits for later rows. What keeps waiting is no such moment but two queries that do not fit together: then nothing of the SLO is
+counted until it has been right for a while, and it is SLOInvalid meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from agent.slo.budget.chunks import BAD, TOTAL
+from agent.slo.budget.meter import Seen, Tally
+
+PATIENCE_ROWS: Final = 20
+"""Rows for which something may wait; and rows that must be right before an SLO is counted again."""
+PATIENCE_EVENTS: Final = 10.0
+"""Events, beyond as many as the row has, that may wait."""
+
+
+class Audit:
+    """What waits, per track, and which tracks are not believed."""
+
+    def __init__(self) -> None:
+        self._waiting = np.zeros(0)
+        self._rows = np.zeros(0, dtype=np.int64)
+        self._distrust = np.zeros(0, dtype=np.int64)
+
+    def settle(self, tally: Tally) -> None:
+        """Make each track's row one that may be kept, in place, and refuse those that do not fit together."""
+        self._widen(len(tally.seen))
+        bad, total = tally.amounts[BAD], tally.amounts[TOTAL]
+        known = tally.seen == Seen.VALUE
+        asked = np.where(known, bad, 0.0)
+        wrong = known & ((asked < 0) | (asked > total) | (total < 0))
+        settled = np.clip(asked + self._waiting, 0.0, np.maximum(total, 0.0))
+        rest = np.where(known, asked + self._waiting - settled, self._waiting)
+        self._rows = np.where(rest == 0, 0, self._rows + known)
+        lost = known & ((total < 0) | (np.abs(rest) > PATIENCE_EVENTS + total) | (self._rows > PATIENCE_ROWS))
+        self._distrust = np.where(known, np.maximum(self._distrust - 1, 0), self._distrust)
+        self._distrust[lost | (wrong & (self._distrust > 0))] = PATIENCE_ROWS
+        doubted = known & (self._distrust > 0)
+        self._waiting = np.where(doubted, 0.0, rest)
+        tally.amounts[BAD] = settled
+        for track in np.flatnonzero(doubted):
+            tally.refuse(int(track), Seen.INVALID, _why(float(bad[track]), float(total[track]), bool(wrong[track])))
+
+    def _widen(self, tracks: int) -> None:
+        more = tracks - len(self._waiting)
+        if more > 0:
+            self._waiting = np.append(self._waiting, np.zeros(more))
+            self._rows = np.append(self._rows, np.zeros(more, dtype=np.int64))
+            self._distrust = np.append(self._distrust, np.zeros(more, dtype=np.int64))
+
+
+def _why(bad: float, total: float, wrong: bool) -> str:
+    if not wrong:
+        return f"its queries did not fit together; they have to for {PATIENCE_ROWS} rows before it counts again"
+    if total < 0:
+        return f"{total:g} events in all: more is taken off its total than added to it"
+    if bad < 0:
+        return f"{total - bad:g} good events of {total:g}: the queries do not count the same events"
+    return f"{bad:g} bad events of {total:g}: the queries do not count the same events"

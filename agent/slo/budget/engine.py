@@ -1,0 +1,347 @@
+"""The budget engine: a row of events in, every budget's windows, burn tiers and what is left out, for all SLOs at once.
+
+It knows no clock, no store and no network: `row` is called with an instant and what happened since the one before, and what has
+to outlive the process goes to a `Kept`. A replay is the same engine with another `Deltas`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.model import Labels
+from agent.slo.budget.audit import Audit
+from agent.slo.budget.chunks import BAD, MISSED, QUANTITIES, TOTAL, Sums
+from agent.slo.budget.counters import Deltas
+from agent.slo.budget.keeping import Keeper, Kept
+from agent.slo.budget.layout import Layout
+from agent.slo.budget.meter import Meter, Seen, Tally
+from agent.slo.budget.objective import MOST_GROUPS, Burn, Key, Objective, Tracks, Unit
+from agent.slo.budget.readings import Floats, Readings
+from agent.slo.budget.reckoning import Reckoning, certain
+from agent.slo.budget.ring import DAY_MS, HOUR_MS, Ring
+from agent.slo.budget.sampling import Sampler
+from agent.slo.budget.slices import ONE, Slicer, sliced, target_of
+
+INTERVAL_MS: Final = 15_000
+PERIOD_MS: Final = 30 * DAY_MS
+PATIENCE: Final = 4
+"""Intervals after which the time between two rows, or without a word from a target, is a gap in what is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A tier that opened or closed at a row; `reading` is the instant's `Readings`, `number` the budget's place in it."""
+
+    key: Key
+    burn: Burn
+    opened: bool
+    at_ms: int
+    reading: Readings
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What is known of a stretch of the past: `bad` of `total` events between two instants."""
+
+    start_ms: int
+    end_ms: int
+    bad: float
+    total: float
+
+
+class Engine:
+    """Keeps the budgets of `objectives`, which are of different ids.
+
+    interval_ms: how often rows are expected; kept: where rows outlive the process, None for nowhere (a replay). Raises
+    StorageError where what was kept cannot be read.
+    """
+
+    def __init__(
+        self,
+        objectives: Sequence[Objective],
+        *,
+        interval_ms: int = INTERVAL_MS,
+        default_period_ms: int = PERIOD_MS,
+        kept: Kept | None = None,
+        most_groups: int = MOST_GROUPS,
+    ) -> None:
+        self.objectives = tuple(objectives)
+        self._interval_ms = interval_ms
+        self._default_ms = default_period_ms
+        self._tracks = Tracks(self.objectives, most_groups)
+        longest = max((each.period_ms for each in self.objectives), default=default_period_ms)
+        self._ring = Ring(max(longest, default_period_ms) + HOUR_MS)
+        group_by = [each.slo.group_by for each in self.objectives]
+        self._meter = Meter([each.counted for each in self.objectives], group_by, self._tracks.of)
+        self._sampler = Sampler(self._tracks)
+        self._audit = Audit()
+        self._keeper = Keeper(kept) if kept is not None else None
+        self._silent = np.zeros(0)
+        self._restore()
+        for number, objective in enumerate(self.objectives):
+            if not objective.slo.group_by:
+                self._tracks.of(number, Labels())
+        self._ring.widen(len(self._tracks))
+        self._lay_out()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what grows with time."""
+        return self._ring.nbytes
+
+    @property
+    def last_ms(self) -> int | None:
+        """The instant of the newest row."""
+        return self._ring.last_ms
+
+    def row(self, at_ms: int, deltas: Deltas) -> tuple[Change, ...]:
+        """Count what happened since the row before, and return which tiers opened and closed.
+
+        A second row of one instant joins the first; a clock that was set back is described at `Ring.add`.
+        """
+        before = self._ring.last_ms
+        elapsed = self._interval_ms if before is None else max(at_ms - before, 0)
+        self._tracks.now_ms = at_ms if before is None else before
+        tally = self._meter.read(deltas.increases(), lambda: len(self._tracks))
+        for number, objective in enumerate(self.objectives):
+            if objective.sampled is not None:
+                ratios = deltas.ratios(objective.slo.id)
+                tally = self._sampler.sample(tally, number, objective, ratios, elapsed)
+        self._audit.settle(tally)
+        if len(self._tracks) != self._ring.tracks:
+            self._ring.widen(len(self._tracks))
+            self._lay_out()
+        amounts = self._amounts(tally, elapsed)
+        rows = [] if before is not None else [(at_ms - self._interval_ms, np.zeros_like(amounts))]
+        rows.append((at_ms, amounts))
+        for each_ms, each in rows:
+            self._ring.add(each_ms, each)
+        ended = self._slicer.ended(self._ring, before, at_ms)
+        if ended is not None:
+            self._ring.add(at_ms, ended)
+            rows.append((at_ms, ended))
+        if self._keeper is not None:
+            self._keeper.keep(self._ring, self._tracks, rows)
+        return tuple(self._judge(at_ms, tally))
+
+    def read(self, at_ms: int, *, excluding: bool = True) -> Readings:
+        """Return all budgets at an instant: that of the newest row, or an earlier one, as it would have been read then.
+
+        Without `excluding`, as if nothing were excluded. Of an earlier instant it is not known what was silent then.
+        """
+        if at_ms == self._latest.at_ms and excluding:
+            return self._latest
+        found = self._reckoned(at_ms, excluding=excluding)
+        ratio = found.windows.ratio
+        sure = certain(found.windows, self._layout.min_events)
+        return replace(found, ratio=ratio, certain=sure, open=self._over(ratio, sure))
+
+    def backfill(self, key: Key, slots: Iterable[Slot]) -> int:
+        """Take the past of a budget from elsewhere, before anything was known of it, and return how many slots were taken.
+
+        Slots are taken in order of their ends; those that overlap another, or what is known already, are not. A budget of which
+        nothing has come in yet is made. Time between slots stays unknown, and coverage says so.
+        """
+        number = next(number for number, each in enumerate(self.objectives) if each.slo.id == key.slo)
+        objective = self.objectives[number]
+        self._tracks.now_ms = self._ring.last_ms or 0
+        track = self._tracks.of(number, key.group)
+        self._ring.widen(len(self._tracks))
+        born = self._tracks.all[track].born_ms or self._ring.first_ms
+        taken = _apart(slots, born)
+        if taken:
+            self._amend(track, taken, born)
+            own = self._tracks.find(self._tracks.all[track].key, Unit.SLICES)
+            if own is not None and (whole := _sliced(taken, objective)):
+                self._amend(own, whole, born)
+            if self._keeper is not None:
+                self._keeper.keep(self._ring, self._tracks, ())
+            self._silent = np.append(self._silent, np.zeros(len(self._tracks) - len(self._silent)))
+        self._lay_out()
+        return len(taken)
+
+    def _restore(self) -> None:
+        if self._keeper is None:
+            return
+        found = self._keeper.restored()
+        for track in found.tracks:
+            self._tracks.add(track)
+        self._ring.widen(len(self._tracks))
+        self._ring.load(found.chunks)
+        for at_ms, amounts in found.rows:
+            grown = np.zeros((QUANTITIES, self._ring.tracks))
+            grown[:, : amounts.shape[1]] = amounts
+            self._ring.add(at_ms, grown)
+
+    def _lay_out(self) -> None:
+        """Make the arrays of a new set of budgets, and begin them as they stand."""
+        before = getattr(self, "_latest", None)
+        self._layout = Layout(self.objectives, self._tracks)
+        self._slicer = Slicer(self._layout)
+        count = len(self._layout)
+        self._seen = np.zeros(count, dtype=np.int8)
+        self._since = np.zeros(count, dtype=np.int64)
+        self._words: dict[int, str] = {}
+        self._open = np.zeros(self._layout.long.shape, dtype=bool)
+        self._open_since = np.zeros(self._layout.long.shape, dtype=np.int64)
+        self._ratio, self._certain = (np.full((len(self._layout.windows_ms), count), np.nan) for _ in range(2))
+        at_ms = self._ring.last_ms
+        if at_ms is not None and count:
+            found = self._reckoned(at_ms)
+            self._ratio, self._certain = found.windows.ratio, certain(found.windows, self._layout.min_events)
+            self._open = self._over(self._ratio, self._certain)
+            self._open_since = np.where(self._open, at_ms, 0)
+        if before is not None:
+            self._carry(before)
+        self._latest = self._reckoned(at_ms or 0)
+
+    def _carry(self, before: Readings) -> None:
+        """Keep what the budgets that there were are remembered by."""
+        pairs = [
+            (new, before.layout.numbers[key])
+            for new, key in enumerate(self._layout.keys)
+            if key in before.layout.numbers
+        ]
+        if pairs and before.layout.windows_ms == self._layout.windows_ms:
+            new, old = (np.asarray(each, dtype=np.intp) for each in zip(*pairs, strict=True))
+            self._seen[new], self._since[new] = before.seen[old], before.seen_since_ms[old]
+            self._ratio[:, new], self._certain[:, new] = before.ratio[:, old], before.certain[:, old]
+            tiers = min(len(self._open), len(before.open))
+            self._open[:tiers, new] = before.open[:tiers, old]
+            self._open_since[:tiers, new] = before.open_since_ms[:tiers, old]
+            self._words = {a: before.words[b] for a, b in pairs if b in before.words}
+
+    def _amounts(self, tally: Tally, elapsed: int) -> Sums:
+        """Return the row as it is added: events, and the time that nothing was known of."""
+        tracks = len(self._tracks)
+        found = np.zeros((QUANTITIES, tracks))
+        found[[BAD, TOTAL]] = tally.amounts
+        self._silent = np.append(self._silent, np.zeros(tracks - len(self._silent)))
+        longest = PATIENCE * self._interval_ms
+        # Between two scrapes of a slow target nothing is heard; what comes then covers the time since the one before.
+        self._silent += elapsed
+        heard = tally.seen == Seen.VALUE
+        lost = ~heard & ((tally.seen != Seen.WAITING) | (self._silent > longest))
+        gap = heard & (self._silent > longest) if elapsed > longest else np.zeros(tracks, dtype=bool)
+        found[MISSED] = np.where(lost | gap, self._silent, 0.0)
+        self._silent[heard | lost] = 0.0
+        tally.seen[lost & (tally.seen == Seen.WAITING)] = Seen.NO_DATA
+        own = self._layout.tracks != self._layout.sources
+        found[MISSED, self._layout.tracks[own]] = found[MISSED, self._layout.sources[own]]
+        return found
+
+    def _judge(self, at_ms: int, tally: Tally) -> Iterator[Change]:
+        """Say which tiers opened and closed; where nothing is known, everything stays as it was."""
+        self._note(at_ms, tally)
+        found = self._reckoned(at_ms)
+        quiet = found.windows.total == 0
+        busy = np.take_along_axis(found.windows.total, self._layout.holds, axis=0) > 0
+        unknown = (self._seen == Seen.NO_DATA) | (self._seen == Seen.INVALID)
+        self._ratio = np.where(unknown | (quiet & busy), self._ratio, found.windows.ratio)
+        self._certain = np.where(unknown, self._certain, certain(found.windows, self._layout.min_events))
+        was, self._open = self._open, self._over(self._ratio, self._certain)
+        turned = was != self._open
+        self._open_since = np.where(turned, np.where(self._open, at_ms, 0), self._open_since)
+        self._latest = self._reckoned(at_ms, found)
+        for tier, number in zip(*np.nonzero(turned), strict=True):
+            burn = self._layout.objectives[number].burns[tier]
+            yield Change(
+                self._layout.keys[number], burn, bool(self._open[tier, number]), at_ms, self._latest, int(number)
+            )
+
+    def _note(self, at_ms: int, tally: Tally) -> None:
+        """Remember what the row says of each budget, and since when; a row on which nothing was heard says nothing."""
+        now = tally.seen[self._layout.sources]
+        now = np.where(now == Seen.WAITING, self._seen, now).astype(np.int8)
+        turned = now != self._seen
+        self._since = np.where(turned, at_ms, self._since)
+        self._seen = now
+        unknown = (now == Seen.NO_DATA) | (now == Seen.INVALID)
+        self._words = {
+            number: tally.words.get(int(self._layout.sources[number]), "") or self._words.get(number, "") or _UNHEARD
+            for number in np.flatnonzero(unknown).tolist()
+        }
+
+    def _over(self, ratio: Floats, sure: Floats) -> NDArray[np.bool_]:
+        """Say which tiers are open, (tiers, budgets): over the long window, for certain, and still over the short one."""
+        threshold = self._layout.factor * self._layout.budget
+        long = np.take_along_axis(ratio, self._layout.long, axis=0)
+        short = np.take_along_axis(ratio, self._layout.short, axis=0)
+        known = np.take_along_axis(sure, self._layout.long, axis=0)
+        return np.asarray((long > threshold) & (short > threshold) & (known > threshold))
+
+    def _reckoned(self, at_ms: int, known: Readings | None = None, *, excluding: bool = True) -> Readings:
+        """Return the windows that end at an instant, with what is remembered beside them."""
+        if known is None:
+            reckoning = Reckoning(self._ring, self._layout, at_ms, excluding=excluding)
+            windows, (period, starts, ends) = reckoning.windows(), reckoning.period(self._default_ms)
+        else:
+            windows, period, starts, ends = known.windows, known.period, known.period_start_ms, known.period_end_ms
+        return Readings(
+            at_ms=at_ms,
+            layout=self._layout,
+            windows=windows,
+            period=period,
+            period_start_ms=starts,
+            period_end_ms=ends,
+            ratio=self._ratio,
+            certain=self._certain,
+            seen=self._seen,
+            seen_since_ms=self._since,
+            open=self._open,
+            open_since_ms=self._open_since,
+            words=self._words,
+        )
+
+    def _amend(self, track: int, slots: Sequence[Slot], born: int | None) -> None:
+        """Add slots before a track's beginning; what lies between them, and between the last and the beginning, is unknown."""
+        starts, ends = [each.start_ms for each in slots], [each.end_ms for each in slots]
+        amounts = np.zeros((QUANTITIES, len(slots) + 1))
+        amounts[BAD, :-1] = [each.bad for each in slots]
+        amounts[TOTAL, :-1] = [each.total for each in slots]
+        amounts[MISSED, 1:-1] = np.asarray(starts[1:]) - np.asarray(ends[:-1])
+        until = ends[-1] if born is None else born
+        amounts[MISSED, -1] = until - ends[-1]
+        self._ring.amend(track, starts[0], np.asarray([*ends, until], dtype=np.int64), amounts)
+        self._ring.seal()
+        self._tracks.all[track] = replace(self._tracks.all[track], born_ms=starts[0])
+
+
+_UNHEARD: Final = "nothing was heard of the targets of its series"
+
+
+def _apart(slots: Iterable[Slot], until_ms: int | None) -> list[Slot]:
+    """Return the slots that may be taken: whole, in order, apart from each other, and before what is known."""
+    found: list[Slot] = []
+    for each in sorted(slots, key=lambda each: each.end_ms):
+        follows = not found or each.start_ms >= found[-1].end_ms
+        right = each.start_ms < each.end_ms and 0 <= each.bad <= each.total
+        if follows and right and (until_ms is None or each.end_ms <= until_ms):
+            found.append(each)
+    return found
+
+
+def _sliced(slots: Sequence[Slot], objective: Objective) -> list[Slot]:
+    """Return the slices that slots make up, in millionths of slices."""
+    length = objective.slice_ms
+    sums: dict[int, list[float]] = {}
+    for each in slots:
+        at = sums.setdefault((each.end_ms - 1) // length, [0.0, 0.0])
+        at[0], at[1] = at[0] + each.bad, at[1] + each.total
+    target = np.asarray([target_of(objective.slo.budgeting)])
+    return [
+        Slot(
+            number * length,
+            (number + 1) * length,
+            float(sliced(np.asarray([bad]), np.asarray([total]), target)[0]),
+            ONE,
+        )
+        for number, (bad, total) in sums.items()
+        if total
+    ]

@@ -1,0 +1,128 @@
+"""How budgets outlive the process: chunks as they are sealed, and each row since then, under short keys in one place.
+
+A row is written before it is believed, so a power cut costs at most the row that was under way. Formats carry numbers; bytes of
+a newer version are refused and never overwritten.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import msgspec
+import numpy as np
+
+from agent.errors import StorageError
+from agent.model import Labels
+from agent.slo.budget.chunks import Chunk, Sums
+from agent.slo.budget.objective import Key, Track, Tracks, Unit
+from agent.slo.budget.ring import Ring
+
+_FORMAT: Final = 1
+_META: Final = "tracks"
+_CHUNK: Final = "chunk/"
+_ROW: Final = "row/"
+
+
+class Kept(Protocol):
+    """Where bytes stay: the journal, or a folder."""
+
+    def read(self) -> Mapping[str, bytes]:
+        """Return everything that is kept."""
+        ...
+
+    def write(self, put: Mapping[str, bytes], drop: Iterable[str]) -> None:
+        """Keep and drop, all of it or nothing, on the disk when it returns; raise StorageError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was kept: tracks by number, chunks oldest first, rows in order as (instant, amounts)."""
+
+    tracks: tuple[Track, ...] = ()
+    chunks: tuple[Chunk, ...] = ()
+    rows: tuple[tuple[int, Sums], ...] = ()
+
+
+class Keeper:
+    """Writes what changed of a ring and its tracks. It must begin with what `restored` read from the same place."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+        self._rows: list[str] = []
+        self._number = 0
+        self._tracks: tuple[Track, ...] = ()
+
+    def restored(self) -> Restored:
+        """Read everything; raise StorageError where it is damaged or of a newer version."""
+        found = self._kept.read()
+        if _META not in found:
+            return Restored()
+        self._rows = sorted(key for key in found if key.startswith(_ROW))
+        self._number = int(self._rows[-1].removeprefix(_ROW)) if self._rows else 0
+        chunks = [Chunk.decoded(_unpacked(data, key)) for key, data in found.items() if key.startswith(_CHUNK)]
+        rows = [each for key in self._rows for each in _rows(Chunk.decoded(_unpacked(found[key], key)))]
+        self._tracks = _tracks(_unpacked(found[_META], _META))
+        return Restored(self._tracks, tuple(sorted(chunks, key=lambda each: int(each.times[0]))), tuple(rows))
+
+    def keep(self, ring: Ring, tracks: Tracks, rows: Sequence[tuple[int, Sums]]) -> None:
+        """Keep rows that were just added; where chunks changed, those instead, and no rows any more."""
+        put: dict[str, bytes] = {}
+        drop: list[str] = []
+        after = list(self._rows)
+        if ring.changed or ring.dropped:
+            # Whatever is not in a chunk yet goes into one, so that chunks alone are the whole.
+            ring.seal()
+            put |= {f"{_CHUNK}{first}": zlib.compress(ring.chunk(first).encoded(), 1) for first in ring.changed}
+            drop = [*self._rows, *(f"{_CHUNK}{first}" for first in ring.dropped)]
+            after = []
+        else:
+            self._number += 1
+            after.append(f"{_ROW}{self._number:012}")
+            put[after[-1]] = zlib.compress(_encoded(rows), 1)
+        if tuple(tracks.all) != self._tracks:
+            put[_META] = _encoded_tracks(tracks.all)
+        self._kept.write(put, drop)
+        self._tracks, self._rows = tuple(tracks.all), after
+        ring.forget_changes()
+
+
+def _encoded(rows: Sequence[tuple[int, Sums]]) -> bytes:
+    """Pack rows as a chunk whose first checkpoint is zero, so that amounts take the narrowest numbers."""
+    amounts = np.stack([np.zeros_like(rows[0][1]), *(each for _, each in rows)], axis=1)
+    return Chunk.of(np.asarray([0, *(at for at, _ in rows)], dtype=np.int64), amounts).encoded()
+
+
+def _rows(chunk: Chunk) -> list[tuple[int, Sums]]:
+    amounts = chunk.unpacked()
+    return [(int(at), amounts[:, index]) for index, at in enumerate(chunk.times) if index]
+
+
+def _encoded_tracks(tracks: Sequence[Track]) -> bytes:
+    listed = [(each.key.slo, each.key.group.pairs, each.unit.value, each.born_ms) for each in tracks]
+    return zlib.compress(msgspec.msgpack.encode((_FORMAT, listed)), 1)
+
+
+def _tracks(data: bytes) -> tuple[Track, ...]:
+    try:
+        version, listed = msgspec.msgpack.decode(
+            data, type=tuple[int, list[tuple[str, list[tuple[str, str]], str, int]]]
+        )
+    except msgspec.DecodeError as error:
+        message = f"the list of budgets that were kept is damaged: {error}"
+        raise StorageError(message) from error
+    if version != _FORMAT:
+        message = f"the list of budgets that were kept has format {version}; this version reads {_FORMAT}: a newer agent wrote it"
+        raise StorageError(message)
+    return tuple(Track(Key(slo, Labels(pairs)), Unit(unit), born) for slo, pairs, unit, born in listed)
+
+
+def _unpacked(data: bytes, key: str) -> bytes:
+    try:
+        return zlib.decompress(data)
+    except zlib.error as error:
+        message = f'cannot read the budgets that were kept under "{key}": {error}; move them away to begin anew'
+        raise StorageError(message) from error

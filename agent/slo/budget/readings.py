@@ -1,0 +1,208 @@
+"""What is known of all budgets at an instant, as arrays; `of` gives one of them in a person's terms. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.slo.budget.layout import NOW_MS, PACE_MS, Layout
+from agent.slo.budget.meter import Seen
+from agent.slo.budget.objective import Burn, Key, Objective, Unit
+
+Floats = NDArray[np.float64]
+ENOUGH: Final = 0.5
+"""Coverage below which a window's numbers are few: a tier takes the rest for clean, and a budget is not yet earned."""
+
+
+class State(StrEnum):
+    """The three values of an indicator, and the one that is none."""
+
+    VALUE = "value"
+    NO_TRAFFIC = "no traffic"
+    NO_DATA = "SLONoData"
+    INVALID = "SLOInvalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Bad events, events, and how much of `length_ms` was seen; one number each, or arrays of one shape."""
+
+    bad: Floats
+    total: Floats
+    seen_ms: Floats
+    length_ms: Floats
+
+    @property
+    def ratio(self) -> Floats:
+        """The error ratio; NaN where there were no events."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.where(self.total > 0, self.bad / self.total, np.nan))
+
+    @property
+    def coverage(self) -> Floats:
+        """The part of the time that was seen, 0 to 1; 1 where there was no time that counts."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.where(self.length_ms > 0, np.minimum(self.seen_ms / self.length_ms, 1.0), 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class WindowReading:
+    """One window of one budget. `ratio` and `burn` are None without traffic."""
+
+    window_ms: int
+    bad: float
+    total: float
+    ratio: float | None
+    burn: float | None
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class TierReading:
+    """One tier of one budget: whether it is open, and since when."""
+
+    burn: Burn
+    open: bool
+    since_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One budget at an instant.
+
+    left: the fraction that is left, below 0 when overspent, None where nothing was ever seen; left_events: how many more of the
+    period's events so far might have been bad, in the budget's unit; left_ms: the same as full outage of the whole period;
+    exhaustion_ms: the instant at which it is gone at the pace of the last hour, None where it is not before the period ends.
+    """
+
+    key: Key
+    objective: Objective
+    at_ms: int
+    state: State
+    words: str
+    since_ms: int | None
+    windows: tuple[WindowReading, ...]
+    period: WindowReading
+    left: float | None
+    left_events: float | None
+    left_ms: float | None
+    exhaustion_ms: int | None
+    tiers: tuple[TierReading, ...]
+
+    @property
+    def earned(self) -> bool:
+        """Whether at least half of the period was seen, so that what is left says more than how it began."""
+        return self.period.coverage >= ENOUGH
+
+    def window(self, window_ms: int) -> WindowReading:
+        """Return one window; KeyError where it is not read."""
+        for each in self.windows:
+            if each.window_ms == window_ms:
+                return each
+        raise KeyError(window_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """All B budgets of `layout` at `at_ms`; `windows` has arrays of shape (W, B), `period` of (B,).
+
+    ratio: (W, B), the ratio that decides: a short window without traffic keeps its last while the long one has some, and where
+    nothing is known all do; certain: (W, B), what of it is certain with few events or little coverage, NaN where nothing is.
+    """
+
+    at_ms: int
+    layout: Layout
+    windows: Amounts
+    period: Amounts
+    period_start_ms: NDArray[np.int64]
+    period_end_ms: NDArray[np.int64]
+    ratio: Floats
+    certain: Floats
+    seen: NDArray[np.int8]
+    seen_since_ms: NDArray[np.int64]
+    open: NDArray[np.bool_]
+    open_since_ms: NDArray[np.int64]
+    words: Mapping[int, str]
+
+    @property
+    def left(self) -> Floats:
+        """The fraction of each budget that is left: 1 without traffic, NaN where nothing was seen in the whole period."""
+        spent = np.nan_to_num(self.period.ratio, nan=0.0) / self.layout.budget
+        return np.asarray(np.where(self.period.seen_ms > 0, 1 - spent, np.nan))
+
+    @property
+    def exhaustion_ms(self) -> Floats:
+        """The instant at which each budget is gone at the pace of the last hour; infinite where not, now where it is gone."""
+        burn = np.nan_to_num(self.ratio[self.layout.window(PACE_MS)], nan=0.0) / self.layout.budget
+        length = (self.period_end_ms - self.period_start_ms).astype(np.float64)
+        left = np.maximum(self.left, 0.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            after = np.where(left == 0, 0.0, np.where(burn > 0, left * length / burn, np.inf))
+        calendar = self.period_end_ms > self.at_ms
+        after[calendar & (self.at_ms + after >= self.period_end_ms)] = np.inf
+        return np.asarray(np.where(np.isnan(left), np.inf, self.at_ms + after))
+
+    def __len__(self) -> int:
+        return len(self.layout)
+
+    def __iter__(self) -> Iterator[Reading]:
+        return (self.of(number) for number in range(len(self)))
+
+    def find(self, key: Key) -> Reading:
+        """Return one budget; KeyError where nothing was ever seen of it."""
+        return self.of(self.layout.numbers[key])
+
+    def of(self, number: int) -> Reading:
+        """Return one budget in a person's terms."""
+        objective, left = self.layout.objectives[number], float(self.left[number])
+        budget, known = objective.slo.budget, not np.isnan(left)
+        ends = float(self.exhaustion_ms[number])
+        length = int(self.period_end_ms[number] - self.period_start_ms[number])
+        # Of slices, a million is one.
+        scale = 1e-6 if objective.budget_unit is Unit.SLICES else 1.0
+        seen = Seen(self.seen[number])
+        return Reading(
+            key=self.layout.keys[number],
+            objective=objective,
+            at_ms=self.at_ms,
+            state=self._state(number, seen),
+            words=self.words.get(number, ""),
+            since_ms=int(self.seen_since_ms[number]) if seen in (Seen.NO_DATA, Seen.INVALID) else None,
+            windows=tuple(
+                _window(each, self.windows, (row, number), budget, scale)
+                for row, each in enumerate(self.layout.windows_ms)
+            ),
+            period=_window(length, self.period, (number,), budget, scale),
+            left=left if known else None,
+            left_events=scale * float(budget * self.period.total[number] - self.period.bad[number]) if known else None,
+            left_ms=left * budget * length if known else None,
+            exhaustion_ms=int(ends) if np.isfinite(ends) else None,
+            tiers=tuple(
+                TierReading(burn, bool(self.open[tier, number]), int(self.open_since_ms[tier, number]) or None)
+                for tier, burn in enumerate(objective.burns)
+            ),
+        )
+
+    def _state(self, number: int, seen: Seen) -> State:
+        if seen in (Seen.NO_DATA, Seen.INVALID):
+            return State.INVALID if seen is Seen.INVALID else State.NO_DATA
+        quiet = self.windows.total[self.layout.window(NOW_MS), number] == 0
+        return State.NO_TRAFFIC if quiet else State.VALUE
+
+
+def _window(window_ms: int, amounts: Amounts, place: tuple[int, ...], budget: float, scale: float) -> WindowReading:
+    ratio = float(amounts.ratio[place])
+    known = not np.isnan(ratio)
+    return WindowReading(
+        window_ms,
+        scale * float(amounts.bad[place]),
+        scale * float(amounts.total[place]),
+        ratio if known else None,
+        ratio / budget if known else None,
+        float(amounts.coverage[place]),
+    )

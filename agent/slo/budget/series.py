@@ -1,0 +1,120 @@
+"""The `slo:*` series of every budget as rows: what compiled alerting rules and dashboards read. Names are conventions'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.model import ABSENT_NAN, METRIC_NAME, STALE_NAN, Columns, Labels, Row, format_duration
+from agent.slo import conventions as names
+from agent.slo.budget.layout import NOW_MS, Layout
+from agent.slo.budget.objective import Objective, Unit
+from agent.slo.budget.readings import Readings
+from agent.slo.model import Calendar
+
+_DAY_MS: Final = 86_400_000
+_SLICE: Final = 1e-6
+
+
+class Recorder:
+    """Makes a row of readings; it owns the columns, which begin anew when there are other budgets."""
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+        self._layout: Layout | None = None
+        self._columns = Columns()
+        self._there = np.zeros(0, dtype=bool)
+
+    def row(self, readings: Readings) -> Row:
+        """Return the row: STALE_NAN where a series just ceased, absent where it had before."""
+        if readings.layout is not self._layout:
+            self._layout, self._columns = readings.layout, Columns(_labels(readings.layout, self._version))
+            self._there = np.zeros(len(self._columns), dtype=bool)
+        values = np.concatenate([np.broadcast_to(each, (len(readings),)) for each in _values(readings)])
+        there = ~np.isnan(values)
+        values[~there] = ABSENT_NAN
+        values[self._there & ~there] = STALE_NAN
+        self._there = there
+        return Row(self._columns, readings.at_ms, values)
+
+
+def series(readings: Readings, version: str) -> list[tuple[Labels, float]]:
+    """Return each series that has a value, and its value."""
+    row = Recorder(version).row(readings)
+    return [
+        (labels, float(value)) for labels, value in zip(row.columns.labels, row.values, strict=True) if value == value
+    ]
+
+
+def _labels(layout: Layout, version: str) -> Iterator[Labels]:
+    """Give the labels in the order of `_values`."""
+    own = [
+        {**objective.slo.labels, **objective.slo.identity, **key.group}
+        for key, objective in zip(layout.keys, layout.objectives, strict=True)
+    ]
+    for window in layout.windows_ms:
+        text = format_duration(window)
+        for metric in (names.ERROR_RATIO, names.CERTAIN_RATIO, names.BAD_EVENTS, names.TOTAL_EVENTS):
+            for each in own:
+                yield Labels({**each, METRIC_NAME: names.windowed(metric, window), names.WINDOW: text})
+    for metric in (names.ERROR_RATIO, names.BAD_EVENTS, names.TOTAL_EVENTS):
+        for each, objective in zip(own, layout.objectives, strict=True):
+            text = _period(objective)
+            yield Labels({**each, METRIC_NAME: f"{metric}{text}", names.WINDOW: text})
+    for metric in _ALONE:
+        for each in own:
+            yield Labels({**each, METRIC_NAME: metric})
+    for each, objective in zip(own, layout.objectives, strict=True):
+        yield Labels({**each, METRIC_NAME: names.INFO, **_info(objective, version)})
+
+
+_ALONE: Final = (
+    names.OBJECTIVE,
+    names.ERROR_BUDGET,
+    names.TIME_PERIOD_DAYS,
+    names.CURRENT_BURN_RATE,
+    names.PERIOD_BURN_RATE,
+    names.BUDGET_REMAINING,
+)
+
+
+def _values(readings: Readings) -> Iterator[NDArray[np.float64]]:
+    layout, budget = readings.layout, readings.layout.budget
+    scale = np.asarray([_SLICE if each.budget_unit is Unit.SLICES else 1.0 for each in layout.objectives])
+    for row in range(len(layout.windows_ms)):
+        yield readings.ratio[row]
+        yield readings.certain[row]
+        yield readings.windows.bad[row] * scale
+        yield readings.windows.total[row] * scale
+    period = readings.period.ratio
+    yield period
+    yield readings.period.bad * scale
+    yield readings.period.total * scale
+    yield np.asarray([round(each.slo.objective / 100, 12) for each in layout.objectives])
+    yield budget.round(12)
+    yield (readings.period_end_ms - readings.period_start_ms) / _DAY_MS
+    yield readings.ratio[layout.window(NOW_MS)] / budget
+    yield period / budget
+    yield readings.left
+    yield np.ones(len(readings))
+
+
+def _period(objective: Objective) -> str:
+    """Return the period as the name has it: 30d, or of the calendar its unit."""
+    window = objective.slo.window
+    if isinstance(window, Calendar):
+        return window.unit if window.count == 1 else f"{window.count}{window.unit}s"
+    return format_duration(objective.period_ms)
+
+
+def _info(objective: Objective, version: str) -> dict[str, str]:
+    return {
+        names.MODE: "burnline",
+        names.INFO_OBJECTIVE: f"{objective.slo.objective:.12g}",
+        names.SPEC: objective.slo.written.version,
+        names.VERSION: version,
+        names.COUNTED: objective.budget_unit.value,
+    }

@@ -1,0 +1,61 @@
+"""What a change of a tier says to people: how many of how many, how fast, and when the budget is gone. Pure."""
+
+from __future__ import annotations
+
+from agent.model import format_duration
+from agent.slo.budget.engine import Change
+from agent.slo.budget.objective import Unit
+from agent.slo.budget.readings import Reading, WindowReading
+
+_UNITS = {Unit.EVENTS: "events", Unit.TIME: "seconds", Unit.SLICES: "slices"}
+
+
+def said(change: Change) -> str:
+    """Return one sentence: `page: 3 of 7 events in 1h were bad (42.9 %), 429 times what the budget allows; …`."""
+    reading, burn = change.reading.of(change.number), change.burn
+    long, short = reading.window(burn.long_ms), reading.window(burn.short_ms)
+    severity = f"{burn.severity} {reading.key}"
+    if not change.opened:
+        return f"{severity} over: {_counts(reading, short)} in {_duration(short)}, {_counts(reading, long)} in {_duration(long)}"
+    pace = f"{long.burn:.3g} times what the budget allows" if long.burn is not None else "no traffic"
+    return (
+        f"{severity}: {_counts(reading, long)} in {_duration(long)} were bad ({_percent(long)}), {pace}, and still "
+        f"{_counts(reading, short)} in {_duration(short)}; {gone(reading)}"
+    )
+
+
+def gone(reading: Reading) -> str:
+    """Return what is left of a budget and when it will be gone, in words."""
+    if reading.left is None:
+        return "nothing is known of the budget yet"
+    if reading.left <= 0:
+        return f"the budget is spent {1 - reading.left:.3g} times over" if reading.left < 0 else "the budget is spent"
+    left = f"{100 * reading.left:.3g} % of the budget is left"
+    if reading.exhaustion_ms is None:
+        return left
+    return f"{left}, and at this pace it is gone in {_rough(reading.exhaustion_ms - reading.at_ms)}"
+
+
+def _counts(reading: Reading, window: WindowReading) -> str:
+    unit = reading.objective.budget_unit
+    scale = 1e-3 if unit is Unit.TIME else 1.0
+    return f"{_whole(window.bad * scale)} of {_whole(window.total * scale)} {_UNITS[unit]}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}" if abs(value - round(value)) < 1e-9 else f"{value:,.1f}"
+
+
+def _percent(window: WindowReading) -> str:
+    return "no traffic" if window.ratio is None else f"{100 * window.ratio:.3g} %"
+
+
+def _duration(window: WindowReading) -> str:
+    return format_duration(window.window_ms)
+
+
+def _rough(span_ms: int) -> str:
+    """Return a duration in its two largest units: 5h20m, 3d4h, 40s."""
+    minute, hour, day = 60_000, 3_600_000, 86_400_000
+    step = hour if span_ms >= day else minute if span_ms >= hour else 1_000
+    return format_duration(max(span_ms // step, 0) * step)
