@@ -12,15 +12,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from agent.errors import ParseError
 from agent.model import METRIC_NAME, Labels, Matcher, MatchOp
 from agent.query import Expr, ast, parse
 from agent.slo.model import Events, Good, Indicator, Raw
+from agent.slo.queries import PLACEHOLDER, WINDOW
 
-WINDOW: Final = re.compile(r"\{\{-?\s*\.window\s*-?\}\}")
-"""Where the window stands in a query, as sloth writes it."""
-_MARK: Final = "7m13s"
-_MARK_MS: Final = (7 * 60 + 13) * 1_000
+_MARK: Final = "433s"
+_MARK_MS: Final = 433_000
+"""A window that nobody writes."""
 _ALL: Final = ("",)
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
@@ -104,13 +103,8 @@ def shape(indicator: Indicator) -> Shape | None:
         return Sampled(sampled, str(why))
 
 
-def at_window(query: str, window: str) -> str:
-    """Return the query over `window`, a duration such as 5m."""
-    return WINDOW.sub(window, query)
-
-
 def _parsed(query: str) -> Expr:
-    return ast.unwrapped(parse(at_window(query, _MARK)))
+    return ast.unwrapped(parse(PLACEHOLDER.sub(lambda found: _MARK.ljust(len(found[0])), query)))
 
 
 def _raw(query: str) -> Shape:
@@ -230,7 +224,7 @@ def _increase(node: ast.Call) -> Term:
         raise NotCounted(message)
     selector = matrix.selector
     if matrix.range != _MARK_MS:
-        message = f"{matrix.pos}: the range is not {{{{.window}}}}"
+        message = f"{matrix.pos}: the range is not {WINDOW}"
         raise NotCounted(message)
     if selector.offset or selector.at is not None or selector.extension:
         message = f"{selector.pos}: offset, @, anchored and smoothed are not counted"
@@ -248,8 +242,5 @@ def _matches(matcher: Matcher, labels: Labels) -> bool:
 
 
 def _short(node: Expr) -> str:
-    text = str(node).replace(_MARK, "{{.window}}")
+    text = str(node).replace("7m13s", WINDOW)
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-__all__ = ["WINDOW", "Counted", "ParseError", "Sampled", "Shape", "Term", "at_window", "shape"]

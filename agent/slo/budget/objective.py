@@ -13,6 +13,7 @@ from agent.slo.budget.exclusions import check
 from agent.slo.budget.periods import longest_ms
 from agent.slo.model import Occurrences, RatioTimeslices, Severity, Slo, Timeslices
 from agent.slo.shapes import Counted, Sampled, Shape, shape
+from agent.slo.windows import Windows
 
 OTHER: Final = "other"
 """The group of what is beyond the most groups that an SLO may have."""
@@ -38,6 +39,13 @@ class Burn:
     short_ms: int
     long_ms: int
     factor: float
+
+
+def burns_of(windows: Windows) -> tuple[Burn, ...]:
+    """Return the tiers of a period as the engine compares with them."""
+    return tuple(
+        Burn(each.severity, each.name, each.short_ms, each.long_ms, windows.factor(each)) for each in windows.tiers
+    )
 
 
 @dataclass(frozen=True, slots=True)

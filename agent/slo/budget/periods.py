@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agent.errors import InvalidInput
 from agent.slo.model import Calendar, Window
+from agent.slo.times import time_zone
 
 _DAYS: Final = {"day": 1, "week": 7}
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
@@ -58,12 +58,12 @@ def longest_ms(window: Window, default_ms: int) -> int:
     return _LONGEST_DAYS[window.unit] * window.count * DAY_MS + HOUR_MS
 
 
-def zone_of(name: str) -> ZoneInfo:
+def zone_of(name: str) -> tzinfo:
     """Return the time zone; raise InvalidInput for a name that is none."""
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        message = f'unknown time zone "{name}": write it like Europe/Madrid or UTC'
+        return time_zone(name)
+    except ValueError as error:
+        message = f"cannot keep a budget by that calendar: {error}"
         raise InvalidInput(message) from error
 
 
@@ -95,6 +95,6 @@ def _estimate(window: Calendar, anchor: datetime, local: datetime) -> int:
     return math.floor((local - anchor) / timedelta(days=days))
 
 
-def _instant(local: datetime, zone: ZoneInfo) -> int:
+def _instant(local: datetime, zone: tzinfo) -> int:
     """Return the instant of a time on the wall: of two the earlier; one that the clocks skip is when it would have been."""
     return int(local.replace(tzinfo=zone).timestamp() * 1000)
