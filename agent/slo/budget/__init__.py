@@ -1,4 +1,71 @@
 """Error budgets: how many events were bad, over any window, exactly; how fast a budget burns, and what is left of it.
 
-Pure: instants and increases come in, numbers and words go out, and bytes to whoever keeps them.
+`Engine.row` takes an instant and what happened since the one before, `Engine.read` gives every budget as arrays. Pure: instants
+and increases come in, numbers and words go out, and bytes to whoever keeps them.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.doors import lazy
+
+if TYPE_CHECKING:
+    from agent.slo.budget.composites import CompositeReading, composite
+    from agent.slo.budget.counters import Deltas, Increases, Scrapes
+    from agent.slo.budget.engine import Change, Engine, Slot
+    from agent.slo.budget.exclusions import intervals
+    from agent.slo.budget.keeping import Kept
+    from agent.slo.budget.objective import Burn, Key, Objective, Unit, burns_of
+    from agent.slo.budget.periods import Period, period
+    from agent.slo.budget.readings import Reading, Readings, State, TierReading, WindowReading
+    from agent.slo.budget.sampling import sampling_window_ms
+    from agent.slo.budget.series import Recorder, series_of
+    from agent.slo.budget.wording import gone, said
+
+__all__ = [
+    "Burn",
+    "Change",
+    "CompositeReading",
+    "Deltas",
+    "Engine",
+    "Increases",
+    "Kept",
+    "Key",
+    "Objective",
+    "Period",
+    "Reading",
+    "Readings",
+    "Recorder",
+    "Scrapes",
+    "Slot",
+    "State",
+    "TierReading",
+    "Unit",
+    "WindowReading",
+    "burns_of",
+    "composite",
+    "gone",
+    "intervals",
+    "period",
+    "said",
+    "sampling_window_ms",
+    "series_of",
+]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "composites": ("CompositeReading", "composite"),
+        "counters": ("Deltas", "Increases", "Scrapes"),
+        "engine": ("Change", "Engine", "Slot"),
+        "exclusions": ("intervals",),
+        "keeping": ("Kept",),
+        "objective": ("Burn", "Key", "Objective", "Unit", "burns_of"),
+        "periods": ("Period", "period"),
+        "readings": ("Reading", "Readings", "State", "TierReading", "WindowReading"),
+        "sampling": ("sampling_window_ms",),
+        "series": ("Recorder", "series_of"),
+        "wording": ("gone", "said"),
+    },
+)

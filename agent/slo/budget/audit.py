@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from agent.slo.budget.chunks import BAD, TOTAL
+from agent.slo.budget.chunks import BAD
 from agent.slo.budget.meter import Seen, Tally
 
 PATIENCE_ROWS: Final = 20
@@ -31,7 +31,7 @@ class Audit:
     def settle(self, tally: Tally) -> None:
         """Make each track's row one that may be kept, in place, and refuse those that do not fit together."""
         self._widen(len(tally.seen))
-        bad, total = tally.amounts[BAD], tally.amounts[TOTAL]
+        bad, total = tally.amounts.copy()
         known = tally.seen == Seen.VALUE
         asked = np.where(known, bad, 0.0)
         wrong = known & ((asked < 0) | (asked > total) | (total < 0))

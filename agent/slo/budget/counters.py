@@ -122,8 +122,8 @@ class _Target:
             self._last[:] = 0.0
         self.first, self._known = self._at_ms is None, self._at_ms is not None
         if self._known:
-            rose = np.where(values >= self._last, values - self._last, values)
-            self._rose[there] += rose[there]
+            now, last = values[there], self._last[there]
+            self._rose[there] += np.where(now >= last, now - last, now)
         number = there & ~np.isnan(values)
         self._last[number] = values[number]
         self._there, self._at_ms, self.heard = there, row.timestamp_ms, True

@@ -106,7 +106,7 @@ class Engine:
         A second row of one instant joins the first; a clock that was set back is described at `Ring.add`.
         """
         before = self._ring.last_ms
-        elapsed = self._interval_ms if before is None else max(at_ms - before, 0)
+        elapsed = 1 if before is None else max(at_ms - before, 0)
         self._tracks.now_ms = at_ms if before is None else before
         tally = self._meter.read(deltas.increases(), lambda: len(self._tracks))
         for number, objective in enumerate(self.objectives):
@@ -118,7 +118,8 @@ class Engine:
             self._ring.widen(len(self._tracks))
             self._lay_out()
         amounts = self._amounts(tally, elapsed)
-        rows = [] if before is not None else [(at_ms - self._interval_ms, np.zeros_like(amounts))]
+        # What the first row brings has to lie after a checkpoint to be in a window.
+        rows = [] if before is not None else [(at_ms - 1, np.zeros_like(amounts))]
         rows.append((at_ms, amounts))
         for each_ms, each in rows:
             self._ring.add(each_ms, each)
@@ -279,7 +280,7 @@ class Engine:
     def _reckoned(self, at_ms: int, known: Readings | None = None, *, excluding: bool = True) -> Readings:
         """Return the windows that end at an instant, with what is remembered beside them."""
         if known is None:
-            reckoning = Reckoning(self._ring, self._layout, at_ms, excluding=excluding)
+            reckoning = Reckoning(self._ring, self._layout, at_ms, self._pending(at_ms), excluding=excluding)
             windows, (period, starts, ends) = reckoning.windows(), reckoning.period(self._default_ms)
         else:
             windows, period, starts, ends = known.windows, known.period, known.period_start_ms, known.period_end_ms
@@ -298,6 +299,13 @@ class Engine:
             open_since_ms=self._open_since,
             words=self._words,
         )
+
+    def _pending(self, at_ms: int) -> Floats:
+        """Return for how long nothing was heard of each budget, though that is no gap yet."""
+        if at_ms != self._ring.last_ms or len(self._silent) < len(self._tracks):
+            return np.zeros(len(self._layout))
+        # Of a slow target that answered last time it is taken for granted that it will.
+        return np.where(self._seen == Seen.VALUE, 0.0, self._silent[self._layout.sources])
 
     def _amend(self, track: int, slots: Sequence[Slot], born: int | None) -> None:
         """Add slots before a track's beginning; what lies between them, and between the last and the beginning, is unknown."""

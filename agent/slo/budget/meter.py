@@ -191,7 +191,7 @@ class Meter:
                 for use in keyed.get(key, ()):
                     if use.term.matches(labels):
                         group = Labels([(each, labels.get(each)) for each in self._group_by[use.slo]])
-                        track, result = self._track(use.slo, group), use.term.result(labels)
+                        track, result = self._track(use.slo, group), _apart_from(group, use.term.result(labels))
                         plan.add(column, use, track, result)
                         self._tracks_of[use.slo].add(track)
                         self._results[track, use.side].add(result)
@@ -205,6 +205,11 @@ class Meter:
 
 _Present = dict[tuple[int, int], set[Labels]]
 """Where more than one result was ever seen: those that are on the pages of this row, by track and side."""
+
+
+def _apart_from(group: Labels, result: Labels) -> Labels:
+    """Return what of a result's labels is not its group's: by those alone two series of one group differ."""
+    return Labels([pair for pair in result.pairs if pair not in group.pairs])
 
 
 def _key(term: Term) -> tuple[str, str] | None:

@@ -133,7 +133,7 @@ class Readings:
     def left(self) -> Floats:
         """The fraction of each budget that is left: 1 without traffic, NaN where nothing was seen in the whole period."""
         spent = np.nan_to_num(self.period.ratio, nan=0.0) / self.layout.budget
-        return np.asarray(np.where(self.period.seen_ms > 0, 1 - spent, np.nan))
+        return np.asarray(np.where((self.period.seen_ms > 0) | (self.period.length_ms == 0), 1 - spent, np.nan))
 
     @property
     def exhaustion_ms(self) -> Floats:

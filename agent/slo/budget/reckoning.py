@@ -17,11 +17,12 @@ from agent.slo.evidence import LEAST_BAD, Z
 
 
 class Reckoning:
-    """Windows that end at `at_ms`, as `ring` and `layout` have them; one is made per reading."""
+    """Windows that end at `at_ms`; `pending_ms` per budget is the last stretch, of which nothing has been heard yet."""
 
-    def __init__(self, ring: Ring, layout: Layout, at_ms: int, *, excluding: bool = True) -> None:
+    def __init__(self, ring: Ring, layout: Layout, at_ms: int, pending_ms: Floats, *, excluding: bool = True) -> None:
         self.at_ms = at_ms
         self._layout = layout
+        self._pending_ms = pending_ms
         self._excluding = excluding
         self._mark = cache(ring.sums)
 
@@ -48,6 +49,7 @@ class Reckoning:
     def since(self, start_ms: int) -> Amounts:
         """Return what happened from `start_ms` on, of all budgets, without what is excluded for each."""
         bad, total, seen = self._between(start_ms, self.at_ms)
+        seen -= self._pending_ms
         length = np.full(len(self._layout), float(self.at_ms - start_ms))
         if self._excluding:
             for objective, chosen in self._layout.excluded:

@@ -210,7 +210,7 @@ class Ring:
             age = newest - int(chunk.times[-1])
             spacing = max((each for least, each in GRID if age >= least), default=0)
             if spacing > chunk.spacing_ms:
-                self._replace(index, index + 1, [_thinned(chunk, spacing)])
+                self._replace(index, index + 1, [_thinned(chunk, spacing, oldest=not index)])
             index += not self._joined(index)
 
     def _joined(self, index: int) -> bool:
@@ -265,8 +265,13 @@ def _spacing(age_ms: int) -> int:
     return max((each for least, each in GRID if age_ms >= least), default=MINUTE_MS)
 
 
-def _thinned(chunk: Chunk, spacing_ms: int) -> Chunk:
-    """Keep the last checkpoint of each slot of the grid, so that the sums at a grid line are those of the row before it."""
+def _thinned(chunk: Chunk, spacing_ms: int, *, oldest: bool) -> Chunk:
+    """Keep the last checkpoint of each slot of the grid, so that the sums at a grid line are those of the row before it.
+
+    Of the `oldest` chunk the first stays too: it is what everything is counted from.
+    """
     slots = chunk.times // spacing_ms
-    keep = np.flatnonzero(np.append(slots[1:] != slots[:-1], True))
+    last = np.append(slots[1:] != slots[:-1], True)
+    last[0] |= oldest
+    keep = np.flatnonzero(last)
     return Chunk.of(chunk.times[keep], chunk.unpacked()[:, keep], spacing_ms)

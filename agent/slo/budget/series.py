@@ -41,7 +41,7 @@ class Recorder:
         return Row(self._columns, readings.at_ms, values)
 
 
-def series(readings: Readings, version: str) -> list[tuple[Labels, float]]:
+def series_of(readings: Readings, version: str) -> list[tuple[Labels, float]]:
     """Return each series that has a value, and its value."""
     row = Recorder(version).row(readings)
     return [

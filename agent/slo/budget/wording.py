@@ -58,4 +58,4 @@ def _rough(span_ms: int) -> str:
     """Return a duration in its two largest units: 5h20m, 3d4h, 40s."""
     minute, hour, day = 60_000, 3_600_000, 86_400_000
     step = hour if span_ms >= day else minute if span_ms >= hour else 1_000
-    return format_duration(max(span_ms // step, 0) * step)
+    return format_duration(max(round(span_ms / step), 0) * step)

@@ -1,0 +1,104 @@
+"""The series that rules and dashboards read, as a Prometheus that runs the compiled rules would have them."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.model import Labels, is_absent, is_stale
+from agent.slo import Calendar, Timeslices
+from agent.slo.budget.engine import Engine
+from agent.slo.budget.series import Recorder, series_of
+from tests.slo.budget.service import MINUTE, SECOND, Service, objective, slo
+
+ID = {"sloth_id": "rag-answers", "sloth_service": "rag", "sloth_slo": "answers", "team": "search"}
+
+
+def test_each_budget_has_the_series_that_dashboards_know():
+    service = Service(Engine([objective(slo(labels={"team": "search"}))]), requests_total=0.0, errors_total=0.0)
+    for _ in range(41):
+        service.rise("requests_total", 1000)
+        service.rise("errors_total", 2)
+        service.scraped()
+
+    found = dict(series_of(service.engine.read(service.at_ms), "0.1"))
+
+    def value(name: str, **labels: str) -> float:
+        return found[Labels({"__name__": name, **ID, **labels})]
+
+    assert value("slo:sli_error:ratio_rate5m", sloth_window="5m") == 0.002
+    assert value("slo:sli_error:ratio_atleast1h", sloth_window="1h") == pytest.approx(0.002 / 6, rel=0.01)
+    assert value("slo:bad_events:increase5m", sloth_window="5m") == 40
+    assert value("slo:total_events:increase30d", sloth_window="30d") == 40_000
+    assert value("slo:sli_error:ratio_rate30d", sloth_window="30d") == 0.002
+    assert value("slo:objective:ratio") == 0.999
+    assert value("slo:error_budget:ratio") == 0.001
+    assert value("slo:time_period:days") == 30
+    assert value("slo:current_burn_rate:ratio") == pytest.approx(2)
+    assert value("slo:period_burn_rate:ratio") == pytest.approx(2)
+    assert value("slo:period_error_budget_remaining:ratio") == pytest.approx(-1)
+    info = {"sloth_mode": "burnline", "sloth_objective": "99.9", "sloth_spec": "prometheus/v1", "sloth_version": "0.1"}
+    assert value("sloth_slo_info", burnline_counts="events", **info) == 1
+    assert len(found) == len(service.engine.read(service.at_ms).layout.windows_ms) * 4 + 3 + 6 + 1
+
+
+def test_a_series_without_a_value_ceases_once_and_is_absent_then():
+    service = Service(requests_total=0.0, errors_total=0.0)
+    recorder, marks = Recorder("0.1"), []
+    for number in range(40):
+        service.rise("requests_total", 10 if number == 1 else 0)
+        service.scraped()
+        row = recorder.row(service.engine.read(service.at_ms))
+        column = row.columns.find(
+            next(each for each in row.columns.labels if each["__name__"] == "slo:current_burn_rate:ratio")
+        )
+        cell = row.values[column : column + 1]
+        marks.append("stale" if is_stale(cell)[0] else "absent" if is_absent(cell)[0] else "value")
+
+    assert marks[:2] == ["absent", "value"]
+    # While an hour ago something came, five minutes without traffic keep what they had.
+    assert set(marks[2:]) == {"value"}
+    service.scraped(2 * 3600 * SECOND)
+    row = recorder.row(service.engine.read(service.at_ms))
+    assert is_stale(row.values[column : column + 1])[0]
+    service.scraped()
+    again = recorder.row(service.engine.read(service.at_ms))
+    assert is_absent(again.values[column : column + 1])[0]
+    assert again.columns is row.columns
+
+
+def test_columns_begin_anew_when_a_group_comes():
+    from agent.slo import Events
+
+    by_route = Events(
+        "sum by (route) (rate(errors_total[{{.window}}]))", "sum by (route) (rate(requests_total[{{.window}}]))"
+    )
+    service = Service(Engine([objective(slo(indicator=by_route, group_by=("route",)))]))
+    recorder, columns = Recorder("0.1"), []
+    for route in ("/a", "/a", "/b", "/b"):
+        service.rise("requests_total", 10, route=route)
+        service.scraped()
+        columns.append(recorder.row(service.engine.read(service.at_ms)).columns)
+
+    assert columns[1] is not columns[2]
+    assert columns[2] is columns[3]
+    assert {each.get("route") for each in columns[3].labels} == {"/a", "/b"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "text", "counts"),
+    [
+        ({"window": Calendar("month")}, "month", "events"),
+        ({"window": Calendar("week", 2, start="2026-01-05")}, "2weeks", "events"),
+        ({"budgeting": Timeslices(5 * MINUTE, 0.95)}, "30d", "slices"),
+    ],
+)
+def test_a_period_and_what_it_counts_are_in_the_names(changed, text, counts):
+    service = Service(Engine([objective(slo(**changed))]), requests_total=0.0)
+    for _ in range(60):
+        service.rise("requests_total", 10)
+        service.scraped()
+
+    found = dict(series_of(service.engine.read(service.at_ms), "0.1"))
+    named = {labels["__name__"]: labels for labels in found}
+    assert named[f"slo:sli_error:ratio_rate{text}"]["sloth_window"] == text
+    assert named["sloth_slo_info"]["burnline_counts"] == counts

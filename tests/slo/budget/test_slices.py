@@ -1,0 +1,144 @@
+"""Budgets that count slices of time, and SLOs made of others."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.slo import Composite, Events, Exclusion, Part, RatioTimeslices, Timeslices
+from agent.slo.budget.composites import composite
+from agent.slo.budget.engine import Engine
+from agent.slo.budget.readings import State
+from tests.slo.budget.service import HOUR, MINUTE, SECOND, START, Service, objective, slo
+
+STEP = 15 * SECOND
+SLICE = 5 * MINUTE
+
+
+def sliced(budgeting, **other) -> Service:
+    engine = Engine([objective(slo(objective=99.0, budgeting=budgeting, **other))])
+    service = Service(engine, requests_total=0.0, errors_total=0.0)
+    service.at_ms -= STEP
+    service.scraped()
+    return service
+
+
+def play(service: Service, minutes: list[tuple[int, int]]) -> None:
+    """Play (bad, all) per slice, spread over its scrapes."""
+    for bad, total in minutes:
+        for number in range(20):
+            service.rise("requests_total", total if number == 3 else 0)
+            service.rise("errors_total", bad if number == 3 else 0)
+            service.scraped()
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 100)).map(lambda t: (min(t), t[1])), min_size=1, max_size=8)
+)
+def test_slices_are_what_a_slow_count_says(events):
+    services = [sliced(Timeslices(SLICE, 0.95)), sliced(RatioTimeslices(SLICE))]
+    for service in services:
+        play(service, events)
+
+    busy = [(bad, total) for bad, total in events if total]
+    hard, soft = (service.read().period for service in services)
+    assert (hard.bad, hard.total) == (sum(total - bad < 0.95 * total for bad, total in busy), len(busy))
+    assert soft.total == len(busy)
+    assert soft.bad == pytest.approx(sum(bad / total for bad, total in busy), abs=1e-6 * len(events))
+
+
+def test_a_slice_at_its_target_is_good():
+    service = sliced(Timeslices(SLICE, 0.95))
+    play(service, [(5, 100), (6, 100)])
+
+    assert service.read().period.bad == 1
+
+
+def test_a_slice_of_which_less_than_half_was_seen_is_none():
+    service = sliced(Timeslices(SLICE, 0.95))
+    play(service, [(0, 100)])
+    for _ in range(12):
+        service.down()
+    service.rise("requests_total", 100)
+    for _ in range(8):
+        service.scraped()
+
+    assert service.read().period.total == 1
+
+
+def test_a_gap_makes_no_slices():
+    service = sliced(Timeslices(SLICE, 0.95))
+    play(service, [(0, 100)])
+    service.rise("requests_total", 100)
+    service.scraped(HOUR)
+    play(service, [(0, 100)])
+
+    assert service.read().period.total == 2
+    assert service.read().window(HOUR).coverage < 0.2
+
+
+def test_slices_can_be_excluded():
+    excluded = sliced(Timeslices(SLICE, 0.95), exclusions=(Exclusion("move", START + SLICE, START + 2 * SLICE),))
+    play(excluded, [(0, 100), (100, 100), (0, 100)])
+
+    assert (excluded.read().period.bad, excluded.read().period.total) == (0, 2)
+
+
+def test_a_budget_of_slices_burns_by_slices():
+    service = sliced(Timeslices(SLICE, 0.95))
+    play(service, [(0, 100)] * 10)
+    play(service, [(4, 100)] * 12)
+    assert service.read().window(HOUR).ratio == 0.0
+    play(service, [(6, 100)] * 12)
+
+    assert service.read().window(HOUR).ratio == 1.0
+    assert service.read().left == pytest.approx(1 - (12 / 34) / 0.01)
+    assert service.read().left_events == pytest.approx(0.34 - 12)
+    assert service.read().tiers[0].open
+
+
+def parts(*errors: int):
+    names = [f"part{number}" for number in range(len(errors))]
+    queries = [Events(*(f"sum(rate({each}_{kind}[{{{{.window}}}}]))" for kind in ("errors", "all"))) for each in names]
+    objectives = [objective(slo(each, indicator=events)) for each, events in zip(names, queries, strict=True)]
+    service = Service(Engine(objectives))
+    for _ in range(21):
+        for each, by in zip(names, errors, strict=True):
+            service.rise(f"{each}_all", 100 if by >= 0 else 0)
+            service.rise(f"{each}_errors", max(by, 0))
+        service.scraped()
+    return service.engine.read(service.at_ms)
+
+
+def whole(*weights: float):
+    listed = tuple(Part(f"rag-part{number}", weight) for number, weight in enumerate(weights))
+    return slo("whole", indicator=Composite(), parts=listed)
+
+
+def test_a_composite_weighs_its_parts_and_says_which_is_to_blame():
+    found = composite(whole(1, 3), [parts(10, 2)], 5 * MINUTE)
+
+    assert found.ratio == pytest.approx((0.10 + 3 * 0.02) / 4)
+    assert found.left == pytest.approx(1 - found.ratio / 0.001)
+    assert found.shares == {"rag-part0": pytest.approx(0.625), "rag-part1": pytest.approx(0.375)}
+    assert found.coverage == pytest.approx(1)
+
+
+def test_a_part_without_traffic_says_nothing():
+    found = composite(whole(1, 3), [parts(10, -1)])
+
+    assert found.ratio == pytest.approx(0.10)
+    assert parts(10, -1).of(1).state is State.NO_TRAFFIC
+
+
+def test_a_composite_of_nothing_known_is_no_number():
+    found = composite(whole(1), [parts(-1)])
+
+    assert (found.ratio, found.left, found.shares) == (None, None, {})
+
+
+def test_a_part_that_is_not_there_is_named():
+    with pytest.raises(KeyError, match="rag-part1"):
+        composite(whole(1, 1), [parts(1)])

@@ -1,0 +1,292 @@
+"""What is not a number is a state with words: no traffic, no data, and what cannot be right. A wrong number is none of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import InvalidInput
+from agent.model import Labels
+from agent.slo import Events, Exclusion, Good, Plugin, Raw
+from agent.slo.budget.engine import Engine
+from agent.slo.budget.objective import OTHER, Key
+from agent.slo.budget.readings import State
+from tests.slo.budget.service import EVENTS, HOUR, MINUTE, SECOND, START, Service, Told, metric, objective, slo
+
+STEP = 15 * SECOND
+BY_ROUTE = Events(
+    "sum by (route) (rate(errors_total[{{.window}}]))", "sum by (route) (rate(requests_total[{{.window}}]))"
+)
+
+
+def run(service: Service, rows: int, requests: float = 100, errors: float = 0, **labels):
+    for _ in range(rows):
+        service.rise("requests_total", requests, **labels)
+        service.rise("errors_total", errors, **labels)
+        service.scraped()
+
+
+def test_a_target_that_is_down_is_no_data_and_nothing_moves():
+    service = Service(requests_total=0.0, errors_total=0.0)
+    run(service, 240)
+    run(service, 20, errors=100)
+    before = service.read()
+    assert before.tiers[0].open
+
+    changes = [change for _ in range(40) for change in service.down()]
+
+    reading = service.read()
+    assert changes == []
+    assert (reading.state, reading.words) == (State.NO_DATA, "service: connection refused")
+    assert reading.since_ms == before.at_ms + STEP
+    assert reading.tiers[0] == before.tiers[0]
+    assert reading.window(HOUR).coverage == pytest.approx(1 - 40 / 240)
+    assert reading.window(5 * MINUTE).coverage == 0.0
+
+
+def test_a_page_of_an_outage_that_ended_while_nothing_was_known_ends_when_something_is():
+    service = Service(requests_total=0.0, errors_total=0.0)
+    run(service, 240)
+    run(service, 20, errors=100)
+    for _ in range(40):
+        service.down()
+    service.rise("requests_total", 4000)
+
+    closed = [change.burn.name for change in service.scraped() if not change.opened]
+
+    assert "page.quick" in closed
+    assert service.read().state is State.VALUE
+
+
+def test_a_total_that_vanished_from_a_live_page_is_no_data():
+    service = Service(requests_total=0.0, errors_total=0.0, other_total=0.0)
+    run(service, 10)
+    del service.values[metric("requests_total")]
+    service.scraped()
+
+    assert service.read().words == "the series of its total are not on the page any more"
+    assert service.read().state is State.NO_DATA
+
+
+def test_an_slo_whose_series_never_came_says_so():
+    service = Service(other_total=0.0)
+    for _ in range(10):
+        service.scraped()
+
+    assert (service.read().state, service.read().left) == (State.NO_DATA, None)
+    assert service.read().words == "nothing was heard of the targets of its series"
+
+
+def test_one_live_replica_is_enough():
+    service = Service(requests_total=0.0)
+    run(service, 3)
+    for _ in range(10):
+        service.scrapes.failed("replica", "connection refused")
+        run(service, 1)
+
+    assert service.read().state is State.VALUE
+    assert service.read().window(5 * MINUTE).total == 1200
+
+
+def test_a_slow_target_is_known_between_its_scrapes():
+    service = Service(requests_total=0.0)
+    for number in range(120):
+        service.rise("requests_total", 10)
+        service.at_ms += STEP
+        if number % 4 == 0:
+            service.scrapes.landed("service", service.page())
+        service.engine.row(service.at_ms, service.scrapes)
+
+    assert service.read().state is State.VALUE
+    assert service.read().window(5 * MINUTE).coverage == pytest.approx(1)
+
+
+def test_an_agent_that_was_away_has_seen_nothing_meanwhile_though_the_counters_count():
+    service = Service(requests_total=0.0)
+    run(service, 20)
+    service.rise("requests_total", 5000)
+    service.scraped(HOUR)
+
+    window = service.read().window(HOUR)
+    assert window.total == 5000
+    assert window.coverage == 0.0
+
+
+@pytest.mark.parametrize(
+    ("indicator", "counters", "words"),
+    [
+        (
+            EVENTS,
+            {"errors_total": 3, "requests_total": 1},
+            "3 bad events of 1: the queries do not count the same events",
+        ),
+        (
+            Good("sum(rate(good_total[{{.window}}]))", "sum(rate(requests_total[{{.window}}]))"),
+            {"good_total": 3, "requests_total": 1},
+            "3 good events of 1: the queries do not count the same events",
+        ),
+    ],
+)
+def test_more_bad_or_good_events_than_events_are_no_ratio(indicator, counters, words):
+    service = Service(Engine([objective(slo(indicator=indicator))]), **dict.fromkeys(counters, 0.0))
+    for _ in range(40):
+        for name, by in counters.items():
+            service.rise(name, by)
+        service.scraped()
+
+    reading = service.read()
+    assert (reading.state, reading.words) == (State.INVALID, words)
+    assert reading.window(5 * MINUTE).total == 0
+
+
+def test_an_error_that_is_counted_a_moment_before_its_request_waits_for_it():
+    service = Service(requests_total=0.0, errors_total=0.0)
+    for number in range(100):
+        service.rise("errors_total", 5 if number % 2 else 0)
+        service.rise("requests_total", 0 if number % 2 else 5)
+        service.scraped()
+
+    reading = service.read()
+    assert reading.state is State.VALUE
+    assert reading.window(5 * MINUTE).total == 50
+    assert reading.window(5 * MINUTE).bad <= 50
+
+
+def test_an_slo_that_was_wrong_is_believed_again_after_five_minutes_of_being_right():
+    service = Service(requests_total=0.0, errors_total=0.0)
+    run(service, 20, requests=1, errors=30)
+    assert service.read().state is State.INVALID
+    run(service, 19)
+    assert service.read().state is State.INVALID
+    run(service, 3)
+    assert service.read().state is State.VALUE
+
+
+def test_two_series_where_one_was_promised_are_invalid_and_named():
+    service = Service(Engine([objective(slo(indicator=BY_ROUTE))]))
+    for route in ("/ask", "/search"):
+        service.rise("requests_total", 0, route=route)
+    run(service, 3, route="/ask")
+
+    assert service.read().state is State.INVALID
+    assert service.read().words == (
+        'its query gives 2 series, {route="/ask"} and {route="/search"}: add them (sum), or name the label in group_by'
+    )
+
+
+def test_a_label_that_changed_with_a_deploy_is_still_one_series():
+    indicator = Events("sum(rate(errors_total[{{.window}}]))", "sum by (version) (rate(requests_total[{{.window}}]))")
+    service = Service(Engine([objective(slo(indicator=indicator))]))
+    run(service, 5, version="1")
+    service.values = {}
+    run(service, 5, version="2")
+
+    assert service.read().state is State.VALUE
+    assert service.read().window(5 * MINUTE).total == 900
+
+
+def test_a_counter_that_is_no_number_is_invalid_and_named():
+    service = Service(requests_total=0.0, errors_total=0.0)
+    run(service, 5)
+    service.values[metric("errors_total")] = float("nan")
+    service.scraped()
+
+    assert (service.read().state, service.read().words) == (State.INVALID, "errors_total is NaN")
+
+
+def test_a_bucket_that_is_not_there_is_invalid_and_the_others_are_named():
+    indicator = Good('sum(rate(seconds_bucket{le="2.5"}[{{.window}}]))', "sum(rate(seconds_count[{{.window}}]))")
+    service = Service(Engine([objective(slo(indicator=indicator))]))
+    for _ in range(3):
+        service.rise("seconds_count", 10)
+        for le in ("10", "2", "+Inf"):
+            service.rise("seconds_bucket", 10, le=le)
+        service.scraped()
+
+    assert service.read().state is State.INVALID
+    assert service.read().words == 'no series is seconds_bucket{le="2.5"}; its buckets are le=2, 10, +Inf'
+
+
+def test_a_bucket_pair_counts_what_is_slower():
+    indicator = Good('sum(rate(seconds_bucket{le="2.5"}[{{.window}}]))', "sum(rate(seconds_count[{{.window}}]))")
+    service = Service(Engine([objective(slo(indicator=indicator))]))
+    for _ in range(21):
+        service.rise("seconds_count", 10)
+        service.rise("seconds_bucket", 7, le="2.5")
+        service.rise("seconds_bucket", 10, le="+Inf")
+        service.scraped()
+
+    window = service.read().window(5 * MINUTE)
+    assert (window.bad, window.total) == (60, 200)
+
+
+def test_groups_have_budgets_of_their_own_and_beyond_the_most_share_one():
+    engine = Engine([objective(slo(indicator=BY_ROUTE, group_by=("route",)))], most_groups=2)
+    service = Service(engine)
+    for _ in range(10):
+        for number, route in enumerate(("/a", "/b", "/c", "/d")):
+            service.rise("requests_total", 10, route=route)
+            service.rise("errors_total", number, route=route)
+        service.scraped()
+
+    readings = engine.read(service.at_ms)
+    found = {each.key.group.get("route"): (each.period.bad, each.period.total) for each in readings}
+    assert found == {"/a": (0, 90), "/b": (9, 90), OTHER: (45, 180)}
+    assert readings.find(Key("rag-answers", Labels({"route": "/b"}))).left == pytest.approx(1 - 0.1 / 0.001)
+
+
+def test_a_sampled_ratio_holds_for_the_time_since_the_row_before():
+    engine = Engine([objective(slo("probe", indicator=Raw("avg_over_time(failed[{{.window}}])")))])
+    for number in range(100):
+        engine.row(START + number * STEP, Told(rag_probe=[(Labels(), 1 / 7 if number % 2 else 0.0)]))
+
+    reading = engine.read(START + 99 * STEP).of(0)
+    window = reading.window(5 * MINUTE)
+    assert window.total == 300_000
+    assert window.bad == pytest.approx(300_000 / 14, abs=1)
+    assert reading.state is State.VALUE
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "words"),
+    [
+        (None, State.NO_DATA, "its query could not be answered"),
+        ([], State.NO_DATA, "its query gives no series"),
+        ([(Labels(), 1.5)], State.INVALID, "its query gives 1.5, and an error ratio is between 0 and 1"),
+        ([(Labels(), float("inf"))], State.INVALID, "its query gives inf, and an error ratio is between 0 and 1"),
+        (
+            [(Labels({"a": "1"}), 0.5), (Labels({"a": "2"}), 0.5)],
+            State.INVALID,
+            'its query gives 2 series, {a="1"} and {a="2"}: add them (sum), or name the label in group_by',
+        ),
+        ([(Labels(), float("nan"))], State.NO_TRAFFIC, ""),
+    ],
+)
+def test_what_a_sampled_query_may_answer(answer, state, words):
+    engine = Engine([objective(slo("probe", indicator=Raw("avg_over_time(failed[{{.window}}])")))])
+    for number in range(30):
+        engine.row(START + number * STEP, Told() if answer is None else Told(rag_probe=answer))
+
+    reading = engine.read(START + 29 * STEP).of(0)
+    assert (reading.state, reading.words, reading.period.total) == (state, words, 0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"indicator": Plugin("x")}, "its indicator is a plugin or other SLOs; give it queries"),
+        ({"objective": 100.0}, "an objective of 100 % is not between 0 and 100"),
+        ({"objective": 0.0}, "an objective of 0 % is not between 0 and 100"),
+        ({"exclusions": (Exclusion("deploy"),)}, 'exclusion "deploy": it needs a start before its end, or a cron'),
+        ({"exclusions": (Exclusion("deploy", cron="0 3 * * *"),)}, 'exclusion "deploy": a cron needs a duration'),
+        ({"exclusions": (Exclusion("deploy", cron="0 3 *", duration_ms=1),)}, "has 3 fields"),
+        (
+            {"exclusions": (Exclusion("x", cron="0 3 * * *", duration_ms=1, time_zone="Europe/Madird"),)},
+            "Europe/Madrid",
+        ),
+    ],
+)
+def test_what_can_have_no_budget_is_refused_at_once(changed, words):
+    with pytest.raises(InvalidInput) as refused:
+        objective(slo(**changed))
+
+    assert words in str(refused.value)

@@ -1,0 +1,182 @@
+"""What few events prove, what holds a page while nothing comes, and what a page says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agent.slo.budget.engine import Engine
+from agent.slo.budget.readings import Amounts
+from agent.slo.budget.reckoning import certain
+from agent.slo.budget.wording import gone, said
+from agent.slo.evidence import LEAST_BAD, lower_bound
+from tests.slo.budget.service import DAY, HOUR, MINUTE, SECOND, Service, objective, slo
+
+STEP = 15 * SECOND
+
+
+def window(bad: float, total: float, coverage: float = 1.0) -> Amounts:
+    return Amounts(*(np.asarray([[each]]) for each in (bad, total, coverage * HOUR, float(HOUR))))
+
+
+def certain_of(bad: float, total: float, coverage: float = 1.0, least: int = 1000) -> float:
+    return float(certain(window(bad, total, coverage), np.asarray([float(least)]))[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("bad", "total", "sure"),
+    [
+        # Wilson's score interval by hand, z = 1.645: (k + z²/2 - z·sqrt(k(n-k)/n + z²/4)) / (n + z²).
+        (3, 7, 0.1864),
+        (3, 3, 0.5258),
+        (10, 100, 0.0610),
+        (999, 999, 0.9973),
+    ],
+)
+def test_few_events_count_as_what_they_prove(bad, total, sure):
+    assert certain_of(bad, total) == pytest.approx(sure, abs=5e-4)
+    assert certain_of(bad, total) == pytest.approx(lower_bound(bad, total), rel=1e-12)
+
+
+def test_one_or_two_failures_prove_nothing_and_many_events_need_no_proof():
+    assert [np.isnan(certain_of(bad, 10)) for bad in range(5)] == [True] * LEAST_BAD + [False] * (5 - LEAST_BAD)
+    assert certain_of(1, 1000) == 0.001
+    assert certain_of(1, 10, least=0) == 0.1
+    assert np.isnan(certain_of(0, 0))
+
+
+def test_what_was_not_seen_counts_as_clean_while_it_is_more_than_half():
+    assert certain_of(5000, 10_000, coverage=0.5) == 0.5
+    assert certain_of(5000, 10_000, coverage=0.1) == pytest.approx(0.05)
+
+
+def failing(service: Service, minutes: int, every: int, *, bad: bool):
+    """Give the changes of so many minutes with one request each `every` minutes."""
+    for number in range(minutes * 4):
+        if number % (4 * every) == 0:
+            service.rise("requests_total", 1)
+            service.rise("errors_total", int(bad))
+        yield from service.scraped()
+
+
+def quiet_service() -> Service:
+    service = Service(Engine([objective()], interval_ms=5 * MINUTE), requests_total=0.0, errors_total=0.0)
+    for number in range(4 * 288):
+        service.rise("requests_total", int(number % 2 == 0))
+        service.scraped(5 * MINUTE)
+    return service
+
+
+def test_ten_requests_an_hour_page_at_the_third_failure_once_and_hold_between_requests():
+    service = quiet_service()
+    began = service.at_ms
+
+    changes = [each for each in failing(service, 60, 6, bad=True) if each.burn.name == "page.quick"]
+
+    assert [(each.opened, (each.at_ms - began) // MINUTE) for each in changes] == [(True, 12)]
+    assert "3 of " in said(changes[0])
+
+
+def test_one_failed_request_in_an_hour_pages_nobody_though_it_is_a_tenth_of_all():
+    service = quiet_service()
+    service.rise("requests_total", 1)
+    service.rise("errors_total", 1)
+    found = [*service.scraped(), *failing(service, 59, 6, bad=False)]
+
+    assert found == []
+    assert service.read().window(HOUR).burn > 80
+
+
+def test_a_good_request_ends_what_only_quiet_held_open():
+    service = quiet_service()
+    list(failing(service, 30, 6, bad=True))
+    assert service.read().tiers[0].open
+
+    closed = [each.burn.name for each in failing(service, 12, 6, bad=False) if not each.opened]
+
+    assert "page.quick" in closed
+
+
+def test_a_page_without_any_traffic_is_over_when_the_long_window_is_empty():
+    service = quiet_service()
+    list(failing(service, 30, 6, bad=True))
+    for _ in range(65 * 4):
+        service.scraped()
+
+    assert not service.read().tiers[0].open
+
+
+def opened(errors: float) -> list:
+    """Return what changes in an hour at 100 requests a second, after two clean ones."""
+    service = Service(Engine([objective()], interval_ms=5 * MINUTE), requests_total=0.0, errors_total=0.0)
+    for _ in range(26):
+        service.rise("requests_total", 30_000)
+        service.scraped(5 * MINUTE)
+    changes = []
+    for _ in range(240):
+        service.rise("requests_total", 1500)
+        service.rise("errors_total", 1500 * errors)
+        changes += service.scraped()
+    return changes
+
+
+def test_a_page_says_how_many_of_how_many_how_fast_and_when_the_budget_is_gone():
+    words = said(opened(0.02)[0])
+
+    assert words.startswith("page rag-answers: ")
+    assert "5,400 of 360,000 events in 1h were bad (1.5 %), 15 times" in words
+    assert "times what the budget allows, and still 600 of 30,000 events in 5m; " in words
+    assert "the budget is spent" in words
+
+
+def test_what_is_left_is_said_in_words():
+    service = Service(requests_total=0.0, errors_total=0.0)
+    assert gone(service.engine.read(0).of(0)) == "nothing is known of the budget yet"
+    service.scraped()
+    for _ in range(300):
+        service.rise("requests_total", 10_000)
+        service.rise("errors_total", 5)
+        service.scraped()
+    # Half of the budget is left of 30 days, and it burns half as fast as it may.
+    assert gone(service.read()) == "50 % of the budget is left, and at this pace it is gone in 30d"
+
+
+def test_numbers_of_a_budget_agree_with_each_other():
+    service = Service(requests_total=0.0, errors_total=0.0)
+    service.scraped()
+    for _ in range(300):
+        service.rise("requests_total", 1000)
+        service.rise("errors_total", 0.25)
+        service.scraped()
+    reading = service.read()
+
+    assert reading.left == pytest.approx(0.75)
+    assert reading.left_events == pytest.approx(300 - 75)
+    assert reading.left_ms == pytest.approx(0.75 * 0.001 * 30 * DAY)
+    assert reading.exhaustion_ms == pytest.approx(service.at_ms + 0.75 * 30 * DAY / 0.25, rel=1e-9)
+    assert reading.window(HOUR).burn == pytest.approx(0.25)
+    assert not reading.earned
+
+
+def test_a_budget_that_does_not_burn_is_never_gone():
+    service = Service(requests_total=0.0, errors_total=0.0)
+    for _ in range(20):
+        service.rise("requests_total", 1000)
+        service.scraped()
+
+    assert (service.read().exhaustion_ms, service.read().left) == (None, 1.0)
+
+
+def test_an_earlier_instant_reads_as_it_did_then():
+    service = Service(Engine([objective(slo())]), requests_total=0.0, errors_total=0.0)
+    then = {}
+    for number in range(400):
+        service.rise("requests_total", 100)
+        service.rise("errors_total", number % 3)
+        service.scraped()
+        then[service.at_ms] = service.read()
+    for at_ms, reading in list(then.items())[50::50]:
+        again = service.engine.read(at_ms).of(0)
+        assert (again.windows, again.period, again.left, again.exhaustion_ms) == (
+            reading.windows, reading.period, reading.left, reading.exhaustion_ms)  # fmt: skip
+        assert [each.open for each in again.tiers] == [each.open for each in reading.tiers]
