@@ -221,6 +221,8 @@ class Flush:
 
     def _run_step(self, group: Group, incident: Incident, step: RunningStep, alerts: tuple[Alert, ...]) -> None:
         step.state = StepState.DONE
+        if not step.hours:
+            incident.keep_distance(step, self.at_ms)
         names = []
         severity = worst_severity(alert.labels.get("severity") for alert in alerts)
         for whom in step.whom:
@@ -232,7 +234,9 @@ class Flush:
                 names.append(f"{target.key} ({why_not})" if why_not else target.key)
         fingerprints = tuple(alert.fingerprint for alert in alerts)
         reason = f"step {step.number}: nobody acknowledged within {step.after_ms // 1000} s"
-        if step.until == "resolve":
+        if step.hurried:
+            reason = f"step {step.number}: before its time, because a page did not arrive"
+        elif step.until == "resolve":
             reason = f"step {step.number}: not over within {step.after_ms // 1000} s"
         self._decide(group, Verdict.ESCALATED, reason, fingerprints, ", ".join(names) or str(Reason.NO_TARGET))
 
@@ -275,6 +279,10 @@ class Flush:
                         self._decide(group, Verdict.DEDUPLICATED, Reason.KNOWN, tuple(seen.firing_set), key)
                     else:
                         due.setdefault(recipient.target.key, (recipient, reason))
+        if incident.steps and seen.firing and not incident.ack:
+            woken = self._messenger.wake(group, incident, tuple(seen.firing), self._severity(seen), self.at_ms)
+            for key in woken:
+                self._decide(group, Verdict.ESCALATED, "it became more severe", tuple(seen.firing_set), key)
         self._close(group, incident, due, seen)
         self._write(group, incident, due, seen)
         self._schedule_repeat(group, seen)

@@ -116,6 +116,8 @@ class RunningStep:
     due_ms: int
     state: StepState = StepState.WAITING
     hours: Hours | None = None
+    hurried: bool = False
+    """Whether it runs before its time, because a page did not arrive."""
 
 
 @dataclass(slots=True)
@@ -182,11 +184,17 @@ class Incident:
             remind_ms = None if self.ack.remind_ms is None else self.ack.remind_ms - by_ms
             self.ack = replace(self.ack, until_ms=self.ack.until_ms - by_ms, remind_ms=remind_ms)
 
+    def keep_distance(self, ran: RunningStep, at_ms: int) -> None:
+        """Let the steps after one that runs late wait as long as ever: whoever is told now has the time to answer."""
+        for step in self.steps:
+            if step.state is StepState.WAITING and step.number > ran.number:
+                step.due_ms = max(step.due_ms, at_ms + step.after_ms - ran.after_ms)
+
     def lift(self, at_ms: int) -> None:
         """End the acknowledgement, because alerts joined that it did not cover: the chain starts over."""
         self.ack = None
         for step in self.steps:
-            step.state, step.due_ms = StepState.WAITING, at_ms + step.after_ms
+            step.state, step.due_ms, step.hurried = StepState.WAITING, at_ms + step.after_ms, False
 
 
 def begin(group_id: str, at_ms: int, steps: tuple[Step, ...], directory: Directory) -> Incident:
@@ -230,6 +238,7 @@ def to_json(incident: Incident) -> dict[str, Any]:
                 "due_ms": step.due_ms,
                 "state": str(step.state),
                 "hours": hours_to_json(step.hours),
+                "hurried": step.hurried,
                 "whom": [
                     {
                         "kind": each.kind,
@@ -264,7 +273,16 @@ def from_json(data: Mapping[str, Any]) -> Incident:
         whom = tuple(_whom_from_json(one) for one in each["whom"])
         state, hours = StepState(each["state"]), hours_from_json(each.get("hours"))
         made.steps.append(
-            RunningStep(each["number"], each["after_ms"], each["until"], whom, each["due_ms"], state, hours),
+            RunningStep(
+                each["number"],
+                each["after_ms"],
+                each["until"],
+                whom,
+                each["due_ms"],
+                state,
+                hours,
+                each.get("hurried", False),
+            ),
         )
     return made
 

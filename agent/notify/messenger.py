@@ -143,6 +143,18 @@ class Messenger:
             if recipient.target.channel in READ_BY_MANY and (alerts := _still_firing(told, table, at_ms)):
                 self.send(group, incident, recipient, reason, alerts, at_ms, known=True)
 
+    def wake(self, group: Group, incident: Incident, alerts: tuple[Alert, ...], severity: str, at_ms: int) -> list[str]:
+        """Tell those now whom a step left to sleep for what was less severe; return the targets' keys."""
+        woken = []
+        for key, told in list(incident.told.items()):
+            row = self._outbox.sleeping(group.id, key, at_ms)
+            if row is None or not row.escalation_step or row.severity == severity:
+                continue
+            if not self.held_until(told.recipient, at_ms, lambda: severity)[0]:
+                self.send(group, incident, told.recipient, Reason.ESCALATION, alerts, at_ms, row.escalation_step)
+                woken.append(key)
+        return woken
+
     def remind(self, group: Group, incident: Incident, alerts: tuple[Alert, ...], at_ms: int) -> list[str]:
         """Ask whoever took the incident whether they still have it; whoever was told, where that is nobody we know.
 

@@ -127,6 +127,11 @@ class Outbox:
         """Return what waits for its hour, never tried, of the same group for the same target."""
         return [each for each in self._unsent(row) if not each.attempts and each.next_at_ms > row.at_ms]
 
+    def sleeping(self, group_id: str, target: str, at_ms: int) -> Row | None:
+        """Return the message to a target, by its key, that waits for its hour and was never tried, or None."""
+        rows = (self._pending[each] for each in self._lanes.get((group_id, target), ()))
+        return next((each for each in rows if not each.attempts and each.next_at_ms > at_ms), None)
+
     def reached(self, incident: str, target: str) -> bool:
         """Say whether any message of an incident was accepted for a target, by the target's key."""
         return f"{incident}|{target}" in self._threads

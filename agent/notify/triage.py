@@ -489,14 +489,14 @@ class Triage:
         return reply
 
     def hurry(self, incident: str, at_ms: int, why: str) -> bool:
-        """Let the incident's next step of escalation run now, because a page did not arrive; False where none is left."""
+        """Let the incident's next step of escalation run now, because a page did not arrive; False where none needs to."""
         self._settle()
         for group in self._groups.values():
             running = group.incident
             step = running.next_step if running and running.id == incident else None
-            if step is None or step.due_ms <= at_ms:
+            if running is None or step is None or step.due_ms <= at_ms or running.ack:
                 continue
-            step.due_ms = at_ms
+            step.due_ms, step.hurried = at_ms, True
             self._dirty[group.id] = None
             names = tuple(sorted(group.fingerprints))
             text = f"step {step.number} runs now: {why}"

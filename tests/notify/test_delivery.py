@@ -97,6 +97,8 @@ def test_a_page_that_did_not_arrive_goes_to_on_failure_and_hurries_the_next_step
     whys = tale.history(PAGE.fingerprint)
     (hurried,) = [each for each in whys if each["what"] == "escalation hurried"]
     assert "30006: landline" in hurried["reason"]
+    (ran,) = [each["reason"] for each in whys if each["what"] == "escalated"]
+    assert ran == "step 1: before its time, because a page did not arrive"
 
 
 def test_a_warning_that_did_not_arrive_goes_to_on_failure_and_escalates_as_it_would_have(tale):
@@ -186,3 +188,15 @@ def test_whom_the_page_never_reached_hears_of_no_end(tale):
     tale.want(between(100, 110), MAIL, resolved={"Fire"})
     whys = [each["reason"] for each in tale.history(PAGE.fingerprint)]
     assert "it is over, and the page about it never reached this target; there is nothing to take back" in whys
+
+
+def test_a_page_that_did_not_arrive_hurries_nothing_once_somebody_has_it(story):
+    tale = story(ROUTES, TEAM.replace("by: [sms]}]}]", "by: [sms]}], until: resolve}]"))
+    ask_later(tale)
+    tale.providers["sms"].fates.append(Delivery("failed", "30006: landline"))
+    tale.at(0).push(PAGE)
+    tale.at(2).ack("chris", fingerprint=PAGE.fingerprint)
+    tale.at(599)
+    assert tale.messages(BOB) == []
+    tale.at(600)
+    tale.want(between(600, 600), BOB, firing={"Fire"}, reason="escalation")

@@ -321,3 +321,50 @@ def test_everybody_has_an_address_only_for_the_channels_that_reach_people(story)
     ana = tale.routing.directory.people["ana"]
     addresses = {channel: ana.address(channel) for channel in Channel if ana.address(channel)}
     assert addresses == {Channel.EMAIL: "ana@example.org", Channel.SLACK: "U0ANA", Channel.SMS: "+33600000001"}
+
+
+CHAIN = """
+receivers:
+  oncall:
+    notify: [{person: ana, by: [sms]}]
+    escalate: [{after: 5m, notify: [{person: bob, by: [sms]}]}, {after: 15m, notify: [{person: chris, by: [sms]}]}]
+"""
+ONE = """
+route: {receiver: oncall, group_by: [alertname], group_wait: 0s, group_interval: 10s, repeat_interval: 10h}
+receivers: [{name: oncall}]
+"""
+
+
+def test_after_a_long_silence_the_steps_come_one_after_the_other_and_not_at_once(story):
+    tale = story(ONE, CHAIN)
+    tale.at(0).push(FIRE)
+    tale.at(60)
+    matchers = parse_matchers("alertname=Fire").matchers
+    tale.dispatcher.silences.create(matchers, tale.now_ms, START_MS + 7_200_000, "ana", "", tale.now_ms)
+    tale.at(9000)
+    (bob,), (chris,) = tale.messages("sms:+33600000002"), tale.messages("sms:+33600000003")
+    assert 7200 <= bob.at <= 7220
+    assert chris.at - bob.at == 600
+
+
+def test_after_hours_without_a_process_the_steps_come_one_after_the_other_and_not_at_once(story):
+    tale = story(ONE, CHAIN, durable=True)
+    tale.at(0).push(FIRE)
+    tale.at(30).restart(after=10_000)
+    tale.at(12_000)
+    (bob,), (chris,) = tale.messages("sms:+33600000002"), tale.messages("sms:+33600000003")
+    assert (bob.at, chris.at) == (10_030, 10_630)
+
+
+def test_somebody_who_was_left_to_sleep_for_a_warning_is_woken_when_a_critical_alert_joins(story):
+    quiet = "quiet_hours: {severities: [warning], times: '22:00-09:00'}"  # the story begins at 8:00
+    tale = story(ONE, CHAIN, base=ESCALATION.replace('"+33600000002"}', f'"+33600000002", {quiet}}}'))
+    tale.at(0).push(alert("Fire", ends=99_999, severity="warning", i="w"))
+    tale.at(400)
+    assert tale.messages(BOB) == []
+    tale.push(alert("Fire", ends=99_999, severity="critical", i="c"))
+    tale.at(420)
+    (page,) = tale.messages(BOB)
+    assert page.firing == {"w", "c"}
+    tale.at(7200)
+    assert tale.messages(BOB) == [page], "nor is he told again in the morning"
