@@ -100,7 +100,7 @@ def incidents_table(incidents: Iterable[Mapping[str, Any]], now: datetime) -> Ta
         labels = dict(each["labels"])
         named = [labels.pop("alertname", ""), *(f"{name}={value}" for name, value in labels.items())]
         what = Text(" ".join(filter(None, named)) or each["receiver"], style="bold")
-        what.append(f" ({_alerts(each)}) since {_time(each['started'])}", style="not bold dim")
+        what.append(f" ({_alerts(each)} of {each['receiver']}) since {_time(each['started'])}", style="not bold dim")
         table.add_row(each["incident"], what)
         taken, coming = each["acknowledgement"], each["next"]
         who = Text("nobody has it", style="red")

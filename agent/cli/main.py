@@ -621,11 +621,17 @@ def demo(exit_after: float | None, seed: int, keep: Path | None) -> None:
 @click.option("--listen-address", default="127.0.0.1", show_default=True, help="Host to bind; ports are printed.")
 @click.option("--http-port", type=int, default=8025, show_default=True)
 @click.option("--smtp-port", type=int, default=1025, show_default=True)
+@click.option(
+    "--environment", is_flag=True, help="Only print the variables that lead the shipped files to it, for eval."
+)
 @url_option
-def inbox(listen_address: str, http_port: int, smtp_port: int, url: str) -> None:
+def inbox(listen_address: str, http_port: int, smtp_port: int, url: str, *, environment: bool) -> None:
     """Run a local stand-in for SMTP, Slack and Twilio, to try receivers without accounts."""
-    from agent.cli.inbox import run_inbox
+    from agent.cli.inbox import run_inbox, show_environment
 
+    if environment:
+        show_environment(listen_address, http_port, smtp_port)
+        return
     run_inbox(listen_address, http_port, smtp_port, url)
 
 

@@ -18,7 +18,7 @@ import aiohttp
 
 from agent.app import Agent, wall_clock
 from agent.config import Flags, load_config
-from agent.demo.files import environment, write_files
+from agent.demo.files import write_files
 from agent.demo.processes import Companion, Service, port_or_free
 from agent.demo.table import ShownAlert, Snapshot
 from agent.notify.inbox import Arrival, Inbox
@@ -170,7 +170,7 @@ async def tell(
     arguments = ["--url", url, "--rate", str(RATE), "--seed", str(seed)]
     load = Companion("sample_rag_app.load", arguments, folder / "load.log")
     async with aiohttp.ClientSession() as session, Inbox(http_port=port_or_free(8025)) as inbox:
-        variables = environment(inbox)
+        variables = inbox.environment()
         configuration = write_files(folder, f"127.0.0.1:{service_port}", f"127.0.0.1:{port_or_free(9477)}")
         agent = Agent(load_config(Flags(config_file=configuration), variables, folder), environment=variables)
         service = Service(url, token, session)

@@ -57,9 +57,10 @@ def test_without_anything_it_lists_what_is_open_and_who_has_it(tale, terminal):
     said = terminal.command("ack")
     fire, flood = open_incidents(tale)["Fire"], open_incidents(tale)["Flood"]
     assert (
-        f"{fire.id} Fire (1 alert) since 2026-01-05 08:00 nobody has it told: sms:+33600000001 next: bob by sms" in said
+        f"{fire.id} Fire (1 alert of oncall) since 2026-01-05 08:00 nobody has it told: sms:+33600000001 next: bob by sms"
+        in said
     )
-    assert f"{flood.id} Flood (1 alert) since 2026-01-05 08:00" in said
+    assert f"{flood.id} Flood (1 alert of oncall) since 2026-01-05 08:00" in said
     assert "bob has it until 2026-01-05 09:00: pumping" in said
     listed = json.loads(terminal.command("ack", "--json"))["incidents"]
     assert {each["incident"] for each in listed} == {fire.id, flood.id}
