@@ -54,6 +54,7 @@ class Outbox:
         self._journal = journal
         self._external_url = external_url
         self._rows: dict[str, Row] = {}
+        self._of_incident: dict[str, dict[str, None]] = {}
         self._pending: dict[str, Row] = {}
         self._lanes: dict[Lane, dict[str, None]] = {}
         self._threads: dict[str, dict[str, Any]] = {}
@@ -96,6 +97,7 @@ class Outbox:
         rows = [row_from_json(key, data) for key, data in self._journal.records(KIND).items()]
         for row in sorted(rows, key=lambda each: each.order):
             self._rows[row.id] = row
+            self._of_incident.setdefault(row.incident, {})[row.id] = None
             self._last[_thread(row)], self._newest[_thread(row)] = row.order, row.id
             self._order = max(self._order, row.order)
             if row.state is RowState.PENDING:
@@ -379,11 +381,9 @@ class Outbox:
 
     def rows(self, *, fingerprint: str = "", incident: str = "") -> list[Row]:
         """Return the rows about an alert or an incident (or all), oldest first."""
+        found = [self._rows[each] for each in self._of_incident.get(incident, ())] if incident else self._rows.values()
         return [
-            row
-            for row in self._rows.values()
-            if (not incident or row.incident == incident)
-            and (not fingerprint or any(alert.fingerprint == fingerprint for alert in row.alerts))
+            row for row in found if not fingerprint or any(alert.fingerprint == fingerprint for alert in row.alerts)
         ]
 
     def waiting(self) -> Mapping[Channel, int]:
@@ -399,6 +399,10 @@ class Outbox:
         old_ms = at_ms - RETENTION_MS
         for row in [each for each in self._rows.values() if 0 < each.finished_at_ms < old_ms]:
             del self._rows[row.id]
+            if len(self._of_incident[row.incident]) > 1:
+                del self._of_incident[row.incident][row.id]
+            else:
+                del self._of_incident[row.incident]
             self._awaited.drop(row)
             self._writes.append(Delete(KIND, row.id))
         alive = {_thread(row) for row in self._rows.values()}
@@ -506,6 +510,7 @@ class Outbox:
 
     def _keep(self, row: Row) -> None:
         self._rows[row.id] = row
+        self._of_incident.setdefault(row.incident, {})[row.id] = None
         if row.order >= self._last.get(_thread(row), 0):
             self._last[_thread(row)], self._newest[_thread(row)] = row.order, row.id
         if row.state is RowState.PENDING:
