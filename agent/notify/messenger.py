@@ -254,7 +254,8 @@ class Messenger:
 
     def _enqueue(self, row: Row, recipient: Recipient, incident: Incident | None) -> Reason | None:
         routing = self._routing()
-        transport = row.transport if row.transport in routing.channels else str(row.target.channel)
+        transport = routing.way_to(row.target, row.transport)
+        transport = transport if transport in routing.channels else str(row.target.channel)
         if transport != row.transport:
             row = replace(row, transport=transport)
         if transport in routing.disabled:

@@ -213,6 +213,14 @@ class Outbox:
             self._keep(replace(row, deadline_ms=row.deadline_ms + by_ms))
             self._offer(_lane(row))
 
+    def lead(self, way_to: Callable[[Target, str], str]) -> None:
+        """Send what waits by the transports that lead to its targets now; `flush` writes it down."""
+        for row in tuple(self._pending.values()):
+            transport = way_to(row.target, row.transport)
+            if transport != row.transport:
+                self._keep(replace(row, transport=transport))
+                self._offer(_lane(row))
+
     def due(self, at_ms: int) -> list[Row]:
         """Return what may be sent now: critical first, then as written; per group and target only the oldest."""
         heads = (self._pending[next(iter(lane))] for lane in self._lanes.values() if self._in_flight.isdisjoint(lane))

@@ -422,6 +422,7 @@ class Triage:
             self._take_in()
         self._routing = routing
         self.outbox.keep([kept_routing.record(routing)])
+        self.outbox.lead(routing.way_to)
         self._routes.clear()
         self._sources = Sources(routing.inhibit_rules, ((each.fingerprint, each.labels) for each in self._table))
         if self._semantics.reload_rebuilds:
@@ -654,6 +655,7 @@ class Triage:
 
     def _restore(self, at_ms: int) -> None:
         self.outbox.restore()
+        self.outbox.lead(self._routing.way_to)
         grace_ms = self._routing.settings.resolve_timeout_ms
         was_ms = self._journal.records(CLOCK).get("", 0)
         self._table.restore(self._journal.records(table.KIND), max(at_ms, was_ms), grace_ms)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import RetryLater
-from agent.notify import RowState
-from tests.notify.story import ESCALATION, alert, between
+from agent.notify import FakeReceiver, RowState
+from tests.notify.story import ESCALATION, Provider, alert, between
 
 ROUTES = """
 route:
@@ -160,6 +160,32 @@ def test_a_reload_re_sends_nothing(story, name):
     tale.want(between(2, 2), SLACK, firing={"Fire"})
     tale.want(between(25, 45), SLACK, resolved={"Fire"})
     tale.done()
+
+
+TWO_HOOKS = """
+route: {receiver: r, group_by: [alertname], group_wait: 2s, group_interval: 10s, repeat_interval: 4h}
+receivers: [{name: r, webhook_configs: [{url: "http://broken.example/a"}, {url: "http://works.example/b"}]}]
+"""
+
+
+@pytest.mark.parametrize("how", ["reload", "restart"])
+def test_what_waits_for_an_integration_that_is_gone_does_not_go_to_the_one_that_has_its_number_now(story, how):
+    tale = story(TWO_HOOKS, durable=True)
+    broken, works = Provider("r/webhook/0", tale), Provider("r/webhook/1", tale)
+    broken.fail_always(RetryLater("down"))
+    tale.providers.update({"r/webhook/0": broken, "r/webhook/1": works})
+    tale.at(0).push(FIRE).at(5)
+    tale.providers.update({"r/webhook/0": works, "r/webhook/1": FakeReceiver()})
+    one = TWO_HOOKS.replace('{url: "http://broken.example/a"}, ', "")
+    if how == "reload":
+        tale.reload(one)
+    else:
+        tale.routing = tale.load(one)
+        tale.restart()
+    tale.at(25).resolve(FIRE).at(90)
+    told = [(each.target, each.firing, each.resolved) for each in tale.sent if each.transport == "r/webhook/1"]
+    target = tale.routing.receiver("r").destinations[0].fixed[0].key
+    assert told == [(target, {"Fire"}, set()), (target, set(), {"Fire"})]
 
 
 def test_renaming_a_receiver_re_sends_nothing(story):
