@@ -78,7 +78,7 @@ class Acks:
     def take(
         self, meant: Meant, by: str, at_ms: int, until_ms: int, *, comment: str = "", via: str = ""
     ) -> tuple[Acknowledged, ...]:
-        """Take over the incidents that are meant, and those by which nobody else is told of anything else; empty where none is."""
+        """Take over the incidents that are meant, and free ones of the same alerts; empty where none is meant."""
         done, decisions = [], []
         found = self._open(meant)
         beside = [(group, incident) for group, incident in self._beside(found) if incident.ack is None]
