@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,7 @@ def run(
     log_format: str,
 ) -> None:
     """Run the agent until SIGTERM or Ctrl-C; SIGHUP reloads its files."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # no file was read yet, so there is nothing to read again
     gc.disable()  # what a start loads is no garbage: looking for it takes a tenth of the time until it is ready
 
     from agent.footprint import share_one_heap, without

@@ -335,17 +335,20 @@ async def test_what_is_under_way_when_the_agent_stops_stays_pending():
 
 
 HOOK = "{channel: '#ops', api_url: 'https://hooks.slack.com/services/%s'}"
+RELAYED = "{to: ops@example.org, from: b@example.org, smarthost: '%s:25', require_tls: false, send_resolved: true}"
 TIMERS = "group_by: [alertname], group_wait: 0s, group_interval: 10s, repeat_interval: 1h"
 WORKSPACES = {
     "one receiver": f"route: {{receiver: a, {TIMERS}}}\n"
     f"receivers: [{{name: a, slack_configs: [{HOOK % 'T1/B/x'}, {HOOK % 'T2/B/y'}]}}]",
     "two routes": f"route: {{receiver: a, {TIMERS}, routes: [{{receiver: a, continue: true}}, {{receiver: b}}]}}\n"
     f"receivers: [{{name: a, slack_configs: [{HOOK % 'T1/B/x'}]}}, {{name: b, slack_configs: [{HOOK % 'T2/B/y'}]}}]",
+    "two relays": f"route: {{receiver: a, {TIMERS}}}\n"
+    f"receivers: [{{name: a, email_configs: [{RELAYED % 'relay1'}, {RELAYED % 'relay2'}]}}]",
 }
 
 
 @pytest.mark.parametrize("routes", WORKSPACES.values(), ids=list(WORKSPACES))
-def test_a_channel_of_the_same_name_in_another_workspace_is_told_too(story, routes):
+def test_a_place_of_the_same_name_in_another_workspace_or_by_another_relay_is_told_too(story, routes):
     tale = story(routes, durable=True)
     tale.at(0).push(alert("A", ends=9999)).restart()
     tale.resolve(alert("A", starts=0)).at(60)
