@@ -192,7 +192,7 @@ class Flush:
         if incident and incident.ack:
             yield from self._remind(group, incident, incident.ack)
         step = incident.next_step if incident else None
-        while incident and step and step.due_ms <= self.at_ms:
+        while incident and step and step.comes_ms <= self.at_ms:
             seen = yield from self.look(group)
             if not seen.firing:
                 step.due_ms = self.at_ms + group.interval_ms

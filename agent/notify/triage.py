@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Final
 
 from agent.journal import Delete, Event, Prune, Put, Write
@@ -23,10 +24,11 @@ from agent.notify.decisions import RETENTION_MS, Decision, Verdict
 from agent.notify.drill import is_drill, receiver_of
 from agent.notify.flushing import Flush, Stretches
 from agent.notify.groups import Group, claim, group_id
-from agent.notify.incidents import Incident
+from agent.notify.incidents import HEARD_AGAIN_MS, Incident
 from agent.notify.inhibition import Sources
 from agent.notify.intake import Batch, Intake
 from agent.notify.links import Links
+from agent.notify.messages.wording import span
 from agent.notify.messenger import Messenger
 from agent.notify.notification import Channel
 from agent.notify.notification_log import NotificationLog
@@ -90,6 +92,8 @@ class Triage:
         self._flushes, self._steps = Agenda(), Agenda()
         self._held_by: dict[str, set[str]] = {}
         """Groups in which a silence or an inhibiting alert holds something back, by its id."""
+        self._unheard: set[str] = set()
+        """Groups with steps that were overdue at the start and wait to hear that an alert still fires."""
         self._numbered = 0
         self._routes: dict[str, list[Route]] = {}
         """What the routing says of each alert in the table: it is asked again each time the alert is handed over."""
@@ -364,8 +368,35 @@ class Triage:
             writes.append(self._table.record(fingerprint))
         if news and is_drill(known.labels) and known.resolved_at(at_ms):
             self._let_hear(fingerprint, at_ms)
+        if self._unheard and not known.resolved_at(at_ms):
+            self._heard_again(fingerprint)
         if fingerprint in self._held_by and known.resolved_at(at_ms):
             self._let_go(fingerprint, at_ms, wait=True)
+
+    def _heard_again(self, fingerprint: str) -> None:
+        """Let the overdue steps of an alert's groups run that waited to hear whether it still fires."""
+        for each in self._unheard.intersection(self._members.get(fingerprint, ())):
+            self._unheard.discard(each)
+            if incident := self._groups[each].incident:
+                incident.heard_again()
+                self._dirty[each] = None
+
+    def _hold_overdue(self, at_ms: int) -> list[Decision]:
+        """Hold the steps that are overdue at the start: nobody is paged about what ended while nothing ran."""
+        decisions = []
+        for group in self._groups.values():
+            if (incident := group.incident) is None:
+                continue
+            for step in incident.hold_overdue(at_ms):
+                words = f"step {step.number} was due while the agent was not running; "
+                words += f"it waits up to {span(HEARD_AGAIN_MS)} to hear that this still fires"
+                names = tuple(sorted(group.fingerprints))
+                made = Decision(Verdict.HELD, at_ms, words, names, group.receiver, group.key, incident.id)
+                decisions.append(replace(made, until_ms=step.held_until_ms))
+                self._dirty[group.id] = None
+            if any(step.held_until_ms > at_ms for step in incident.steps):
+                self._unheard.add(group.id)
+        return decisions
 
     def _let_hear(self, fingerprint: str, at_ms: int) -> None:
         """Let the groups of an alert be flushed now: whoever was tested need not wait to hear that it is over."""
@@ -664,7 +695,7 @@ class Triage:
         self._adopt(saved, at_ms, restored=True)
         if was_ms > at_ms:
             self._set_back(was_ms - at_ms)
-        self._commit([], [kept_routing.record(self._routing)])
+        self._commit(self._hold_overdue(at_ms), [kept_routing.record(self._routing)])
         self._count_channels()
         self._count()
 

@@ -275,4 +275,4 @@ def _step(step: RunningStep) -> StepView:
         turn = {"now": " (on call)", "next": " (next on call)"}[each.on_call] if each.kind == "team" else ""
         ways.setdefault(f"{each.name}{turn}", []).append(str(each.channel))
     whom = tuple(f"{name} by {', '.join(channels)}" for name, channels in ways.items())
-    return StepView(step.number, step.due_ms, str(step.state), step.until, whom)
+    return StepView(step.number, step.comes_ms, str(step.state), step.until, whom)

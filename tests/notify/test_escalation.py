@@ -351,7 +351,7 @@ def test_after_hours_without_a_process_the_steps_come_one_after_the_other_and_no
     tale = story(ONE, CHAIN, durable=True)
     tale.at(0).push(FIRE)
     tale.at(30).restart(after=10_000)
-    tale.at(12_000)
+    tale.push(FIRE).at(12_000)
     (bob,), (chris,) = tale.messages("sms:+33600000002"), tale.messages("sms:+33600000003")
     assert (bob.at, chris.at) == (10_030, 10_630)
 
