@@ -37,6 +37,8 @@ TRY_AGAIN_MS: Final = 60_000
 """… and how long after, times the number of sendings."""
 _RINGING: Final = frozenset({Channel.SMS, Channel.PAGERDUTY})
 _READ: Final = frozenset(Channel) - {Channel.LOG}
+_UNREAD: Final = frozenset({Channel.SMS, Channel.LOG})
+"""The channels by which nobody is told quietly."""
 _NOT_OUT: Final = (RowState.FAILED, RowState.SUPERSEDED)
 MOST_SUBJECTS: Final = 500
 """Alerts of one message that get a line of history each."""
@@ -143,6 +145,16 @@ class Outbox:
         newest = self._rows.get(self._newest.get(_thread(row), ""))
         waits = any(self._pending[each].incident == row.incident for each in self._lanes.get(_lane(row), ()))
         return bool(newest and newest.state in _NOT_OUT) and not waits and _thread(row) not in self._threads
+
+    def rings_for_nothing(self, row: Row, at_ms: int) -> bool:
+        """Say whether a row would ring a phone that no page had reached, only for an end that others were told of quietly."""
+        if row.reason != Reason.FIRED_AND_RESOLVED or row.target.channel is not Channel.SMS:
+            return False
+        heard: dict[str, dict[str, bool]] = {}
+        for each in self.rows(incident=row.incident):
+            if each.target.channel not in _UNREAD and _got_out(each, at_ms):
+                heard.setdefault(each.target.key, {}).update(each.states)
+        return any(all(states.get(each) for each in row.states) for states in heard.values())
 
     def withdraw_unheard(self, row: Row, why: str) -> None:
         """Retire what waits of the row's incident for its target, and the row with it: nobody needs to hear either."""

@@ -669,7 +669,11 @@ class Triage:
 
     def _pointless(self, row: Row, at_ms: int) -> str:
         """Say why a message need not be sent any more: all it tells of is over, and no message about the end will follow."""
-        if self._routing.settings.strict or all(row.states.values()):
+        if self._routing.settings.strict:
+            return ""
+        if self.outbox.rings_for_nothing(row, at_ms):
+            return "it was over before it could be sent; others were told of that, and no phone rings for it"
+        if all(row.states.values()):
             return ""
         group = self._groups.get(row.group_id)
         incident = group.incident if group and group.incident and group.incident.id == row.incident else None
