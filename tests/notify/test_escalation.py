@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.notify import parse_matchers
+from agent.notify.messages import Renderer
 from agent.notify.notification import Channel
 from agent.notify.rotations import Rotation, Team
 from agent.schema import read
@@ -354,6 +355,28 @@ def test_after_hours_without_a_process_the_steps_come_one_after_the_other_and_no
     tale.push(FIRE).at(12_000)
     (bob,), (chris,) = tale.messages("sms:+33600000002"), tale.messages("sms:+33600000003")
     assert (bob.at, chris.at) == (10_030, 10_630)
+
+
+def test_whatever_goes_to_one_person_says_times_in_their_zone_and_a_channel_in_utc(story):
+    zoned = ESCALATION.replace('"+33600000002"}', '"+33600000002", timezone: America/New_York}')
+    plan = """
+receivers:
+  oncall:
+    notify: [{slack: '#alerts'}]
+    escalate:
+      - {after: 5m, notify: [{person: bob, by: [sms, email, slack]}]}
+      - {after: 10m, notify: [{person: ana, by: [sms]}]}
+"""
+    tale = story(ONE, plan, base=zoned)
+    tale.at(0).push(alert("Fire", starts=0, ends=99_999, severity="critical")).at(700)
+    words = Renderer()
+    said = {each.target: each.message for each in tale.sent}
+    assert "since 03:00 EST" in words.sms(said[BOB])
+    assert "Since:     03:00 EST (08:00 UTC)" in words.email(said["email:bob@example.org"]).text
+    assert "|03:00 EST>" in str(words.slack(said["slack:U0BOB"]).attachment)
+    assert "|08:00 UTC>" in str(words.slack(said["slack:#alerts"]).attachment)
+    assert "since 08:00 UTC" in words.sms(said[ANA])
+    assert "EST" not in str(words.slack(said["slack:#alerts"]).attachment)
 
 
 def test_somebody_who_was_left_to_sleep_for_a_warning_is_woken_when_a_critical_alert_joins(story):
