@@ -185,7 +185,7 @@ class Drills:
         seen = self._desk.view(at_ms)
         fingerprint = self._sent(drill, at_ms).fingerprint
         rows = [row for row in seen.messages(fingerprint=fingerprint) if not all(row.states.values())]
-        reached = tuple(_reached(row, at_ms, drill.deadline_ms) for row in _latest(rows))
+        reached = tuple(_reached(row, at_ms, drill.deadline_ms) for row in _telling(rows))
         taken = next(
             (each.acknowledged for each in seen.incidents() if fingerprint in each.fingerprints and each.acknowledged),
             None,
@@ -268,12 +268,12 @@ def judge(drill: Drill, at_ms: int, held: str = "") -> tuple[str, str]:
     return "passed", f"all {len(first)} were told{by}" if len(first) > 1 else f"{first[0].whom} was told{by}"
 
 
-def _latest(rows: Iterable[Row]) -> list[Row]:
-    """Return the newest row of each target and step; what was superseded by another is left out."""
+def _telling(rows: Iterable[Row]) -> list[Row]:
+    """Return of each target and step the first row that was accepted, else the newest that was not superseded."""
     found: dict[tuple[Any, ...], Row] = {}
     for row in rows:
         key = (row.target.key, row.escalation_step, row.receiver)
-        if key not in found or row.state is not RowState.SUPERSEDED:
+        if key not in found or (row.state is not RowState.SUPERSEDED and not found[key].accepted):
             found[key] = row
     return list(found.values())
 
