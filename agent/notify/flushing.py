@@ -223,7 +223,7 @@ class Flush:
         step.state = StepState.DONE
         if not step.hours:
             incident.keep_distance(step, self.at_ms)
-        names = []
+        names, called = [], []
         severity = worst_severity(alert.labels.get("severity") for alert in alerts)
         for whom in step.whom:
             for target in whom.now(self._routing.directory, self.at_ms, severity):
@@ -232,6 +232,9 @@ class Flush:
                     group, incident, recipient, Reason.ESCALATION, alerts, self.at_ms, step.number
                 )
                 names.append(f"{target.key} ({why_not})" if why_not else target.key)
+                if not why_not and self._messenger.leaves(incident.last_key, self.at_ms):
+                    called.append(target)
+        self._messenger.tell_called(group, incident, step, called, self._table, self.at_ms)
         fingerprints = tuple(alert.fingerprint for alert in alerts)
         reason = f"step {step.number}: nobody acknowledged within {step.after_ms // 1000} s"
         if step.hurried:

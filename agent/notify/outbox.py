@@ -379,6 +379,11 @@ class Outbox:
         """Say whether a row was taken in that has been neither sent nor given up."""
         return row_id in self._pending
 
+    def leaves(self, row_id: str, at_ms: int) -> bool:
+        """Say whether a row waits for nothing but its turn."""
+        row = self._pending.get(row_id)
+        return row is not None and row.next_at_ms <= at_ms
+
     def call_off(self, row_ids: Iterable[str], why: str, at_ms: int) -> None:
         """Retire rows, also those that are just being sent; `flush` writes it down."""
         waiting = [each for each in row_ids if each in self._pending]

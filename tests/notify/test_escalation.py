@@ -10,6 +10,7 @@ import pytest
 from agent.notify import parse_matchers
 from agent.notify.messages import Renderer
 from agent.notify.notification import Channel
+from agent.notify.receivers.slack_changes import change, remember
 from agent.notify.rotations import Rotation, Team
 from agent.schema import read
 from tests.notify.story import ESCALATION, START_MS, alert, between
@@ -33,6 +34,7 @@ receivers:
 settings: {ack_timeout: 30m}
 """
 ANA, BOB, CHRIS = "sms:+33600000001", "sms:+33600000002", "sms:+33600000003"
+STRICT = "settings: {alertmanager_compat: strict}"
 FIRE = alert("Fire", ends=99_999, severity="critical")
 
 
@@ -377,6 +379,56 @@ receivers:
     assert "|08:00 UTC>" in str(words.slack(said["slack:#alerts"]).attachment)
     assert "since 08:00 UTC" in words.sms(said[ANA])
     assert "EST" not in str(words.slack(said["slack:#alerts"]).attachment)
+
+
+IN_TURN = """
+receivers:
+  oncall:
+    notify: [{slack: '#alerts'}, {person: ana, by: [slack]}]
+    escalate:
+      - {after: 5m, notify: [{person: bob, by: [sms, email]}, {person: chris, by: [sms]}]}
+      - {after: 10m, notify: [{slack: '#other'}]}
+      - {after: 15m, notify: [{person: chris, by: [sms]}], until: resolve}
+"""
+CALLED = "Nobody answered for 5m; bob (SMS, email) and chris (SMS) are being called"
+PLACE = "slack:#alerts"
+
+
+def test_the_thread_of_a_slack_channel_says_whom_a_step_calls_and_the_message_who_was_told_so_far(story):
+    tale = story(ONE, IN_TURN)
+    tale.at(0).push(FIRE).at(800)
+    first, line = tale.messages(PLACE)
+    assert (first.at, line.at, line.message.reason) == (0, 300, CALLED)
+    said = Renderer().slack(line.message, change(line.message, remember(first.message)))
+    assert said.reply == CALLED
+    assert "Also told: ana, bob, chris" in str(said.attachment)
+    tale.ack("ana", fingerprint=FIRE.fingerprint)
+    tale.at(950)
+    *_, taken, last = tale.messages(PLACE)
+    assert "Also told: ana, bob, chris" in str(Renderer().slack(taken.message).attachment)
+    assert last.message.reason == "Not over after 15m; chris (SMS) is being called"
+
+
+def test_a_thread_says_nothing_of_whoever_is_left_to_sleep_or_cannot_be_called_or_in_strict_mode(story):
+    quiet = ESCALATION.replace(
+        '"+33600000002"}', '"+33600000002", quiet_hours: {severities: [critical], times: "22:00-12:00"}}'
+    )
+    plan = IN_TURN.replace("sms, email", "sms").replace(", {person: chris, by: [sms]}]}", "]}").replace("15m", "15h")
+    for base, more in (
+        (quiet, ""),
+        (quiet.replace("auth_token: t", "auth_token_file: /nowhere/token"), ""),
+        (ESCALATION, STRICT),
+    ):
+        tale = story(ONE, plan + more, base=base)
+        tale.at(0).push(FIRE).at(800)
+        assert len(tale.messages(PLACE)) == 1
+
+
+def test_a_channel_that_posts_each_message_anew_gets_none_for_every_step(story):
+    base = ESCALATION.replace("bot_token: xoxb-test", "webhook_url: 'https://hooks.example.org/x'")
+    tale = story(ONE, IN_TURN, base=base)
+    tale.at(0).push(FIRE).at(800)
+    assert len(tale.messages(PLACE)) == 1
 
 
 def test_somebody_who_was_left_to_sleep_for_a_warning_is_woken_when_a_critical_alert_joins(story):

@@ -55,7 +55,7 @@ def test_wherever_the_process_ends_the_same_people_are_told_the_same(story, when
     straight_told = told(straight)
     straight.folder.joinpath("burnline.db").unlink()
     assert told(life(restart=True)) == straight_told
-    assert len(straight_told) == 5, straight_told
+    assert len(straight_told) == 6, straight_told
 
 
 def test_an_acknowledgement_outlives_a_restart(story):
