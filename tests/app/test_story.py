@@ -141,6 +141,18 @@ async def test_an_alert_that_nobody_was_told_of_is_shown_from_the_history_alone(
     assert told["deliveries"] == []
 
 
+async def test_the_page_of_another_programs_alert_shows_no_value_where_none_is_known(world):
+    await world.start()
+    body = [{"labels": {"alertname": "Other"}, "annotations": {"summary": "not ours"}}]
+    assert (await world.ask("POST", "/api/v2/alerts", json=body))[0] == 200
+    await world.tell()
+    posted = json.loads((await world.get("/api/v2/alerts"))[1])
+    (other,) = [each["fingerprint"] for each in posted if each["labels"]["alertname"] == "Other"]
+    status, page = await world.get(f"/alert/{other}")
+    assert (status, "not ours" in page) == (200, True)
+    assert "Value" not in page
+
+
 async def test_an_alert_that_never_was_is_not_found(world):
     await world.start()
     assert (await world.get("/api/v1/alerts/0123456789abcdef"))[0] == 404

@@ -76,7 +76,7 @@ class Scene:
             "threshold": "10%",
             "runbook_url": "/runbooks/high-error-rate",
         }
-        details = f"/alerts/{ALERT.fingerprint()}"
+        details = f"/alert/{ALERT.fingerprint()}"
         alert = Alert(ALERT, Labels(said), BEGAN_MS - 60_000, self.now_ms if over else 0, details, value)
         self.dispatcher.put([alert], self.now_ms)
         await self.settle(30)

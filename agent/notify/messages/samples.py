@@ -37,7 +37,7 @@ def sample_alert(instance: str, *, resolved: bool = False, **labels: str) -> Ale
         ),
         starts_at_ms=_AT_MS - 12 * _MINUTE_MS,
         ends_at_ms=_AT_MS - _MINUTE_MS if resolved else 0,
-        generator_url="/alerts/0123456789abcdef",
+        generator_url="/alert/0123456789abcdef",
         value=0.008 if resolved else 0.073,
     )
 
