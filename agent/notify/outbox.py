@@ -62,6 +62,8 @@ class Outbox:
         self._threads: dict[str, dict[str, Any]] = {}
         self._beliefs: dict[str, dict[str, tuple[bool, int, str]]] = {}
         self._refused: dict[str, tuple[str, int]] = {}
+        self._turned_away: list[Row] = []
+        """Critical pages whose channel is disabled or gone, until it is known what else of their incidents gets out."""
         self._order = 0
         self._writes: list[Write] = []
         self._durable: dict[str, Future[None]] = {}
@@ -177,9 +179,24 @@ class Outbox:
         self._keep(row)
         self._note(row, "failed", row.at_ms, cause="disabled")
         self.settled(row, False, row.at_ms)
+        if row.priority == 0:
+            self._turned_away.append(row)
         if self.redirect:
             self.redirect(row, Reason.CHANNEL_DISABLED, row.at_ms)
         return row
+
+    @property
+    def turned_away_ms(self) -> int | None:
+        """Since when a critical page waits to be asked about by `turned_away`, or None."""
+        return self._turned_away[0].at_ms if self._turned_away else None
+
+    def turned_away(self, at_ms: int) -> list[Row]:
+        """Return the critical pages refused since the last time of which nothing as loud got out, or is about to.
+
+        Ask when all messages of the moment are written: one that follows may reach somebody.
+        """
+        rows, self._turned_away = self._turned_away, []
+        return [row for row in rows if not self._others_heard(row, at_ms)]
 
     def keep(self, writes: Iterable[Write]) -> None:
         """Let `writes` be written together with the rows, by the next `flush`."""
@@ -480,11 +497,13 @@ class Outbox:
 
     def _hurry(self, row: Row, at_ms: int, why: str) -> None:
         """Let the incident's next step run now because a critical page did not arrive, unless others heard it as loudly."""
-        if row.priority != 0:
-            return
-        others = [each for each in self.rows(incident=row.incident) if each.target.key != row.target.key]
-        if not any(_is_loud_as(each, row) and _got_out(each, at_ms) for each in others):
+        if row.priority == 0 and not self._others_heard(row, at_ms):
             self.hurry(row.incident, at_ms, f"{row.target.key}: {why}")
+
+    def _others_heard(self, row: Row, at_ms: int) -> bool:
+        """Say whether a page of the row's incident got out to somebody else that is as hard to overhear."""
+        others = (each for each in self.rows(incident=row.incident) if each.target.key != row.target.key)
+        return any(_is_loud_as(each, row) and _got_out(each, at_ms) for each in others)
 
     def _unsent(self, row: Row) -> list[Row]:
         lane = self._lanes.get(_lane(row), ())

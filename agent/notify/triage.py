@@ -206,15 +206,18 @@ class Triage:
                 break
             done += 10 + len(group.fingerprints)
             yield from self._flush_group(flush, group)
+            self._hurry_refused(flush)
             if done >= STRETCH:
                 written, done = self._write_down(flush, written), 0
                 yield
+        self._hurry_refused(flush)
         while group := self._groups.to_step(at_ms):
             self._groups.touch(group)
             try:
                 yield from flush.steps(group)
             finally:
                 self._groups.schedule(group)
+            self._hurry_refused(flush)
         if at_ms >= self._next_housekeeping_ms:
             self._commit([], self._keep_house(at_ms))
         self._write_down(flush, written)
@@ -400,7 +403,7 @@ class Triage:
 
     def next_due(self) -> int | None:
         """Return when `flush` has something to do next, or None."""
-        own = (self._intake.next_ms(), *self._groups.next_ms(), self._landings.next_ms())
+        own = (self._intake.next_ms(), *self._groups.next_ms(), self._landings.next_ms(), self.outbox.turned_away_ms)
         dues = (
             *own,
             self.silences.next_change_ms,
@@ -489,18 +492,31 @@ class Triage:
         """Let the incident's next step of escalation run now, because a page did not arrive; False where none needs to."""
         self._settle()
         for group in self._groups:
-            running = group.incident
-            step = running.next_step if running and running.id == incident else None
-            if running is None or step is None or step.due_ms <= at_ms or running.ack:
-                continue
-            step.due_ms, step.hurried = at_ms, True
-            self._groups.touch(group)
-            names = tuple(sorted(group.fingerprints))
-            text = f"step {step.number} runs now: {why}"
-            self._commit([Decision(Verdict.HURRIED, at_ms, text, names, group.receiver, group.key, incident)], [])
-            self.changed()
-            return True
+            if hurried := self._hurried(group, incident, at_ms, why):
+                self._commit([hurried], [])
+                self.changed()
+                return True
         return False
+
+    def _hurried(self, group: Group, incident: str, at_ms: int, why: str) -> Decision | None:
+        running = group.incident
+        step = running.next_step if running and running.id == incident else None
+        if running is None or step is None or step.due_ms <= at_ms or running.ack:
+            return None
+        step.due_ms, step.hurried = at_ms, True
+        self._groups.touch(group)
+        self._groups.schedule(group)
+        names = tuple(sorted(group.fingerprints))
+        text = f"step {step.number} runs now: {why}"
+        return Decision(Verdict.HURRIED, at_ms, text, names, group.receiver, group.key, incident)
+
+    def _hurry_refused(self, flush: Flush) -> None:
+        """Hurry the steps of incidents whose critical page was just refused, since its channel is disabled or gone."""
+        for row in self.outbox.turned_away(flush.at_ms):
+            group = self._groups.get(row.group_id)
+            why = f"{row.target.key}: {row.error}"
+            if group and (hurried := self._hurried(group, row.incident, flush.at_ms, why)):
+                flush.decisions.append(hurried)
 
     def view(self, at_ms: int) -> View:
         """Return what pages and the API ask about, as of an instant; values, nothing that changes."""
