@@ -209,6 +209,10 @@ class View:
         """Return the messages about an alert or an incident (or all of the last days), oldest first: who was told."""
         return self._outbox.rows(fingerprint=fingerprint, incident=incident)
 
+    def needless(self, row: Row) -> str:
+        """Say why a message that waits would be withdrawn rather than sent if its turn came now, or nothing."""
+        return self._outbox.pointless(row, self.at_ms)
+
     @property
     def receivers(self) -> Sequence[str]:
         """The receivers' names."""
