@@ -124,13 +124,15 @@ class Acks:
         """Take over what a phone was told of, by the code that it was sent; say in words what that came to.
 
         With any code that is right, `everything` takes over all that this phone was told of and nobody has. A phone that
-        sends wrong codes again and again is not listened to for a while.
+        sends codes again and again that it was never sent is not listened to for a while; one that answers late is.
         """
         wrong = self._wrong_lately(phone, at_ms)
         if len(wrong) >= WRONG_CODES:
             return Reply((), "Too many wrong codes. Wait a quarter of an hour, or use the link or burnline ack.")
         told = [(group, incident) for group, incident in self._open(None) if self._messenger.reached(incident, phone)]
         found = [(g, i) for g, i in told if links.is_code(code.strip(), i.id, phone)]
+        if not found and any(links.is_code(code.strip(), each, phone) for each in self._messenger.told_of(phone)):
+            return Reply((), "That is over already. Nothing was changed.")
         if not found:
             wrong.append(at_ms)
             words = f"a reply from {phone} with a code that is not of this incident"

@@ -124,6 +124,10 @@ class Messenger:
         key = Target(Channel.SMS, phone).key
         return key in incident.told or self._outbox.reached(incident.id, key)
 
+    def told_of(self, phone: str) -> list[str]:
+        """Return the incidents of the last days, open or over, that a phone was told of."""
+        return self._outbox.incidents_told(Target(Channel.SMS, phone).key)
+
     def owner(self, incident: Incident, phone: str) -> str:
         """Return to whom a phone belongs that was told of an incident; the number itself where nobody says."""
         told = incident.told.get(Target(Channel.SMS, phone).key)

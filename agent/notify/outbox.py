@@ -142,6 +142,10 @@ class Outbox:
         """Say whether any message of an incident was accepted for a target, by the target's key."""
         return f"{incident}|{target}" in self._threads
 
+    def incidents_told(self, target: str) -> list[str]:
+        """Return the incidents of which a target, by its key, accepted a message; those long over are forgotten."""
+        return [key.removesuffix(f"|{target}") for key in self._threads if key.endswith(f"|{target}")]
+
     def failed_to_reach(self, row: Row) -> bool:
         """Say whether the target was to be told of the row's incident, never was, and is not about to be."""
         newest = self._rows.get(self._newest.get(_thread(row), ""))

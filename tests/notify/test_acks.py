@@ -195,7 +195,23 @@ def test_a_code_of_what_is_over_or_taken_by_somebody_else_says_so(tale):
     assert (reply.acknowledged, reply.text) == ((), "bob has it already. Nothing was changed.")
     tale.at(10).resolve(FIRE)
     tale.at(30)
-    assert "may be over" in tale.dispatcher.acknowledge_by_code(code, "+33600000001", tale.now_ms).text
+    assert tale.dispatcher.acknowledge_by_code(code, "+33600000001", tale.now_ms).text == OVER
+
+
+OVER = "That is over already. Nothing was changed."
+
+
+def test_codes_that_come_late_lock_no_phone_out_and_are_on_record_nowhere_as_wrong(tale):
+    late = code_of(tale)
+    tale.at(10).resolve(FIRE)
+    tale.at(100).push(FIRE).at(110)
+    for _ in range(7):
+        assert tale.dispatcher.acknowledge_by_code(late, "+33600000001", tale.now_ms).text == OVER
+    assert said(tale, "acknowledgement refused") == []
+    assert "may be over" in tale.dispatcher.acknowledge_by_code(late, "+4915100000000", tale.now_ms).text
+    (open_now,) = tale.dispatcher.view(tale.now_ms).incidents()
+    now = code_of(tale, open_now.id)
+    assert tale.dispatcher.acknowledge_by_code(now, "+33600000001", tale.now_ms).acknowledged
 
 
 def test_a_clock_that_is_set_back_takes_the_reminder_with_it(tale):
