@@ -177,7 +177,7 @@ def delivery_view(row: notify.Row) -> web.Delivery:
         person=row.target.person,
         attempts=row.attempts,
         provider_id=row.provider_id,
-        detail=row.error,
+        detail=row.shown_error,
     )
 
 

@@ -134,6 +134,7 @@ class Drills:
         if same:
             raise InvalidInput(f"the drill {same[0].id} tries the same already; wait until it is over")
         made = Drill(self._draw(), asked, at_ms, at_ms)
+        made = replace(made, sent=self._sent_as(made.labels))
         routes = self._desk.routes_of(self._sent(made, at_ms))
         if not routes:
             raise InvalidInput("no route takes the alert of this drill; give it other labels, or a receiver")
@@ -227,7 +228,7 @@ class Drills:
 
     def _sent(self, drill: Drill, at_ms: int) -> Alert:
         alert = drill.alert(at_ms)
-        return replace(alert, labels=self._sent_as(alert.labels))
+        return replace(alert, labels=drill.sent or self._sent_as(alert.labels))
 
     def _count(self, drill: Drill) -> None:
         if drill.result:
@@ -296,7 +297,7 @@ def _reached(row: Row, at_ms: int, deadline_ms: int) -> Reached:
         written_ms=row.at_ms,
         sent_ms=row.finished_at_ms if row.accepted else 0,
         delivered_ms=row.delivered_at_ms,
-        why=row.error,
+        why=row.shown_error,
         step=row.escalation_step,
         instead_of=_channel(str(row.options.get("instead_of") or "")),
     )

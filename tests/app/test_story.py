@@ -77,6 +77,18 @@ async def test_without_an_acknowledgement_the_next_person_is_woken(world):
     assert sms.to == "+33600000002"
 
 
+async def test_neither_the_page_nor_its_json_shows_the_whole_number_of_a_phone_that_was_not_reached(world):
+    world.more_environment = {"TWILIO_TOKEN": "wrong"}
+    await world.start()
+    sent = await fire(world)
+    for after_s in (301, 2):
+        await world.tell(after_s)
+    status, page = await world.get(f"/alert/{sent}")
+    assert (status, "sending an SMS to +336…02" in page) == (200, True)
+    assert "+33600000002" not in page
+    assert "+33600000002" not in json.dumps((await detail(world, sent))["deliveries"])
+
+
 async def test_what_cannot_be_acknowledged_is_said(world):
     """Nobody was told yet, it is over, or it is unknown: three sentences, no trace."""
     agent = await world.start()
