@@ -137,8 +137,9 @@ def _time(text: str) -> str:
 
 
 def _in(text: str, now: datetime) -> str:
-    minutes = round((datetime.fromisoformat(text) - now).total_seconds() / 60)
-    return f"in {format_duration(minutes * 60_000)}" if minutes > 0 else "now"
+    seconds = round((datetime.fromisoformat(text) - now).total_seconds())
+    unit = 1 if seconds < 60 else 60
+    return f"in {format_duration(round(seconds / unit) * unit * 1000)}" if seconds > 0 else "now"
 
 
 def _say(text: str, style: str = "") -> None:
