@@ -62,7 +62,10 @@ class Verdict:
 
     def __str__(self) -> str:
         arrived = ", ".join(f"{channel} {self.arrived.get(channel, 0)}" for channel in CHANNELS)
-        return f"demo: {self.queries} queries, {len(self.fired)} alerts fired, {len(self.resolved)} resolved, {arrived}"
+        alerts = f"{len(self.fired)} alert{'' if len(self.fired) == 1 else 's'}"
+        return (
+            f"demo: {self.queries} queries, people told of {alerts}, {len(self.resolved)} of them resolved, {arrived}"
+        )
 
 
 def judge(messages: Sequence[Arrival], fault_ms: int, watched: frozenset[str], queries: int) -> Verdict:
