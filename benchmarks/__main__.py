@@ -7,7 +7,7 @@ import importlib
 import json
 import sys
 
-from benchmarks.table import run_all
+from benchmarks.table import renew, run_all
 
 NAMES = (
     "ingest",
@@ -34,6 +34,9 @@ def main() -> None:
         module = importlib.import_module(f"benchmarks.{name}")
         verb = verbs.add_parser(name, help=module.__doc__.partition("\n")[0], description=module.__doc__)
         verb.add_argument("--json", action="store_true", help="print everything as one JSON object")
+        verb.add_argument(
+            "--into-table", metavar="DATE", help="renew its lines in benchmarks/README.md, as measured on that day"
+        )
         module.arguments(verb)
     table = verbs.add_parser("all", help="run all and write benchmarks/README.md")
     table.add_argument("--date", required=True, help="as it shall stand in the table")
@@ -50,6 +53,8 @@ def main() -> None:
         print(json.dumps([each.record() for each in found]))
     else:
         print(*(each.text() for each in found), sep="\n")
+    if asked.into_table:
+        renew(found, asked.into_table)
     print(f"ratio: {found[0].ratio:.4f}")
 
 

@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ HEAD = """# Measurements
 
 Written by `make bench`; each line is ours and the peer's, in one run, on the same data, on one machine, and the ratio is
 ours / theirs: lower is better. One of them alone: `python -m benchmarks NAME` (`--help` says what can be asked for, `--json`
-gives everything); its last line is the ratio of its first measurement.
+gives everything); its last line is the ratio of its first measurement. With `--into-table` it renews its lines here.
 
 """
 PEERS = {
@@ -64,13 +65,65 @@ def run_all(names: Sequence[str], date: str, *, quick: bool) -> None:
         README.write_text(text)
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What stands in the file of each measurement, by its name and in order: its row, its note, its further figures."""
+
+    rows: dict[str, str]
+    notes: dict[str, str]
+    details: dict[str, list[str]]
+
+    @classmethod
+    def read(cls, text: str) -> Table:
+        """Read a file as `document` writes it."""
+        rows, notes, details = dict[str, str](), dict[str, str](), dict[str, list[str]]()
+        above, _, below = text.partition("## In detail")
+        for line in above.splitlines():
+            if line.startswith("| ") and not line.startswith("| measured "):
+                rows[line.split("|")[1].strip()] = line
+            elif line.startswith("- **"):
+                notes[line.partition("**")[2].partition("**: ")[0]] = line
+        name = ""
+        for line in below.splitlines():
+            if line.endswith(":") and not line.startswith("|"):
+                name = line.removesuffix(":")
+                details[name] = ["", line, ""]
+            elif line.startswith("|"):
+                details[name].append(line)
+        return cls(rows, notes, details)
+
+    def renew(self, found: Sequence[Measurement]) -> None:
+        """Take measurements in, each in its old place, new ones at the end."""
+        for each in found:
+            self.rows[each.name] = _line(each)
+            self.notes[each.name] = f"- **{each.name}**: {each.what}{_how(each)}"
+            if each.details:
+                self.details[each.name] = _details(each)
+
+    def text(self, date: str) -> str:
+        """Return the file."""
+        table = [
+            "| measured | ours | peer | ratio | floor | aim | |",
+            "|---|---|---|---|---|---|---|",
+            *self.rows.values(),
+        ]
+        details = [line for block in self.details.values() for line in block]
+        lines = [f"{date}. {machine()}", "", *table, "", *self.notes.values(), "", "## In detail", *details]
+        return HEAD + "\n".join(lines) + "\n"
+
+
 def document(found: Sequence[Measurement], date: str) -> str:
     """Return the file: where and when, the table, and the further figures of each line."""
-    table = ["| measured | ours | peer | ratio | floor | aim | |", "|---|---|---|---|---|---|---|"]
-    table += [_line(each) for each in found]
-    notes = [f"- **{each.name}**: {each.what}{_how(each)}" for each in found]
-    details = [line for each in found if each.details for line in _details(each)]
-    return HEAD + "\n".join([f"{date}. {machine()}", "", *table, "", *notes, "", "## In detail", *details]) + "\n"
+    made = Table({}, {}, {})
+    made.renew(found)
+    return made.text(date)
+
+
+def renew(found: Sequence[Measurement], date: str) -> None:
+    """Write measurements into the file beside those that it has."""
+    made = Table.read(README.read_text())
+    made.renew(found)
+    README.write_text(made.text(date))
 
 
 def machine() -> str:

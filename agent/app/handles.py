@@ -267,7 +267,7 @@ class Handles:
             fingerprint = agent.as_sent(labels).fingerprint()
             ack, known = seen.acknowledged(fingerprint), seen.find(fingerprint)
             taken = web.Acknowledgement(ack.by, ack.at_ms, ack.comment) if ack else None
-            return taken, views.why_held(known, seen.name) if known else ""
+            return taken, views.why_held(known, seen.name, agent.dispatcher.silences.get) if known else ""
 
         return told
 

@@ -13,7 +13,7 @@ from agent import notify
 from agent.errors import InvalidInput
 from agent.model import Matcher, format_duration
 from agent.notify import Action, Directory, Dispatcher, Grant, IncidentStory, RowState, parse_matchers
-from agent.notify.messages import Content, describe, moment_in
+from agent.notify.messages import Content, clock_in, describe, moment_in
 from agent.schema import suggest
 from agent.web import people as web
 
@@ -200,11 +200,16 @@ def _alerts(said: Content) -> tuple[str, ...]:
 
 
 def _told(story: IncidentStory, zone: str, now_ms: int) -> tuple[web.ToldView, ...]:
-    """Return each target once, with when it was told first, and what became of the newest message that is no longer waiting."""
+    """Return each target once, with when it was told first, and what became of the newest message that is no longer waiting.
+
+    The log is nobody.
+    """
     found: dict[str, web.ToldView] = {}
     for row in story.rows:
+        if row.target.channel is notify.Channel.LOG:
+            continue
         first = found.get(row.target.key)
-        at = first.at if first else moment_in(row.finished_at_ms or row.at_ms, now_ms, zone)
+        at = first.at if first else clock_in(row.finished_at_ms or row.at_ms, now_ms, zone)
         if first and row.state in _UNDECIDED:
             continue
         who = row.target.person or row.target.address

@@ -94,14 +94,26 @@ def _rule_view(rule: rules.RuleStatus, told: Told) -> web.RuleView:
     )
 
 
-def why_held(alert: notify.AlertView, name_of: Callable[[str], str]) -> str:
-    """Say in words what holds an alert's messages back, "" where nothing does; `name_of` gives the name of a fingerprint."""
+def why_held(
+    alert: notify.AlertView, name_of: Callable[[str], str], silence_of: Callable[[str], notify.Silence | None]
+) -> str:
+    """Say in words what holds an alert's messages back, "" where nothing does.
+
+    `name_of` gives the name of a fingerprint, `silence_of` the silence of an id.
+    """
+    silences = ", ".join(_silence_words(each, silence_of(each)) for each in alert.silenced_by)
     parts = [
         (f"held back by {name_of(alert.inhibited_by[0])}" if alert.inhibited_by else ""),
-        (f"silenced by {', '.join(alert.silenced_by)}" if alert.silenced_by else ""),
+        (f"silenced by {silences}" if silences else ""),
         (f"muted by the time interval {', '.join(alert.muted_by)}" if alert.muted_by else ""),
     ]
     return "; ".join(part for part in parts if part) if alert.state == "suppressed" else ""
+
+
+def _silence_words(silence_id: str, found: notify.Silence | None) -> str:
+    if found is None:
+        return silence_id
+    return f"{found.created_by}: “{found.comment}”" if found.comment else found.created_by
 
 
 def transition_view(event: Event) -> web.Transition:
@@ -165,7 +177,7 @@ def delivery_view(row: notify.Row) -> web.Delivery:
         person=row.target.person,
         attempts=row.attempts,
         provider_id=row.provider_id,
-        detail=row.error,
+        detail=row.shown_error,
     )
 
 

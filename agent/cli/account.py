@@ -73,7 +73,7 @@ def _instant(text: str, now_ms: int) -> int:
 
 
 def show_account(url: str, storage: Path | None, asked: Asked, *, as_json: bool) -> int:
-    """Print why an alert was told or not; return 1 where nothing is known of it. Raises BurnlineError."""
+    """Print why an alert, or somebody, was told or not; return 1 where nothing is known of them. Raises BurnlineError."""
     if bool(asked.words) == bool(asked.person):
         message = "say what to explain: an alert (its name and labels, a fingerprint, a message's id), or --person NAME"
         raise InvalidInput(message)
@@ -85,7 +85,7 @@ def show_account(url: str, storage: Path | None, asked: Asked, *, as_json: bool)
         console = Screen(highlight=False)
         for part in _person(data) if asked.person else _explanation(data):
             console.print(part)
-    return 1 if not asked.person and data["unknown"] else 0
+    return int(bool(data["suggestions"] and not data["told"] if asked.person else data["unknown"]))
 
 
 def _online(url: str, asked: Asked, now_ms: int) -> Any:
@@ -123,6 +123,7 @@ def _selector(asked: Asked) -> str:
 
 def _explanation(data: Mapping[str, Any]) -> Iterator[Any]:
     now = datetime.fromisoformat(data["at"])
+    yield from _notes(data["notes"])
     if data["account"]:
         yield from _account(data["account"], now, past=data["past"])
     elif data["several"]:
@@ -134,7 +135,6 @@ def _explanation(data: Mapping[str, Any]) -> Iterator[Any]:
             yield Padding(Text(f"burnline explain {each['fingerprint']}", style="dim"), (0, 0, 0, 2))
     else:
         yield from _unknown(data["unknown"])
-    yield from _notes(data["notes"])
 
 
 def _account(account: Mapping[str, Any], now: datetime, *, past: bool) -> Iterator[Any]:
@@ -266,7 +266,7 @@ def _matters(matters: Sequence[Mapping[str, Any]], title: str, now: datetime) ->
 
 def _notes(notes: Sequence[str]) -> Iterator[Text]:
     for each in notes:
-        yield Text(f"note: {each}", style="dim italic")
+        yield Text(f"note: {each}", style="italic")
 
 
 def _until(text: str | None, now: datetime) -> Text:

@@ -100,7 +100,7 @@ def incidents_table(incidents: Iterable[Mapping[str, Any]], now: datetime) -> Ta
         labels = dict(each["labels"])
         named = [labels.pop("alertname", ""), *(f"{name}={value}" for name, value in labels.items())]
         what = Text(" ".join(filter(None, named)) or each["receiver"], style="bold")
-        what.append(f" ({_alerts(each)}) since {_time(each['started'])}", style="not bold dim")
+        what.append(f" ({_alerts(each)} of {each['receiver']}) since {_time(each['started'])}", style="not bold dim")
         table.add_row(each["incident"], what)
         taken, coming = each["acknowledgement"], each["next"]
         who = Text("nobody has it", style="red")
@@ -137,8 +137,9 @@ def _time(text: str) -> str:
 
 
 def _in(text: str, now: datetime) -> str:
-    minutes = round((datetime.fromisoformat(text) - now).total_seconds() / 60)
-    return f"in {format_duration(minutes * 60_000)}" if minutes > 0 else "now"
+    seconds = round((datetime.fromisoformat(text) - now).total_seconds())
+    unit = 1 if seconds < 60 else 60
+    return f"in {format_duration(round(seconds / unit) * unit * 1000)}" if seconds > 0 else "now"
 
 
 def _say(text: str, style: str = "") -> None:

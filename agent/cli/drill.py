@@ -155,7 +155,7 @@ def _fate(each: Mapping[str, Any], started_ms: int) -> str:
     if each["delivered_ms"]:
         parts[0] += f", delivered after {_span(each['delivered_ms'] - started_ms)}"
     elif each["sent_ms"] and each["verdict"] == "ok":
-        parts[0] += ", and this channel does not say whether it arrived"
+        parts[0] += ", and nobody has said whether it arrived"
     if each["attempts"] > 1:
         parts.append(f"{each['attempts']} attempts")
     if each["step"]:

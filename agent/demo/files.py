@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from agent.config import shipped
 from agent.demo.overlay import divided, write_overlay
-
-if TYPE_CHECKING:
-    from agent.notify.inbox import Inbox
 
 SCRAPE_INTERVAL = divided("15s")
 SCRAPE_TIMEOUT = divided("10s")
@@ -30,21 +26,6 @@ def write_files(folder: Path, service: str, listen: str) -> Path:
     configuration = folder / "burnline.yml"
     configuration.write_text(_configuration(service, listen), encoding="utf-8")
     return configuration
-
-
-def environment(inbox: Inbox) -> dict[str, str]:
-    """Return the variables that escalation.yml asks for, so that every channel leads to the inbox."""
-    return {
-        "SMTP_SMARTHOST": inbox.smarthost,
-        "SMTP_REQUIRE_TLS": "false",
-        "SLACK_BOT_TOKEN": inbox.slack_token,
-        "SLACK_BASE_URL": inbox.slack_base_url,
-        "TWILIO_ACCOUNT_SID": inbox.twilio_account,
-        "TWILIO_AUTH_TOKEN": inbox.twilio_token,
-        "TWILIO_BASE_URL": inbox.twilio_base_url,
-        "TWILIO_FROM": "+12025550100",
-        "BURNLINE_LINKS": "always",
-    }
 
 
 def _configuration(service: str, listen: str) -> str:

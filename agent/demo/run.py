@@ -45,7 +45,8 @@ def _showing(console: Console) -> Iterator[Callable[[Snapshot], None]]:
     if not console.is_terminal:
         yield _Lines(console).show
         return
-    with Live(console=console, auto_refresh=False, transient=False) as live:
+    # What a library says on standard error stays in the log, in place of breaking the table.
+    with Live(console=console, auto_refresh=False, transient=False, redirect_stderr=False) as live:
         yield lambda snapshot: live.update(render(snapshot), refresh=True)
 
 

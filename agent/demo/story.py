@@ -18,7 +18,7 @@ import aiohttp
 
 from agent.app import Agent, wall_clock
 from agent.config import Flags, load_config
-from agent.demo.files import environment, write_files
+from agent.demo.files import write_files
 from agent.demo.processes import Companion, Service, port_or_free
 from agent.demo.table import ShownAlert, Snapshot
 from agent.notify.inbox import Arrival, Inbox
@@ -62,7 +62,10 @@ class Verdict:
 
     def __str__(self) -> str:
         arrived = ", ".join(f"{channel} {self.arrived.get(channel, 0)}" for channel in CHANNELS)
-        return f"demo: {self.queries} queries, {len(self.fired)} alerts fired, {len(self.resolved)} resolved, {arrived}"
+        alerts = f"{len(self.fired)} alert{'' if len(self.fired) == 1 else 's'}"
+        return (
+            f"demo: {self.queries} queries, people told of {alerts}, {len(self.resolved)} of them resolved, {arrived}"
+        )
 
 
 def judge(messages: Sequence[Arrival], fault_ms: int, watched: frozenset[str], queries: int) -> Verdict:
@@ -170,7 +173,7 @@ async def tell(
     arguments = ["--url", url, "--rate", str(RATE), "--seed", str(seed)]
     load = Companion("sample_rag_app.load", arguments, folder / "load.log")
     async with aiohttp.ClientSession() as session, Inbox(http_port=port_or_free(8025)) as inbox:
-        variables = environment(inbox)
+        variables = inbox.environment()
         configuration = write_files(folder, f"127.0.0.1:{service_port}", f"127.0.0.1:{port_or_free(9477)}")
         agent = Agent(load_config(Flags(config_file=configuration), variables, folder), environment=variables)
         service = Service(url, token, session)

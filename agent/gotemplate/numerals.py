@@ -216,6 +216,8 @@ def _hexadecimal(value: float, precision: int | None) -> str:
 
 def quote(value: str, *, ascii_only: bool = False, mark: str = '"') -> str:
     """Quote as Go's strconv.Quote, or QuoteToASCII; `mark` is the quotation mark."""
+    if value.isascii() and value.isprintable() and "\\" not in value and mark not in value:
+        return mark + value + mark
     parts = []
     for character in value:
         code = ord(character)

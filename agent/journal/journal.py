@@ -13,6 +13,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -90,6 +91,7 @@ def plain(value: Any) -> str | dict[Any, Any]:
     raise TypeError(message)
 
 
+_ASKED_SECONDS: Final = 0.05
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=plain)
 Write = Put | Delete | Append | Prune
 _STATEMENTS: Final[Mapping[type[Write], str]] = {
@@ -278,7 +280,11 @@ def _migrate(connection: sqlite3.Connection) -> None:
 def _take(lock: IO[str], folder: Path) -> None:
     """Lock the directory and leave our process' number in the file; the system takes the lock back however we end."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # by a reader that only asks, which lets go at once?
+            time.sleep(_ASKED_SECONDS)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         lock.seek(0)
         holder = lock.read(20).strip()

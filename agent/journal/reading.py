@@ -5,6 +5,7 @@ Values come as plain JSON data. It writes nothing and knows no meaning of a kind
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -46,8 +47,8 @@ class Position(NamedTuple):
 class Reader:
     """Reads over one connection; threads may share it. `lock` is held while it is used."""
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
-        self._connection, self._name = connection, name
+    def __init__(self, connection: sqlite3.Connection, name: str, lock: Path | None = None) -> None:
+        self._connection, self._name, self._writers = connection, name, lock
         self.lock = threading.Lock()
 
     @classmethod
@@ -68,9 +69,20 @@ class Reader:
                 connection.close()
                 problem = error
             else:
-                return cls(connection, str(path))
+                return cls(connection, str(path), path.with_suffix(".lock"))
         message = f"cannot read the journal {path}: {problem}"
         raise StorageError(message) from problem
+
+    def written_to(self) -> bool | None:
+        """Say whether an agent has the folder now; None where that cannot be known."""
+        try:
+            with (self._writers or Path()).open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return None
+        return False
 
     def record(self, kind: str, key: str) -> Any | None:
         """Return one record, or None."""

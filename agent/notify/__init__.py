@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agent.notify.breaker import ProviderView
     from agent.notify.decisions import Decision, Verdict
     from agent.notify.dispatcher import Dispatcher
-    from agent.notify.drill import Drill, DrillOrder, Reached
+    from agent.notify.drill import Drill, DrillOrder, Reached, is_drill
     from agent.notify.drilling import Drills
     from agent.notify.factory import receivers_for
     from agent.notify.fake import FakeReceiver
@@ -104,6 +104,7 @@ __all__ = [
     "file_without_secrets",
     "help_text",
     "history_lines",
+    "is_drill",
     "kept_triage",
     "link_key",
     "load_directory",
@@ -151,7 +152,7 @@ __getattr__ = lazy(
             "Verdict",
         ),
         "dispatcher": ("Dispatcher",),
-        "drill": ("Drill", "DrillOrder", "Reached"),
+        "drill": ("Drill", "DrillOrder", "Reached", "is_drill"),
         "drilling": ("Drills",),
         "factory": ("receivers_for",),
         "fake": ("FakeReceiver",),

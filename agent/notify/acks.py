@@ -78,9 +78,11 @@ class Acks:
     def take(
         self, meant: Meant, by: str, at_ms: int, until_ms: int, *, comment: str = "", via: str = ""
     ) -> tuple[Acknowledged, ...]:
-        """Take over the incidents that are meant; empty where none is."""
+        """Take over the incidents that are meant, and free ones of the same alerts; empty where none is meant."""
         done, decisions = [], []
-        for group, incident in self._open(meant):
+        found = self._open(meant)
+        beside = [(group, incident) for group, incident in self._beside(found) if incident.ack is None]
+        for group, incident in found + beside:
             before = incident.ack.by if incident.ack else ""
             noted = comment or (incident.ack.comment if incident.ack and before == by else "")
             ack = Ack(by, at_ms, until_ms, incident.known(group.fingerprints), noted, via, until_ms)
@@ -100,7 +102,10 @@ class Acks:
     def give_back(self, meant: Meant, by: str, at_ms: int, *, comment: str = "") -> tuple[Acknowledged, ...]:
         """End the acknowledgement of the incidents that are meant and have one: their chains start over."""
         done, decisions = [], []
-        for group, incident in self._open(meant):
+        found = self._open(meant)
+        taken = {(incident.ack.by, incident.ack.at_ms) for _, incident in found if incident.ack}
+        beside = [each for each in self._beside(found) if (ack := each[1].ack) and (ack.by, ack.at_ms) in taken]
+        for group, incident in found + beside:
             if (ack := incident.ack) is None:
                 continue
             done.append(acknowledged(group, incident, ack, ""))
@@ -119,13 +124,15 @@ class Acks:
         """Take over what a phone was told of, by the code that it was sent; say in words what that came to.
 
         With any code that is right, `everything` takes over all that this phone was told of and nobody has. A phone that
-        sends wrong codes again and again is not listened to for a while.
+        sends codes again and again that it was never sent is not listened to for a while; one that answers late is.
         """
         wrong = self._wrong_lately(phone, at_ms)
         if len(wrong) >= WRONG_CODES:
             return Reply((), "Too many wrong codes. Wait a quarter of an hour, or use the link or burnline ack.")
         told = [(group, incident) for group, incident in self._open(None) if self._messenger.reached(incident, phone)]
         found = [(g, i) for g, i in told if links.is_code(code.strip(), i.id, phone)]
+        if not found and any(links.is_code(code.strip(), each, phone) for each in self._messenger.told_of(phone)):
+            return Reply((), "That is over already. Nothing was changed.")
         if not found:
             wrong.append(at_ms)
             words = f"a reply from {phone} with a code that is not of this incident"
@@ -144,19 +151,32 @@ class Acks:
     def _take_all(self, incidents: list[Incident], by: str, at_ms: int, until_ms: int) -> Reply:
         if not incidents:
             return Reply((), "Everything you were told of is taken already. Nothing was changed.")
-        done = [
-            each
+        done = {
+            each.incident: each
             for incident in incidents
             for each in self.take(Meant(incident=incident.id), by, at_ms, until_ms, via="a reply by SMS")
-        ]
-        words = "it is yours" if len(done) == 1 else f"all {len(done)} are yours"
-        return Reply(tuple(done), f"Acknowledged: {words}. Nobody else will be woken.")
+        }
+        words = "it is yours" if len(incidents) == 1 else f"all {len(incidents)} are yours"
+        return Reply(tuple(done.values()), f"Acknowledged: {words}. Nobody else will be woken.")
 
     def _open(self, meant: Meant | None) -> list[tuple[Group, Incident]]:
         return [
             (group, group.incident)
             for group in self._groups()
             if group.incident and (meant is None or meant.includes(group, self._table))
+        ]
+
+    def _beside(self, found: list[tuple[Group, Incident]]) -> list[tuple[Group, Incident]]:
+        """Return the other incidents that are about nothing but the alerts of these: those of another route that they take.
+
+        Whoever has an alert has it by whichever route it was told: another receiver's steps must not wake the next person.
+        """
+        ids = {incident.id for _, incident in found}
+        known = [set(group.fingerprints) for group, _ in found]
+        return [
+            (group, incident)
+            for group, incident in self._open(None)
+            if incident.id not in ids and any(group.fingerprints and set(group.fingerprints) <= each for each in known)
         ]
 
     def _wrong_lately(self, phone: str, at_ms: int) -> deque[int]:

@@ -262,7 +262,7 @@ class Dispatcher:
 
     def trouble(self, at_ms: int) -> str:
         """Say what keeps a critical page from getting out at an instant, or nothing."""
-        pending = self.outbox.pending()
+        pending = (row for row in self.outbox.pending() if not self._sender.limited(row, at_ms))
         return delivery_trouble(self.routing, self._triage.next_due(), pending, self._sender.broken, at_ms)
 
     def view(self, at_ms: int) -> View:

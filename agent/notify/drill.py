@@ -77,6 +77,8 @@ class Drill:
     result: str = ""
     why: str = ""
     ended_ms: int = 0
+    sent: Labels | None = None
+    """The labels that its alert was sent with; a reload may give others to what is sent from then on."""
     acknowledged_by: str = ""
     acknowledged_ms: int = 0
     reached: tuple[Reached, ...] = ()
@@ -139,4 +141,7 @@ def marked(alert: Alert) -> Alert:
 def drill_from_json(data: Mapping[str, Any]) -> Drill:
     """Read a drill back from what the journal made of it."""
     asked = DrillOrder(**{**data["asked"], "labels": Labels(data["asked"]["labels"])})
-    return Drill(**{**data, "asked": asked, "reached": tuple(Reached(**each) for each in data["reached"])})
+    sent = Labels(data["sent"]) if data.get("sent") else None
+    return Drill(
+        **{**data, "asked": asked, "sent": sent, "reached": tuple(Reached(**each) for each in data["reached"])}
+    )

@@ -134,6 +134,7 @@ class Drills:
         if same:
             raise InvalidInput(f"the drill {same[0].id} tries the same already; wait until it is over")
         made = Drill(self._draw(), asked, at_ms, at_ms)
+        made = replace(made, sent=self._sent_as(made.labels))
         routes = self._desk.routes_of(self._sent(made, at_ms))
         if not routes:
             raise InvalidInput("no route takes the alert of this drill; give it other labels, or a receiver")
@@ -185,7 +186,7 @@ class Drills:
         seen = self._desk.view(at_ms)
         fingerprint = self._sent(drill, at_ms).fingerprint
         rows = [row for row in seen.messages(fingerprint=fingerprint) if not all(row.states.values())]
-        reached = tuple(_reached(row, at_ms, drill.deadline_ms) for row in _latest(rows))
+        reached = tuple(_reached(row, at_ms, drill.deadline_ms) for row in _telling(rows))
         taken = next(
             (each.acknowledged for each in seen.incidents() if fingerprint in each.fingerprints and each.acknowledged),
             None,
@@ -227,7 +228,7 @@ class Drills:
 
     def _sent(self, drill: Drill, at_ms: int) -> Alert:
         alert = drill.alert(at_ms)
-        return replace(alert, labels=self._sent_as(alert.labels))
+        return replace(alert, labels=drill.sent or self._sent_as(alert.labels))
 
     def _count(self, drill: Drill) -> None:
         if drill.result:
@@ -268,12 +269,12 @@ def judge(drill: Drill, at_ms: int, held: str = "") -> tuple[str, str]:
     return "passed", f"all {len(first)} were told{by}" if len(first) > 1 else f"{first[0].whom} was told{by}"
 
 
-def _latest(rows: Iterable[Row]) -> list[Row]:
-    """Return the newest row of each target and step; what was superseded by another is left out."""
+def _telling(rows: Iterable[Row]) -> list[Row]:
+    """Return of each target and step the first row that was accepted, else the newest that was not superseded."""
     found: dict[tuple[Any, ...], Row] = {}
     for row in rows:
         key = (row.target.key, row.escalation_step, row.receiver)
-        if key not in found or row.state is not RowState.SUPERSEDED:
+        if key not in found or (row.state is not RowState.SUPERSEDED and not found[key].accepted):
             found[key] = row
     return list(found.values())
 
@@ -296,7 +297,7 @@ def _reached(row: Row, at_ms: int, deadline_ms: int) -> Reached:
         written_ms=row.at_ms,
         sent_ms=row.finished_at_ms if row.accepted else 0,
         delivered_ms=row.delivered_at_ms,
-        why=row.error,
+        why=row.shown_error,
         step=row.escalation_step,
         instead_of=_channel(str(row.options.get("instead_of") or "")),
     )

@@ -192,7 +192,7 @@ class Flush:
         if incident and incident.ack:
             yield from self._remind(group, incident, incident.ack)
         step = incident.next_step if incident else None
-        while incident and step and step.due_ms <= self.at_ms:
+        while incident and step and step.comes_ms <= self.at_ms:
             seen = yield from self.look(group)
             if not seen.firing:
                 step.due_ms = self.at_ms + group.interval_ms
@@ -221,7 +221,9 @@ class Flush:
 
     def _run_step(self, group: Group, incident: Incident, step: RunningStep, alerts: tuple[Alert, ...]) -> None:
         step.state = StepState.DONE
-        names = []
+        if not step.hours:
+            incident.keep_distance(step, self.at_ms)
+        names, called = [], []
         severity = worst_severity(alert.labels.get("severity") for alert in alerts)
         for whom in step.whom:
             for target in whom.now(self._routing.directory, self.at_ms, severity):
@@ -230,9 +232,14 @@ class Flush:
                     group, incident, recipient, Reason.ESCALATION, alerts, self.at_ms, step.number
                 )
                 names.append(f"{target.key} ({why_not})" if why_not else target.key)
+                if not why_not and self._messenger.leaves(incident.last_key, self.at_ms):
+                    called.append(target)
+        self._messenger.tell_called(group, incident, step, called, self._table, self.at_ms)
         fingerprints = tuple(alert.fingerprint for alert in alerts)
         reason = f"step {step.number}: nobody acknowledged within {step.after_ms // 1000} s"
-        if step.until == "resolve":
+        if step.hurried:
+            reason = f"step {step.number}: before its time, because a page did not arrive"
+        elif step.until == "resolve":
             reason = f"step {step.number}: not over within {step.after_ms // 1000} s"
         self._decide(group, Verdict.ESCALATED, reason, fingerprints, ", ".join(names) or str(Reason.NO_TARGET))
 
@@ -275,6 +282,10 @@ class Flush:
                         self._decide(group, Verdict.DEDUPLICATED, Reason.KNOWN, tuple(seen.firing_set), key)
                     else:
                         due.setdefault(recipient.target.key, (recipient, reason))
+        if incident.steps and seen.firing and not incident.ack:
+            woken = self._messenger.wake(group, incident, tuple(seen.firing), self._severity(seen), self.at_ms)
+            for key in woken:
+                self._decide(group, Verdict.ESCALATED, "it became more severe", tuple(seen.firing_set), key)
         self._close(group, incident, due, seen)
         self._write(group, incident, due, seen)
         self._schedule_repeat(group, seen)

@@ -16,6 +16,7 @@ from agent.notify.intervals import DAYS, TimeZone, Weekdays, minute_of_day
 from agent.schema import Convert, WrongValue
 
 DAY_MINUTES: Final = 24 * 60
+_ANY_MONDAY_MS: Final = 1_767_571_200_000
 _MOST_SPANS: Final = 50
 """So many spans of quiet hours may follow one another without a gap; more would be silence for ever."""
 
@@ -141,6 +142,16 @@ def quiet_until(quiet: Iterable[QuietHours], severity: str, at_ms: int, zone: Zo
             break
         until_ms = max(ends)
     return until_ms
+
+
+def never_told(quiet: Iterable[QuietHours], zone: ZoneInfo) -> str:
+    """Return a severity for which quiet hours follow one another without an end, or nothing."""
+    rules = tuple(quiet)
+    for severity in sorted({each for rule in rules for each in rule.severities}):
+        until_ms = quiet_until(rules, severity, _ANY_MONDAY_MS, zone)
+        if until_ms and quiet_until(rules, severity, until_ms, zone):
+            return severity
+    return ""
 
 
 def hours_to_json(hours: Hours | None) -> dict[str, Any] | None:

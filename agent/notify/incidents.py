@@ -20,6 +20,12 @@ from agent.notify.routing import Destination, Step
 
 TO_KEEP_IT_MS: Final = 5 * 60_000
 """How long after the reminder the others are told again, unless the acknowledgement is renewed."""
+HEARD_AGAIN_MS: Final = 2 * 60_000
+"""How long a step that was due while nothing ran waits, after the start, to hear that its alerts still fire.
+
+A Prometheus repeats what fires at least every minute and a quarter (resend delay and evaluation interval), our own rules at
+their next evaluation: whoever has not repeated it by then is down, and the page goes out rather than be lost with them.
+"""
 
 
 class StepState(StrEnum):
@@ -116,6 +122,15 @@ class RunningStep:
     due_ms: int
     state: StepState = StepState.WAITING
     hours: Hours | None = None
+    hurried: bool = False
+    """Whether it runs before its time, because a page did not arrive."""
+    held_until_ms: int = 0
+    """Until when it waits after a start to hear that its alerts still fire; 0 where it was not overdue then."""
+
+    @property
+    def comes_ms(self) -> int:
+        """When it runs."""
+        return max(self.due_ms, self.held_until_ms)
 
 
 @dataclass(slots=True)
@@ -147,7 +162,7 @@ class Incident:
     def due_ms(self) -> int | None:
         """When a step is due, or the reminder of whoever took it; None where neither comes."""
         step = self.next_step
-        dues = (step.due_ms if step else None, self.ack.remind_ms if self.ack else None)
+        dues = (step.comes_ms if step else None, self.ack.remind_ms if self.ack else None)
         return min((each for each in dues if each is not None), default=None)
 
     @property
@@ -178,15 +193,39 @@ class Incident:
         """Bring the steps and the reminder forward, as the clock was set back."""
         for step in self.steps:
             step.due_ms -= by_ms
+            step.held_until_ms = max(0, step.held_until_ms - by_ms)
         if self.ack:
             remind_ms = None if self.ack.remind_ms is None else self.ack.remind_ms - by_ms
             self.ack = replace(self.ack, until_ms=self.ack.until_ms - by_ms, remind_ms=remind_ms)
+
+    def keep_distance(self, ran: RunningStep, at_ms: int) -> None:
+        """Let the steps after one that runs late wait as long as ever: whoever is told now has the time to answer."""
+        for step in self.steps:
+            if step.state is StepState.WAITING and step.number > ran.number:
+                step.due_ms = max(step.due_ms, at_ms + step.after_ms - ran.after_ms)
 
     def lift(self, at_ms: int) -> None:
         """End the acknowledgement, because alerts joined that it did not cover: the chain starts over."""
         self.ack = None
         for step in self.steps:
-            step.state, step.due_ms = StepState.WAITING, at_ms + step.after_ms
+            step.state, step.due_ms, step.hurried = StepState.WAITING, at_ms + step.after_ms, False
+            step.held_until_ms = 0
+
+    def hold_overdue(self, at_ms: int) -> tuple[RunningStep, ...]:
+        """Hold the steps that are overdue at a start, see HEARD_AGAIN_MS; return them, but for those that have waited.
+
+        A process that ends again and again makes a page late once, not each time.
+        """
+        overdue = [step for step in self.steps if step.state is StepState.WAITING and step.due_ms <= at_ms]
+        held = [step for step in overdue if step.held_until_ms + HEARD_AGAIN_MS <= at_ms]
+        for step in held:
+            step.held_until_ms = at_ms + HEARD_AGAIN_MS
+        return tuple(held)
+
+    def heard_again(self) -> None:
+        """Let the steps go that waited to hear that an alert still fires."""
+        for step in self.steps:
+            step.held_until_ms = 0
 
 
 def begin(group_id: str, at_ms: int, steps: tuple[Step, ...], directory: Directory) -> Incident:
@@ -230,6 +269,8 @@ def to_json(incident: Incident) -> dict[str, Any]:
                 "due_ms": step.due_ms,
                 "state": str(step.state),
                 "hours": hours_to_json(step.hours),
+                "hurried": step.hurried,
+                "held_until_ms": step.held_until_ms,
                 "whom": [
                     {
                         "kind": each.kind,
@@ -264,7 +305,17 @@ def from_json(data: Mapping[str, Any]) -> Incident:
         whom = tuple(_whom_from_json(one) for one in each["whom"])
         state, hours = StepState(each["state"]), hours_from_json(each.get("hours"))
         made.steps.append(
-            RunningStep(each["number"], each["after_ms"], each["until"], whom, each["due_ms"], state, hours),
+            RunningStep(
+                each["number"],
+                each["after_ms"],
+                each["until"],
+                whom,
+                each["due_ms"],
+                state,
+                hours,
+                each.get("hurried", False),
+                each.get("held_until_ms", 0),
+            ),
         )
     return made
 

@@ -78,11 +78,13 @@ class Links:
         """Return the message with its links and code: while something fires, to whoever can use them.
 
         An acknowledged incident needs no second acknowledgement, unless its holder is reminded of it. A code goes only to
-        a phone. The same message gets the same links over all its tries.
+        a phone. Alerts that share no label cannot be silenced by one. The same message gets the same links over all its tries.
         """
         if not self.made or notification.target.channel is Channel.LOG or notification.status != "firing":
             return notification
-        filled = replace(notification, silence_url=self._link(Action.SILENCE, notification))
+        sharing = any(value for _, value in notification.group_labels.pairs) or notification.common_labels.pairs
+        silence_url = self._link(Action.SILENCE, notification) if sharing else ""
+        filled = replace(notification, silence_url=silence_url)
         if notification.acknowledged_by and not notification.options.get("reminder"):
             return filled
         phone = notification.target.channel is Channel.SMS

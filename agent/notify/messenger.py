@@ -7,16 +7,17 @@ Only whoever really got a message hears of its end, so a page and its end stay i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
 
 from agent.model import Alert
+from agent.notify.channels import SlackChannel
 from agent.notify.drill import is_drill, marked
 from agent.notify.groups import Group
 from agent.notify.hours import quiet_until
-from agent.notify.incidents import Ack, Incident, Recipient, Told
+from agent.notify.incidents import Ack, Incident, Recipient, RunningStep, Told
 from agent.notify.messages.wording import moment_in, span
 from agent.notify.notification import Channel, Target
 from agent.notify.outbox import Outbox
@@ -30,6 +31,7 @@ READ_BY_MANY: Final = frozenset({Channel.SLACK, Channel.PAGERDUTY})
 """The channels by which others learn that somebody took an incident over."""
 TO_ONESELF: Final = (Channel.SLACK, Channel.SMS, Channel.EMAIL)
 """How somebody is reminded of what they took, the gentlest way first."""
+_WAYS: Final = {Channel.SMS: "SMS", Channel.EMAIL: "email", Channel.PAGERDUTY: "PagerDuty"}
 MOST_HOPS: Final = 4
 """on_failure receivers that may follow one another; then the log."""
 
@@ -108,7 +110,7 @@ class Messenger:
             reason=str(reason),
             escalation_step=step,
             acknowledged_by=incident.ack.by if incident.ack else "",
-            options=self._options(recipient),
+            options=self._options(recipient) if strict else self._also_told(recipient, incident),
             deadline_ms=deadline_ms,
             within_tick=deadline_ms > 0,
         )
@@ -121,6 +123,10 @@ class Messenger:
         """Say whether a phone was told of an incident; in strict mode only the outbox knows."""
         key = Target(Channel.SMS, phone).key
         return key in incident.told or self._outbox.reached(incident.id, key)
+
+    def told_of(self, phone: str) -> list[str]:
+        """Return the incidents of the last days, open or over, that a phone was told of."""
+        return self._outbox.incidents_told(Target(Channel.SMS, phone).key)
 
     def owner(self, incident: Incident, phone: str) -> str:
         """Return to whom a phone belongs that was told of an incident; the number itself where nobody says."""
@@ -142,6 +148,52 @@ class Messenger:
             recipient = told.recipient
             if recipient.target.channel in READ_BY_MANY and (alerts := _still_firing(told, table, at_ms)):
                 self.send(group, incident, recipient, reason, alerts, at_ms, known=True)
+
+    def leaves(self, row_id: str, at_ms: int) -> bool:
+        """Say whether a message was written that is sent now, and not in the morning or by nobody."""
+        return self._outbox.leaves(row_id, at_ms)
+
+    def tell_called(
+        self,
+        group: Group,
+        incident: Incident,
+        step: RunningStep,
+        called: Sequence[Target],
+        table: AlertTable,
+        at_ms: int,
+    ) -> None:
+        """Say in the threads of Slack channels whom a step calls by another way, so that nobody there wakes them again."""
+        words = calling(step, called)
+        if not words or self._routing().settings.strict:
+            return
+        keys = {target.key for target in called}
+        for key, told in list(incident.told.items()):
+            place = told.recipient.target
+            if place.person or key in keys or not self._has_thread(told.recipient):
+                continue
+            alerts = _still_firing(told, table, at_ms)
+            if alerts and self._outbox.reached(incident.id, key):
+                names = {target.person for target in called}.union(told.recipient.options.get("also_told", ())) - {""}
+                options = {**told.recipient.options, "change": words, "also_told": sorted(names)}
+                self.send(group, incident, replace(told.recipient, options=options), words, alerts, at_ms, known=True)
+
+    def _has_thread(self, recipient: Recipient) -> bool:
+        """Say whether a recipient is a place in Slack whose message is updated in place, and not posted anew each time."""
+        routing = self._routing()
+        channel = routing.channels.get(routing.way_to(recipient.target, recipient.transport))
+        return isinstance(channel, SlackChannel) and channel.bot_token is not None and channel.style != "post"
+
+    def wake(self, group: Group, incident: Incident, alerts: tuple[Alert, ...], severity: str, at_ms: int) -> list[str]:
+        """Tell those now whom a step left to sleep for what was less severe; return the targets' keys."""
+        woken = []
+        for key, told in list(incident.told.items()):
+            row = self._outbox.sleeping(group.id, key, at_ms)
+            if row is None or not row.escalation_step or row.severity == severity:
+                continue
+            if not self.held_until(told.recipient, at_ms, lambda: severity)[0]:
+                self.send(group, incident, told.recipient, Reason.ESCALATION, alerts, at_ms, row.escalation_step)
+                woken.append(key)
+        return woken
 
     def remind(self, group: Group, incident: Incident, alerts: tuple[Alert, ...], at_ms: int) -> list[str]:
         """Ask whoever took the incident whether they still have it; whoever was told, where that is nobody we know.
@@ -242,7 +294,8 @@ class Messenger:
 
     def _enqueue(self, row: Row, recipient: Recipient, incident: Incident | None) -> Reason | None:
         routing = self._routing()
-        transport = row.transport if row.transport in routing.channels else str(row.target.channel)
+        transport = routing.way_to(row.target, row.transport)
+        transport = transport if transport in routing.channels else str(row.target.channel)
         if transport != row.transport:
             row = replace(row, transport=transport)
         if transport in routing.disabled:
@@ -281,6 +334,17 @@ class Messenger:
         person = self._routing().directory.people.get(recipient.target.person)
         return {**recipient.options, "timezone": str(person.timezone)} if person else recipient.options
 
+    def _also_told(self, recipient: Recipient, incident: Incident) -> Mapping[str, Any]:
+        """Return the options of a message with the names of all others who were told of the incident so far, or are now."""
+        options = self._options(recipient)
+        names = {
+            each.recipient.target.person
+            for key, each in incident.told.items()
+            if self._outbox.reached(incident.id, key)
+        }
+        names = names.union(options.get("also_told", ())) - {"", recipient.target.person}
+        return {**options, "also_told": sorted(names)} if names else options
+
     def _remember(
         self, group: Group, incident: Incident, recipient: Recipient, states: Mapping[str, bool], *, remember: bool
     ) -> None:
@@ -290,6 +354,24 @@ class Messenger:
         told = incident.told.setdefault(recipient.target.key, Told(recipient))
         told.firing.difference_update(states)
         told.firing.update(fingerprint for fingerprint, over in states.items() if not over)
+
+
+def calling(step: RunningStep, called: Sequence[Target]) -> str:
+    """Say whom a step calls and why, but for those whom it tells by Slack; "" where there is nobody else."""
+    ways: dict[str, list[str]] = {}
+    for each in called:
+        if each.channel not in (Channel.SLACK, Channel.LOG):
+            ways.setdefault(each.person or each.shown, []).append(_WAYS.get(each.channel, str(each.channel)))
+    if not ways:
+        return ""
+    names = [f"{name} ({', '.join(by)})" for name, by in ways.items()]
+    listed = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    why = f"Nobody answered for {span(step.after_ms)}"
+    if step.hurried:
+        why = "A page did not arrive"
+    elif step.until == "resolve":
+        why = f"Not over after {span(step.after_ms)}"
+    return f"{why}; {listed} {'is' if len(names) == 1 else 'are'} being called"
 
 
 def _mark(row: Row) -> Mapping[str, Any]:

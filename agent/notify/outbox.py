@@ -37,6 +37,8 @@ TRY_AGAIN_MS: Final = 60_000
 """… and how long after, times the number of sendings."""
 _RINGING: Final = frozenset({Channel.SMS, Channel.PAGERDUTY})
 _READ: Final = frozenset(Channel) - {Channel.LOG}
+_UNREAD: Final = frozenset({Channel.SMS, Channel.LOG})
+"""The channels by which nobody is told quietly."""
 _NOT_OUT: Final = (RowState.FAILED, RowState.SUPERSEDED)
 MOST_SUBJECTS: Final = 500
 """Alerts of one message that get a line of history each."""
@@ -54,11 +56,14 @@ class Outbox:
         self._journal = journal
         self._external_url = external_url
         self._rows: dict[str, Row] = {}
+        self._of_incident: dict[str, dict[str, None]] = {}
         self._pending: dict[str, Row] = {}
         self._lanes: dict[Lane, dict[str, None]] = {}
         self._threads: dict[str, dict[str, Any]] = {}
         self._beliefs: dict[str, dict[str, tuple[bool, int, str]]] = {}
         self._refused: dict[str, tuple[str, int]] = {}
+        self._turned_away: list[Row] = []
+        """Critical pages whose channel is disabled or gone, until it is known what else of their incidents gets out."""
         self._order = 0
         self._writes: list[Write] = []
         self._durable: dict[str, Future[None]] = {}
@@ -96,6 +101,7 @@ class Outbox:
         rows = [row_from_json(key, data) for key, data in self._journal.records(KIND).items()]
         for row in sorted(rows, key=lambda each: each.order):
             self._rows[row.id] = row
+            self._of_incident.setdefault(row.incident, {})[row.id] = None
             self._last[_thread(row)], self._newest[_thread(row)] = row.order, row.id
             self._order = max(self._order, row.order)
             if row.state is RowState.PENDING:
@@ -127,15 +133,34 @@ class Outbox:
         """Return what waits for its hour, never tried, of the same group for the same target."""
         return [each for each in self._unsent(row) if not each.attempts and each.next_at_ms > row.at_ms]
 
+    def sleeping(self, group_id: str, target: str, at_ms: int) -> Row | None:
+        """Return the message to a target, by its key, that waits for its hour and was never tried, or None."""
+        rows = (self._pending[each] for each in self._lanes.get((group_id, target), ()))
+        return next((each for each in rows if not each.attempts and each.next_at_ms > at_ms), None)
+
     def reached(self, incident: str, target: str) -> bool:
         """Say whether any message of an incident was accepted for a target, by the target's key."""
         return f"{incident}|{target}" in self._threads
+
+    def incidents_told(self, target: str) -> list[str]:
+        """Return the incidents of which a target, by its key, accepted a message; those long over are forgotten."""
+        return [key.removesuffix(f"|{target}") for key in self._threads if key.endswith(f"|{target}")]
 
     def failed_to_reach(self, row: Row) -> bool:
         """Say whether the target was to be told of the row's incident, never was, and is not about to be."""
         newest = self._rows.get(self._newest.get(_thread(row), ""))
         waits = any(self._pending[each].incident == row.incident for each in self._lanes.get(_lane(row), ()))
         return bool(newest and newest.state in _NOT_OUT) and not waits and _thread(row) not in self._threads
+
+    def rings_for_nothing(self, row: Row, at_ms: int) -> bool:
+        """Say whether a row would ring a phone that no page had reached, only for an end that others were told of quietly."""
+        if row.reason != Reason.FIRED_AND_RESOLVED or row.target.channel is not Channel.SMS:
+            return False
+        heard: dict[str, dict[str, bool]] = {}
+        for each in self.rows(incident=row.incident):
+            if each.target.channel not in _UNREAD and _got_out(each, at_ms):
+                heard.setdefault(each.target.key, {}).update(each.states)
+        return any(all(states.get(each) for each in row.states) for states in heard.values())
 
     def withdraw_unheard(self, row: Row, why: str) -> None:
         """Retire what waits of the row's incident for its target, and the row with it: nobody needs to hear either."""
@@ -158,9 +183,24 @@ class Outbox:
         self._keep(row)
         self._note(row, "failed", row.at_ms, cause="disabled")
         self.settled(row, False, row.at_ms)
+        if row.priority == 0:
+            self._turned_away.append(row)
         if self.redirect:
             self.redirect(row, Reason.CHANNEL_DISABLED, row.at_ms)
         return row
+
+    @property
+    def turned_away_ms(self) -> int | None:
+        """Since when a critical page waits to be asked about by `turned_away`, or None."""
+        return self._turned_away[0].at_ms if self._turned_away else None
+
+    def turned_away(self, at_ms: int) -> list[Row]:
+        """Return the critical pages refused since the last time of which nothing as loud got out, or is about to.
+
+        Ask when all messages of the moment are written: one that follows may reach somebody.
+        """
+        rows, self._turned_away = self._turned_away, []
+        return [row for row in rows if not self._others_heard(row, at_ms)]
 
     def keep(self, writes: Iterable[Write]) -> None:
         """Let `writes` be written together with the rows, by the next `flush`."""
@@ -205,6 +245,14 @@ class Outbox:
         for row in tuple(self._pending.values()):
             self._keep(replace(row, deadline_ms=row.deadline_ms + by_ms))
             self._offer(_lane(row))
+
+    def lead(self, way_to: Callable[[Target, str], str]) -> None:
+        """Send what waits by the transports that lead to its targets now; `flush` writes it down."""
+        for row in tuple(self._pending.values()):
+            transport = way_to(row.target, row.transport)
+            if transport != row.transport:
+                self._keep(replace(row, transport=transport))
+                self._offer(_lane(row))
 
     def due(self, at_ms: int) -> list[Row]:
         """Return what may be sent now: critical first, then as written; per group and target only the oldest."""
@@ -352,6 +400,11 @@ class Outbox:
         """Say whether a row was taken in that has been neither sent nor given up."""
         return row_id in self._pending
 
+    def leaves(self, row_id: str, at_ms: int) -> bool:
+        """Say whether a row waits for nothing but its turn."""
+        row = self._pending.get(row_id)
+        return row is not None and row.next_at_ms <= at_ms
+
     def call_off(self, row_ids: Iterable[str], why: str, at_ms: int) -> None:
         """Retire rows, also those that are just being sent; `flush` writes it down."""
         waiting = [each for each in row_ids if each in self._pending]
@@ -374,11 +427,9 @@ class Outbox:
 
     def rows(self, *, fingerprint: str = "", incident: str = "") -> list[Row]:
         """Return the rows about an alert or an incident (or all), oldest first."""
+        found = [self._rows[each] for each in self._of_incident.get(incident, ())] if incident else self._rows.values()
         return [
-            row
-            for row in self._rows.values()
-            if (not incident or row.incident == incident)
-            and (not fingerprint or any(alert.fingerprint == fingerprint for alert in row.alerts))
+            row for row in found if not fingerprint or any(alert.fingerprint == fingerprint for alert in row.alerts)
         ]
 
     def waiting(self) -> Mapping[Channel, int]:
@@ -394,6 +445,10 @@ class Outbox:
         old_ms = at_ms - RETENTION_MS
         for row in [each for each in self._rows.values() if 0 < each.finished_at_ms < old_ms]:
             del self._rows[row.id]
+            if len(self._of_incident[row.incident]) > 1:
+                del self._of_incident[row.incident][row.id]
+            else:
+                del self._of_incident[row.incident]
             self._awaited.drop(row)
             self._writes.append(Delete(KIND, row.id))
         alive = {_thread(row) for row in self._rows.values()}
@@ -446,11 +501,13 @@ class Outbox:
 
     def _hurry(self, row: Row, at_ms: int, why: str) -> None:
         """Let the incident's next step run now because a critical page did not arrive, unless others heard it as loudly."""
-        if row.priority != 0:
-            return
-        others = [each for each in self.rows(incident=row.incident) if each.target.key != row.target.key]
-        if not any(_is_loud_as(each, row) and _got_out(each, at_ms) for each in others):
+        if row.priority == 0 and not self._others_heard(row, at_ms):
             self.hurry(row.incident, at_ms, f"{row.target.key}: {why}")
+
+    def _others_heard(self, row: Row, at_ms: int) -> bool:
+        """Say whether a page of the row's incident got out to somebody else that is as hard to overhear."""
+        others = (each for each in self.rows(incident=row.incident) if each.target.key != row.target.key)
+        return any(_is_loud_as(each, row) and _got_out(each, at_ms) for each in others)
 
     def _unsent(self, row: Row) -> list[Row]:
         lane = self._lanes.get(_lane(row), ())
@@ -501,6 +558,7 @@ class Outbox:
 
     def _keep(self, row: Row) -> None:
         self._rows[row.id] = row
+        self._of_incident.setdefault(row.incident, {})[row.id] = None
         if row.order >= self._last.get(_thread(row), 0):
             self._last[_thread(row)], self._newest[_thread(row)] = row.order, row.id
         if row.state is RowState.PENDING:

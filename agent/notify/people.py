@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
-from agent.notify.hours import Hours, QuietHours
+from agent.notify.hours import Hours, QuietHours, never_told
 from agent.notify.intervals import UTC as UTC_ZONE
 from agent.notify.intervals import TimeZone
 from agent.notify.notification import Channel, Target
@@ -44,6 +44,11 @@ class Person:
     timezone: TimeZone = UTC_ZONE
     quiet_hours: QuietHours | tuple[QuietHours, ...] = ()
     policies: Mapping[str, Ways] = key(factory=dict)
+
+    def __post_init__(self) -> None:
+        if severity := never_told(self.quiet, self.timezone):
+            message = f"messages of severity {severity} would wait for ever, as no hour of the week is left; "
+            raise WrongValue("quiet_hours", message + "leave an hour, or give the severity no way by `policies`")
 
     @property
     def quiet(self) -> tuple[QuietHours, ...]:

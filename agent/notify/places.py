@@ -128,5 +128,5 @@ def _steps(incident: Incident) -> tuple[TellsNext, ...]:
             people = dict.fromkeys(target.person or target.key for target in each.targets)
             named = f"{each.kind} {each.name} ({', '.join(people)})" if each.kind == "team" and people else each.name
             whom.append((named or ", ".join(people), str(each.channel)))
-        made.append(TellsNext(step.number, step.due_ms, str(step.state), step.until, tuple(whom)))
+        made.append(TellsNext(step.number, step.comes_ms, str(step.state), step.until, tuple(whom)))
     return tuple(made)

@@ -56,7 +56,7 @@ class PlanBuilder:
         self.unsent: dict[str, tuple[str, ...]] = {}
         self.used: set[str] = set()
         self._accounts: dict[str, str] = {}
-        """By which account each Slack channel is written to first, by its name."""
+        """By which account each Slack channel or mail address is written to first, by its key."""
         self.texts: list[Written] = []
         """What of alertmanager.yml may be a Go template, in the order of the file."""
 
@@ -166,8 +166,10 @@ class PlanBuilder:
         options: dict[str, Any] = {name: str(getattr(config, name)) for name in _EMAIL_OPTIONS if getattr(config, name)}
         if config.headers:
             options["headers"] = {name: str(text) for name, text in config.headers.items()}
-        targets = tuple(Target(Channel.EMAIL, address) for address in addresses)
-        return Destination(f"email:{config.to}", Channel.EMAIL, transport, targets, None, config.send_resolved, options)
+        relay = self._account(f"email:{config.to}", made.smarthost)
+        targets = tuple(Target(Channel.EMAIL, address, account=relay) for address in addresses)
+        key = f"email:{config.to}" + (f" ({relay})" if relay else "")
+        return Destination(key, Channel.EMAIL, transport, targets, None, config.send_resolved, options)
 
     def _slack(self, transport: str, config: SlackConfig) -> Destination:
         defaults = self.file.global_
@@ -188,14 +190,12 @@ class PlanBuilder:
         address = (
             str(config.channel or "") or f"webhook-{_short(made.webhook_url.reveal() if made.webhook_url else '')}"
         )
-        target = Target(Channel.SLACK, address, account=self._account(address, made))
+        target = Target(Channel.SLACK, address, account=self._account(f"slack:{address}", _workspace(made)))
         return Destination(target.key, Channel.SLACK, transport, (target,), None, config.send_resolved, options)
 
-    def _account(self, address: str, channel: SlackChannel) -> str:
-        """Return what tells a channel apart from an earlier one of its name: an URL or a token may lead to another workspace."""
-        secret = channel.webhook_url or channel.bot_token
-        own = f"{'webhook' if channel.webhook_url else 'token'}-{_short(secret.reveal() if secret else '')}"
-        return "" if self._accounts.setdefault(address, own) == own else own
+    def _account(self, key: str, own: str) -> str:
+        """Return what tells a place apart from an earlier one of its name: another workspace, another relay."""
+        return "" if self._accounts.setdefault(key, own) == own else own
 
     def _webhook(self, transport: str, config: WebhookConfig) -> Destination:
         made = chat_settings.webhook_channel(config, self.file.global_, self.am_secrets, strict=self.strict)
@@ -306,6 +306,12 @@ def by_position(destinations: Iterable[Destination]) -> list[Destination]:
             targets.append(replace(target, address=f"{target.address}#{seen[target.key]}") if again else target)
         found.append(replace(each, key=each.transport, fixed=tuple(targets)))
     return found
+
+
+def _workspace(channel: SlackChannel) -> str:
+    """Say by what a channel is reached: another URL or token may lead to another workspace."""
+    secret = channel.webhook_url or channel.bot_token
+    return f"{'webhook' if channel.webhook_url else 'token'}-{_short(secret.reveal() if secret else '')}"
 
 
 def _short(text: str) -> str:

@@ -6,7 +6,7 @@ Built by `loading` from the two files; nothing here reads a file or a clock. Sem
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -219,6 +219,29 @@ class Routing:
     """alertmanager.yml as it was read."""
     drills: tuple[Schedule, ...] = ()
     """The drills that come by themselves."""
+    _ways: Mapping[str, Sequence[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """By which transports the integrations of alertmanager.yml reach each target, by its key."""
+
+    def __post_init__(self) -> None:
+        ways: dict[str, list[str]] = {}
+        for each in (one for plan in self.receivers.values() for one in plan.destinations):
+            for target in each.fixed:
+                ways.setdefault(target.key, []).append(each.transport)
+        object.__setattr__(self, "_ways", ways)
+
+    def way_to(self, target: Target, transport: str) -> str:
+        """Return by which transport a target is reached that was reached by `transport`.
+
+        Integrations are numbered in their receiver, so after a reload a number may be another's: whoever is told by it now
+        must not get what was meant for somebody else. One that is gone leaves the channel's own name.
+        """
+        if "/" not in transport:
+            return transport
+        found = self._ways.get(target.key, ())
+        if transport in found:
+            return transport
+        own = transport.partition("/")[0] + "/"
+        return next((each for each in found if each.startswith(own)), found[0] if found else str(target.channel))
 
     def match(self, labels: Mapping[str, str]) -> list[Route]:
         """Return the routes that an alert with these labels takes."""

@@ -67,6 +67,11 @@ class Row:
         return self.state in (RowState.SENT, RowState.DELIVERED)
 
     @property
+    def shown_error(self) -> str:
+        """What its last try said, without the address that must not be shown whole."""
+        return self.error.replace(self.target.address, self.target.shown) if self.target.address else self.error
+
+    @property
     def severity(self) -> str:
         """The worst severity among the firing alerts, of all where none fires."""
         return self.notification().severity

@@ -18,11 +18,11 @@ from agent.journal import Delete, Event, Prune, Put, Write
 from agent.model import Alert, Labels, Matcher
 from agent.notify import groups, kept_routing, notification_log, table
 from agent.notify.acks import Acks, Reply, meant
-from agent.notify.agenda import Agenda
 from agent.notify.decisions import RETENTION_MS, Decision, Verdict
 from agent.notify.drill import is_drill, receiver_of
 from agent.notify.flushing import Flush, Stretches
-from agent.notify.groups import Group, claim, group_id
+from agent.notify.group_table import GroupTable
+from agent.notify.groups import Group
 from agent.notify.incidents import Incident
 from agent.notify.inhibition import Sources
 from agent.notify.intake import Batch, Intake
@@ -32,6 +32,7 @@ from agent.notify.notification import Channel
 from agent.notify.notification_log import NotificationLog
 from agent.notify.outbox import HISTORY, MOST_SUBJECTS, Outbox
 from agent.notify.records import Book
+from agent.notify.resettling import adopt, hold_overdue
 from agent.notify.routing import Route, Routing
 from agent.notify.rows import Row
 from agent.notify.semantics import ALERTMANAGER, Semantics
@@ -81,16 +82,11 @@ class Triage:
         self._telemetry = telemetry
         self._routing = routing
         self._table = AlertTable()
-        self._groups: dict[str, Group] = {}
-        self._places: dict[tuple[int, Labels], Group] = {}
-        self._members: dict[str, set[str]] = {}
-        self._dirty: dict[str, None] = {}
+        self._groups = GroupTable()
         self._intake = Intake()
         self._work: tuple[Flush, Stretches] | None = None
-        self._flushes, self._steps = Agenda(), Agenda()
-        self._held_by: dict[str, set[str]] = {}
-        """Groups in which a silence or an inhibiting alert holds something back, by its id."""
-        self._numbered = 0
+        self._unheard: set[str] = set()
+        """Groups with steps that were overdue at the start and wait to hear that an alert still fires."""
         self._routes: dict[str, list[Route]] = {}
         """What the routing says of each alert in the table: it is asked again each time the alert is handed over."""
         self._sources = Sources(routing.inhibit_rules)
@@ -104,13 +100,13 @@ class Triage:
         """What time `follow` was told last."""
         self._now_ms = at_ms
         """What time anybody said last that it is."""
-        self._messenger = Messenger(self.outbox, lambda: self._routing, self._groups.get, self._dirty)
+        self._messenger = Messenger(self.outbox, lambda: self._routing, self._groups.get, self._groups.touched)
         self.outbox.hurry = self.hurry
         self._acks = Acks(
-            lambda: list(self._groups.values()),
+            lambda: list(self._groups),
             self._table,
             self._messenger,
-            lambda group: self._dirty.setdefault(group.id),
+            self._groups.touch,
             lambda decisions: self._commit(decisions, []),
         )
         self.outbox.pointless = self._pointless
@@ -199,26 +195,29 @@ class Triage:
     def _stretches(self, flush: Flush, at_ms: int) -> Stretches:
         written, done = 0, 0
         while True:
-            handed_ms, due_ms = self._intake.next_ms(), self._flushes.next_ms()
+            handed_ms, due_ms = self._intake.next_ms(), self._groups.next_flush_ms()
             if handed_ms is not None and (due_ms is None or due_ms > at_ms or handed_ms <= due_ms):
                 self._take_in()
                 flush.look_again()
                 yield
                 continue
-            group = self._groups.get(self._flushes.first(at_ms) or "")
+            group = self._groups.to_flush(at_ms)
             if group is None:
                 break
             done += 10 + len(group.fingerprints)
             yield from self._flush_group(flush, group)
+            self._hurry_refused(flush)
             if done >= STRETCH:
                 written, done = self._write_down(flush, written), 0
                 yield
-        while group := self._groups.get(self._steps.first(at_ms) or ""):
-            self._dirty[group.id] = None
+        self._hurry_refused(flush)
+        while group := self._groups.to_step(at_ms):
+            self._groups.touch(group)
             try:
                 yield from flush.steps(group)
             finally:
-                self._schedule(group)
+                self._groups.schedule(group)
+            self._hurry_refused(flush)
         if at_ms >= self._next_housekeeping_ms:
             self._commit([], self._keep_house(at_ms))
         self._write_down(flush, written)
@@ -226,7 +225,7 @@ class Triage:
 
     def _write_down(self, flush: Flush, written: int) -> int:
         """Write down what was decided since the first `written` decisions; return how many there are now."""
-        if len(flush.decisions) > written or self._dirty:
+        if len(flush.decisions) > written or self._groups.touched:
             self._commit(flush.decisions[written:], [])
         return len(flush.decisions)
 
@@ -235,16 +234,16 @@ class Triage:
         try:
             flushed = yield from flush.group(group)
         finally:
-            self._schedule(group)
+            self._groups.schedule(group)
         if flushed.over and not any(each.verdict is Verdict.ENDED for each in flush.decisions[decided:]):
             flush.decisions.append(self._over(group, flushed.over, flush.at_ms))
         if flushed.changed:
-            self._dirty[group.id] = None
+            self._groups.touch(group)
         if group.causes != causes:
-            self._holds(group, causes)
+            self._groups.holds(group, causes)
         writes = [write for each in flushed.over if (write := self._leave(group, each))]
         if not group.fingerprints and not self._semantics.sweep_ms:
-            writes += self._end(group)
+            writes.append(self._groups.end(group))
         self.outbox.keep([*writes, *flush.writes])
         flush.writes.clear()
 
@@ -255,7 +254,7 @@ class Triage:
             if group is None or group.flight is None:
                 continue
             self.outbox.keep(land(group, row, self._log, settled_ms, arrived=arrived))
-            self._dirty[group.id] = None
+            self._groups.touch(group)
             if group.flight.rows:
                 continue
             flight, group.flight = group.flight, None
@@ -269,38 +268,29 @@ class Triage:
                 ended = Decision(Verdict.ENDED, at_ms, words, tuple(over), group.receiver, group.key, group.incident.id)
                 self.outbox.keep(ended.lines())
                 group.incident = None
-            self._schedule(group)
+            self._groups.schedule(group)
 
     def _sweep(self, at_ms: int) -> None:
         """End the groups that have been left by all alerts, and forget alerts that are over, as often as semantics say."""
         says = self._semantics
         if says.sweep_ms and at_ms >= self._sweep_ms:
             self._sweep_ms += says.sweep_ms * (1 + (at_ms - self._sweep_ms) // says.sweep_ms)
-            for group in [each for each in self._groups.values() if not each.fingerprints and not each.flight]:
-                self.outbox.keep(self._end(group))
+            for group in [each for each in self._groups if not each.fingerprints and not each.flight]:
+                self.outbox.keep([self._groups.end(group)])
         if says.keep_ended_ms and at_ms >= self._forget_ms:
             self._forget_ms += says.keep_ended_ms * (1 + (at_ms - self._forget_ms) // says.keep_ended_ms)
-            over = [each for each in self._table if each.resolved_at(at_ms) and not self._members.get(each.fingerprint)]
+            over = [
+                each
+                for each in self._table
+                if each.resolved_at(at_ms) and not self._groups.members.get(each.fingerprint)
+            ]
             self.outbox.keep([*(self._forget(each.fingerprint) for each in over), *self._log.collect(at_ms)])
 
     def _leave(self, group: Group, fingerprint: str) -> Write | None:
         """Take an alert out of a group; one that is in no other is forgotten, at once or by a sweep."""
-        members = self._members.get(fingerprint, set())
-        members.discard(group.id)
-        if members:
+        if not self._groups.leave(group, fingerprint) or self._semantics.keep_ended_ms:
             return None
-        self._members.pop(fingerprint, None)
-        return None if self._semantics.keep_ended_ms else self._forget(fingerprint)
-
-    def _holds(self, group: Group, before: frozenset[str]) -> None:
-        """Remember by what the group's alerts are held back."""
-        for cause in before - group.causes:
-            if waiting := self._held_by.get(cause):
-                waiting.discard(group.id)
-                if not waiting:
-                    del self._held_by[cause]
-        for cause in group.causes:
-            self._held_by.setdefault(cause, set()).add(group.id)
+        return self._forget(fingerprint)
 
     def _let_go(self, cause: str, at_ms: int, *, wait: bool = False) -> None:
         """Look again at the groups in which something that has ended held alerts back: now, or after their group_wait.
@@ -309,10 +299,9 @@ class Triage:
         """
         if not self._renotifies:
             return
-        for each in sorted(self._held_by.get(cause, ())):
-            if group := self._groups.get(each):
-                group.hasten(at_ms + (group.route.group_wait_ms if wait and group.route else 0))
-                self._dirty[each] = None
+        for group in self._groups.held_by(cause):
+            group.hasten(at_ms + (group.route.group_wait_ms if wait and group.route else 0))
+            self._groups.touch(group)
 
     def _silences_changed(self, changed: Sequence[Silence], at_ms: int) -> None:
         for silence in changed:
@@ -331,7 +320,7 @@ class Triage:
         except BaseException as error:
             batch.failed(error)
             raise
-        decisions = [self._routed(self._groups[key], tuple(each), batch.at_ms) for key, each in routed.items()]
+        decisions = [self._routed(self._groups.by_id[key], tuple(each), batch.at_ms) for key, each in routed.items()]
         batch.kept(self._commit(decisions, writes))
 
     def _routed(self, group: Group, fingerprints: tuple[str, ...], at_ms: int) -> Decision:
@@ -358,20 +347,30 @@ class Triage:
         for route in self._routes_of(known):
             if group := self._group(route, known, at_ms):
                 routed.setdefault(group.id, []).append(fingerprint)
-        if not self._members.get(fingerprint):
+        if not self._groups.members.get(fingerprint):
             writes.append(self._forget(fingerprint))
         elif news:
             writes.append(self._table.record(fingerprint))
         if news and is_drill(known.labels) and known.resolved_at(at_ms):
             self._let_hear(fingerprint, at_ms)
-        if fingerprint in self._held_by and known.resolved_at(at_ms):
+        if self._unheard and not known.resolved_at(at_ms):
+            self._heard_again(fingerprint)
+        if self._groups.is_cause(fingerprint) and known.resolved_at(at_ms):
             self._let_go(fingerprint, at_ms, wait=True)
+
+    def _heard_again(self, fingerprint: str) -> None:
+        """Let the overdue steps of an alert's groups run that waited to hear whether it still fires."""
+        for group in self._groups.of(fingerprint):
+            if group.id in self._unheard and group.incident:
+                group.incident.heard_again()
+                self._groups.touch(group)
+            self._unheard.discard(group.id)
 
     def _let_hear(self, fingerprint: str, at_ms: int) -> None:
         """Let the groups of an alert be flushed now: whoever was tested need not wait to hear that it is over."""
-        for each in self._members.get(fingerprint, ()):
-            self._groups[each].hasten(at_ms)
-            self._dirty[each] = None
+        for group in self._groups.of(fingerprint):
+            group.hasten(at_ms)
+            self._groups.touch(group)
 
     def follow(self, at_ms: int) -> None:
         """Take note of what time it is, every few seconds: after a clock that was set back, all timers go back with it.
@@ -397,19 +396,19 @@ class Triage:
 
     def _set_back(self, by_ms: int, heard_ms: int = 0) -> None:
         self.outbox.keep(self._table.set_back(by_ms, heard_ms))
-        for group in self._groups.values():
+        for group in self._groups:
             group.set_back(by_ms)
-            self._dirty[group.id] = None
+            self._groups.touch(group)
         self.outbox.set_back(by_ms)
 
     def next_due(self) -> int | None:
         """Return when `flush` has something to do next, or None."""
-        for each in self._dirty:
-            if group := self._groups.get(each):
-                self._schedule(group)
-        silences_ms = self.silences.next_change_ms
-        own = (self._intake.next_ms(), self._flushes.next_ms(), self._steps.next_ms(), self._landings.next_ms())
-        dues = (*own, silences_ms, self._sweep_ms if self._semantics.sweep_ms and self._groups else None)
+        own = (self._intake.next_ms(), *self._groups.next_ms(), self._landings.next_ms(), self.outbox.turned_away_ms)
+        dues = (
+            *own,
+            self.silences.next_change_ms,
+            self._sweep_ms if self._semantics.sweep_ms and self._groups else None,
+        )
         return min((due for due in dues if due is not None), default=None)
 
     def reload(self, routing: Routing, at_ms: int) -> None:
@@ -422,13 +421,14 @@ class Triage:
             self._take_in()
         self._routing = routing
         self.outbox.keep([kept_routing.record(routing)])
+        self.outbox.lead(routing.way_to)
         self._routes.clear()
         self._sources = Sources(routing.inhibit_rules, ((each.fingerprint, each.labels) for each in self._table))
         if self._semantics.reload_rebuilds:
             self._rebuild(at_ms)
         else:
-            self._adopt(list(self._groups.values()), at_ms)
-            self._commit([], self._drop_unused())
+            self._adopt(list(self._groups), at_ms)
+            self._commit([], [self._forget(each) for each in self._groups.unused()])
         self._count_channels()
         self._count()
         self.changed()
@@ -489,25 +489,46 @@ class Triage:
         return reply
 
     def hurry(self, incident: str, at_ms: int, why: str) -> bool:
-        """Let the incident's next step of escalation run now, because a page did not arrive; False where none is left."""
+        """Let the incident's next step of escalation run now, because a page did not arrive; False where none needs to."""
         self._settle()
-        for group in self._groups.values():
-            running = group.incident
-            step = running.next_step if running and running.id == incident else None
-            if step is None or step.due_ms <= at_ms:
-                continue
-            step.due_ms = at_ms
-            self._dirty[group.id] = None
-            names = tuple(sorted(group.fingerprints))
-            text = f"step {step.number} runs now: {why}"
-            self._commit([Decision(Verdict.HURRIED, at_ms, text, names, group.receiver, group.key, incident)], [])
-            self.changed()
-            return True
+        for group in self._groups:
+            if hurried := self._hurried(group, incident, at_ms, why):
+                self._commit([hurried], [])
+                self.changed()
+                return True
         return False
+
+    def _hurried(self, group: Group, incident: str, at_ms: int, why: str) -> Decision | None:
+        running = group.incident
+        step = running.next_step if running and running.id == incident else None
+        if running is None or step is None or step.due_ms <= at_ms or running.ack:
+            return None
+        step.due_ms, step.hurried = at_ms, True
+        self._groups.touch(group)
+        self._groups.schedule(group)
+        names = tuple(sorted(group.fingerprints))
+        text = f"step {step.number} runs now: {why}"
+        return Decision(Verdict.HURRIED, at_ms, text, names, group.receiver, group.key, incident)
+
+    def _hurry_refused(self, flush: Flush) -> None:
+        """Hurry the steps of incidents whose critical page was just refused, since its channel is disabled or gone."""
+        for row in self.outbox.turned_away(flush.at_ms):
+            group = self._groups.get(row.group_id)
+            why = f"{row.target.key}: {row.error}"
+            if group and (hurried := self._hurried(group, row.incident, flush.at_ms, why)):
+                flush.decisions.append(hurried)
 
     def view(self, at_ms: int) -> View:
         """Return what pages and the API ask about, as of an instant; values, nothing that changes."""
-        return View(self._routing, self._table, self._groups, self._members, self.outbox, self._flush(at_ms), at_ms)
+        return View(
+            self._routing,
+            self._table,
+            self._groups.by_id,
+            self._groups.members,
+            self.outbox,
+            self._flush(at_ms),
+            at_ms,
+        )
 
     def history(self, fingerprint: str, *, since_ms: int = 0, limit: int = 1000) -> list[Event]:
         """Return what was decided and tried about an alert, oldest first. It reads the disk: call it in a thread."""
@@ -524,10 +545,10 @@ class Triage:
     def _group(self, route: Route, alert: Alert, at_ms: int) -> Group | None:
         """Put an alert into its group on a route and return the group, if it joins; one that is over joins nothing new."""
         labels = route.group_labels(alert.labels)
-        group = self._places.get((route.index, labels))
+        group = self._groups.at(route, labels)
         if group and self._semantics.old_alerts_hurry and not group.flushed and _is_late(alert, route, at_ms):
             group.next_flush_ms = min(group.next_flush_ms, at_ms)
-            self._dirty[group.id] = None
+            self._groups.touch(group)
         if group and alert.fingerprint in group.fingerprints:
             return None
         if alert.resolved_at(at_ms) and not self._semantics.resolved_join:
@@ -536,54 +557,14 @@ class Triage:
             group = self._begin(route, labels, alert, at_ms)
         elif group.flushed and self._bypass and alert.labels.get("severity") == "critical":
             group.hasten(at_ms + route.group_wait_ms)
-            self._dirty[group.id] = None
-        self._join(group, alert.fingerprint)
+            self._groups.touch(group)
+        self._groups.join(group, alert.fingerprint)
         return group
 
     def _begin(self, route: Route, labels: Labels, alert: Alert, at_ms: int) -> Group:
         """Make a group. An alert that has burnt longer than group_wait (after a restart, a reload) does not wait again."""
-        key = route.group_key(labels)
-        made_id = group_id(route.receiver, key)
-        if made_id in self._groups:
-            made_id = group_id(route.receiver, f"{key}@{at_ms}.{self._numbered}")
-        first_ms = at_ms if _is_late(alert, route, at_ms) else at_ms + route.group_wait_ms
-        group = Group(made_id, route.receiver, key, labels, route, route.group_interval_ms, first_ms)
-        self._number(group)
-        self._dirty[made_id] = None
-        self._groups[made_id] = self._places[route.index, labels] = group
-        return group
-
-    def _join(self, group: Group, fingerprint: str) -> None:
-        group.fingerprints[fingerprint] = None
-        self._members.setdefault(fingerprint, set()).add(group.id)
-
-    def _number(self, group: Group) -> None:
-        self._numbered += 1
-        group.number = self._numbered
-
-    def _schedule(self, group: Group) -> None:
-        """Put the group's timers into the agendas; whoever changes them marks the group dirty, or calls this."""
-        step_ms = group.incident.due_ms if group.incident else None
-        alive = self._groups.get(group.id) is group
-        self._flushes.set(group.id, group.due_ms if alive and not group.flight else None, group.number)
-        self._steps.set(group.id, step_ms if alive else None, group.number)
-
-    def _end(self, group: Group) -> list[Write]:
-        del self._groups[group.id]
-        self._schedule(group)
-        before, group.causes = group.causes, frozenset()
-        self._holds(group, before)
-        if group.route:
-            self._places.pop((group.route.index, group.labels), None)
-        self._dirty.pop(group.id, None)
-        return [Delete(groups.KIND, group.id)]
-
-    def _drop_unused(self) -> list[Write]:
-        """Forget alerts that are in no group."""
-        unused = [fingerprint for fingerprint, members in self._members.items() if not members]
-        for fingerprint in unused:
-            del self._members[fingerprint]
-        return [self._forget(fingerprint) for fingerprint in unused]
+        late = _is_late(alert, route, at_ms)
+        return self._groups.begin(route, labels, at_ms, at_ms if late else at_ms + route.group_wait_ms)
 
     def _forget(self, fingerprint: str) -> Delete:
         self._routes.pop(fingerprint, None)
@@ -613,12 +594,7 @@ class Triage:
 
     def _changed_groups(self) -> list[Write]:
         """Return the groups that changed since the last write; the outbox takes them along in whatever it writes."""
-        kept: list[Write] = []
-        for each in self._dirty:
-            if group := self._groups.get(each):
-                self._schedule(group)
-                kept.append(Put(groups.KIND, each, group.to_json()))
-        self._dirty.clear()
+        kept = self._groups.changed()
         return [*kept, Put(CLOCK, "", self._now_ms)] if kept else []
 
     def _count(self) -> None:
@@ -637,7 +613,11 @@ class Triage:
 
     def _pointless(self, row: Row, at_ms: int) -> str:
         """Say why a message need not be sent any more: all it tells of is over, and no message about the end will follow."""
-        if self._routing.settings.strict or all(row.states.values()):
+        if self._routing.settings.strict:
+            return ""
+        if self.outbox.rings_for_nothing(row, at_ms):
+            return "it was over before it could be sent; others were told of that, and no phone rings for it"
+        if all(row.states.values()):
             return ""
         group = self._groups.get(row.group_id)
         incident = group.incident if group and group.incident and group.incident.id == row.incident else None
@@ -654,6 +634,7 @@ class Triage:
 
     def _restore(self, at_ms: int) -> None:
         self.outbox.restore()
+        self.outbox.lead(self._routing.way_to)
         grace_ms = self._routing.settings.resolve_timeout_ms
         was_ms = self._journal.records(CLOCK).get("", 0)
         self._table.restore(self._journal.records(table.KIND), max(at_ms, was_ms), grace_ms)
@@ -662,84 +643,38 @@ class Triage:
         self._adopt(saved, at_ms, restored=True)
         if was_ms > at_ms:
             self._set_back(was_ms - at_ms)
-        self._commit([], [kept_routing.record(self._routing)])
+        held, self._unheard = hold_overdue(self._groups, at_ms)
+        self._commit(held, [kept_routing.record(self._routing)])
         self._count_channels()
         self._count()
 
     def _rebuild(self, at_ms: int) -> None:
         """Throw all groups away, with what is under way, and make them anew; who is escalating goes on."""
-        old = self._groups.copy()
+        old = self._groups.by_id.copy()
         for group in old.values():
             if group.flight:
                 self.outbox.call_off(group.flight.rows, "the configuration was read again meanwhile", at_ms)
-            self.outbox.keep(self._end(group))
-        self._members.clear()
+            self.outbox.keep([self._groups.end(group)])
+        self._groups.clear(())
         self._sweep_ms = at_ms + self._semantics.sweep_ms
         for alert in self._table:
             for route in self._routes_of(alert):
                 self._group(route, alert, at_ms)
-        for group in self._groups.values():
+        for group in self._groups:
             if before := old.get(group.id):
                 group.incident, group.held = before.incident, before.held
         self._commit([], [])
 
     def _adopt(self, old: list[Group], at_ms: int, *, restored: bool = False) -> None:
-        """Find a place in the routing for every alert, and give each place the old group that fits it best.
-
-        Which alerts a restored group had is not written down: those that are known and belong to its place.
-        """
-        wanted: dict[tuple[int, Labels], tuple[Route, list[Alert]]] = {}
-        for alert in self._table:
-            for route in self._routes_of(alert):
-                labels = route.group_labels(alert.labels)
-                wanted.setdefault((route.index, labels), (route, []))[1].append(alert)
-        taken = claim([(route, labels) for (_, labels), (route, _) in wanted.items()], old)
-        self._groups.clear()
-        self._places.clear()
-        self._members.clear()
-        self._members.update((alert.fingerprint, set()) for alert in self._table)
-        self._flushes.clear()
-        self._steps.clear()
-        self._held_by.clear()
-        for group in old:
-            place = taken.get(group.id)
-            if restored:
-                belong = wanted[place[0].index, place[1]][1] if place else ()
-                group.fingerprints = dict.fromkeys(each.fingerprint for each in belong)
-            self._resettle(group, place, at_ms, restored=restored)
-        for (index, labels), (route, alerts) in wanted.items():
+        """Let each old group go on at its place in the routing, and begin those that no old one fits."""
+        left, places = adopt(old, self._groups, self._table, self._routes_of, at_ms, restored=restored)
+        self.outbox.keep([Delete(groups.KIND, group.id) for group in left])
+        for group in self._groups:
+            if group.causes and self._renotifies:
+                group.hasten(at_ms)  # what held something back may have ended meanwhile, or hold no longer
+        for (route, labels), alerts in places:
             firing = [alert for alert in alerts if not alert.resolved_at(at_ms)]
             if firing:
-                group = self._places.get((index, labels)) or self._begin(route, labels, firing[0], at_ms)
+                group = self._groups.at(route, labels) or self._begin(route, labels, firing[0], at_ms)
                 for alert in firing:
-                    self._join(group, alert.fingerprint)
-
-    def _resettle(
-        self, group: Group, place: tuple[Route, Labels] | None, at_ms: int, *, restored: bool = False
-    ) -> None:
-        """Give an old group its new place, or let it live on without one as long as somebody believes that it burns."""
-        self._number(group)
-        believed = {each for told in (group.incident.told.values() if group.incident else ()) for each in told.firing}
-        had = believed if restored and not place else group.fingerprints
-        alive = {each for each in had if self._table.get(each)}
-        over = {each for each in alive if (alert := self._table.get(each)) and alert.resolved_at(at_ms)}
-        if place:
-            route, group.labels = place
-            group.route, group.receiver, group.key = route, route.receiver, route.group_key(group.labels)
-            group.interval_ms = route.group_interval_ms
-            keep = over
-            self._places[route.index, group.labels] = group
-        else:
-            group.route = None
-            keep = alive & believed if believed else over & believed
-        if not place and not keep:
-            self._journal.write(Delete(groups.KIND, group.id))
-            return
-        group.fingerprints = {}
-        self._groups[group.id] = group
-        for fingerprint in keep:
-            self._join(group, fingerprint)
-        self._holds(group, frozenset())
-        if group.causes and self._renotifies:
-            group.hasten(at_ms)  # what held something back may have ended meanwhile, or hold no longer
-        self._dirty[group.id] = None
+                    self._groups.join(group, alert.fingerprint)

@@ -209,6 +209,10 @@ class View:
         """Return the messages about an alert or an incident (or all of the last days), oldest first: who was told."""
         return self._outbox.rows(fingerprint=fingerprint, incident=incident)
 
+    def needless(self, row: Row) -> str:
+        """Say why a message that waits would be withdrawn rather than sent if its turn came now, or nothing."""
+        return self._outbox.pointless(row, self.at_ms)
+
     @property
     def receivers(self) -> Sequence[str]:
         """The receivers' names."""
@@ -275,4 +279,4 @@ def _step(step: RunningStep) -> StepView:
         turn = {"now": " (on call)", "next": " (next on call)"}[each.on_call] if each.kind == "team" else ""
         ways.setdefault(f"{each.name}{turn}", []).append(str(each.channel))
     whom = tuple(f"{name} by {', '.join(channels)}" for name, channels in ways.items())
-    return StepView(step.number, step.due_ms, str(step.state), step.until, whom)
+    return StepView(step.number, step.comes_ms, str(step.state), step.until, whom)

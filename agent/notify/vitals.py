@@ -26,7 +26,10 @@ Broken = Callable[[str, Channel], bool]
 def delivery_trouble(
     routing: Routing, next_due_ms: int | None, pending: Iterable[Row], broken: Broken, at_ms: int
 ) -> str:
-    """Say what keeps a critical page from getting out, or nothing; `broken` says whether a transport's circuit is open."""
+    """Say what keeps a critical page from getting out, or nothing; `broken` says whether a transport's circuit is open.
+
+    `pending` leaves out what waits for a limit alone: whom it is for was told of so much lately.
+    """
     if next_due_ms is not None and 0 < next_due_ms < at_ms - LATE_MS:
         ago = format_duration((at_ms - next_due_ms) // 1000 * 1000)
         return f"what was to be decided {ago} ago has not been"
@@ -35,7 +38,7 @@ def delivery_trouble(
         oldest = min(waiting, key=_since_ms)
         ago = format_duration((at_ms - _since_ms(oldest)) // 1000 * 1000)
         why = f": {oldest.error}" if oldest.error else ""
-        return f"a critical message to {oldest.target.key} has waited for {ago}{why}"
+        return f"a critical message to {oldest.target.shown} by {oldest.target.channel} has waited for {ago}{why}"
     for plan in critical_receivers(routing):
         ways = {(each.transport, each.channel) for each in plan.destinations if _critical(each.entry)}
         usable = {way for way in ways if _known(routing, way) not in routing.disabled}

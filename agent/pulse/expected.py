@@ -165,6 +165,11 @@ class Expected:
             self._uncount(name)
         for name in self._owed.keys() - self._standings.keys():
             self._keep(name, Standing(first_ms=at_ms))
+        for name, each in self._owed.items():
+            was = self._standings[name]
+            if 0 < was.missing_ms <= at_ms <= was.deadline_ms(each):
+                self._keep(name, replace(was, missing_ms=0))
+                self._alarms.end(_labels(MISSING, each), at_ms, "by what the configuration says now it is not due yet")
         self._count()
 
     def find(self, name: str) -> Owed | None:

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from agent.errors import InvalidInput, RetryLater
 from agent.journal import MemoryJournal
-from agent.model import Alert, Labels, Matcher
+from agent.model import Alert, Labels, Matcher, format_duration
 from agent.notify import (
     Acknowledged,
     Channel,
@@ -211,7 +211,7 @@ class Rehearsal:
                 continue
             self._waiting.add(row.id)
             reason = row.error.partition(": ")[2] or f"the hours of {row.target.address}"
-            why = f"{reason} for {(row.next_at_ms - self.now_ms) // 60_000} more minutes"
+            why = f"{reason} for {format_duration((row.next_at_ms - self.now_ms) // 60_000 * 60_000)} more"
             alerts = tuple(alert.labels for alert in row.alerts)
             self.withheld.append(
                 Withheld(self.now_ms, "waits", why, row.receiver, alerts, row.target.key, row.group_key)

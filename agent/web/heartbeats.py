@@ -40,7 +40,6 @@ class Posted(msgspec.Struct):
 class Webhook(msgspec.Struct):
     """A webhook's body, as far as a heartbeat asks about it."""
 
-    status: str
     alerts: list[Posted]
 
 

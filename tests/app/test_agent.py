@@ -197,7 +197,7 @@ async def test_a_broken_message_template_at_reload_is_refused_with_its_place_and
 
 
 async def test_a_missing_secret_file_disables_its_channel_says_so_and_the_rest_goes_on(world):
-    """The page that would have gone there goes to the log, and is on record."""
+    """The page that would have gone there goes to the log, is on record, and the next person is called at once."""
     agent = await world.start()
     world.write("people.yml", ESCALATION.replace('bot_token: "${SLACK_TOKEN}"', "bot_token_file: secrets/slack"))
     assert await world.ask("POST", "/-/reload") == (200, "")
@@ -208,9 +208,10 @@ async def test_a_missing_secret_file_disables_its_channel_says_so_and_the_rest_g
     world.page["broken"] = 1
     await world.round()
     await world.tell()
-    refused, logged = agent.dispatcher.outbox.rows()
+    refused, logged, next_step = agent.dispatcher.outbox.rows()
     assert (str(refused.state), str(logged.target.channel), str(logged.state)) == ("failed", "log", "delivered")
     assert "disabled" in refused.error
+    assert (next_step.escalation_step, str(next_step.target.channel)) == (1, "sms")
 
 
 async def test_a_target_that_stays_keeps_running_over_a_reload_and_one_that_goes_is_ended(world):

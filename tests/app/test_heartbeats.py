@@ -173,6 +173,14 @@ async def test_the_watchdog_of_another_prometheus_is_a_heartbeat_while_it_fires(
     assert world.agent.lifelines.expected.standings()["other"][1].count == counted
 
 
+async def test_a_webhook_of_alerts_without_a_status_of_its_own_is_no_mere_word(world):
+    await world.start(extra=OWED)
+    alert = {"status": "resolved", "labels": {"alertname": "Watchdog"}}
+    status, said = await world.ask("POST", "/api/v1/heartbeat/other", json={"alerts": [alert]})
+    assert (status, "not counted" in said) == (200, True)
+    assert world.agent.lifelines.expected.standings()["other"][1].count == 0
+
+
 async def test_alerts_that_others_hand_over_are_heartbeats_where_they_stand_for_one(world):
     await world.start(extra=OWED)
     await world.ask("POST", "/api/v2/alerts", json=[{"labels": {"alertname": "Watchdog"}}])

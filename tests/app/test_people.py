@@ -162,6 +162,18 @@ def test_whoever_was_told_stays_told_on_the_page_while_an_update_waits(tale, pho
     assert "pending" not in said
 
 
+def test_who_was_told_says_when_on_the_reader_s_clock_alone_and_leaves_the_log_out(tmp_path):
+    zoned = ESCALATION.replace("ana: {", "ana: {timezone: Europe/Paris, ")
+    told = Story(tmp_path, ROUTES, zoned + PLAN.replace("{slack: '#alerts'}", "{log: true}"), external_url=BASE)
+    told.at(0).push(FIRE)
+    page = Phone(told)
+    said = words(page.open(path_of(mail(told).ack_url))).partition("Who was told ")[2]
+    page.close()
+    told.close()
+    assert said.startswith("09:00 CET ana by sms sent 09:00 CET ana by email ")
+    assert "log" not in said
+
+
 def test_an_expired_link_says_so_and_does_nothing(tale, phone):
     path = path_of(mail(tale).ack_url)
     tale.at(86_401)

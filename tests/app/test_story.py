@@ -77,6 +77,18 @@ async def test_without_an_acknowledgement_the_next_person_is_woken(world):
     assert sms.to == "+33600000002"
 
 
+async def test_neither_the_page_nor_its_json_shows_the_whole_number_of_a_phone_that_was_not_reached(world):
+    world.more_environment = {"TWILIO_TOKEN": "wrong"}
+    await world.start()
+    sent = await fire(world)
+    for after_s in (301, 2):
+        await world.tell(after_s)
+    status, page = await world.get(f"/alert/{sent}")
+    assert (status, "sending an SMS to +336…02" in page) == (200, True)
+    assert "+33600000002" not in page
+    assert "+33600000002" not in json.dumps((await detail(world, sent))["deliveries"])
+
+
 async def test_what_cannot_be_acknowledged_is_said(world):
     """Nobody was told yet, it is over, or it is unknown: three sentences, no trace."""
     agent = await world.start()
@@ -139,6 +151,18 @@ async def test_an_alert_that_nobody_was_told_of_is_shown_from_the_history_alone(
     assert (told["state"], told["labels"]["alertname"]) == ("inactive", "Slow")
     assert [step["to"] for step in told["transitions"]] == ["pending", "inactive"]
     assert told["deliveries"] == []
+
+
+async def test_the_page_of_another_programs_alert_shows_no_value_where_none_is_known(world):
+    await world.start()
+    body = [{"labels": {"alertname": "Other"}, "annotations": {"summary": "not ours"}}]
+    assert (await world.ask("POST", "/api/v2/alerts", json=body))[0] == 200
+    await world.tell()
+    posted = json.loads((await world.get("/api/v2/alerts"))[1])
+    (other,) = [each["fingerprint"] for each in posted if each["labels"]["alertname"] == "Other"]
+    status, page = await world.get(f"/alert/{other}")
+    assert (status, "not ours" in page) == (200, True)
+    assert "Value" not in page
 
 
 async def test_an_alert_that_never_was_is_not_found(world):

@@ -137,14 +137,15 @@ def test_an_address_is_shown_without_what_is_private_in_it(target, shown):
         ({"state": "active"}, ""),
         ({"state": "suppressed", "inhibited_by": ("0123",)}, "held back by ServiceDown"),
         ({"state": "suppressed", "inhibited_by": ("4567",)}, "held back by 4567"),
-        ({"state": "suppressed", "silenced_by": ("a", "b")}, "silenced by a, b"),
+        ({"state": "suppressed", "silenced_by": ("a", "gone")}, "silenced by ana: “deploying”, gone"),
         ({"state": "suppressed", "muted_by": ("nights",)}, "muted by the time interval nights"),
         ({"state": "active", "muted_by": ("nights",)}, ""),
     ],
 )
 def test_what_holds_an_alert_back_is_said_in_words(more, said):
     view = notify.AlertView(Alert(LABELS, Labels(), 1), receivers=("team",), **more)
-    assert views.why_held(view, lambda each: {"0123": "ServiceDown"}.get(each, each)) == said
+    silences = {"a": notify.Silence("a", (), 1, 2, "ana", "deploying", 1)}
+    assert views.why_held(view, lambda each: {"0123": "ServiceDown"}.get(each, each), silences.get) == said
 
 
 def incident(fingerprints, *steps):

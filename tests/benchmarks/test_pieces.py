@@ -23,7 +23,7 @@ from benchmarks.pages import UNIT, Page
 from benchmarks.programs import bytes_in
 from benchmarks.range import QUERIES, difference
 from benchmarks.rulefile import alerts_with_templates, wide_rules
-from benchmarks.table import QUICK, document
+from benchmarks.table import QUICK, README, Table, document
 
 
 @pytest.mark.parametrize("series", [UNIT * 7, UNIT * 7 + 4, 3])
@@ -246,3 +246,21 @@ def test_a_short_day_is_replayed_and_the_slow_way_comes_to_the_same():
     (found,) = replay.measure(parser.parse_args(["--hours", "1.5", "--series", "60"]))
     assert found.theirs == 5400 and 0 < found.ours
     assert " 0 firings" not in found.what
+
+
+def test_a_table_that_is_read_and_written_stays_what_it_was_but_for_what_was_measured_anew():
+    text = README.read_text()
+    (date,) = [line.partition(". ")[0] for line in text.splitlines() if line.startswith("20")]
+    made = Table.read(text)
+    body = text.partition("| measured ")[2]
+    assert made.text(date).partition("| measured ")[2] == body
+    first = next(iter(made.rows))
+    made.renew(
+        [Measurement(first, "again", "s", 1.0, 2.0), Measurement("new", "first", "s", 1.0, 4.0, details={"p50": 3})]
+    )
+    again = made.text(date).splitlines()
+    assert again.index(f"| {first} | 1 s | 2 s (Prometheus) | 0.500 |  |  |  |") == text.splitlines().index(
+        next(line for line in text.splitlines() if line.startswith(f"| {first} |"))
+    )
+    assert "| new | 1 s | 4 s (Prometheus) | 0.250 |  |  |  |" in again
+    assert again[-3:] == ["| | |", "|---|---|", "| p50 | 3 |"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.cli.ack import meant_by
+from agent.cli.ack import _in, meant_by
 from agent.errors import InvalidInput
 from tests.app.phone import BASE, Phone
 from tests.notify.story import ESCALATION, Story, alert
@@ -57,9 +58,10 @@ def test_without_anything_it_lists_what_is_open_and_who_has_it(tale, terminal):
     said = terminal.command("ack")
     fire, flood = open_incidents(tale)["Fire"], open_incidents(tale)["Flood"]
     assert (
-        f"{fire.id} Fire (1 alert) since 2026-01-05 08:00 nobody has it told: sms:+33600000001 next: bob by sms" in said
+        f"{fire.id} Fire (1 alert of oncall) since 2026-01-05 08:00 nobody has it told: sms:+33600000001 next: bob by sms"
+        in said
     )
-    assert f"{flood.id} Flood (1 alert) since 2026-01-05 08:00" in said
+    assert f"{flood.id} Flood (1 alert of oncall) since 2026-01-05 08:00" in said
     assert "bob has it until 2026-01-05 09:00: pumping" in said
     listed = json.loads(terminal.command("ack", "--json"))["incidents"]
     assert {each["incident"] for each in listed} == {fire.id, flood.id}
@@ -178,3 +180,11 @@ def test_what_went_to_the_log_alone_is_counted_and_not_listed(tmp_path):
     assert "nothing is open" in said
     assert "1 more went to the log alone" in said
     assert [each["told"] for each in listed] == [["log:log"]]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(-5, "now"), (0, "now"), (4, "in 4s"), (59, "in 59s"), (90, "in 2m"), (3_600, "in 1h")]
+)
+def test_the_next_step_is_now_only_when_it_is(seconds, said):
+    now = datetime(2026, 1, 5, 8, tzinfo=UTC)
+    assert _in((now + timedelta(seconds=seconds)).isoformat(), now) == said

@@ -29,7 +29,7 @@ def test_everybody_told_of_beginning_and_end_is_good():
     verdict = judge(EVERYBODY, 1_000, WATCHED, 1834)
 
     assert verdict.good
-    assert str(verdict) == "demo: 1834 queries, 1 alerts fired, 1 resolved, email 2, slack 2, sms 2"
+    assert str(verdict) == "demo: 1834 queries, people told of 1 alert, 1 of them resolved, email 2, slack 2, sms 2"
 
 
 @pytest.mark.parametrize("lost", range(6))

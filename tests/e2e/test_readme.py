@@ -1,10 +1,13 @@
-"""The README's shell blocks do what the text around them says. Budget: 30 s.
+"""The README's shell blocks do what the text around them says. Budget: 60 s.
 
 `make demo` is run by test_demo without a terminal, `make test` is what runs this; every other block is run here.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
 import os
 import re
 import shutil
@@ -16,21 +19,27 @@ from pathlib import Path
 
 import pytest
 
+from agent.journal import Journal
+from agent.model import Alert, Labels
+from agent.notify import Dispatcher, load_routing, receivers_for
+from agent.notify.messages import Renderer
 from tests.peers.processes import free_port, get, running
 from tests.replay.recorded import record
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90), pytest.mark.xdist_group("readme")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("readme")]
 ROOT = Path(__file__).resolve().parents[2]
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-ELSEWHERE = {"make bench\n", "make demo\n", "make test\n"}
+TEXT = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+ELSEWHERE = {"make bench\n", "make demo\n", "make test\n", "burnline inbox\n"}
 """Demo and tests are run whole by other tests or by who runs this; of the measurements tests/benchmarks runs the parts."""
 STAYS = "burnline run"
 """What begins so runs until it is told to end."""
+INBOX = "burnline inbox --environment"
 SHAPE = re.compile(r"^```yaml\nscrape_configs:.*?^```", re.MULTILINE | re.DOTALL)
 
-NAMED = dict(re.findall(r"^```yaml (\S+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL))
+NAMED = dict(re.findall(r"^```yaml (\S+)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
 """Files that the README shows, by the name that stands behind `yaml`."""
-WRITING = (ROOT / "README.md").read_text().split("## Write a rule")[1]
+WRITING = TEXT.split("## Write a rule")[1]
 
 
 def mine():
@@ -53,7 +62,7 @@ def place(tmp_path):
     (tmp_path / "rules" / "mine.yml").write_text(corrected())
     for name, text in NAMED.items():
         (tmp_path / name).write_text(text)
-    block = SHAPE.search((ROOT / "README.md").read_text())
+    block = SHAPE.search(TEXT)
     assert block
     (tmp_path / "burnline.yml").write_text(block[0].removeprefix("```yaml\n").removesuffix("```"))
     return tmp_path
@@ -68,26 +77,49 @@ def service(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def samples(request, place):
-    """For what replays: a day of samples in the folder that it names."""
+def recorded(request, place):
+    """What the folder that a block names has to hold: a day of samples, or the journal of an agent that told somebody."""
     if "burnline replay" in request.node.name:
         record(place / "data")
+    if "burnline explain" in request.node.name:
+        routing = load_routing(
+            place / "alertmanager" / "alertmanager.yml", place / "alertmanager" / "escalation.yml", {}
+        )
+        (place / "data").mkdir()
+        with contextlib.closing(Journal.open(place / "data" / "burnline.db")) as journal:
+            now_ms = time.time_ns() // 1_000_000
+            alert = {"alertname": "VeryHighErrorRate", "job": "rag", "severity": "critical"}
+            dispatcher = Dispatcher(routing, journal, receivers_for(routing, Renderer()), now_ms - 60_000)
+            dispatcher.put([Alert(Labels(alert), Labels(), now_ms - 60_000, 0)], now_ms - 60_000)
+            asyncio.run(dispatcher.run_due(now_ms))
+
+
+@pytest.fixture
+def inbox(tmp_path):
+    """Give the options of `burnline inbox` that make it this run's, while it runs."""
+    ports = free_port(), free_port()
+    options = f"--http-port {ports[0]} --smtp-port {ports[1]}"
+    command = [sys.executable, "-m", "agent", "inbox", *options.split()]
+    with running(command, ports[0], "/counts", tmp_path / "inbox.log"):
+        yield options, ports[0]
 
 
 def environment():
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    """Return what runs the commands of this folder of sources."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
 
 
-def burnline(place, *words):
+def burnline(place, *words, **variables):
     """Run the command as it is in this folder of sources."""
     return subprocess.run(
         [sys.executable, "-m", "agent", *words],
         cwd=place,
-        env={**environment(), "PYTHONPATH": str(ROOT)},
+        env={**environment(), **variables},
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
 
 
@@ -97,18 +129,22 @@ def test_every_block_is_run_somewhere():
 
 
 @pytest.mark.parametrize(
-    "block", [block for block in BLOCKS if block not in ELSEWHERE], ids=lambda block: block.split("\n")[0]
+    "block",
+    [block for block in BLOCKS if block not in ELSEWHERE and INBOX not in block],
+    ids=lambda block: block.split("\n")[0],
 )
 def test_a_block_does_what_it_says(block, place, service, tmp_path):
     """Ports are those of this run; what runs until it is told to end must become ready, see its target, and end with 0."""
-    for line in block.splitlines():
-        if not line.startswith(STAYS):
-            subprocess.run(["bash", "-euc", line], cwd=place, env=environment(), check=True, timeout=30)
+    for part in re.split(rf"^(?={STAYS})", block, flags=re.MULTILINE):
+        if not part.startswith(STAYS):
+            subprocess.run(["bash", "-euc", part], cwd=place, env=environment(), check=True, timeout=150)
             continue
         port = free_port()
         told = place / "burnline.yml"
         told.write_text(told.read_text().replace("127.0.0.1:8000", f"127.0.0.1:{service}"))
-        line = line.replace("localhost:8000", f"localhost:{service}") + f" --web.listen-address 127.0.0.1:{port}"
+        line = (
+            part.strip().replace("localhost:8000", f"localhost:{service}") + f" --web.listen-address 127.0.0.1:{port}"
+        )
         command = ["bash", "-euc", f"exec {line}"]
         with running(command, port, "/-/ready", tmp_path / "run.log", cwd=place, env=environment()) as process:
             assert b"rag" in get(port, "/api/v1/targets")[1]
@@ -118,6 +154,39 @@ def test_a_block_does_what_it_says(block, place, service, tmp_path):
             assert get(port, "/-/healthy")[0] == 200
             process.terminate()
             assert process.wait(15) == 0
+
+
+def test_the_block_that_tries_a_receiver_reaches_the_inbox_by_every_channel(place, inbox):
+    (block,) = (each for each in BLOCKS if INBOX in each)
+    options, port = inbox
+    script = block.replace(INBOX, f"{INBOX} {options}")
+    done = subprocess.run(
+        ["bash", "-euc", script], cwd=place, env=environment(), check=True, timeout=150, capture_output=True, text=True
+    )
+    arrived = json.loads(get(port, "/counts")[1])
+    assert [arrived[kind]["total"] for kind in ("email", "slack", "sms")] == [1, 2, 1], done.stdout
+    assert "FAIL" not in done.stdout
+
+
+def test_the_inbox_ends_well(tmp_path):
+    port = free_port()
+    command = ["bash", "-euc", f"exec burnline inbox --http-port {port} --smtp-port {free_port()}"]
+    with running(command, port, "/", tmp_path / "inbox.log", env=environment()) as process:
+        process.terminate()
+        assert process.wait(15) == 0
+
+
+def test_who_would_be_told_is_what_the_readme_says(place):
+    """Whoever has the week of the test stands for the other."""
+
+    def plain(text):
+        return {re.sub(r"\b(ana|bob)\b", "ANYBODY", " ".join(line.split())) for line in text.splitlines()}
+
+    words = "routes test VeryHighErrorRate severity=critical job=rag --config.file alertmanager/alertmanager.yml"
+    assert f"burnline {words}\n" in TEXT
+    shown = re.search(r"^```text\n(after .*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    assert shown
+    assert plain(shown[1]) <= plain(burnline(place, *words.split(), COLUMNS="200").stdout)
 
 
 def test_check_finds_the_three_mistakes_of_the_rule_and_none_once_they_are_corrected(place):

@@ -165,3 +165,21 @@ web: {{listen_address: "127.0.0.1:{port}"}}
         process.terminate()
         assert process.wait(10) == 0
     assert "Traceback" not in log.read_text()
+
+
+def test_a_sighup_while_the_agent_still_starts_ends_nothing_and_is_obeyed_afterwards(service, tmp_path):
+    program = """
+import os, signal, sys
+import agent.app.serving as serving
+from agent.cli.main import burnline
+read = serving.load_config
+def load(*given):
+    os.kill(os.getpid(), signal.SIGHUP)
+    return read(*given)
+serving.load_config = load
+burnline(["run", *sys.argv[1:]])
+"""
+    port, log = free_port(), tmp_path / "agent.log"
+    flags = ["--target", f"localhost:{service}", "--web.listen-address", f"127.0.0.1:{port}"]
+    with running([sys.executable, "-c", program, *flags], port, "/-/ready", log, cwd=tmp_path):
+        until(lambda: log.read_text().count("configuration taken over") == 2)

@@ -79,6 +79,18 @@ def test_a_second_agent_on_the_same_data_is_refused(path):
     Journal.open(path).close()
 
 
+def test_a_reader_knows_whether_an_agent_has_the_folder_and_keeps_none_from_starting(path):
+    journal = Journal.open(path)
+    reader = Reader.open(path)
+    assert reader.written_to() is True
+    journal.close()
+    assert reader.written_to() is False
+    Journal.open(path).close()
+    path.with_suffix(".lock").unlink()
+    assert reader.written_to() is None
+    reader.close()
+
+
 def test_a_damaged_file_is_set_aside_and_a_new_one_begun(path):
     path.write_bytes(b"not a database, not at all" * 1000)
 

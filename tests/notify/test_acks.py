@@ -195,7 +195,23 @@ def test_a_code_of_what_is_over_or_taken_by_somebody_else_says_so(tale):
     assert (reply.acknowledged, reply.text) == ((), "bob has it already. Nothing was changed.")
     tale.at(10).resolve(FIRE)
     tale.at(30)
-    assert "may be over" in tale.dispatcher.acknowledge_by_code(code, "+33600000001", tale.now_ms).text
+    assert tale.dispatcher.acknowledge_by_code(code, "+33600000001", tale.now_ms).text == OVER
+
+
+OVER = "That is over already. Nothing was changed."
+
+
+def test_codes_that_come_late_lock_no_phone_out_and_are_on_record_nowhere_as_wrong(tale):
+    late = code_of(tale)
+    tale.at(10).resolve(FIRE)
+    tale.at(100).push(FIRE).at(110)
+    for _ in range(7):
+        assert tale.dispatcher.acknowledge_by_code(late, "+33600000001", tale.now_ms).text == OVER
+    assert said(tale, "acknowledgement refused") == []
+    assert "may be over" in tale.dispatcher.acknowledge_by_code(late, "+4915100000000", tale.now_ms).text
+    (open_now,) = tale.dispatcher.view(tale.now_ms).incidents()
+    now = code_of(tale, open_now.id)
+    assert tale.dispatcher.acknowledge_by_code(now, "+33600000001", tale.now_ms).acknowledged
 
 
 def test_a_clock_that_is_set_back_takes_the_reminder_with_it(tale):
@@ -285,3 +301,76 @@ def test_a_button_that_is_pressed_twice_is_told_to_the_others_once_and_a_comment
     assert incident.acknowledged.comment == "rolling back"
     reasons = [each.message.reason for each in tale.messages(SLACK)[1:]]
     assert reasons == ["acknowledged by ana", "acknowledged by ana: rolling back"]
+
+
+TWO_ROUTES = """
+route:
+  receiver: quiet
+  group_by: [alertname]
+  group_wait: 0s
+  group_interval: 10s
+  repeat_interval: 10h
+  routes: [{receiver: chain, continue: true}, {receiver: first, continue: true}, {receiver: wide, group_by: [severity]}]
+receivers: [{name: chain}, {name: first}, {name: wide}, {name: quiet}]
+"""
+CHAIN_APART = """
+receivers:
+  first: {notify: [{person: ana, by: [sms]}]}
+  chain: {escalate: [{after: 5m, notify: [{person: bob, by: [sms]}]}]}
+  wide: {notify: [{slack: '#alerts'}]}
+"""
+
+
+@pytest.fixture
+def apart(story):
+    """One alert by two routes: one tells ana at once, another one's steps are to wake bob; a third has other alerts too."""
+    made = story(TWO_ROUTES, CHAIN_APART, external_url="https://alerts.example.org")
+    made.at(0).push(FIRE, alert("Flood", ends=99_999, severity="critical"))
+    made.at(1)
+    return made
+
+
+def holders(tale):
+    view = tale.dispatcher.view(tale.now_ms)
+    return {(each.receiver, *each.group_labels.pairs): each.acknowledged for each in view.incidents()}
+
+
+def test_a_code_stops_the_steps_of_another_route_that_the_same_alert_takes(apart):
+    (incident,) = [
+        each
+        for each in apart.dispatcher.view(apart.now_ms).incidents()
+        if each.receiver == "first" and each.group_labels.get("alertname") == "Fire"
+    ]
+    apart.at(60)
+    code = code_of(apart, incident.id)
+    assert apart.dispatcher.acknowledge_by_code(code, "+33600000001", apart.now_ms).acknowledged
+    taken = {key for key, ack in holders(apart).items() if ack}
+    assert taken == {("first", ("alertname", "Fire")), ("chain", ("alertname", "Fire"))}
+    apart.at(1000)
+    assert [names(each) for each in apart.messages(BOB)] == [{"Flood"}]
+
+
+def test_what_was_taken_together_is_given_back_together_and_what_others_have_stays_theirs(apart):
+    (chain, first) = (
+        each
+        for receiver in ("chain", "first")
+        for each in apart.dispatcher.view(apart.now_ms).incidents()
+        if each.receiver == receiver and each.group_labels.get("alertname") == "Fire"
+    )
+    apart.at(10)
+    apart.ack("bob", incident=chain.id)
+    assert [ack.by for ack in holders(apart).values() if ack] == ["bob", "bob"]
+    apart.at(15)
+    apart.dispatcher.unacknowledge("bob", apart.now_ms, incident=chain.id)
+    assert not any(holders(apart).values())
+    apart.at(20)
+    apart.ack("bob", incident=chain.id)
+    apart.ack("ana", incident=first.id)
+    assert sorted(ack.by for ack in holders(apart).values() if ack) == ["ana", "bob"]
+    apart.at(30)
+    apart.dispatcher.unacknowledge("ana", apart.now_ms, incident=first.id)
+    assert [ack.by for ack in holders(apart).values() if ack] == ["bob"]
+
+
+def names(told) -> set[str]:
+    return {each.name for each in told.message.alerts}

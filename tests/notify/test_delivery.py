@@ -6,7 +6,7 @@ import pytest
 
 from agent.errors import Rejected
 from agent.notify import Delivery, FakeReceiver, RowState
-from tests.notify.story import Provider, alert, between
+from tests.notify.story import ESCALATION, Provider, alert, between
 
 ROUTES = """
 route:
@@ -97,6 +97,8 @@ def test_a_page_that_did_not_arrive_goes_to_on_failure_and_hurries_the_next_step
     whys = tale.history(PAGE.fingerprint)
     (hurried,) = [each for each in whys if each["what"] == "escalation hurried"]
     assert "30006: landline" in hurried["reason"]
+    (ran,) = [each["reason"] for each in whys if each["what"] == "escalated"]
+    assert ran == "step 1: before its time, because a page did not arrive"
 
 
 def test_a_warning_that_did_not_arrive_goes_to_on_failure_and_escalates_as_it_would_have(tale):
@@ -175,6 +177,51 @@ def test_a_phone_that_is_gone_hurries_the_next_step_although_a_channel_has_the_p
     tale.want(between(0, 0), BOB, firing={"Fire"}, reason="escalation")
 
 
+NO_SMS = ESCALATION.replace("auth_token: t", "auth_token_file: /nowhere/token")
+CHAIN = """
+receivers:
+  mail: {notify: [{person: bob, by: [email]}]}
+  team:
+    notify: [{person: ana, by: [sms]}]
+    on_failure: mail
+    escalate:
+      - {after: 5m, notify: [{person: chris, by: [sms]}]}
+      - {after: 10m, notify: [{person: ana, by: [slack]}]}
+      - {after: 15m, notify: [{person: bob, by: [slack]}]}
+"""
+
+
+def test_a_page_by_a_channel_that_is_disabled_runs_the_next_steps_until_one_gets_out(story):
+    tale = story(ROUTES, CHAIN, base=NO_SMS)
+    tale.at(0).push(PAGE)
+    tale.at(200)
+    tale.want(between(0, 0), MAIL, firing={"Fire"}, reason="its channel is disabled")
+    tale.want(between(0, 0), "slack:U0ANA", firing={"Fire"}, reason="escalation")
+    tale.done()
+    hurried = [each["reason"] for each in tale.history(PAGE.fingerprint) if each["what"] == "escalation hurried"]
+    assert len(hurried) == 2
+    assert hurried[0].startswith(f"step 1 runs now: {ANA}: the channel sms is disabled: ")
+
+
+def test_a_page_by_a_slack_that_is_disabled_hurries_nothing_while_a_phone_rings(story):
+    both = CHAIN.replace(
+        "notify: [{person: ana, by: [sms]}]\n    on", "notify: [{person: ana, by: [slack, sms]}]\n    on"
+    )
+    tale = story(ROUTES, both, base=ESCALATION.replace("bot_token: xoxb-test", "bot_token: ''"))
+    tale.at(0).push(PAGE)
+    tale.at(200)
+    tale.want(between(0, 0), ANA, firing={"Fire"})
+    tale.want(between(0, 0), MAIL, firing={"Fire"}, reason="its channel is disabled")
+    tale.done()
+
+
+def test_a_warning_by_a_channel_that_is_disabled_escalates_as_it_would_have(story):
+    tale = story(ROUTES, CHAIN, base=NO_SMS)
+    tale.at(0).push(WARNING)
+    tale.at(599)
+    assert tale.messages("slack:") == []
+
+
 def test_whom_the_page_never_reached_hears_of_no_end(tale):
     """A text that something unknown is over rings at night, too."""
     tale.providers["sms"].fail(Rejected("21610: opted out", reason="clientError"))
@@ -186,3 +233,15 @@ def test_whom_the_page_never_reached_hears_of_no_end(tale):
     tale.want(between(100, 110), MAIL, resolved={"Fire"})
     whys = [each["reason"] for each in tale.history(PAGE.fingerprint)]
     assert "it is over, and the page about it never reached this target; there is nothing to take back" in whys
+
+
+def test_a_page_that_did_not_arrive_hurries_nothing_once_somebody_has_it(story):
+    tale = story(ROUTES, TEAM.replace("by: [sms]}]}]", "by: [sms]}], until: resolve}]"))
+    ask_later(tale)
+    tale.providers["sms"].fates.append(Delivery("failed", "30006: landline"))
+    tale.at(0).push(PAGE)
+    tale.at(2).ack("chris", fingerprint=PAGE.fingerprint)
+    tale.at(599)
+    assert tale.messages(BOB) == []
+    tale.at(600)
+    tale.want(between(600, 600), BOB, firing={"Fire"}, reason="escalation")

@@ -149,6 +149,33 @@ def test_a_receiver_is_tried_whatever_its_routes_ask_for(exercise):
     assert made.last.result == "passed"
 
 
+def test_a_target_was_told_when_its_first_message_left_and_not_when_that_was_edited(exercise):
+    made = exercise()
+    made.order(receiver="notes", expect="ack")
+    made.at(120)
+    made.story.ack("ana", incident=made.story.dispatcher.view(made.story.now_ms).incidents()[0].id)
+    made.at(130)
+    (reached,) = made.last.reached
+    assert made.last.result == "passed"
+    assert len(made.story.messages("slack")) > 1
+    assert reached.sent_ms - made.last.started_ms == 10_000
+
+
+def test_external_labels_that_a_reload_changes_lose_no_drill_that_is_under_way(exercise):
+    made = exercise()
+    made.order(expect="ack")
+    made.at(30)
+    made.drills._sent_as = lambda labels: Labels({**labels, "zone": "x"})
+    made.at(60)
+    assert [each.person for each in made.last.reached] == ["ana"]
+    made.drills = made.begin()
+    made.story.ack("ana", incident=made.story.dispatcher.view(made.story.now_ms).incidents()[0].id)
+    made.at(120)
+    assert made.last.result == "passed"
+    made.story.want(between(10, 10), "sms:+33600000001", firing={"BurnlineDrill"})
+    made.story.want(between(60, 130), "sms:+33600000001", resolved={"BurnlineDrill"})
+
+
 def test_what_reads_no_subject_finds_the_mark_in_the_summary(exercise):
     made = exercise()
     made.order(receiver="hook")

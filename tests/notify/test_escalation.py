@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.notify import parse_matchers
+from agent.notify.messages import Renderer
 from agent.notify.notification import Channel
+from agent.notify.receivers.slack_changes import change, remember
 from agent.notify.rotations import Rotation, Team
 from agent.schema import read
 from tests.notify.story import ESCALATION, START_MS, alert, between
@@ -32,6 +34,7 @@ receivers:
 settings: {ack_timeout: 30m}
 """
 ANA, BOB, CHRIS = "sms:+33600000001", "sms:+33600000002", "sms:+33600000003"
+STRICT = "settings: {alertmanager_compat: strict}"
 FIRE = alert("Fire", ends=99_999, severity="critical")
 
 
@@ -321,3 +324,122 @@ def test_everybody_has_an_address_only_for_the_channels_that_reach_people(story)
     ana = tale.routing.directory.people["ana"]
     addresses = {channel: ana.address(channel) for channel in Channel if ana.address(channel)}
     assert addresses == {Channel.EMAIL: "ana@example.org", Channel.SLACK: "U0ANA", Channel.SMS: "+33600000001"}
+
+
+CHAIN = """
+receivers:
+  oncall:
+    notify: [{person: ana, by: [sms]}]
+    escalate: [{after: 5m, notify: [{person: bob, by: [sms]}]}, {after: 15m, notify: [{person: chris, by: [sms]}]}]
+"""
+ONE = """
+route: {receiver: oncall, group_by: [alertname], group_wait: 0s, group_interval: 10s, repeat_interval: 10h}
+receivers: [{name: oncall}]
+"""
+
+
+def test_after_a_long_silence_the_steps_come_one_after_the_other_and_not_at_once(story):
+    tale = story(ONE, CHAIN)
+    tale.at(0).push(FIRE)
+    tale.at(60)
+    matchers = parse_matchers("alertname=Fire").matchers
+    tale.dispatcher.silences.create(matchers, tale.now_ms, START_MS + 7_200_000, "ana", "", tale.now_ms)
+    tale.at(9000)
+    (bob,), (chris,) = tale.messages("sms:+33600000002"), tale.messages("sms:+33600000003")
+    assert 7200 <= bob.at <= 7220
+    assert chris.at - bob.at == 600
+
+
+def test_after_hours_without_a_process_the_steps_come_one_after_the_other_and_not_at_once(story):
+    tale = story(ONE, CHAIN, durable=True)
+    tale.at(0).push(FIRE)
+    tale.at(30).restart(after=10_000)
+    tale.push(FIRE).at(12_000)
+    (bob,), (chris,) = tale.messages("sms:+33600000002"), tale.messages("sms:+33600000003")
+    assert (bob.at, chris.at) == (10_030, 10_630)
+
+
+def test_whatever_goes_to_one_person_says_times_in_their_zone_and_a_channel_in_utc(story):
+    zoned = ESCALATION.replace('"+33600000002"}', '"+33600000002", timezone: America/New_York}')
+    plan = """
+receivers:
+  oncall:
+    notify: [{slack: '#alerts'}]
+    escalate:
+      - {after: 5m, notify: [{person: bob, by: [sms, email, slack]}]}
+      - {after: 10m, notify: [{person: ana, by: [sms]}]}
+"""
+    tale = story(ONE, plan, base=zoned)
+    tale.at(0).push(alert("Fire", starts=0, ends=99_999, severity="critical")).at(700)
+    words = Renderer()
+    said = {each.target: each.message for each in tale.sent}
+    assert "since 03:00 EST" in words.sms(said[BOB])
+    assert "Since:     03:00 EST (08:00 UTC)" in words.email(said["email:bob@example.org"]).text
+    assert "|03:00 EST>" in str(words.slack(said["slack:U0BOB"]).attachment)
+    assert "|08:00 UTC>" in str(words.slack(said["slack:#alerts"]).attachment)
+    assert "since 08:00 UTC" in words.sms(said[ANA])
+    assert "EST" not in str(words.slack(said["slack:#alerts"]).attachment)
+
+
+IN_TURN = """
+receivers:
+  oncall:
+    notify: [{slack: '#alerts'}, {person: ana, by: [slack]}]
+    escalate:
+      - {after: 5m, notify: [{person: bob, by: [sms, email]}, {person: chris, by: [sms]}]}
+      - {after: 10m, notify: [{slack: '#other'}]}
+      - {after: 15m, notify: [{person: chris, by: [sms]}], until: resolve}
+"""
+CALLED = "Nobody answered for 5m; bob (SMS, email) and chris (SMS) are being called"
+PLACE = "slack:#alerts"
+
+
+def test_the_thread_of_a_slack_channel_says_whom_a_step_calls_and_the_message_who_was_told_so_far(story):
+    tale = story(ONE, IN_TURN)
+    tale.at(0).push(FIRE).at(800)
+    first, line = tale.messages(PLACE)
+    assert (first.at, line.at, line.message.reason) == (0, 300, CALLED)
+    said = Renderer().slack(line.message, change(line.message, remember(first.message)))
+    assert said.reply == CALLED
+    assert "Also told: ana, bob, chris" in str(said.attachment)
+    tale.ack("ana", fingerprint=FIRE.fingerprint)
+    tale.at(950)
+    *_, taken, last = tale.messages(PLACE)
+    assert "Also told: ana, bob, chris" in str(Renderer().slack(taken.message).attachment)
+    assert last.message.reason == "Not over after 15m; chris (SMS) is being called"
+
+
+def test_a_thread_says_nothing_of_whoever_is_left_to_sleep_or_cannot_be_called_or_in_strict_mode(story):
+    quiet = ESCALATION.replace(
+        '"+33600000002"}', '"+33600000002", quiet_hours: {severities: [critical], times: "22:00-12:00"}}'
+    )
+    plan = IN_TURN.replace("sms, email", "sms").replace(", {person: chris, by: [sms]}]}", "]}").replace("15m", "15h")
+    for base, more in (
+        (quiet, ""),
+        (quiet.replace("auth_token: t", "auth_token_file: /nowhere/token"), ""),
+        (ESCALATION, STRICT),
+    ):
+        tale = story(ONE, plan + more, base=base)
+        tale.at(0).push(FIRE).at(800)
+        assert len(tale.messages(PLACE)) == 1
+
+
+def test_a_channel_that_posts_each_message_anew_gets_none_for_every_step(story):
+    base = ESCALATION.replace("bot_token: xoxb-test", "webhook_url: 'https://hooks.example.org/x'")
+    tale = story(ONE, IN_TURN, base=base)
+    tale.at(0).push(FIRE).at(800)
+    assert len(tale.messages(PLACE)) == 1
+
+
+def test_somebody_who_was_left_to_sleep_for_a_warning_is_woken_when_a_critical_alert_joins(story):
+    quiet = "quiet_hours: {severities: [warning], times: '22:00-09:00'}"  # the story begins at 8:00
+    tale = story(ONE, CHAIN, base=ESCALATION.replace('"+33600000002"}', f'"+33600000002", {quiet}}}'))
+    tale.at(0).push(alert("Fire", ends=99_999, severity="warning", i="w"))
+    tale.at(400)
+    assert tale.messages(BOB) == []
+    tale.push(alert("Fire", ends=99_999, severity="critical", i="c"))
+    tale.at(420)
+    (page,) = tale.messages(BOB)
+    assert page.firing == {"w", "c"}
+    tale.at(7200)
+    assert tale.messages(BOB) == [page], "nor is he told again in the morning"

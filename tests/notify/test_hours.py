@@ -9,7 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from agent.errors import SchemaError
 from agent.notify.hours import Hours, QuietHours, hours_from_json, hours_to_json, quiet_until
+from agent.notify.people import Person
 from agent.schema import read
 
 MINUTE_MS = 60_000
@@ -103,3 +105,26 @@ def test_hours_are_written_down_and_read_back(hours):
 def test_hours_are_said_in_words():
     assert str(Hours((480, 1080), ((1, 5),))) == "monday-friday 08:00-18:00"
     assert str(Hours((1320, 420), ((6, 6),), PARIS)) == "saturday 22:00-07:00 Europe/Paris"
+
+
+@pytest.mark.parametrize(
+    ("quiet", "severity"),
+    [
+        (["{times: '00:00-24:00'}"], "info"),
+        (["{times: '00:00-24:00', severities: [warning]}"], "warning"),
+        (["{times: '18:00-09:00'}", "{times: '09:00-18:00', severities: [warning]}"], "warning"),
+        (
+            ["{times: '00:00-24:00', weekdays: ['monday:saturday']}", "{times: '00:00-24:00', weekdays: [sunday]}"],
+            "info",
+        ),
+        (["{times: '00:00-24:00', weekdays: ['saturday', 'sunday']}", "{times: '18:00-09:00'}"], ""),
+        (["{times: '00:00-23:59'}"], ""),
+    ],
+)
+def test_quiet_hours_without_an_end_are_refused_with_the_severity_that_nobody_would_hear_of(quiet, severity):
+    text = f"email: ana@example.org\nquiet_hours: [{', '.join(quiet)}]\n"
+    if not severity:
+        assert read(Person, text, "e.yml").quiet
+        return
+    with pytest.raises(SchemaError, match=rf"e\.yml:2:\d+: .*severity {severity} would wait for ever"):
+        read(Person, text, "e.yml")

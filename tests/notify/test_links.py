@@ -157,3 +157,12 @@ def test_a_key_that_can_be_guessed_is_refused_and_a_lost_key_file_is_said(story,
         story(ROUTES, PLAN + "\nsettings: {link_key: hello}")
     tale = story(ROUTES, PLAN + "\nsettings: {link_key_file: gone}")
     assert any("links are signed with the key beside the journal" in str(each) for each in tale.routing.warnings)
+
+
+def test_alerts_that_share_no_label_have_no_link_that_silences_since_it_could_only_fail(story):
+    routes = "route: {receiver: oncall, group_wait: 0s}\nreceivers: [{name: oncall}]\n"
+    plan = "receivers: {oncall: {notify: [{slack: '#alerts'}]}}\n"
+    tale = story(routes, plan, external_url="https://alerts.example.org")
+    tale.at(0).push(alert("A", ends=999), alert("B", ends=999))
+    (told,) = tale.messages("slack")
+    assert (bool(told.message.ack_url), told.message.silence_url) == (True, "")

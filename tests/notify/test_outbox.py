@@ -177,6 +177,56 @@ def test_what_fired_and_was_over_before_it_could_be_sent_is_one_message_that_say
     assert len(tale.messages(SLACK)) == 1
 
 
+STEPPED = """
+receivers:
+  team:
+    notify: [{slack: '#alerts'}, {person: ana, by: [sms]}]
+    escalate: [{after: 20s, notify: [{person: bob, by: [sms]}]}]
+"""
+
+
+def test_no_phone_rings_after_an_outage_for_what_was_over_meanwhile_and_others_were_told(story):
+    tale = story(ROUTES, STEPPED)
+    tale.providers["sms"].fail_always(RetryLater("down"))
+    tale.at(0).push(alert("A", ends=9999))
+    tale.at(40).resolve(alert("A"))
+    tale.at(600)
+    tale.providers["sms"].fail_always(None)
+    tale.at(3600)
+    assert tale.messages("sms:") == []
+    assert tale.dispatcher.outbox.pending() == []
+    ends = [row for row in rows(tale, RowState.SUPERSEDED) if all(row.states.values())]
+    why = "it was over before it could be sent; others were told of that, and no phone rings for it"
+    assert {(row.target.person, row.error) for row in ends} == {("ana", why), ("bob", why)}
+
+
+def test_a_phone_tells_what_is_over_after_an_outage_where_nobody_else_could_be_told(story):
+    tale = story(ROUTES, STEPPED)
+    for each in ("sms", "slack"):
+        tale.providers[each].fail_always(RetryLater("down"))
+    tale.at(0).push(alert("A", ends=9999))
+    tale.at(40).resolve(alert("A"))
+    tale.at(600)
+    tale.providers["sms"].fail_always(None)
+    tale.at(3600)
+    assert {(each.target, *each.resolved) for each in tale.messages("sms:")} == {(SMS, "A"), ("sms:+33600000002", "A")}
+
+
+def test_a_phone_that_was_paged_hears_of_the_end_after_an_outage_although_others_were_told(story):
+    tale = story(ROUTES, STEPPED)
+    tale.at(0).push(alert("A", ends=9999))
+    tale.at(10)
+    tale.providers["sms"].fail_always(RetryLater("down"))
+    tale.at(40).resolve(alert("A"))
+    tale.at(600)
+    tale.providers["sms"].fail_always(None)
+    tale.at(3600)
+    assert [(each.target, each.firing, each.resolved) for each in tale.messages("sms:")] == [
+        (SMS, {"A"}, set()),
+        (SMS, set(), {"A"}),
+    ]
+
+
 def test_what_burns_again_before_anything_could_be_sent_is_not_said_to_be_over(story):
     tale = story(ROUTES, TEAM)
     tale.providers["slack"].fail_always(BUSY)
@@ -335,17 +385,20 @@ async def test_what_is_under_way_when_the_agent_stops_stays_pending():
 
 
 HOOK = "{channel: '#ops', api_url: 'https://hooks.slack.com/services/%s'}"
+RELAYED = "{to: ops@example.org, from: b@example.org, smarthost: '%s:25', require_tls: false, send_resolved: true}"
 TIMERS = "group_by: [alertname], group_wait: 0s, group_interval: 10s, repeat_interval: 1h"
 WORKSPACES = {
     "one receiver": f"route: {{receiver: a, {TIMERS}}}\n"
     f"receivers: [{{name: a, slack_configs: [{HOOK % 'T1/B/x'}, {HOOK % 'T2/B/y'}]}}]",
     "two routes": f"route: {{receiver: a, {TIMERS}, routes: [{{receiver: a, continue: true}}, {{receiver: b}}]}}\n"
     f"receivers: [{{name: a, slack_configs: [{HOOK % 'T1/B/x'}]}}, {{name: b, slack_configs: [{HOOK % 'T2/B/y'}]}}]",
+    "two relays": f"route: {{receiver: a, {TIMERS}}}\n"
+    f"receivers: [{{name: a, email_configs: [{RELAYED % 'relay1'}, {RELAYED % 'relay2'}]}}]",
 }
 
 
 @pytest.mark.parametrize("routes", WORKSPACES.values(), ids=list(WORKSPACES))
-def test_a_channel_of_the_same_name_in_another_workspace_is_told_too(story, routes):
+def test_a_place_of_the_same_name_in_another_workspace_or_by_another_relay_is_told_too(story, routes):
     tale = story(routes, durable=True)
     tale.at(0).push(alert("A", ends=9999)).restart()
     tale.resolve(alert("A", starts=0)).at(60)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import RetryLater
-from agent.notify import RowState
-from tests.notify.story import ESCALATION, alert, between
+from agent.notify import FakeReceiver, RowState
+from agent.notify.decisions import Verdict
+from tests.notify.story import ESCALATION, START_MS, Provider, alert, between
 
 ROUTES = """
 route:
@@ -54,7 +55,7 @@ def test_wherever_the_process_ends_the_same_people_are_told_the_same(story, when
     straight_told = told(straight)
     straight.folder.joinpath("burnline.db").unlink()
     assert told(life(restart=True)) == straight_told
-    assert len(straight_told) == 5, straight_told
+    assert len(straight_told) == 6, straight_told
 
 
 def test_an_acknowledgement_outlives_a_restart(story):
@@ -79,6 +80,53 @@ def test_alerts_whose_time_passed_while_the_agent_was_away_are_not_over_until_so
     assert all(not each.resolved for each in tale.sent)
     tale.at(1000)
     assert tale.messages(SLACK)[-1].resolved == {"Fire"}
+
+
+def paged(tale) -> list[tuple[float, frozenset[str], frozenset[str]]]:
+    return [(each.at, frozenset(each.firing), frozenset(each.resolved)) for each in tale.messages(BOB)]
+
+
+def test_an_overdue_step_pages_nobody_about_what_ended_while_the_agent_was_down(story):
+    tale = story(ROUTES, TEAM, durable=True)
+    tale.at(0).push(FIRE)
+    tale.at(10).restart(after=600)
+    tale.at(640).resolve(FIRE)
+    tale.at(900)
+    assert paged(tale) == []
+    assert tale.messages(SLACK)[-1].resolved == {"Fire"}
+
+
+def test_an_overdue_step_pages_as_soon_as_the_alert_is_heard_of_again(story):
+    tale = story(ROUTES, TEAM, durable=True)
+    tale.at(0).push(FIRE)
+    tale.at(10).restart(after=600)
+    tale.at(640)
+    (waiting,) = tale.dispatcher.view(tale.now_ms).incidents()
+    assert waiting.steps[0].due_ms == START_MS + 730_000
+    tale.push(FIRE).at(700)
+    assert paged(tale) == [(640, {"Fire"}, set())]
+    (held,) = [each["reason"] for each in tale.history(FIRE.fingerprint) if each["what"] == Verdict.HELD]
+    assert held == "step 1 was due while the agent was not running; it waits up to 2m to hear that this still fires"
+
+
+def test_an_overdue_step_does_not_wait_for_ever_to_hear_of_the_alert_again_however_often_the_process_ends(story):
+    tale = story(ROUTES, TEAM, durable=True)
+    tale.at(0).push(FIRE)
+    tale.at(10).restart(after=600)
+    for seconds in (650, 700, 720):
+        tale.at(seconds).restart()
+    tale.at(729)
+    assert paged(tale) == []
+    tale.restart(after=5).at(800)
+    assert paged(tale) == [(734, {"Fire"}, set())]
+
+
+def test_a_step_that_becomes_due_after_the_start_waits_for_nothing(story):
+    tale = story(ROUTES, TEAM, durable=True)
+    tale.at(0).push(FIRE)
+    tale.at(10).restart(after=20)
+    tale.at(60)
+    assert paged(tale) == [(32, {"Fire"}, set())]
 
 
 def test_a_clock_that_was_set_back_while_nothing_ran_holds_no_message_up(story):
@@ -160,6 +208,32 @@ def test_a_reload_re_sends_nothing(story, name):
     tale.want(between(2, 2), SLACK, firing={"Fire"})
     tale.want(between(25, 45), SLACK, resolved={"Fire"})
     tale.done()
+
+
+TWO_HOOKS = """
+route: {receiver: r, group_by: [alertname], group_wait: 2s, group_interval: 10s, repeat_interval: 4h}
+receivers: [{name: r, webhook_configs: [{url: "http://broken.example/a"}, {url: "http://works.example/b"}]}]
+"""
+
+
+@pytest.mark.parametrize("how", ["reload", "restart"])
+def test_what_waits_for_an_integration_that_is_gone_does_not_go_to_the_one_that_has_its_number_now(story, how):
+    tale = story(TWO_HOOKS, durable=True)
+    broken, works = Provider("r/webhook/0", tale), Provider("r/webhook/1", tale)
+    broken.fail_always(RetryLater("down"))
+    tale.providers.update({"r/webhook/0": broken, "r/webhook/1": works})
+    tale.at(0).push(FIRE).at(5)
+    tale.providers.update({"r/webhook/0": works, "r/webhook/1": FakeReceiver()})
+    one = TWO_HOOKS.replace('{url: "http://broken.example/a"}, ', "")
+    if how == "reload":
+        tale.reload(one)
+    else:
+        tale.routing = tale.load(one)
+        tale.restart()
+    tale.at(25).resolve(FIRE).at(90)
+    told = [(each.target, each.firing, each.resolved) for each in tale.sent if each.transport == "r/webhook/1"]
+    target = tale.routing.receiver("r").destinations[0].fixed[0].key
+    assert told == [(target, {"Fire"}, set()), (target, set(), {"Fire"})]
 
 
 def test_renaming_a_receiver_re_sends_nothing(story):

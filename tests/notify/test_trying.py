@@ -169,6 +169,10 @@ async def test_every_sample_passes_every_channel(inbox, routing, name):
     assert [each.said for each in tried if not each.ok] == []
 
 
+def test_what_recovered_in_a_sample_is_below_its_limit():
+    assert "now 0.8% (limit 5%)" in Renderer().sms(sample_message("resolved", AT_MS))
+
+
 def test_the_sample_s_alerts_are_of_now():
     told = sample_message("mixed", AT_MS)
     assert [(AT_MS - each.starts_at_ms) // 60_000 for each in told.alerts] == [12, 12]

@@ -68,6 +68,16 @@ def test_a_receiver_without_any_account_is_a_trouble(tmp_path):
     assert trouble(routing) == "the receiver pages, to which critical alerts go, has no channel that is not disabled"
 
 
+def test_a_page_that_waits_since_its_phone_was_told_as_often_as_its_limit_allows_is_no_trouble(story):
+    told = story(ROUTES, base=PEOPLE.replace("t, from", "t, limits: {per_target: [1/10m]}, from"))
+    told.push(alert("A", ends=9_999, severity="critical"))
+    told.at(60).push(alert("B", ends=9_999, severity="critical"))
+    told.at(500)
+    (waits,) = told.dispatcher.outbox.pending()
+    assert told.now_ms - waits.at_ms > 5 * MINUTE
+    assert told.dispatcher.trouble(told.now_ms) == ""
+
+
 @pytest.mark.parametrize(
     ("minutes", "severity", "stuck"), [(4, "critical", False), (6, "critical", True), (60, "warning", False)]
 )

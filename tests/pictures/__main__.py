@@ -22,7 +22,6 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from agent.app.people import People
 from agent.app.twilio import Twilio
-from agent.demo.files import environment
 from agent.journal import Journal
 from agent.model import Alert, Labels, Secret
 from agent.notify import Dispatcher, load_routing, receivers_for
@@ -47,7 +46,7 @@ class Scene:
     def __init__(self, inbox: Inbox) -> None:
         self.inbox, self.now_ms = inbox, BEGAN_MS
         files = ROOT / "alertmanager"
-        routing = load_routing(files / "alertmanager.yml", files / "escalation.yml", environment(inbox))
+        routing = load_routing(files / "alertmanager.yml", files / "escalation.yml", inbox.environment())
         self.dispatcher = Dispatcher(
             routing,
             Journal.open(":memory:"),
@@ -77,7 +76,7 @@ class Scene:
             "threshold": "10%",
             "runbook_url": "/runbooks/high-error-rate",
         }
-        details = f"/alerts/{ALERT.fingerprint()}"
+        details = f"/alert/{ALERT.fingerprint()}"
         alert = Alert(ALERT, Labels(said), BEGAN_MS - 60_000, self.now_ms if over else 0, details, value)
         self.dispatcher.put([alert], self.now_ms)
         await self.settle(30)

@@ -202,6 +202,23 @@ def test_a_reload_that_takes_a_heartbeat_away_ends_its_alerts_and_forgets_it():
     assert story.journal.records("pulse.owed") == {}
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_one_that_is_given_more_time_is_missing_no_longer_and_again_when_that_is_over(restarts):
+    story = Story()
+    story.wait(10 * MINUTE)
+    assert story.firing == ["HeartbeatMissing:quick"]
+    story.owed = (Owed("quick", HOUR, MINUTE),)
+    if restarts:
+        story.restart(10 * SECOND)
+    else:
+        story.expected.apply(story.owed, story.now_ms)
+    assert story.firing == []
+    story.wait(50 * MINUTE)
+    assert story.firing == []
+    story.wait(2 * MINUTE)
+    assert story.firing == ["HeartbeatMissing:quick"]
+
+
 def test_a_reload_that_gives_it_other_labels_tells_of_it_by_those():
     story = Story()
     story.wait(7 * MINUTE)

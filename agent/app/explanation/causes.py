@@ -11,6 +11,7 @@ from typing import Final
 
 from agent.app.explanation.facts import Facts, Happening
 from agent.app.explanation.held import holding, told_causes
+from agent.app.explanation.messages import NEEDLESS
 from agent.app.explanation.words import by_key, listed, shown
 from agent.notify import Reason, Verdict
 from agent.web.explaining import Cause, Message, Mood
@@ -91,6 +92,7 @@ def _causes(facts: Facts, fires_ms: int) -> Iterator[Cause]:
     yield from _deduplicated(facts)
     if not told:
         yield from _of_receivers(facts)
+    yield from (each for each in messages if each.mood is Mood.PLAIN)
 
 
 def _held_to_the_end(facts: Facts) -> Iterator[Cause]:
@@ -108,7 +110,9 @@ def of_messages(messages: Sequence[Message]) -> Iterator[Cause]:
         if each.channel == "log":
             continue
         detail = each.detail or (each.attempts[-1].said if each.attempts else "")
-        if each.state == "pending":
+        if each.holds == NEEDLESS:
+            yield Cause("superseded", f"the message to {each.whom} is withdrawn: {detail}", Mood.PLAIN)
+        elif each.state == "pending":
             code, words = _WAITS.get(each.holds, _WAITS[""])
             yield Cause(code, words.format(whom=each.whom, detail=detail), Mood.WAITS, each.next_at_ms)
         elif each.state == "failed":

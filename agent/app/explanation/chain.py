@@ -56,8 +56,11 @@ def _value(facts: Facts, rule: RuleNow | None) -> Link | None:
     last = facts.changes[-1] if facts.changes else None
     if rule is None and last is None:
         source = facts.alert.generator_url if facts.alert else ""
+        if notify.is_drill(facts.labels):
+            return Link("rule", "a drill of this agent: a test, and nothing is wrong")
         return Link("rule", f"no rule of this agent: another program sent it{f', see {source}' if source else ''}")
-    lines = [Line(f"rule {last.rule}, group {last.group}, {last.file}")] if last and last.group else []
+    places = (f"rule {last.rule}", f"group {last.group}", last.file) if last and last.group else ()
+    lines = [Line(", ".join(filter(None, places)))] if places else []
     if rule is None:
         text = (
             f"{_number(last.value)} at its last change"

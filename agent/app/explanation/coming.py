@@ -8,6 +8,7 @@ from typing import Final
 from agent import notify
 from agent.app.explanation.facts import Facts
 from agent.app.explanation.held import held_causes, told_causes
+from agent.app.explanation.messages import NEEDLESS
 from agent.app.explanation.words import by_key, listed, shown, whom
 from agent.notify import Suppression
 from agent.web.explaining import Coming, Message
@@ -42,14 +43,16 @@ def _coming(facts: Facts, fires_ms: int) -> Iterator[Coming]:
 
 
 def _leaving(message: Message, at_ms: int) -> Coming:
+    next_ms = message.next_at_ms if message.next_at_ms > at_ms else 0
     words = {
         "retry": f"the message to {message.whom} is tried again",
         "hours": f"the message to {message.whom} leaves",
         "limit": f"the message to {message.whom} leaves",
         "circuit": f"the message to {message.whom} leaves when its provider works again",
     }
+    if message.holds == NEEDLESS:
+        return Coming(next_ms, f"the message to {message.whom} is withdrawn: {message.detail}")
     unless = "it is over by then and nobody was told" if message.holds == "hours" else ""
-    next_ms = message.next_at_ms if message.next_at_ms > at_ms else 0
     return Coming(next_ms, words.get(message.holds, f"the message to {message.whom} leaves"), unless)
 
 

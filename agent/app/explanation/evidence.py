@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from agent import notify, rules
 from agent.app.sending import SENDING, before_sending
 from agent.journal import Event, Reader
 from agent.model import Labels
+
+_NOBODY_RUNS: Final = (
+    "no agent runs on this folder: nobody is told anything, and nothing of what is next comes, until one is started"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +77,15 @@ class Evidence:
         return before_sending(self.external, labels)
 
 
-def kept_evidence(reader: Reader, at_ms: int) -> Evidence:
-    """Return what a folder says at an instant, without an agent."""
+def kept_evidence(reader: Reader, at_ms: int, *, agent_runs: bool | None = None) -> Evidence:
+    """Return what a folder says at an instant; `agent_runs` says whether an agent has it now, None where nobody knows."""
     written_ms = notify.written_ms(reader)
     triage = notify.kept_triage(reader, at_ms)
     external: dict[str, Any] = reader.records(SENDING).get("", {}).get("external_labels", {})
     words = "this is what the folder says; values and targets of now are known to a running agent alone"
+    notes = (words,) if written_ms or external else (words, "no agent has written anything about alerts here")
+    if agent_runs is False:
+        notes = (_NOBODY_RUNS, *notes)
     return Evidence(
         at_ms=at_ms,
         view=triage.view(at_ms),
@@ -89,7 +96,7 @@ def kept_evidence(reader: Reader, at_ms: int) -> Evidence:
         seen=lambda: kept_alerts(reader.records),
         external=external,
         kept=True,
-        notes=(words,) if written_ms or external else (words, "no agent has written anything about alerts here"),
+        notes=notes,
     )
 
 

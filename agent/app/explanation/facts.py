@@ -132,7 +132,7 @@ def gather(evidence: Evidence, found: Found, *, at_ms: int | None = None, since_
             Happening(each.at_ms, str(each.value["what"]), each.value) for each in before if "message" not in each.value
         ),
         later=tuple(each for each in events if each.at_ms > until_ms),
-        messages=tuple(messages_of(before, {} if past else rows)),
+        messages=tuple(messages_of(before, {} if past else rows, evidence.view.needless)),
         places=places,
     )
 

@@ -16,7 +16,7 @@ USUAL_MS: Final = 24 * 3_600_000
 
 def explain_kept(reader: Reader, question: Question, now_ms: int) -> Explanation:
     """Explain an alert from what a journal says."""
-    return explain(kept_evidence(reader, now_ms), question)
+    return explain(kept_evidence(reader, now_ms, agent_runs=reader.written_to()), question)
 
 
 def explain_person_kept(
@@ -24,4 +24,4 @@ def explain_person_kept(
 ) -> PersonAccount:
     """Explain what somebody was told from what a journal says."""
     since_ms = (now_ms if at_ms is None else at_ms) - USUAL_MS if since_ms is None else since_ms
-    return explain_person(kept_evidence(reader, now_ms), name, since_ms, at_ms)
+    return explain_person(kept_evidence(reader, now_ms, agent_runs=reader.written_to()), name, since_ms, at_ms)

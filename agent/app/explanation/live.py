@@ -6,7 +6,7 @@ Asked from a thread, beside the agent's event loop; what cannot be answered is l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -23,6 +23,7 @@ T = TypeVar("T")
 _PATIENCE_SECONDS: Final = 10
 _LOOK_BACK_MS: Final = 300_000
 _MOST: Final = 6
+_UP: Final = "up"
 
 
 class Running:
@@ -60,16 +61,25 @@ class Running:
             series = _tried(lambda each=matchers: self._agent.store.series(each, now_ms - _LOOK_BACK_MS, now_ms))  # type: ignore[misc]
             for one in series or ():
                 if all(own.get(name, one.get(name)) == one.get(name) for name in ("job", "instance")):
-                    found[one.get("job"), one.get("instance")] = None
+                    found |= dict.fromkeys(_behind((one.get("job"), one.get("instance")), health))
         named = [(" ".join(each), health.get(each, "not scraped by this agent")) for each in sorted(found) if any(each)]
-        left = len(named) - _MOST
-        return [*named[:_MOST], *([(f"and {left} more targets", "up")] if left > 0 else [])]
+        named.sort(key=lambda each: each[1] == _UP)
+        left = [health for _, health in named[_MOST:]]
+        bad = sum(health != _UP for health in left)
+        more = f"{bad} of them not {_UP}" if bad else _UP
+        return [*named[:_MOST], *([(f"and {len(left)} more targets", more)] if left else [])]
 
     def _asked(self, question: Coroutine[Any, Any, T]) -> T | None:
         try:
             return asyncio.run_coroutine_threadsafe(question, self._loop).result(_PATIENCE_SECONDS)
         except (BurnlineError, TookTooLong):
             return None
+
+
+def _behind(series: tuple[str, str], health: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the targets whose samples are in a series: of one that a rule sums up over instances all of its job."""
+    job, instance = series
+    return [each for each in sorted(health) if not instance and each[0] == job] or [series]
 
 
 def _tried(ask: Callable[[], T]) -> T | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from agent import notify
@@ -10,6 +11,8 @@ from agent.app.explanation.words import shown, shown_key
 from agent.journal import Event
 from agent.web.explaining import Attempt, Message
 
+NEEDLESS: Final = "needless"
+"""What "holds" a message that is withdrawn when its turn comes."""
 _STATES: Final = {
     "written": "pending",
     "attempt failed": "pending",
@@ -25,14 +28,22 @@ _STATES: Final = {
 """The state after each event, for those that older versions wrote without it."""
 
 
-def messages_of(events: Iterable[Event], rows: Mapping[str, notify.Row]) -> Iterator[Message]:
-    """Give the messages that events are about, in the order in which they were written."""
+def messages_of(
+    events: Iterable[Event], rows: Mapping[str, notify.Row], needless: Callable[[notify.Row], str]
+) -> Iterator[Message]:
+    """Give the messages that events are about, in the order in which they were written.
+
+    `needless` says why a row that waits would be withdrawn if its turn came now.
+    """
     by_id: dict[str, list[Event]] = {}
     for each in events:
         if name := each.value.get("message"):
             by_id.setdefault(name, []).append(each)
     for name, lines in by_id.items():
-        yield _message(name, lines, rows.get(name))
+        row = rows.get(name)
+        made = _message(name, lines, row)
+        why = needless(row) if row and made.state == notify.RowState.PENDING else ""
+        yield replace(made, holds=NEEDLESS, detail=shown(why)) if why else made
 
 
 def _message(name: str, lines: list[Event], row: notify.Row | None) -> Message:

@@ -74,11 +74,12 @@ def _told(
         if each.value.get("person") == name or _names(each, name, own):
             incidents.setdefault(str(each.value.get("incident")), []).append(each)
     rows = {} if past else {row.id: row for row in evidence.view.messages()}
+    needless = evidence.view.needless
     for lines in reversed(incidents.values()):
         subjects = list(dict.fromkeys(each.subject for each in lines))
         first = subjects[0]
         messages = tuple(
-            messages_of((each for each in lines if each.subject == first and "message" in each.value), rows)
+            messages_of((each for each in lines if each.subject == first and "message" in each.value), rows, needless)
         )
         about = labels.get(first, Labels())
         yield Matter(first, about, lines[0].at_ms, _became(messages, lines, len(subjects)), messages)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Final, TypeVar
 
 from agent import notify
 from agent.app.explanation.coming import by_way
@@ -13,6 +14,7 @@ from agent.app.explanation.words import by_key, listed, shown
 from agent.notify import Reason, Verdict
 from agent.web.explaining import Line, Link, Message, Mood
 
+T = TypeVar("T")
 _MOST: Final = 12
 _MOODS: Final = {
     "pending": Mood.WAITS,
@@ -40,9 +42,11 @@ def held_link(facts: Facts) -> Link | None:
             free = each.what == Verdict.RELEASED
             lines.append(Line(f"no longer {text}" if free else text, each.at_ms, Mood.GOOD if free else Mood.BAD))
     if now:
-        return Link("held back", now[0].text, Mood.BAD, tuple(lines[-_MOST:]), now[0].until_ms)
+        return Link("held back", now[0].text, Mood.BAD, _some(lines, _between), now[0].until_ms)
     if lines:
-        return Link("held back", "by nothing now" if facts.firing else "for a while", Mood.PLAIN, tuple(lines[-_MOST:]))
+        return Link(
+            "held back", "by nothing now" if facts.firing else "for a while", Mood.PLAIN, _some(lines, _between)
+        )
     if facts.places and facts.firing:
         return Link("held back", "by nothing: no silence, no other alert, no time interval", Mood.GOOD)
     return None
@@ -64,7 +68,17 @@ def decided_link(facts: Facts) -> Link | None:
         bad = not told and reason in (Reason.NO_TARGET, Reason.OVER_UNHEARD, Reason.RINGS_NOBODY)
         text = f"{'tell' if told else 'do not tell'} {names}: {shown(reason)}"
         lines.append(Line(text, at_ms, Mood.GOOD if told else Mood.BAD if bad else Mood.PLAIN))
-    return Link("decided", shown(found[-1].reason), lines[-1].mood, tuple(lines[-_MOST:]))
+    return Link("decided", shown(found[-1].reason), lines[-1].mood, _some(lines, _between))
+
+
+def _some(lines: Sequence[T], left_out: Callable[[int], T]) -> tuple[T, ...]:
+    """Return the first and the newest of very many lines, and between them how many are left out."""
+    left = len(lines) - _MOST
+    return (lines[0], left_out(left), *lines[1 - _MOST :]) if left > 0 else tuple(lines)
+
+
+def _between(left: int) -> Line:
+    return Line(f"{left} more in between {'is' if left == 1 else 'are'} left out")
 
 
 def _line_of(each: Happening) -> str:
@@ -82,7 +96,8 @@ def told_link(facts: Facts) -> Link | None:
         return Link("told", "no message was written", Mood.PLAIN) if facts.decisions else None
     arrived = [each for each in messages if each.arrived]
     names = listed(list(dict.fromkeys(each.whom for each in arrived)))
-    lines = [line for each in messages[-_MOST:] for line in _of_message(each)]
+    each_told = _some([tuple(_of_message(each)) for each in messages], lambda left: (_between(left),))
+    lines = chain.from_iterable(each_told)
     waits = any(each.state == "pending" for each in messages)
     text = names or ("nobody yet" if waits else "nobody")
     return Link("told", text, Mood.GOOD if arrived else Mood.WAITS if waits else Mood.BAD, tuple(lines))
@@ -125,7 +140,7 @@ def escalation_link(facts: Facts) -> Link | None:
     waiting = [step for step in steps if step.state == "waiting"]
     done = sum(each.what == Verdict.ESCALATED for each in facts.decisions if each.at_ms >= facts.began_ms)
     text = f"{done} done, {len(waiting)} to come" if waiting or done else "stopped"
-    return Link("escalation", text, Mood.WAITS if waiting else Mood.PLAIN, tuple(lines[-_MOST:]))
+    return Link("escalation", text, Mood.WAITS if waiting else Mood.PLAIN, _some(lines, _between))
 
 
 def _step_words(each: Happening) -> str:
@@ -141,10 +156,12 @@ def ack_link(facts: Facts) -> Link | None:
         return (
             Link("acknowledged", "by nobody") if facts.firing and any(each.incident for each in facts.places) else None
         )
-    lines = [Line(_ack_words(each), each.at_ms, until_ms=int(each.value.get("until_ms", 0))) for each in found[-_MOST:]]
+    lines = [Line(_ack_words(each), each.at_ms, until_ms=int(each.value.get("until_ms", 0))) for each in found]
     now = next((place.ack for place in facts.places if place.ack), None)
     text = f"by {now.by}" if now else "not any more" if facts.firing else "while it fired"
-    return Link("acknowledged", text, Mood.GOOD if now else Mood.PLAIN, tuple(lines), now.until_ms if now else 0)
+    return Link(
+        "acknowledged", text, Mood.GOOD if now else Mood.PLAIN, _some(lines, _between), now.until_ms if now else 0
+    )
 
 
 def _ack_words(each: Happening) -> str:

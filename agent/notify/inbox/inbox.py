@@ -174,6 +174,20 @@ class Inbox:
             f'  pagerduty: {{routing_key: "{PAGERDUTY_KEY}", url: "{self.pagerduty_url}"}}\n'
         )
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables that the shipped alertmanager/escalation.yml asks for, so that every channel leads here."""
+        return {
+            "SMTP_SMARTHOST": self.smarthost,
+            "SMTP_REQUIRE_TLS": "false",
+            "SLACK_BOT_TOKEN": self.slack_token,
+            "SLACK_BASE_URL": self.slack_base_url,
+            "TWILIO_ACCOUNT_SID": self.twilio_account,
+            "TWILIO_AUTH_TOKEN": self.twilio_token,
+            "TWILIO_BASE_URL": self.twilio_base_url,
+            "TWILIO_FROM": "+12025550100",
+            "BURNLINE_LINKS": "always",
+        }
+
     def messages(self, kind: str = "", after: int = 0) -> list[Arrival]:
         """Return what arrived, oldest first: of one kind (email, slack, sms, reply, sns, webhook), of ids above `after`."""
         return self._desk.arrivals.kept(kind, after)

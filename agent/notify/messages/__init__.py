@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.notify.messages.samples import named_samples, sample_alert, sample_notification, sample_notifications
     from agent.notify.messages.shipped import shipped_templates
     from agent.notify.messages.trial import template_problems
-    from agent.notify.messages.wording import moment_in
+    from agent.notify.messages.wording import clock_in, moment_in
 
 __all__ = [
     "AlertText",
@@ -23,6 +23,7 @@ __all__ = [
     "EmailText",
     "Renderer",
     "SlackText",
+    "clock_in",
     "describe",
     "moment_in",
     "named_samples",
@@ -54,6 +55,6 @@ __getattr__ = lazy(
             "sample_notifications",
         ),
         "trial": ("template_problems",),
-        "wording": ("moment_in",),
+        "wording": ("clock_in", "moment_in"),
     },
 )

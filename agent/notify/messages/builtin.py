@@ -87,7 +87,7 @@ FIELDS: Final[Mapping[tuple[str, str], Callable[[Content], str]]] = {
     (SMS, "head"): head,
     (SMS, "summary"): lambda content: content.brief,
     (SMS, "value"): _nothing,
-    (SMS, "since"): lambda content: content.since_utc,
+    (SMS, "since"): lambda content: content.since_local,
     (SMS, "instances"): _nothing,
     (SMS, "link"): lambda content: content.ack_link or content.page,
     (SMS, "ack"): lambda content: f"Ack: reply {content.ack_code}" if content.ack_code else "",

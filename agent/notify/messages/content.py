@@ -63,9 +63,12 @@ class Content:
     threshold: str
     """What the value should not pass; empty where no annotation says it."""
     since: str
+    since_local: str
+    """As `since`, in the reader's zone alone: `15:02 CET`."""
     since_utc: str
     since_ms: int
     ended: str
+    ended_local: str
     ended_utc: str
     ended_ms: int
     """When the last alert ended; the time of sending where one still fires."""
@@ -168,9 +171,11 @@ def describe(notification: Notification, timezone: str = "") -> Content:
         value=group.value(),
         threshold=one_line(lead.annotations.get("threshold"), 40) if lead else "",
         since=moment(since_ms, at_ms, here),
+        since_local=clock(since_ms, at_ms, here),
         since_utc=clock(since_ms, at_ms, zone("")),
         since_ms=since_ms,
         ended=moment(ended_ms, at_ms, here) if over else "",
+        ended_local=clock(ended_ms, at_ms, here) if over else "",
         ended_utc=clock(ended_ms, at_ms, zone("")) if over else "",
         ended_ms=ended_ms,
         lasted=span(ended_ms - since_ms),

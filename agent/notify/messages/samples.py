@@ -15,7 +15,7 @@ _MINUTE_MS = 60_000
 
 
 def sample_alert(instance: str, *, resolved: bool = False, **labels: str) -> Alert:
-    """Return a plausible alert on `instance`, over since a minute ago where `resolved`."""
+    """Return a plausible alert on `instance`, over since a minute ago, and recovered, where `resolved`."""
     return Alert(
         labels=Labels(
             {
@@ -30,15 +30,15 @@ def sample_alert(instance: str, *, resolved: bool = False, **labels: str) -> Ale
             {
                 "summary": "7.3% of queries fail",
                 "description": "More than one query in twenty failed over the last five minutes.",
-                "value": "7.3%",
+                "value": "0.8%" if resolved else "7.3%",
                 "threshold": "5%",
                 "runbook_url": "/runbooks/high-error-rate",
             }
         ),
         starts_at_ms=_AT_MS - 12 * _MINUTE_MS,
         ends_at_ms=_AT_MS - _MINUTE_MS if resolved else 0,
-        generator_url="/alerts/0123456789abcdef",
-        value=0.073,
+        generator_url="/alert/0123456789abcdef",
+        value=0.008 if resolved else 0.073,
     )
 
 

@@ -47,6 +47,11 @@ def moment_in(at_ms: int, seen_ms: int, name: str) -> str:
     return moment(at_ms, seen_ms, zone(name))
 
 
+def clock_in(at_ms: int, seen_ms: int, name: str) -> str:
+    """Return `clock` in the IANA zone `name`."""
+    return clock(at_ms, seen_ms, zone(name))
+
+
 def clock(at_ms: int, seen_ms: int, where: tzinfo, *, date: bool = True) -> str:
     """Return an instant in one zone: `14:02 UTC`, with the date in front where it is another day than `seen_ms`."""
     try:

@@ -50,6 +50,8 @@ def change(notification: Notification, previous: Mapping[str, Any]) -> str:
         told.append(f"{counted(len(joined), 'new alert')}: {_names(joined)}")
     if over:
         told.append(f"{len(over)} over: {_names(over)}")
+    if said := notification.options.get("change"):
+        return "\n".join((*told, one_line(str(said), 300)))
     reason = one_line(notification.reason, 120)
     why = f" ({reason})" if reason.casefold() not in (each.casefold() for each in told) else ""
     told.append(f"{counted(len(notification.firing), 'alert')} firing{why}")

@@ -72,7 +72,10 @@ def _since(parameters: Parameters, end_ms: int) -> int | None:
     if not text:
         return None
     if re.fullmatch(r"(?:\d+(?:ms|[smhdwy]))+", text):
-        return end_ms - duration_ms(text)
+        try:
+            return max(0, end_ms - duration_ms(text))
+        except ValueError as error:
+            raise invalid("since", str(error)) from error
     return optional_time(parameters, "since")
 
 

@@ -34,6 +34,10 @@ async def shell(arguments: Sequence[str], columns: str = "80") -> str:
     return done.output
 
 
+async def code(arguments: Sequence[str]) -> int:
+    return (await asyncio.to_thread(CliRunner().invoke, burnline, ["explain", *arguments])).exit_code
+
+
 def link(account: dict, name: str) -> dict:
     return next(each for each in account["chain"] if each["name"] == name)
 
@@ -88,6 +92,54 @@ async def test_what_the_folder_says_is_what_the_agent_said(world: World):
     assert online == beside == alone
 
 
+async def test_a_folder_without_an_agent_says_that_nobody_is_told_and_nothing_comes(world: World):
+    await world.start()
+    await fire(world)
+    folder = str(world.folder / "data")
+    for words in (["Broken"], ["--person", "bob"]):
+        assert "no agent runs" not in await shell([*words, "--storage.path", folder])
+    await world.stop()
+    for words in (["Broken"], ["--person", "bob"]):
+        said = " ".join((await shell([*words, "--storage.path", folder])).split())
+        assert said.index("no agent runs on this folder: nobody is told anything") < said.index("Broken instance=")
+
+
+async def test_the_targets_behind_a_sum_over_instances_are_those_of_its_job(world: World):
+    world.write(
+        "rules.yml",
+        """
+groups:
+- name: service
+  rules:
+  - {record: broken_share, expr: sum by (job) (broken)}
+  - {alert: Broken, expr: broken_share > 0.5, labels: {severity: critical}}
+""",
+    )
+    await world.start()
+    await fire(world)
+    lines = [each["text"] for each in link((await ask(world, "alert?match[]=Broken"))["account"], "value")["lines"]]
+    assert lines[-1] == f"rag {world.service}: up"
+
+
+async def test_targets_that_are_down_come_before_those_that_are_up_and_none_is_counted_as_up(world: World):
+    world.targets += [f"127.0.0.1:{port}" for port in range(1, 9)]  # nothing listens there
+    world.write("rules.yml", """groups: [{name: g, rules: [{alert: Broken, expr: 'count(up{job="rag"}) > 0'}]}]""")
+    await world.start()
+    await fire(world)
+    lines = [each["text"] for each in link((await ask(world, "alert?match[]=Broken"))["account"], "value")["lines"]]
+    assert lines[-1] == "and 3 more targets: 2 of them not up"
+    assert all("down" in each for each in lines[-7:-1])
+
+
+async def test_a_drill_is_explained_as_one_and_no_other_programs_alert(world: World):
+    await world.start()
+    status, _ = await world.ask("POST", "/api/v1/drills", json={"labels": {"severity": "critical"}})
+    assert status == 200
+    await world.tell()
+    account = (await ask(world, "alert?match[]=BurnlineDrill"))["account"]
+    assert link(account, "rule")["text"] == "a drill of this agent: a test, and nothing is wrong"
+
+
 async def sent(world: World) -> str:
     return (await ask(world, "alert?match[]=Broken"))["account"]["sentAs"]
 
@@ -126,6 +178,8 @@ async def test_the_terminal_tells_a_story_that_fits_eighty_columns(world: World)
     )
     unknown = await shell(["--person", "bobb", "--url", agent.url])
     assert 'did you mean "bob"?' in unknown
+    assert await code(["--person", "bobb", "--url", agent.url]) == 1
+    assert await code(["--person", "bob", "--url", agent.url]) == 0
 
 
 @pytest.mark.parametrize(
@@ -139,6 +193,8 @@ async def test_the_terminal_tells_a_story_that_fits_eighty_columns(world: World)
         ("alert?id=0123456789abcdef&at=never", "cannot parse"),
         ("person", "say who"),
         ("person?name=ana&since=yesterday", "cannot parse"),
+        ("person?name=ana&since=1000000d", "cannot parse"),
+        ("alert?id=0123456789abcdef&since=1h1d", "cannot parse"),
     ],
 )
 async def test_what_cannot_be_asked_is_refused_in_words(world: World, query: str, said: str):

@@ -34,10 +34,9 @@ LONG = 9 * DAY
 
 
 def told(tale, target: str, name: str) -> list[float]:
-    """Return when one target was told of a problem, without its end."""
-    return [
-        each.at for each in tale.sent if each.target == target and name in {one.name for one in each.message.firing}
-    ]
+    """Return when one target was told of a problem, without its end, and without who else is called for it."""
+    news = [each for each in tale.messages(target) if "being called" not in each.message.reason]
+    return [each.at for each in news if name in {one.name for one in each.message.firing}]
 
 
 @pytest.fixture(params=JUMPS)

@@ -70,6 +70,10 @@ class Played:
         return any(since < at_ms < stop - HURRY_MS for since, stop in zip(self.listening, stops, strict=True))
 
 
+class Late(AssertionError):
+    """The machine was too slow for what a scenario is about; another play may do."""
+
+
 class Alertmanager:
     """Take what Prometheus tells its Alertmanager."""
 
@@ -160,7 +164,7 @@ class Player:
                 self._played.listening.append(now_ms())
                 return wait_until(at_ms)
             wait_until(min(at_ms, now_ms() + 200))
-        raise AssertionError("Prometheus did not find its Alertmanager before it was stopped")
+        raise Late("Prometheus did not find its Alertmanager before it was stopped")
 
     def _first_beats(self) -> list[int]:
         """Wait until each group was evaluated once; return when."""
