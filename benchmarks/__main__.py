@@ -23,6 +23,7 @@ NAMES = (
     "check",
     "replay",
     "routing",
+    "slo",
 )
 
 

@@ -30,6 +30,7 @@ QUICK = {
     "range": ["--hours", "1"],
     "ready": ["--hours", "2", "--starts", "2"],
     "replay": ["--hours", "3"],
+    "slo": ["--rounds", "60", "--seconds", "20", "--without", "10", "--month", "5"],
     "memory": ["--seconds", "20", "--idle", "20"],
 }
 HEAD = """# Measurements
