@@ -121,7 +121,7 @@ class Storm:
                     await self._kill()
                 self.tally.stormed = time.monotonic() - began
                 await self._start()
-                await asyncio.sleep(2)
+                await asyncio.sleep(2)  # some more of the storm for the process that is to finish
                 prometheus.cancel()
                 await self._say_all(session, until=time.monotonic() + 60)
                 await self._quiet(inbox, session)

@@ -93,7 +93,7 @@ async def until(ask, good):
         found = await ask()
         if good(found):
             return found
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # another process is asked; a second is what its clock shows
     raise AssertionError(f"it did not come: {found}")
 
 

@@ -198,4 +198,4 @@ class Postfix:
                     each.read_text(errors="replace") for each in (self.folder / "log").iterdir() if each.is_file()
                 )
                 raise AssertionError(f"{problem}; it said:\n{said[-3000:]}")
-            time.sleep(0.05)
+            time.sleep(0.05)  # another program starts, and nothing tells when it is there

@@ -20,7 +20,7 @@ from agent.journal import Journal, Put
 journal = Journal.open(sys.argv[1])
 journal.write(Put("k", "a", 1)).result()
 print("ready", flush=True)
-time.sleep(600)
+time.sleep(600)  # until it is killed
 """
 
 
