@@ -14,6 +14,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 READY_SECONDS = 30
+_FIRST_PORT, _PORTS = 12_000, 20_000
+_NUMBERS = iter(range(_PORTS))
 _WITH_US = """
 import ctypes, os, signal, sys
 if sys.platform == "linux":
@@ -34,10 +36,19 @@ def with_us(command: list[str]) -> list[str]:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port that nobody listens on now, and that no connection takes as its own before somebody does.
+
+    The system hands out higher ones to connections; each process of tests begins at a place of its own, and gives none twice.
+    """
+    for number in _NUMBERS:
+        port = _FIRST_PORT + (os.getpid() * 1_009 + number) % _PORTS
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:  # somebody listens there
+                continue
+            return port
+    raise AssertionError("no port is free")
 
 
 def get(port: int, path: str, *, form: dict | None = None, timeout: float = 20) -> tuple[int, bytes]:
