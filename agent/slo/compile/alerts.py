@@ -15,14 +15,22 @@ DEFAULT_NAME: Final = "ErrorBudgetBurn"
 _SEVERITIES: Final = {Severity.PAGE: "critical", Severity.TICKET: "warning"}
 
 
-def alert_group(slo: Slo, windows: Windows, *, certain: bool) -> RuleGroup:
-    """Return the alerting rules; `certain` says whether ratios that are certain are recorded beside those that were seen."""
+def alert_group(slo: Slo, windows: Windows, *, certain: bool, counted: bool) -> RuleGroup:
+    """Return the alerting rules.
+
+    `certain`: ratios that are certain are recorded beside those that were seen; `counted`: so are counts that people
+    understand (events or slices, not milliseconds), and the message says them.
+    """
     pairs = ((Severity.PAGE, slo.alerting.page), (Severity.TICKET, slo.alerting.ticket))
-    rules = (_alert(slo, windows, severity, alert, certain) for severity, alert in pairs if not alert.disabled)
+    rules = (
+        _alert(slo, windows, severity, alert, certain=certain, counted=counted)
+        for severity, alert in pairs
+        if not alert.disabled
+    )
     return RuleGroup(group_name(slo), tuple(rules))
 
 
-def _alert(slo: Slo, windows: Windows, severity: Severity, alert: Alert, certain: bool) -> AlertRule:
+def _alert(slo: Slo, windows: Windows, severity: Severity, alert: Alert, *, certain: bool, counted: bool) -> AlertRule:
     marks = {
         names.ALERT_SEVERITY: _SEVERITIES[severity],
         names.SEVERITY: str(severity),
@@ -32,7 +40,7 @@ def _alert(slo: Slo, windows: Windows, severity: Severity, alert: Alert, certain
         slo.alerting.name or DEFAULT_NAME,
         "\nor\n".join(_tier(slo, windows, tier, certain) for tier in windows.of(severity)),
         {**marks, **slo.alerting.labels, **alert.labels},
-        {**words(slo, windows, severity, counted=certain), **slo.alerting.annotations, **alert.annotations},
+        {**words(slo, windows, severity, counted=counted), **slo.alerting.annotations, **alert.annotations},
     )
 
 

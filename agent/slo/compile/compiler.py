@@ -56,7 +56,8 @@ def _compiled(slo: Slo, windows: Windows, setting: Setting) -> Compiled:
     if problems:
         raise SchemaError([_placed(slo, problem) for problem in problems])
     recorder = Recorder(slo, windows, setting.labels_of(slo), setting)
-    alerts = alert_group(slo, windows, certain=recorder.certain)
+    counted = recorder.certain or (setting.engine and recorder.counted == "slices")
+    alerts = alert_group(slo, windows, certain=recorder.certain or setting.engine, counted=counted)
     return _warned(Compiled(slo, recorder.groups(), (alerts,)), remarks)
 
 

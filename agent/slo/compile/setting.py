@@ -34,6 +34,8 @@ class Setting:
     limits: Limits = field(default_factory=Limits)
     recordings: bool = True
     alerts: bool = True
+    engine: bool = False
+    """Whether the alerts read what the budget engine records: beside every ratio it records the one that is certain."""
 
     def period_of(self, slo: Slo) -> int:
         """Return the period that burn rates are relative to; of a calendar window its usual length, 30 days for a month."""
