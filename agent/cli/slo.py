@@ -1,0 +1,65 @@
+"""`burnline slo`: the verbs about service level objectives. Each parses its words and loads what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def slo() -> None:
+    """Service level objectives: what they promise, and the rules that page when their budget burns."""
+
+
+@slo.command("compile")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--compat", "dialect", type=click.Choice(["sloth"]), help="The rules that sloth would make, to the last digit."
+)
+@click.option(
+    "--default-period", "period", default="30d", show_default=True, help="Of an SLO that names none; at least 1d."
+)
+@click.option(
+    "--windows", type=click.Path(path_type=Path), help="A folder of AlertWindows files: burn rates by period."
+)
+@click.option("--extra-label", "extra_labels", multiple=True, metavar="NAME=VALUE", help="On each series; repeatable.")
+@click.option("--disable-recordings", is_flag=True, help="Only the alerts.")
+@click.option("--disable-alerts", is_flag=True, help="Only what is recorded.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write there, not to standard output.")
+def slo_compile(
+    files: tuple[Path, ...],
+    dialect: str | None,
+    period: str,
+    windows: Path | None,
+    extra_labels: tuple[str, ...],
+    disable_recordings: bool,
+    disable_alerts: bool,
+    out: Path | None,
+) -> None:
+    """Make Prometheus rules of objectives: sloth's files, their Kubernetes form, OpenSLO.
+
+    Every window is a ratio of sums. Prints file:line:column of what is wrong, and exits 1; warnings change nothing.
+    """
+    from agent.cli.slo_compile import Wanted, compile_files
+
+    wanted = Wanted(
+        dialect or "burnline", period, windows, extra_labels, out, not disable_recordings, not disable_alerts
+    )
+    compile_files(files, wanted)
+
+
+@slo.command("convert")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--to", required=True, type=click.Choice(["sloth", "kubernetes", "openslo"]), help="The format wanted.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: standard output.")
+@click.option("--lossy", is_flag=True, help="Write it even where something is lost.")
+def convert_slos(files: tuple[Path, ...], to: str, out: Path | None, lossy: bool) -> None:
+    """Convert SLO files between sloth, its Kubernetes object and OpenSLO v1.
+
+    Exits 1 and writes nothing where something would be lost, and lists it with its place.
+    """
+    from agent.cli.slo_convert import convert_files
+
+    sys.exit(convert_files(files, to, out, lossy=lossy))
