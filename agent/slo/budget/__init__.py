@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agent.slo.budget.readings import Reading, Readings, State, TierReading, WindowReading
     from agent.slo.budget.sampling import sampling_window_ms
     from agent.slo.budget.series import Recorder, series_of
+    from agent.slo.budget.stretch import Stretch
     from agent.slo.budget.wording import gone, said
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Scrapes",
     "Slot",
     "State",
+    "Stretch",
     "TierReading",
     "Unit",
     "WindowReading",
@@ -66,6 +68,7 @@ __getattr__ = lazy(
         "readings": ("Reading", "Readings", "State", "TierReading", "WindowReading"),
         "sampling": ("sampling_window_ms",),
         "series": ("Recorder", "series_of"),
+        "stretch": ("Stretch",),
         "wording": ("gone", "said"),
     },
 )

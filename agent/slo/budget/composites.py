@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from agent.slo.budget.objective import Key
-from agent.slo.budget.readings import Readings
+from agent.slo.budget.readings import Readings, WindowReading
 from agent.slo.model import Slo
 
 
@@ -31,26 +31,32 @@ class CompositeReading:
 def composite(slo: Slo, parts: Sequence[Readings], window_ms: int | None = None) -> CompositeReading:
     """Return a composite over a window that its parts have, None for each part's period.
 
-    Each part's ratio weighs as `Part.weight` says, however much traffic it has. A part without traffic is left out, as it says
-    nothing; one of which nothing is known lowers the coverage to 0. Raises KeyError for a part that is none of `parts`.
+    Raises KeyError for a part that is none of `parts`.
     """
-    ratios, weights, coverages, ids = [], [], [], []
+    windows = {}
     for part in slo.parts:
         readings = next((each for each in parts if Key(part.id) in each.layout.numbers), None)
         if readings is None:
             raise KeyError(part.id)
         reading = readings.find(Key(part.id))
-        window = reading.period if window_ms is None else reading.window(window_ms)
-        coverages.append(window.coverage)
-        if window.ratio is not None:
-            ratios.append(window.ratio)
-            weights.append(part.weight)
-            ids.append(part.id)
-    at_ms = parts[0].at_ms if parts else 0
-    coverage = min(coverages, default=0.0)
-    if not ratios or not sum(weights):
+        windows[part.id] = reading.period if window_ms is None else reading.window(window_ms)
+    return weighed(slo, windows, parts[0].at_ms if parts else 0)
+
+
+def weighed(slo: Slo, windows: Mapping[str, WindowReading], at_ms: int) -> CompositeReading:
+    """Return a composite of its parts' windows, by id.
+
+    Each part's ratio weighs as `Part.weight` says, however much traffic it has. A part without traffic is left out, as it says
+    nothing; one of which nothing is known lowers the coverage to 0. Raises KeyError for a part that is none of `windows`.
+    """
+    found = [(each, windows[each.id]) for each in slo.parts]
+    coverage = min((window.coverage for _, window in found), default=0.0)
+    busy = [(part, window.ratio) for part, window in found if window.ratio is not None]
+    weights = sum(part.weight for part, _ in busy)
+    if not weights:
         return CompositeReading(slo, at_ms, None, None, None, coverage, {})
-    burned = np.asarray(ratios) * np.asarray(weights)
-    ratio = float(burned.sum() / sum(weights))
+    burned = np.asarray([part.weight * ratio for part, ratio in busy])
+    ratio = float(burned.sum() / weights)
+    ids = [part.id for part, _ in busy]
     shares = dict(zip(ids, (burned / burned.sum()).tolist(), strict=True)) if burned.sum() else {}
     return CompositeReading(slo, at_ms, ratio, ratio / slo.budget, 1 - ratio / slo.budget, coverage, shares)

@@ -13,10 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.errors import InvalidInput
 from agent.model import Labels
 from agent.slo.budget.audit import Audit
 from agent.slo.budget.chunks import BAD, MISSED, QUANTITIES, TOTAL, Sums
 from agent.slo.budget.counters import Deltas
+from agent.slo.budget.exclusions import intervals
 from agent.slo.budget.keeping import Keeper, Kept
 from agent.slo.budget.layout import Layout
 from agent.slo.budget.meter import Meter, Seen, Tally
@@ -26,9 +28,13 @@ from agent.slo.budget.reckoning import Reckoning, certain
 from agent.slo.budget.ring import DAY_MS, HOUR_MS, Ring
 from agent.slo.budget.sampling import Sampler
 from agent.slo.budget.slices import ONE, Slicer, sliced, target_of
+from agent.slo.budget.stretch import Stretch
 
 INTERVAL_MS: Final = 15_000
 PERIOD_MS: Final = 30 * DAY_MS
+KEPT_MS: Final = 400 * DAY_MS
+"""How long the sums are kept at least, whatever the periods: a year and a month, so that a report of any month can be asked for
+a year later. Beyond the longest period they stand on the hour, which takes about 50 kB of an objective in all."""
 PATIENCE: Final = 4
 """Intervals after which the time between two rows, or without a word from a target, is a gap in what is known."""
 
@@ -76,7 +82,8 @@ class Engine:
         self._default_ms = default_period_ms
         self._tracks = Tracks(self.objectives, most_groups)
         longest = max((each.period_ms for each in self.objectives), default=default_period_ms)
-        self._ring = Ring(max(longest, default_period_ms) + HOUR_MS)
+        fine = max(longest, default_period_ms) + HOUR_MS
+        self._ring = Ring(max(fine, KEPT_MS), fine_ms=fine, edges=self._edges)
         group_by = [each.slo.group_by for each in self.objectives]
         self._meter = Meter([each.counted for each in self.objectives], group_by, self._tracks.of)
         self._sampler = Sampler(self._tracks)
@@ -143,6 +150,20 @@ class Engine:
         sure = certain(found.windows, self._layout.min_events)
         return replace(found, ratio=ratio, certain=sure, open=self._over(ratio, sure))
 
+    def between(self, from_ms: int, until_ms: int, *, excluding: bool = True) -> Stretch:
+        """Return what happened from an instant until another, of all budgets, whatever their periods; exact as windows are.
+
+        Time that is beyond the newest row, or before anything was known, is part of the stretch and was not seen. Without
+        `excluding`, as if nothing were excluded. Raises InvalidInput where `until_ms` is before `from_ms`.
+        """
+        if until_ms < from_ms:
+            message = f"cannot add up what happened from {from_ms} until {until_ms}: it ends before it begins"
+            raise InvalidInput(message)
+        last_ms = self._ring.last_ms or until_ms
+        reckoning = Reckoning(self._ring, self._layout, last_ms, self._pending(last_ms), excluding=excluding)
+        start, end = (self._ring.sums(each).at_ms for each in (from_ms, until_ms))
+        return Stretch(self._layout, from_ms, until_ms, start, end, reckoning.between(from_ms, until_ms))
+
     def backfill(self, key: Key, slots: Iterable[Slot]) -> int:
         """Take the past of a budget from elsewhere, before anything was known of it, and return how many slots were taken.
 
@@ -166,6 +187,12 @@ class Engine:
             self._silent = np.append(self._silent, np.zeros(len(self._tracks) - len(self._silent)))
         self._lay_out()
         return len(taken)
+
+    def _edges(self, from_ms: int, until_ms: int) -> Iterator[int]:
+        """Give the instants at which time begins or ceases not to count: windows are exact there, however old they are."""
+        for exclusions in {each.slo.exclusions for each in self.objectives}:
+            for interval in intervals(exclusions, from_ms, until_ms):
+                yield from interval
 
     def _restore(self) -> None:
         if self._keeper is None:

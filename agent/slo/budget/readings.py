@@ -163,8 +163,7 @@ class Readings:
         budget, known = objective.slo.budget, not np.isnan(left)
         ends = float(self.exhaustion_ms[number])
         length = int(self.period_end_ms[number] - self.period_start_ms[number])
-        # Of slices, a million is one.
-        scale = 1e-6 if objective.budget_unit is Unit.SLICES else 1.0
+        scale = _scale(objective)
         seen = Seen(self.seen[number])
         return Reading(
             key=self.layout.keys[number],
@@ -174,10 +173,10 @@ class Readings:
             words=self.words.get(number, ""),
             since_ms=int(self.seen_since_ms[number]) if seen in (Seen.NO_DATA, Seen.INVALID) else None,
             windows=tuple(
-                _window(each, self.windows, (row, number), budget, scale)
+                window_reading(objective, each, self.windows, (row, number))
                 for row, each in enumerate(self.layout.windows_ms)
             ),
-            period=_window(length, self.period, (number,), budget, scale),
+            period=window_reading(objective, length, self.period, (number,)),
             left=left if known else None,
             left_events=scale * float(budget * self.period.total[number] - self.period.bad[number]) if known else None,
             left_ms=left * budget * length if known else None,
@@ -195,14 +194,20 @@ class Readings:
         return State.NO_TRAFFIC if quiet else State.VALUE
 
 
-def _window(window_ms: int, amounts: Amounts, place: tuple[int, ...], budget: float, scale: float) -> WindowReading:
-    ratio = float(amounts.ratio[place])
+def window_reading(objective: Objective, window_ms: int, amounts: Amounts, place: tuple[int, ...]) -> WindowReading:
+    """Return one window of one budget in a person's terms; `place` is its place in the arrays."""
+    ratio, scale = float(amounts.ratio[place]), _scale(objective)
     known = not np.isnan(ratio)
     return WindowReading(
         window_ms,
         scale * float(amounts.bad[place]),
         scale * float(amounts.total[place]),
         ratio if known else None,
-        ratio / budget if known else None,
+        ratio / objective.slo.budget if known else None,
         float(amounts.coverage[place]),
     )
+
+
+def _scale(objective: Objective) -> float:
+    """Return what a unit of the sums is: of slices, a million is one."""
+    return 1e-6 if objective.budget_unit is Unit.SLICES else 1.0

@@ -48,16 +48,21 @@ class Reckoning:
 
     def since(self, start_ms: int) -> Amounts:
         """Return what happened from `start_ms` on, of all budgets, without what is excluded for each."""
-        bad, total, seen = self._between(start_ms, self.at_ms)
-        seen -= self._pending_ms
-        length = np.full(len(self._layout), float(self.at_ms - start_ms))
+        return self.between(start_ms, self.at_ms)
+
+    def between(self, start_ms: int, end_ms: int) -> Amounts:
+        """Return what happened in [start_ms, end_ms), of all budgets, without what is excluded for each."""
+        bad, total, seen = self._between(start_ms, end_ms)
+        if end_ms >= self.at_ms:
+            seen -= self._pending_ms
+        length = np.full(len(self._layout), float(end_ms - start_ms))
         if self._excluding:
             for objective, chosen in self._layout.excluded:
                 exclusions = objective.slo.exclusions
-                for start, end in intervals(exclusions, start_ms, self.at_ms):
+                for start, end in intervals(exclusions, start_ms, end_ms):
                     for have, off in zip((bad, total, seen), self._between(start, end), strict=True):
                         have[chosen] -= off[chosen]
-                length[chosen] -= excluded_ms(exclusions, start_ms, self.at_ms)
+                length[chosen] -= excluded_ms(exclusions, start_ms, end_ms)
         return Amounts(bad, total, np.clip(seen, 0.0, length), length)
 
     def _between(self, start_ms: int, end_ms: int) -> tuple[Floats, Floats, Floats]:

@@ -1,14 +1,15 @@
 """The ring of slots: running sums of bad and all events of many tracks, thinned as they age. Every window is one subtraction.
 
 A row is one instant for all tracks. What is kept of it is a checkpoint, the sums up to it: each row for six hours, one a minute
-for three days, one each five minutes for a hundred days, one an hour beyond. Thinning drops checkpoints and never events, so a
-window's sum stays exact; only its beginning moves back to the checkpoint at or before it. Time is what rows say.
+for three days, one each five minutes for a hundred days, one an hour beyond and wherever no budget's own window begins any more.
+Thinning drops checkpoints and never events, so a window's sum stays exact; only its beginning moves back to the checkpoint at
+or before it. Time is what rows say.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +24,8 @@ DAY_MS: Final = 24 * HOUR_MS
 
 GRID: Final = ((6 * HOUR_MS, MINUTE_MS), (3 * DAY_MS, 5 * MINUTE_MS), (100 * DAY_MS, HOUR_MS))
 """From which age on checkpoints stand on which grid; the younger ones are all kept."""
+COARSE_MS: Final = HOUR_MS
+"""The grid of what only reports ask for: a local midnight stands on it, wherever clocks differ by whole hours."""
 ROWS: Final = 256
 """Checkpoints in a chunk."""
 FOLD_MS: Final = 6 * HOUR_MS
@@ -40,13 +43,26 @@ class Mark:
 
 
 class Ring:
-    """Checkpoints of `tracks` tracks over at least `retention_ms`.
+    """Checkpoints of `tracks` tracks over at least `retention_ms`, beyond `fine_ms` on COARSE_MS.
+
+    edges: gives the instants in a span at which windows begin or end whatever their age (those of what is excluded); the
+    checkpoints before them are kept.
 
     `changed` and `dropped` name chunks (by their first instant) for whoever keeps them; `forget_changes` empties both.
     """
 
-    def __init__(self, retention_ms: int, tracks: int = 0, *, largest: float = LARGEST) -> None:
+    def __init__(
+        self,
+        retention_ms: int,
+        tracks: int = 0,
+        *,
+        fine_ms: int | None = None,
+        largest: float = LARGEST,
+        edges: Callable[[int, int], Iterable[int]] = lambda _from, _until: (),
+    ) -> None:
         self.retention_ms = retention_ms
+        self._grid = GRID if fine_ms is None else (*GRID, (fine_ms, COARSE_MS))
+        self._edges = edges
         self.tracks = tracks
         self.chunks: list[Chunk] = []
         self.changed: set[int] = set()
@@ -108,13 +124,16 @@ class Ring:
         return False
 
     def sums(self, at_ms: int) -> Mark:
-        """Return the newest checkpoint at or before `at_ms`, the oldest one where all are later; O(tracks + log checkpoints)."""
+        """Return the newest checkpoint at or before `at_ms`, the oldest one where all are later; O(tracks + log checkpoints).
+
+        Where there is none, nothing happened since 1970, nor was seen.
+        """
         if self._times and (at_ms >= self._times[0] or not self.chunks):
             row = max(bisect_right(self._times, at_ms) - 1, 0)
             return Mark(self._times[row], self._head[:, row, :].copy())
         into = np.zeros((QUANTITIES, self.tracks))
         if not self.chunks:
-            return Mark(at_ms, into)
+            return Mark(0, into)
         chunk = self.chunks[max(bisect_right(self._firsts, at_ms) - 1, 0)]
         row = max(int(np.searchsorted(chunk.times, at_ms, side="right")) - 1, 0)
         chunk.row(row, into)
@@ -208,9 +227,10 @@ class Ring:
         while index < len(self.chunks):
             chunk = self.chunks[index]
             age = newest - int(chunk.times[-1])
-            spacing = max((each for least, each in GRID if age >= least), default=0)
+            spacing = self._spacing(age, 0)
             if spacing > chunk.spacing_ms:
-                self._replace(index, index + 1, [_thinned(chunk, spacing, oldest=not index)])
+                edges = self._edges(int(chunk.times[0]), int(chunk.times[-1]))
+                self._replace(index, index + 1, [_thinned(chunk, spacing, edges, oldest=not index)])
             index += not self._joined(index)
 
     def _joined(self, index: int) -> bool:
@@ -246,32 +266,33 @@ class Ring:
         first, last = self.first_ms, self.last_ms
         assert first is not None
         assert last is not None
-        edges = sorted({last - age for age, _ in GRID} | {first})
+        edges = sorted({last - age for age, _ in self._grid} | {first})
         times: list[int] = []
         at = max(start_ms, last - self.retention_ms - HOUR_MS)
         while at < first:
             times.append(at)
-            spacing = _spacing(last - at)
+            spacing = self._spacing(last - at)
             at = min((at // spacing + 1) * spacing, edges[bisect_right(edges, at)])
         made = [np.asarray(times[start : start + ROWS], dtype=np.int64) for start in range(0, len(times), ROWS)]
         empty = [
-            Chunk.of(each, np.zeros((QUANTITIES, len(each), self.tracks)), _spacing(last - int(each[-1])))
+            Chunk.of(each, np.zeros((QUANTITIES, len(each), self.tracks)), self._spacing(last - int(each[-1])))
             for each in made
         ]
         self._replace(0, 0, empty)
 
+    def _spacing(self, age_ms: int, young: int = MINUTE_MS) -> int:
+        return max((each for least, each in self._grid if age_ms >= least), default=young)
 
-def _spacing(age_ms: int) -> int:
-    return max((each for least, each in GRID if age_ms >= least), default=MINUTE_MS)
 
-
-def _thinned(chunk: Chunk, spacing_ms: int, *, oldest: bool) -> Chunk:
+def _thinned(chunk: Chunk, spacing_ms: int, edges_ms: Iterable[int], *, oldest: bool) -> Chunk:
     """Keep the last checkpoint of each slot of the grid, so that the sums at a grid line are those of the row before it.
 
-    Of the `oldest` chunk the first stays too: it is what everything is counted from.
+    So do those at or before `edges_ms`. Of the `oldest` chunk the first stays too: it is what everything is counted from.
     """
     slots = chunk.times // spacing_ms
     last = np.append(slots[1:] != slots[:-1], True)
     last[0] |= oldest
+    before = np.searchsorted(chunk.times, np.fromiter(edges_ms, dtype=np.int64), side="right") - 1
+    last[before[before >= 0]] = True
     keep = np.flatnonzero(last)
     return Chunk.of(chunk.times[keep], chunk.unpacked()[:, keep], spacing_ms)

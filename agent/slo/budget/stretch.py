@@ -1,0 +1,31 @@
+"""What happened in any stretch of the past, of all budgets: the sums that reports are made of. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.slo.budget.layout import Layout
+from agent.slo.budget.objective import Key
+from agent.slo.budget.readings import Amounts, WindowReading, window_reading
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """All B budgets of `layout` in [from_ms, until_ms); `amounts` has arrays of shape (B,).
+
+    start_ms and end_ms are the checkpoints that were subtracted: at what was asked for, or up to one step of the grid of that
+    age before it; start_ms is later where nothing is known of the beginning.
+    """
+
+    layout: Layout
+    from_ms: int
+    until_ms: int
+    start_ms: int
+    end_ms: int
+    amounts: Amounts
+
+    def find(self, key: Key) -> WindowReading:
+        """Return one budget; KeyError where nothing was ever seen of it."""
+        number = self.layout.numbers[key]
+        length = round(float(self.amounts.length_ms[number]))
+        return window_reading(self.layout.objectives[number], length, self.amounts, (number,))
