@@ -160,7 +160,7 @@ class _Reader:
             self.problems.append(problem)
         if self.problems:
             ordered = sorted(self.problems, key=lambda each: (each.place.line, each.place.column))
-            raise SchemaError([str(each) for each in ordered])
+            raise SchemaError(list(dict.fromkeys(map(str, ordered))))
         return typing.cast("T", value)
 
     def remarked(self) -> list[Remark]:
@@ -378,9 +378,18 @@ class _Reader:
             for each in concerned if subject else ():
                 each.subjects.insert(0, subject)
 
+    def missing(self, name: str, cls: type, node: yaml.Node, unknown: Mapping[str, yaml.Node]) -> _Problem:
+        """Return that a key is missing, at the unknown one that may have been meant by it."""
+        slip = next((each for each in unknown if suggest(each, [name])), None)
+        if slip is None:
+            return _Problem(self.place(node), f'missing key "{name}"{inside(cls)}')
+        message = f'missing key "{name}"{inside(cls)}, and "{slip}" is none{suggest(slip, [name])}'
+        return _Problem(self.place(unknown[slip]), message)
+
     def build(self, cls: type, node: yaml.Node, depth: int) -> Any:
         hints, fields, values, places = _hints(cls), _fields(cls, self.camel_case), {}, {}
         before = len(self.problems)
+        unknown: dict[str, yaml.Node] = {}
         for name, key_node, value_node in self.pairs(node, f"a mapping with {listing(fields)}"):
             field = fields.get(name)
             if field is None and (self.ignore_unknown or getattr(cls, "__open__", False)):
@@ -390,6 +399,7 @@ class _Reader:
                 lenient = self.remarks is not None and not getattr(cls, "__strict__", False)
                 listed = self.remarks if lenient and self.remarks is not None else self.problems
                 listed.append(_Problem(self.place(key_node), message))
+                unknown[name] = key_node
                 continue
             places[name] = places[field.name] = self.place(value_node)
             if is_null(value_node) and (field.default is not MISSING or field.default_factory is not MISSING):
@@ -407,7 +417,7 @@ class _Reader:
             raise self.problems.pop()
         for name, field in fields.items():
             if field.name not in values and field.default is MISSING and field.default_factory is MISSING:
-                self.problems.append(_Problem(self.place(node), f'missing key "{name}"{inside(cls)}'))
+                self.problems.append(self.missing(name, cls, node, unknown))
         if len(self.problems) > before:
             raise self.problems.pop()
         if "place" in hints:

@@ -27,6 +27,7 @@ from agent.slo.model import (
 from agent.slo.names import LabelName
 from agent.slo.queries import checked_query
 from agent.slo.times import UNITS, calendar, instant_ms, time_zone
+from agent.slo.windows.tiers import SHORTEST_PERIOD_MS
 
 ANNOTATION: Final = "burnline/spec"
 METHODS: Final = ("occurrences", "timeslices", "ratio_timeslices")
@@ -57,6 +58,12 @@ def _fraction(text: str) -> float:
         message = f'"{text}" is no part of a budget; from 0 to 1, or in percent'
         raise ValueError(message)
     return value
+
+
+def _sooner(period_ms: int) -> str:
+    """Return a suggestion where a period in minutes was meant to be one in months: a minute is m, and months vary."""
+    minutes, rest = divmod(period_ms, 60_000)
+    return f'; m is minutes, did you mean "{minutes * 30}d"?' if not rest and minutes <= 12 else ""
 
 
 def _least_events(text: str) -> int:
@@ -204,6 +211,8 @@ class Block:
             raise WrongValue("calendar", "slo_period and calendar are two windows; one of them")
         if self.slo_period is not None and self.slo_period <= 0:
             raise WrongValue("slo_period", "a period of nothing has no budget; write it like 28d")
+        if self.slo_period is not None and self.slo_period < SHORTEST_PERIOD_MS:
+            raise WrongValue("slo_period", f"a period has at least one day{_sooner(self.slo_period)}")
 
     @property
     def window(self) -> Window | None:

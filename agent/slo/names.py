@@ -13,6 +13,7 @@ from agent.schema import Convert, Text, WrongText
 from agent.slo.conventions import IDENTITY, INCIDENT, SEVERITY, WINDOW
 
 NAME: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*[A-Za-z0-9]")
+_PERCENTAGE: Final = re.compile(r"[0-9]{1,2}(\.[0-9]+)?")
 RESERVED: Final = frozenset({*IDENTITY, WINDOW, SEVERITY, INCIDENT, METRIC_NAME})
 """Labels by which rules find each other: the compiler sets them."""
 
@@ -54,7 +55,7 @@ def objective(value: str) -> float:
     try:
         percent = float(text)
     except ValueError as error:
-        message = f'an objective is a percentage like 99.9, not "{text}"'
+        message = f'an objective is a percentage like 99.9, not "{text}"{_written_otherwise(text)}'
         raise ValueError(message) from error
     if percent == 100:
         message = (
@@ -67,7 +68,18 @@ def objective(value: str) -> float:
     if not math.isfinite(percent) or not 0 < percent < 100:
         message = f"an objective is a percentage between 0 and 100, not {text}"
         raise ValueError(message)
+    if percent < 1:
+        message = (
+            f'an objective is in percent, and {text} promises next to nothing; did you mean "{100 * percent:.12g}"?'
+        )
+        raise ValueError(message)
     return percent
+
+
+def _written_otherwise(text: str) -> str:
+    """Return a suggestion where the text is a percentage as people write it: `99,9`, `99.9 %`."""
+    number = text.replace(",", ".").rstrip("% ")
+    return f'; did you mean "{number}"?' if _PERCENTAGE.fullmatch(number) else ""
 
 
 Name = Annotated[Text, Convert(checked_name, "a name")]

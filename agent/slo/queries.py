@@ -11,12 +11,18 @@ from typing import Final
 
 from agent.errors import ParseError
 from agent.query import SIGNATURES, Expr, ast, parse
-from agent.schema import Text, WrongText, suggest
+from agent.schema import Place, Text, WrongText, suggest
 
 WINDOW: Final = "{{.window}}"
 PLACEHOLDER: Final = re.compile(r"\{\{ *\.window *\}\}")
 """What sloth's templates accept as the window."""
 _UNKNOWN_FUNCTION: Final = re.compile(r'unknown function with name "(\w+)"$')
+_SLIP: Final = re.compile(
+    r"\{\{[^{}]*\}\}|\$\{?(?:__)?(?:window|range|interval|rate_interval)\b\}?|(?<=\[)(?:\.?window|<window>)(?=\])",
+    re.IGNORECASE,
+)
+"""What somebody writes who means the window: the template spelt otherwise, a variable of Grafana, the word of slo-generator."""
+_FIXED: Final = re.compile(r"\[\s*([0-9][0-9a-z]*)\s*\]")
 _TEMPLATE: Final = re.compile(r"\{\{-?")
 
 
@@ -38,9 +44,28 @@ def checked_query(text: str) -> Text:
     if not text.strip():
         raise WrongText(text.place, "the query is empty")
     if not PLACEHOLDER.search(text):
-        raise WrongText(text.place, f"the query does not say over which window; put [{WINDOW}] where its range stands")
-    checked_expression(text)
+        raise _windowless(text)
+    node = checked_expression(text)
+    if not any(isinstance(each, ast.VectorSelector) for each in ast.walk(node)):
+        raise WrongText(text.place, "the query selects no series; an indicator is made of some")
     return text
+
+
+def _windowless(text: Text) -> WrongText:
+    """Return what is wrong with a query without a window, at the place where something else stands for it."""
+    message = "the query does not say over which window"
+    slip = _SLIP.search(text)
+    if slip is not None:
+        return WrongText(_place_in(text, slip.start()), f'{message}; did you mean "{WINDOW}"?')
+    fixed = _FIXED.search(text)
+    if fixed is not None:
+        asked = f"{message}: it asks for {fixed[1]} whatever the window; put [{WINDOW}] there"
+        return WrongText(_place_in(text, fixed.start()), asked)
+    return WrongText(text.place, f"{message}; put [{WINDOW}] where its range stands")
+
+
+def _place_in(text: Text, index: int) -> Place:
+    return text.locate(text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))
 
 
 def checked_expression(text: Text, read_as: str = "") -> Expr:
@@ -50,9 +75,8 @@ def checked_expression(text: Text, read_as: str = "") -> Expr:
     """
     other = _TEMPLATE.search(PLACEHOLDER.sub(lambda match: " " * len(match[0]), text))
     if other is not None:
-        line = text.count("\n", 0, other.start()) + 1
-        column = other.start() - (text.rfind("\n", 0, other.start()) + 1) + 1
-        raise WrongText(text.locate(line, column), f"{WINDOW} is the only template that may stand in a query")
+        message = f"{WINDOW} is the only template that may stand in a query"
+        raise WrongText(_place_in(text, other.start()), message)
     try:
         node = parsed(read_as or text)
     except ParseError as error:

@@ -100,7 +100,7 @@ SLOS = st.builds(
     Slo,
     service=NAMES,
     name=NAMES,
-    objective=st.one_of(st.floats(0.001, 99.9999), st.integers(1, 99).map(float)),
+    objective=st.one_of(st.floats(1, 99.9999), st.integers(1, 99).map(float)),
     indicator=INDICATORS,
     description=WORDS,
     labels=LABELS,

@@ -76,8 +76,8 @@ FLAWS = {
     "a query without a window": (
         "answers_total[{{.window}}]",
         "answers_total[5m]",
-        "10:22: ",
-        "put [{{.window}}] where",
+        "10:44: ",
+        "put [{{.window}}] there",
     ),
     "a query that is no PromQL": (
         "sum(rate(answers_total[",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from agent.errors import InvalidInput, SchemaError
@@ -13,6 +13,7 @@ from agent.slo.compile.recordings import Recorder
 from agent.slo.compile.setting import Dialect, Setting
 from agent.slo.compile.sloth import compile_as_sloth
 from agent.slo.model import Calendar, Events, Good, Raw, Slo
+from agent.slo.shapes import Counted, shape
 from agent.slo.windows import Windows, problems_of, remarks_on
 
 _ANY_WINDOW_MS = 300_000
@@ -80,7 +81,21 @@ def _unsaid(slo: Slo, windows: Windows) -> list[str]:
         )
     if slo.exclusions:
         unsaid.append("rules cannot leave time out: its exclusions hold in the agent only")
-    return unsaid
+    return [*unsaid, *_several(slo)]
+
+
+def _several(slo: Slo) -> Iterator[str]:
+    """Say that a counted indicator may give more than one series where its budget is one."""
+    found = shape(slo.indicator)
+    for term in (*found.bad, *found.total) if isinstance(found, Counted) else ():
+        kept = None if term.by is None or term.without else set(term.by) - set(slo.group_by)
+        if term.without or kept:
+            whose = f"each value of {', '.join(sorted(kept))}" if kept else "each set of labels"
+            yield (
+                f"{term.text} may give several series, one for {whose}, and a budget is made of one: write sum(…), or "
+                "name the labels in group_by; with two of them it is SLOInvalid"
+            )
+            return
 
 
 def _ungrouped(slo: Slo) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from agent.errors import InvalidInput
@@ -33,7 +34,7 @@ def group_name(slo: Slo) -> str:
     return f"burnline-slo-{slo.id}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recorder:
     """One SLO's recording rules in the making."""
 
@@ -51,12 +52,12 @@ class Recorder:
             RuleGroup(f"burnline-slo-meta-{name}", tuple(self._metadata())),
         )
 
-    @property
+    @cached_property
     def counts(self) -> Counts | None:
         """How the events are counted; None where there is only a ratio."""
         return counts_of(self.slo)
 
-    @property
+    @cached_property
     def counted(self) -> str:
         """What the budget counts, in a word."""
         if not isinstance(self.slo.budgeting, Occurrences):

@@ -16,6 +16,7 @@ from agent.slo.windows.tiers import Tier, Windows
 
 _LEAST_SCRAPES: Final = 4
 """What a rate needs so that one failed scrape leaves no gap."""
+_USUAL_SCRAPE_MS: Final = 15_000
 _SUGGESTED_RATIO: Final = 0.5
 """The error ratio at which a suggested tier fires: far from all and far from the objective."""
 
@@ -45,12 +46,23 @@ def problems_of(slo: Slo, windows: Windows, limits: Limits | None = None) -> lis
 
 def remarks_on(slo: Slo, windows: Windows) -> list[str]:
     """Return what is odd about the windows and still works."""
-    return [
+    kept = [
         f"{tier.name} fires at a burn rate of {windows.factor(tier):.3g}: a budget that burns slower than 1 lasts "
         "beyond its period, so this tells of promises that are kept"
         for tier in _enabled(slo, windows)
         if windows.factor(tier) < 0.9
     ]
+    return [*kept, *_smaller_than_a_scrape(slo, windows)]
+
+
+def _smaller_than_a_scrape(slo: Slo, windows: Windows) -> Iterator[str]:
+    """Say that an outage would use up the whole budget before anything can be seen of it."""
+    whole_ms = windows.period_ms * slo.budget
+    if whole_ms < _USUAL_SCRAPE_MS:
+        yield (
+            f"an objective of {slo.objective:.12g} % lets {whole_ms / 1_000:.3g} s of {format_duration(windows.period_ms)} be "
+            f"bad, less than is between two scrapes: an outage has used all of it before anybody can know; is it one 9 too many?"
+        )
 
 
 def _enabled(slo: Slo, windows: Windows) -> Iterator[Tier]:
