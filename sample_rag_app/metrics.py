@@ -27,6 +27,7 @@ STATUSES: Final = ("success", "error", "cached")
 STAGES: Final = ("cache", "retrieve", "generate")
 """The stages this version has; embedding, reranking, prompting and grounding have none to time."""
 OUTCOMES: Final = ("ok", "empty", "low_score", "error")
+RESULTS: Final = ("success", "error")
 MAX_TOPICS: Final = 20
 
 
@@ -140,8 +141,14 @@ class Metrics:
         )
         for outcome in OUTCOMES:
             self.retrievals.labels(INDEX, outcome)
-        for result in ("success", "error"):
+        self.ingested = self._counter(
+            "rag_ingested_documents_total",
+            "Documents handed in, by whether they can be searched and are kept; a client's own fault is in none.",
+            "result",
+        )
+        for result in RESULTS:
             self.index_builds.labels(INDEX, result)
+        _initialise(self.ingested, RESULTS)
         _initialise(self.retrieved, (INDEX,))
         _initialise(self.top_score, (INDEX,))
 

@@ -232,18 +232,33 @@ class RagService:
         """Make documents searchable, all or none, and save them where there is a data folder.
 
         Answers of the earlier index version are not given any more. Raises InvalidRequest (409) when a name is taken
-        or the service is full, InternalError when the disk refuses; the documents are searchable even then.
+        or the service is full, RetrievalFailed when the database does not answer, InternalError when the disk refuses;
+        the documents are searchable even then.
         """
         for document in documents:
             if document.name in self.index:
                 raise InvalidRequest(f"a document named {document.name!r} is already there; choose another name", 409)
         if len(self.index) + len(documents) > self.settings.max_documents:
             raise InvalidRequest(f"there is room for {self.settings.max_documents} documents and no more", 409)
+        result: str | None = "error"
+        try:
+            self._make_searchable(documents)
+            if self.settings.data_dir is not None:
+                await asyncio.to_thread(self._save, self.settings.data_dir / "documents", documents)
+            result = "success"
+        except asyncio.CancelledError:  # whoever hung up says nothing about the service
+            result = None
+            raise
+        finally:
+            if result is not None:
+                self.metrics.ingested.labels(result).inc(len(documents))
+
+    def _make_searchable(self, documents: list[Document]) -> None:
+        if not self.dependency_up("database"):
+            raise RetrievalFailed("the document database does not answer; nothing was added, send the documents again")
         for document in documents:
             self.index.add(document)
         self._show_index()
-        if self.settings.data_dir is not None:
-            await asyncio.to_thread(self._save, self.settings.data_dir / "documents", documents)
 
     def _save(self, folder: Path, documents: list[Document]) -> None:
         try:

@@ -137,6 +137,23 @@ async def test_documents_are_added_all_or_none(start: Start) -> None:
     assert await rag.value("rag_index_documents", index="documents") == len(RUNBOOKS) + 2
 
 
+async def test_each_document_handed_in_counts_once_and_a_clients_fault_in_none(start: Start) -> None:
+    rag = await start()
+    for body in ({"documents": ["# One\n\nx", "# Two\n\ny"]}, {"documents": ["# One\n\nx"]}, {"documents": []}):
+        await rag.http.post("/api/documents", json=body)
+    assert await rag.value("rag_ingested_documents_total", result="success") == 2
+    assert await rag.value("rag_ingested_documents_total", result="error") == 0
+
+
+async def test_documents_handed_in_while_the_database_is_away_are_errors_and_none_is_added(start: Start) -> None:
+    rag = await start()
+    await rag.inject(dependency_down=["database"])
+    async with rag.http.post("/api/documents", json={"documents": ["# One\n\nx", "# Two\n\ny"]}) as reply:
+        assert reply.status == 503
+    assert await rag.value("rag_ingested_documents_total", result="error") == 2
+    assert await rag.value("rag_index_documents", index="documents") == len(RUNBOOKS)
+
+
 async def test_the_number_of_documents_is_bounded(start: Start) -> None:
     rag = await start(max_documents=len(RUNBOOKS) + 1)
     statuses = []
@@ -162,6 +179,8 @@ async def test_a_disk_that_refuses_is_an_error_that_says_so(start: Start, tmp_pa
         assert reply.status == 500
         assert "could not be saved" in (await reply.json())["error"]
     assert await rag.value("rag_index_builds_total", index="documents", result="error") == 1
+    assert await rag.value("rag_ingested_documents_total", result="error") == 1
+    assert await rag.value("rag_ingested_documents_total", result="success") == 0
 
 
 @pytest.mark.parametrize(
