@@ -31,3 +31,11 @@ def lower_bound_query(bad: str, total: str) -> str:
     """Return `lower_bound` as PromQL over two selectors whose series have the same labels."""
     spread = f"{Z} * sqrt({bad} * clamp_min({total} - {bad}, 0) / {total} + {Z * Z / 4:.12g})"
     return f"clamp_min({bad} + {Z * Z / 2:.12g} - {spread}, 0) / ({total} + {Z * Z:.12g})"
+
+
+def upper_bound(bad: float, total: float) -> float:
+    """Return the ratio of bad events that is not exceeded, as certain as `lower_bound`; without events: 1."""
+    if total <= 0:
+        return 1.0
+    spread = Z * math.sqrt(bad * max(total - bad, 0.0) / total + Z * Z / 4)
+    return min((bad + Z * Z / 2 + spread) / (total + Z * Z), 1.0)

@@ -33,6 +33,9 @@ from agent.web.people import link_page
 from agent.web.people import routes as people_routes
 from agent.web.people.values import People
 from agent.web.room import ROOM, Room
+from agent.web.slos import routes as slo_routes
+from agent.web.slos.board import SLOS
+from agent.web.slos.handles import SloHandles
 from agent.web.surroundings import MIDDLEWARES, Handler, add_headers
 from agent.web.twilio import TWILIO, TwilioHandles
 
@@ -91,12 +94,13 @@ def create_app(
     heartbeat_handles: HeartbeatHandles | None = None,
     drill_handles: DrillHandles | None = None,
     explainer: Explainer | None = None,
+    slo_handles: SloHandles | None = None,
 ) -> web.Application:
     """Return the application that serves the agent behind `handles`, Alertmanager's API where `alertmanager` is given,
     and what concerns people where `people` is.
 
     Twilio's two addresses are there where `twilio_handles` are given, those of heartbeats where `heartbeat_handles`
-    are, and those of drills where `drill_handles` are.
+    are, those of drills where `drill_handles` are, and objectives where `slo_handles` are.
 
     `external_url` is the address by which browsers reach it; pages of that origin may acknowledge and reload. To serve
     under a path prefix, add it as a sub-application there.
@@ -126,6 +130,9 @@ def create_app(
     if explainer is not None:
         made[explaining_routes.EXPLAINER] = explainer
         routes += explaining_routes.ROUTES
+    if slo_handles is not None:
+        made[SLOS] = slo_handles
+        routes += slo_routes.ROUTES
     for method, path, handler in routes:
         if method == "GET":
             made.router.add_get(path, handler)

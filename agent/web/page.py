@@ -22,6 +22,7 @@ from agent.web.explaining.routes import EXPLAINER
 from agent.web.parameters import read_parameters
 from agent.web.room import handles_of
 from agent.web.runbook_text import local_name, outside_link, plain_name, to_html
+from agent.web.slos.board import SLOS
 from agent.web.views import AlertDetail, AlertState, AlertView, Overview, RuleGroupView, TargetView
 from agent.web.words import (
     ago,
@@ -111,7 +112,8 @@ async def first_page(request: web.Request) -> web.Response:
     """Show the verdict, and what it stands on."""
     handles = handles_of(request)
     alerts, groups = await handles.alerts(), await handles.rules()
-    return as_html(await asyncio.to_thread(_first_page, handles, alerts, groups, handles.targets(), handles.overview()))
+    rest = alerts, groups, handles.targets(), handles.overview()
+    return as_html(await asyncio.to_thread(_first_page, handles, *rest, objectives=SLOS in request.config_dict))
 
 
 def _first_page(
@@ -120,6 +122,8 @@ def _first_page(
     groups: Sequence[RuleGroupView],
     targets: Sequence[TargetView],
     overview: Overview,
+    *,
+    objectives: bool,
 ) -> str:
     loud = by_urgency(each for each in alerts if not is_quiet(each))
     return render(
@@ -134,6 +138,7 @@ def _first_page(
         targets=targets,
         groups=groups,
         overview=overview,
+        objectives=objectives,
     )
 
 
@@ -157,6 +162,7 @@ async def _alert(request: web.Request, problem: str = "", status: int = 200) -> 
     text = render(
         "alert.html.j2",
         why=why,
+        objective=found.alert.labels.get("burnline_slo") if SLOS in request.config_dict else "",
         root=root,
         now_ms=now,
         detail=found,

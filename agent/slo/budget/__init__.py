@@ -15,28 +15,32 @@ if TYPE_CHECKING:
     from agent.slo.budget.counters import Deltas, Increases, Scrapes
     from agent.slo.budget.engine import Change, Engine, Slot
     from agent.slo.budget.exclusions import intervals
+    from agent.slo.budget.gate import Judgement, Reason, Verdict, judge, judge_composite, step_of, worst
     from agent.slo.budget.keeping import Kept
     from agent.slo.budget.objective import Burn, Key, Objective, Unit, burns_of
     from agent.slo.budget.periods import Period, period
-    from agent.slo.budget.readings import Reading, Readings, State, TierReading, WindowReading
+    from agent.slo.budget.readings import ENOUGH, Reading, Readings, State, TierReading, WindowReading
     from agent.slo.budget.sampling import sampling_window_ms
     from agent.slo.budget.series import Recorder, series_of
     from agent.slo.budget.stretch import Stretch
-    from agent.slo.budget.wording import gone, said
+    from agent.slo.budget.wording import gone, lasted, said
 
 __all__ = [
+    "ENOUGH",
     "Burn",
     "Change",
     "CompositeReading",
     "Deltas",
     "Engine",
     "Increases",
+    "Judgement",
     "Kept",
     "Key",
     "Objective",
     "Period",
     "Reading",
     "Readings",
+    "Reason",
     "Recorder",
     "Scrapes",
     "Slot",
@@ -44,15 +48,21 @@ __all__ = [
     "Stretch",
     "TierReading",
     "Unit",
+    "Verdict",
     "WindowReading",
     "burns_of",
     "composite",
     "gone",
     "intervals",
+    "judge",
+    "judge_composite",
+    "lasted",
     "period",
     "said",
     "sampling_window_ms",
     "series_of",
+    "step_of",
+    "worst",
 ]
 
 __getattr__ = lazy(
@@ -62,13 +72,14 @@ __getattr__ = lazy(
         "counters": ("Deltas", "Increases", "Scrapes"),
         "engine": ("Change", "Engine", "Slot"),
         "exclusions": ("intervals",),
+        "gate": ("Judgement", "Reason", "Verdict", "judge", "judge_composite", "step_of", "worst"),
         "keeping": ("Kept",),
         "objective": ("Burn", "Key", "Objective", "Unit", "burns_of"),
         "periods": ("Period", "period"),
-        "readings": ("Reading", "Readings", "State", "TierReading", "WindowReading"),
+        "readings": ("ENOUGH", "Reading", "Readings", "State", "TierReading", "WindowReading"),
         "sampling": ("sampling_window_ms",),
         "series": ("Recorder", "series_of"),
         "stretch": ("Stretch",),
-        "wording": ("gone", "said"),
+        "wording": ("gone", "lasted", "said"),
     },
 )

@@ -93,6 +93,10 @@ class Reading:
     left_ms: float | None
     exhaustion_ms: int | None
     tiers: tuple[TierReading, ...]
+    period_start_ms: int = 0
+    period_end_ms: int = 0
+    seen_ms: int = 0
+    """The time of the period that was seen, without what is excluded."""
 
     @property
     def earned(self) -> bool:
@@ -185,6 +189,9 @@ class Readings:
                 TierReading(burn, bool(self.open[tier, number]), int(self.open_since_ms[tier, number]) or None)
                 for tier, burn in enumerate(objective.burns)
             ),
+            period_start_ms=int(self.period_start_ms[number]),
+            period_end_ms=int(self.period_end_ms[number]),
+            seen_ms=int(self.period.seen_ms[number]),
         )
 
     def _state(self, number: int, seen: Seen) -> State:

@@ -15,13 +15,12 @@ def said(change: Change) -> str:
     reading, burn = change.reading.of(change.number), change.burn
     long, short = reading.window(burn.long_ms), reading.window(burn.short_ms)
     severity = f"{burn.severity} {reading.key}"
+    over_long = f"{counts(reading, long)} in {lasted(long.window_ms)}"
+    over_short = f"{counts(reading, short)} in {lasted(short.window_ms)}"
     if not change.opened:
-        return f"{severity} over: {_counts(reading, short)} in {_duration(short)}, {_counts(reading, long)} in {_duration(long)}"
+        return f"{severity} over: {over_short}, {over_long}"
     pace = f"{long.burn:.3g} times what the budget allows" if long.burn is not None else "no traffic"
-    return (
-        f"{severity}: {_counts(reading, long)} in {_duration(long)} were bad ({_percent(long)}), {pace}, and still "
-        f"{_counts(reading, short)} in {_duration(short)}; {gone(reading)}"
-    )
+    return f"{severity}: {over_long} were bad ({_percent(long)}), {pace}, and still {over_short}; {gone(reading)}"
 
 
 def gone(reading: Reading) -> str:
@@ -33,10 +32,11 @@ def gone(reading: Reading) -> str:
     left = f"{100 * reading.left:.3g} % of the budget is left"
     if reading.exhaustion_ms is None:
         return left
-    return f"{left}, and at this pace it is gone in {_rough(reading.exhaustion_ms - reading.at_ms)}"
+    return f"{left}, and at this pace it is gone in {rough(reading.exhaustion_ms - reading.at_ms)}"
 
 
-def _counts(reading: Reading, window: WindowReading) -> str:
+def counts(reading: Reading, window: WindowReading) -> str:
+    """Return `3 of 7 events`, in the unit of the budget; time is in seconds."""
     unit = reading.objective.budget_unit
     scale = 1e-3 if unit is Unit.TIME else 1.0
     return f"{_whole(window.bad * scale)} of {_whole(window.total * scale)} {_UNITS[unit]}"
@@ -50,12 +50,14 @@ def _percent(window: WindowReading) -> str:
     return "no traffic" if window.ratio is None else f"{100 * window.ratio:.3g} %"
 
 
-def _duration(window: WindowReading) -> str:
-    return format_duration(window.window_ms)
+def lasted(span_ms: int) -> str:
+    """Return a duration in Prometheus form whose largest unit is the day: `28d`, not `4w`."""
+    days, rest = divmod(span_ms, 86_400_000)
+    return (f"{days}d" if days else "") + (format_duration(rest) if rest or not days else "")
 
 
-def _rough(span_ms: int) -> str:
+def rough(span_ms: int) -> str:
     """Return a duration in its two largest units: 5h20m, 3d4h, 40s."""
     minute, hour, day = 60_000, 3_600_000, 86_400_000
     step = hour if span_ms >= day else minute if span_ms >= hour else 1_000
-    return format_duration(max(round(span_ms / step), 0) * step)
+    return lasted(max(round(span_ms / step), 0) * step)

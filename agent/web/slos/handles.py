@@ -1,0 +1,28 @@
+"""What the pages of objectives need of the agent, as one Protocol that `app` fulfils."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from agent.web.slos.values import GateAnswer, GateAsked, StandingView
+
+
+class SloHandles(Protocol):
+    """The agent, as whoever promised something sees it. Verbs work off the event loop.
+
+    Names are ids, services, `all`, or globs of these. Raises InvalidInput, with a suggestion, for a name that nothing has.
+    """
+
+    async def status(self, names: Sequence[str] = ()) -> StandingView:
+        """Return how objectives stand, worst first; all of them without names."""
+        ...
+
+    async def gate(self, asked: GateAsked) -> GateAnswer:
+        """Say whether budgets let a change through."""
+        ...
+
+    async def override(self, asked: GateAsked, by: str, reason: str) -> GateAnswer:
+        """Let a change through and record it durably, where the gate is not open; raise StorageError where that cannot be."""
+        ...

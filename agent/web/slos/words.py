@@ -1,0 +1,208 @@
+"""How an objective stands, in the words that the page and the command line share. Pure functions of the views.
+
+Shares are cut, never rounded up: 99.896 % is not shown as 99.9 % beside a promise of 99.9 %.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from agent.web.slos.values import BudgetView, SloView, StandingView, TierView
+from agent.web.words import Tone, counted, since, span
+
+_MINUTE: Final = 60_000
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+_BAR: Final = 8
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+UNKNOWN: Final = frozenset({"SLONoData", "SLOInvalid"})
+
+
+class Note(NamedTuple):
+    """A line under a row: `tone` is bad, watch, unknown or good."""
+
+    tone: Tone
+    text: str
+
+
+def promised(objective: float) -> str:
+    """Return an objective as it was written: `99.9 %`."""
+    return f"{objective:g} %"
+
+
+def sli(slo: SloView, budget: BudgetView) -> str:
+    """Return the share of good events over the period, with two digits more than the objective has; `–` without traffic."""
+    ratio = budget.period.ratio
+    if ratio is None:
+        return "–"
+    _, _, decimals = f"{slo.objective:g}".partition(".")
+    digits = min(len(decimals) + (2 if decimals else 1), 6)
+    return f"{_cut(100 * (1 - ratio), digits):.{digits}f} %"
+
+
+def left(fraction: float | None) -> str:
+    """Return the part of a budget that is left: `62 %`, `4.3 %`, `−38 %`, `–` where nothing is known."""
+    if fraction is None:
+        return "–"
+    percent = 100 * fraction
+    if percent < -100_000:
+        return "under −100,000 %"
+    return f"{_cut(percent, 0 if abs(percent) >= 10 or percent == 0 else 1):,g} %".replace("-", "−")
+
+
+def bar(fraction: float | None, width: int = _BAR) -> str:
+    """Return a bar of `width` characters, filled as far as a budget is left."""
+    eighths = round(min(max(fraction or 0.0, 0.0), 1.0) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+def allowance(slo: SloView, budget: BudgetView) -> str:
+    """Say what is left in events, or in minutes: `1,204 more may fail`, `43 min of outage`; "" where nothing is known."""
+    if budget.left is None:
+        return ""
+    if slo.unit == "events" and budget.left_events is not None:
+        if budget.period.total == 0:
+            return "nothing happened yet"
+        many = budget.left_events
+        return f"{_whole(-many)} too many failed" if many < 0 else f"{_whole(math.floor(many + 1e-9))} more may fail"
+    if slo.unit == "slices" and budget.left_events is not None:
+        many = math.floor(abs(budget.left_events) + 1e-9)
+        words = counted(many, "slice", "slices")
+        return f"{words} too many bad" if budget.left_events < 0 else f"{words} more may be bad"
+    return outage(budget)
+
+
+def outage(budget: BudgetView) -> str:
+    """Say how long a full outage the budget still stands: `43 min of outage`; "" where nothing is known."""
+    if budget.left_ms is None:
+        return ""
+    whole = _exact(int(abs(budget.left_ms)))
+    return f"{whole} of outage too much" if budget.left_ms < 0 else f"{whole} of outage"
+
+
+def burn(budget: BudgetView, window_ms: int) -> str:
+    """Return how many times as fast as it may a budget burns over a window: `0.4x`; `–` where nothing is known."""
+    found = next((each.burn for each in budget.windows if each.window_ms == window_ms), None)
+    if found is None:
+        return "–"
+    if found >= 99.95:
+        return f"{found:,.0f}x"
+    return f"{found:.1f}x" if found >= 0.05 or found == 0 else "<0.1x"
+
+
+def until_gone(budget: BudgetView, at_ms: int) -> str:
+    """Return how long the budget lasts at the pace of the last hour: `5 h 20 min`, `gone`; `–` where it lasts the period."""
+    if budget.left is not None and budget.left <= 0:
+        return "gone"
+    return _exact(budget.gone_ms - at_ms) if budget.gone_ms is not None else "–"
+
+
+def seen(budget: BudgetView) -> str:
+    """Say how much of the period was seen: `100 %`, or `3 of 30 days` where it is less than half."""
+    if budget.earned:
+        return f"{_cut(100 * budget.period.coverage, 0):g} %"
+    return _of(budget.seen_ms, budget.elapsed_ms)
+
+
+def urgency(budget: BudgetView) -> tuple[int, float]:
+    """Return what sorts budgets, the worst first: pages, spent ones, unknown ones, tickets, and then by what is left."""
+    open_now = {each.severity for each in budget.tiers if each.open}
+    if "page" in open_now:
+        rank = 0
+    elif budget.left is not None and budget.left <= 0:
+        rank = 1
+    elif budget.state in UNKNOWN:
+        rank = 2
+    else:
+        rank = 3 if open_now else 4
+    return rank, budget.left if budget.left is not None else 1.0
+
+
+def tone(budget: BudgetView) -> Tone:
+    """Return how worried a row looks."""
+    return (Tone.BAD, Tone.BAD, Tone.UNKNOWN, Tone.WATCH, Tone.GOOD)[urgency(budget)[0]]
+
+
+def notes(slo: SloView, budget: BudgetView, at_ms: int) -> Iterator[Note]:
+    """Give what has to be said of a budget beside its numbers: what is open, why there is no number, how young it is."""
+    for severity, colour in (("page", Tone.BAD), ("ticket", Tone.WATCH)):
+        tiers = [each for each in budget.tiers if each.open and each.severity == severity]
+        if tiers:
+            yield Note(colour, _fires(severity, tiers, at_ms))
+    if budget.state in UNKNOWN:
+        begun = f" since {since(budget.since_ms, at_ms)}" if budget.since_ms else ""
+        yield Note(Tone.UNKNOWN, f"{budget.state}{begun}: {budget.why}")
+    elif budget.state == "no traffic":
+        yield Note(Tone.UNKNOWN, "no traffic in the last 5 min")
+    if not budget.earned:
+        of = _of(budget.seen_ms, budget.elapsed_ms)
+        yield Note(Tone.UNKNOWN, f"young: {of} seen, and what is left is reckoned from these")
+    step = next((each for each in slo.policy if each.in_force), None)
+    if step is not None:
+        yield Note(Tone.WATCH, f"below {promised(100 * step.below)}: {step.action}")
+
+
+def blame(slo: SloView) -> str:
+    """Say which parts of a composite burned its budget: `retrieve 80 %, rerank 20 %`; "" where nothing burned."""
+    parts = sorted(slo.blame, key=lambda each: -each.share)
+    return ", ".join(f"{each.slo} {100 * each.share:.0f} %" for each in parts)
+
+
+def group(budget: BudgetView) -> str:
+    """Return a group's labels: `tenant=acme, region=eu`."""
+    return ", ".join(f"{name}={value}" for name, value in budget.group.items())
+
+
+def overall(standing: StandingView) -> Note:
+    """Return the verdict over all SLOs, for the head of the page and the last line of the table."""
+    all_of = [(slo, budget) for slo in standing.slos for budget in slo.budgets]
+    if not standing.slos:
+        return Note(Tone.UNKNOWN, standing.note or "no SLOs")
+    paging = {slo.id for slo, budget in all_of if urgency(budget)[0] == 0}
+    spent = {slo.id for slo, budget in all_of if budget.left is not None and budget.left <= 0}
+    blind = {slo.id for slo, budget in all_of if budget.state in UNKNOWN}
+    parts = [
+        f"{counted(len(paging), 'SLO')} {'pages' if len(paging) == 1 else 'page'}" if paging else "",
+        f"{counted(len(spent), 'budget')} spent" if spent else "",
+        f"nothing is known of {len(blind)}" if blind else "",
+    ]
+    said = ", ".join(each for each in parts if each)
+    if not said:
+        return Note(Tone.GOOD, f"{counted(len(standing.slos), 'objective')}, every budget has something left")
+    return Note(Tone.BAD if paging or spent else Tone.UNKNOWN, f"{said}, of {counted(len(standing.slos), 'objective')}")
+
+
+def _fires(severity: str, tiers: list[TierView], at_ms: int) -> str:
+    begun = min((each.since_ms for each in tiers if each.since_ms), default=None)
+    windows = ", ".join(f"{each.factor:.3g}x over {_exact(each.long_ms)}" for each in tiers)
+    when = f" since {since(begun, at_ms)} ({span(at_ms - begun)})" if begun else ""
+    return f"{severity}{when}: burns more than {windows}"
+
+
+def _of(seen_ms: int, whole_ms: int) -> str:
+    """Return `3 of 30 days`, `2.5 of 24 h`."""
+    unit, words = (_DAY, "days") if whole_ms >= 2 * _DAY else (_HOUR, "h")
+    part = seen_ms / unit
+    return f"{_cut(part, 0 if part >= 10 else 1):g} of {whole_ms / unit:.3g} {words}"
+
+
+def _exact(span_ms: int) -> str:
+    """Return a span in at most two units, days too: `12 d 4 h`, `5 h 20 min`, `43 min`, `26 s`."""
+    for unit, words, lower, lower_words in ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "min")):
+        if span_ms >= unit:
+            whole, rest = divmod(span_ms, unit)
+            return f"{whole} {words}" + (f" {rest // lower} {lower_words}" if rest >= lower else "")
+    return f"{span_ms // _MINUTE} min" if span_ms >= _MINUTE else f"{max(span_ms, 0) // 1000} s"
+
+
+def _cut(value: float, digits: int) -> float:
+    """Round down, but for what binary fractions lack: 99.9 stays 99.9."""
+    scale = 10.0**digits
+    return math.floor(value * scale + 1e-6) / scale
+
+
+def _whole(value: float) -> str:
+    return f"{math.ceil(value - 1e-9):,}"
