@@ -54,6 +54,128 @@ def test_where_building_fails_the_collector_goes_on_and_nothing_is_left_out():
     assert gc.isenabled()
 
 
+def test_modules_load_with_the_young_looked_at_and_are_left_out_afterwards():
+    program = """
+import gc
+gc.disable()
+from agent.footprint import loading
+walks = []
+gc.callbacks.append(lambda phase, info: walks.append(info["generation"]))
+with loading():
+    built = [[number] for number in range(50_000)]
+print(set(walks), gc.isenabled(), any(each is built[0] for each in gc.get_objects()))
+"""
+    assert apart(program) == "{0} False False"
+
+
+VALUES = """
+import dataclasses, sys
+from dataclasses import FrozenInstanceError, dataclass, field
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    x: int
+    secret: str = field(default="s", repr=False)
+    parts: list = field(default_factory=list, compare=False)
+
+@dataclass(frozen=True, slots=True)
+class Line(Point):
+    y: float = 1.0
+    @dataclass
+    class Inner:
+        z: int = 0
+
+@dataclass(frozen=True)
+class Open:
+    x: int
+
+@dataclass(slots=True, order=True)
+class Changing:
+    x: int
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Silent:
+    x: int
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    x: int
+    def __repr__(self):
+        return "hidden"
+
+class Plain(Line):
+    pass
+
+def attempt(verb, *arguments):
+    try:
+        verb(*arguments)
+    except (FrozenInstanceError, AttributeError, TypeError) as error:
+        return type(error).__name__ + ": " + str(error)
+    return "done"
+
+made = [Point(1), Line(1, y=2), Line.Inner(), Open(1), Changing(1), Hidden(1), Plain(3)]
+for value in made:
+    print(repr(value), value == dataclasses.replace(value), type(value).__dataclass_params__)
+    for name in [each.name for each in dataclasses.fields(value)]:
+        print(attempt(setattr, value, name, 5), attempt(delattr, value, name))
+around = Point(1)
+around.parts.append(around)
+print(around, Silent.__repr__ is object.__repr__, hash(Point(1)) == hash(Point(1)))
+print(Point.__match_args__, Changing(1) < Changing(2))
+"""
+
+
+def test_dataclasses_that_share_methods_show_compare_and_refuse_as_the_librarys_do():
+    shared = "from agent.footprint import share_what_dataclasses_repeat\nshare_what_dataclasses_repeat()\n"
+    plain = apart(VALUES)
+    assert "cannot assign to field 'x'" in plain
+    assert "Point(x=1, parts=[...])" in plain
+    assert apart(shared + VALUES) == plain
+
+
+def test_a_shared_refusal_holds_for_every_name_but_those_that_a_plain_subclass_adds():
+    """On slotted classes Python 3.11 answers such names with a TypeError about its own `super`."""
+    program = """
+from agent.footprint import share_what_dataclasses_repeat
+share_what_dataclasses_repeat()
+from dataclasses import FrozenInstanceError, dataclass
+@dataclass(frozen=True, slots=True)
+class Point:
+    x: int
+class Plain(Point):
+    pass
+for value, name in ((Point(1), "other"), (Plain(1), "x"), (Plain(1), "other")):
+    try:
+        setattr(value, name, 2)
+        print(getattr(value, name))
+    except FrozenInstanceError as error:
+        print(error)
+"""
+    assert apart(program).splitlines() == ["cannot assign to field 'other'", "cannot assign to field 'x'", "2"]
+
+
+def test_values_of_a_running_agent_share_what_refuses_a_change():
+    program = """
+from agent.footprint import loading
+with loading():
+    from agent.web import AlertView
+    from agent.notify import Route
+from agent.model import Matcher
+print(AlertView.__setattr__ is Route.__setattr__, AlertView.__repr__ is Route.__repr__)
+"""
+    assert apart(program) == "True True"
+
+
+def test_the_systems_list_of_file_endings_is_not_read():
+    program = """
+from agent.footprint import loading
+with loading():
+    import aiohttp.web, mimetypes
+print(mimetypes.inited, mimetypes.guess_type("page.html")[0], mimetypes.guess_type("x.chemical-cube.cub")[0])
+"""
+    assert apart(program) == "True text/html None"
+
+
 def test_a_running_agent_loads_nothing_that_only_decorates_or_belongs_to_other_verbs():
     left_out = ["rich", "pygments", "opentelemetry", "grafana_foundation_sdk", "slack_sdk", "aiosmtpd", "markdown_it"]
     program = f"""

@@ -64,14 +64,14 @@ def run(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # no file was read yet, so there is nothing to read again
     gc.disable()  # what a start loads is no garbage: looking for it takes a tenth of the time until it is ready
 
-    from agent.footprint import share_one_heap, without
+    from agent.footprint import loading, without
 
-    share_one_heap()
-    with without("rich"):  # structlog would load it for coloured traces, which our logs do not have
-        import structlog  # noqa: F401
-    from agent.app import serve
-    from agent.config import Flags
-    from agent.telemetry import configure_logging
+    with loading():
+        with without("rich"):  # structlog would load it for coloured traces, which our logs do not have
+            import structlog  # noqa: F401
+        from agent.app import serve
+        from agent.config import Flags
+        from agent.telemetry import configure_logging
 
     configure_logging(log_level, log_format)
     serve(Flags(config_file, listen_address, external_url, storage_path, targets))
