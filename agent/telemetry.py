@@ -74,6 +74,23 @@ class Telemetry:
             buckets=_LATENCY,
             registry=made,
         )
+        self.slo_budgets = Gauge(
+            "burnline_slo_budgets",
+            "Error budgets by state: value, no traffic, SLONoData, SLOInvalid.",
+            ["state"],
+            registry=made,
+        )
+        self.slo_row_duration = Histogram(
+            "burnline_slo_row_duration_seconds",
+            "From when a row of all budgets is due until it is counted, written down and judged.",
+            buckets=_LATENCY,
+            registry=made,
+        )
+        self.slo_bytes = Gauge("burnline_slo_bytes", "Bytes that the history of the budgets takes.", registry=made)
+        self.slo_durable = Gauge(
+            "burnline_slo_durable", "1 while error budgets are written to the disk.", registry=made
+        )
+        self.slo_durable.set(1)
         self.rounds_overdue = Counter(
             "burnline_rule_rounds_overdue_total",
             "Rounds in which groups were evaluated although a scrape that they wait for had not landed in time.",

@@ -19,6 +19,8 @@ import structlog
 
 from agent.app import views
 from agent.app.alertmanager import Alertmanager
+from agent.app.budgets.budgeting import Budgeting
+from agent.app.budgets.budgets import Budgets
 from agent.app.build import VERSION, Built, build
 from agent.app.changes import Changes, changes
 from agent.app.collection import Collection
@@ -105,6 +107,11 @@ class Agent:
         """Where the agent's page is."""
         return self.config.external_url
 
+    @property
+    def budgets(self) -> Budgets:
+        """The error budgets."""
+        return self.budgeting.budgets
+
     async def start(self) -> None:
         """Start everything; raise BurnlineError, with nothing left running, where a part cannot be started."""
         try:
@@ -164,12 +171,25 @@ class Agent:
         )
         session = await ends.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         self.collection = Collection(sink=self._keep, telemetry=self.telemetry, session=session)
-        feeding = Feeding(self.store, self.collection)
+        self.budgeting = Budgeting(
+            store=self.store,
+            journal=self.journal,
+            collection=self.collection,
+            own=self.own,
+            ask=answering(self.rules_engine, timeout_ms=lambda: self.config.file.query.timeout),
+            sink=self._keep,
+            clock=self.clock,
+            telemetry=self.telemetry,
+            version=VERSION,
+        )
+        feeding = Feeding(self.store, self.budgeting.collectors)
         self.evaluation = Evaluation(self.evaluator, self.clock, feeding, self.telemetry)
-        self.collection.landed = self.evaluation.landed
+        await self.budgeting.start(built.promises, self.evaluation, now_ms)
+        self.collection.landed = self.budgeting.landed
         self.collection.apply(self.collection.plan(self.config), now_ms)
         ends.push_async_callback(self.collection.stop)
         ends.push_async_callback(self.evaluation.stop)
+        ends.push_async_callback(self.budgeting.stop)
         self._start_lifelines(built, session)
         await self._keep_house(now_ms)  # before the first look at the agent's own metrics, which it sets
         await self.collection.scrape_local(now_ms)
@@ -278,6 +298,7 @@ class Agent:
         self.rules_engine.limits = limits_of(config.file.query)
         self.collection.apply(wanted, now_ms)
         await self.evaluation.between(lambda: self.evaluator.take_over(prepared, now_ms))
+        await self.budgeting.take_over(built.promises, now_ms)
         self.evaluation.apply()
         await self.dispatcher.reload(built.routing, built.receivers, now_ms)
         self.lifelines.apply(built.heartbeats, now_ms)
@@ -289,13 +310,18 @@ class Agent:
 
     def _doubt_no_rules(self, built: Built) -> None:
         """Refuse to let all rules go because their files went: a folder that is not mounted must not end every alert."""
-        globs = built.config.rule_globs
-        if globs and self.built.rules.groups and not built.rules.groups:
-            message = (
-                f"{built.config.source}: rule_files: {', '.join(globs)}: no rule is there any longer; the former rules keep "
-                "running. If they are meant to go, `burnline reload` takes it over"
-            )
-            raise InvalidInput(message)
+        before, after = self.built.promises.slos, built.promises.slos
+        for setting, globs, had, has in (
+            ("rule_files", built.config.rule_globs, _in_rule_files(self.built), _in_rule_files(built)),
+            ("slo_files", built.config.file.slo_files, len(before.slos), len(after.slos)),
+        ):
+            if globs and had and not has:
+                what = "rule" if setting == "rule_files" else "SLO"
+                message = (
+                    f"{built.config.source}: {setting}: {', '.join(globs)}: no {what} is there any longer; the former {what}s "
+                    "keep running. If they are meant to go, `burnline reload` takes it over"
+                )
+                raise InvalidInput(message)
 
     def _refused(self, error: BurnlineError) -> None:
         """Say wherever somebody may look that the files of now are not in force, and why."""
@@ -343,6 +369,7 @@ class Agent:
         """Return sentences that deserve attention: a reload that failed, a disk that refuses, warnings about the files."""
         said = [f"The last reload failed: {self.reload_error}"] if self.reload_error else []
         said += [f"Samples are not safe on the disk: {self.storage_trouble}"] if self.storage_trouble else []
+        said += self.budgeting.notices()
         said += self.lifelines.notices()
         return said + [str(each) for each in self.dispatcher.view(self.clock()).warnings]
 
@@ -436,18 +463,23 @@ class Agent:
         self.telemetry.reload_at.set(at_ms / 1000)
         for warning in built.routing.warnings:
             _log.warning("accepted, and to be looked at", place=str(warning.place), what=warning.message)
-        if self.config.file.slo_files:
-            _log.warning("slo_files are read by a later version; nothing evaluates them", source=self.config.source)
+        for remark in built.promises.warnings:
+            _log.warning("accepted, and to be looked at", what=str(remark))
         for channel, why in built.routing.disabled.items():
             _log.warning("channel disabled", channel=channel, why=why)
         _log.info(
             "configuration taken over",
             source=self.config.source,
             rule_groups=len(built.rules.groups),
+            slos=len(built.promises.slos.slos),
             receivers=len(built.routing.receivers),
             page=self.url,
             **({"changes": found.words()} if found is not None else {}),
         )
+
+
+def _in_rule_files(built: Built) -> int:
+    return len(built.rules.groups) - len(built.promises.groups)
 
 
 def _next_housekeeping(at_ms: int) -> int:

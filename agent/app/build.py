@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent import __version__
+from agent.app.budgets import Promises, read_promises
 from agent.config import Config
 from agent.errors import SchemaError
 from agent.notify import Receiver, Routing, load_routing, parse_matchers, read_secret, receivers_for
@@ -27,6 +28,7 @@ class Built:
     routing: Routing
     receivers: Mapping[str, Receiver]
     heartbeats: Heartbeats = field(default_factory=Heartbeats)
+    promises: Promises = field(default_factory=Promises)
 
 
 def build(config: Config, environment: Mapping[str, str], secrets: set[Path] | None = None) -> Built:
@@ -41,9 +43,13 @@ def build(config: Config, environment: Mapping[str, str], secrets: set[Path] | N
         return read_secret(path)
 
     problems: list[str] = []
-    rules, routing, heartbeats = RuleSet((), ()), None, Heartbeats()
+    rules, promises, routing, heartbeats = RuleSet((), ()), Promises(), None, Heartbeats()
     try:
         rules = load_rules(config.rule_globs, config.root, legacy_names=config.legacy_names)
+    except SchemaError as error:
+        problems += error.problems
+    try:
+        promises = read_promises(config)
     except SchemaError as error:
         problems += error.problems
     try:
@@ -66,7 +72,8 @@ def build(config: Config, environment: Mapping[str, str], secrets: set[Path] | N
         problems += error.problems
     if problems or routing is None:
         raise SchemaError(problems)
-    return Built(config, rules, rule_settings(config), routing, _receivers(routing), heartbeats)
+    rules = RuleSet((*rules.groups, *promises.groups), (*rules.files, *promises.slos.files))
+    return Built(config, rules, rule_settings(config), routing, _receivers(routing), heartbeats, promises)
 
 
 def rule_settings(config: Config) -> Settings:

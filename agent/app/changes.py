@@ -12,8 +12,8 @@ from agent.config import ConfigFile
 from agent.notify import Routing
 
 _NAMED: Final = 5
-_SAID_ELSEWHERE: Final = frozenset({"scrape_configs", "rule_files"})
-"""Sections whose changes show as targets and rule groups."""
+_SAID_ELSEWHERE: Final = frozenset({"scrape_configs", "rule_files", "slo_files"})
+"""Sections whose changes show as targets, rule groups and SLOs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Changes:
     """What a reload changed: kind → names. `settings` are other sections of the files, `routes` the tree itself."""
 
     groups: Difference = field(default_factory=Difference)
+    slos: Difference = field(default_factory=Difference)
     targets: Difference = field(default_factory=Difference)
     receivers: Difference = field(default_factory=Difference)
     settings: tuple[str, ...] = ()
@@ -61,7 +62,12 @@ class Changes:
 
     def words(self) -> str:
         """Return it in a line: `rule groups: 1 added (rag.yml;rag), targets: 2 removed (…)`, or that nothing did."""
-        named = (("rule groups", self.groups), ("targets", self.targets), ("receivers", self.receivers))
+        named = (
+            ("rule groups", self.groups),
+            ("SLOs", self.slos),
+            ("targets", self.targets),
+            ("receivers", self.receivers),
+        )
         parts = [f"{kind}: {each.words()}" for kind, each in named if each]
         parts += [f"settings: {', '.join(self.settings)}"] if self.settings else []
         parts += ["the routing tree"] if self.routes else []
@@ -69,7 +75,7 @@ class Changes:
 
     def plain(self) -> dict[str, Any]:
         """Return it as plain data, as the API answers."""
-        parts = {name: getattr(self, name).plain() for name in ("groups", "targets", "receivers")}
+        parts = {name: getattr(self, name).plain() for name in ("groups", "slos", "targets", "receivers")}
         return parts | {"settings": list(self.settings), "routes": self.routes}
 
 
@@ -82,15 +88,23 @@ def changes(before: Built, after: Built, targets: Difference) -> Changes:
         if each.name not in _SAID_ELSEWHERE and getattr(old, each.name) != getattr(new, each.name)
     )
     return Changes(
-        groups=difference(
-            {str(group.key): group for group in before.rules.groups},
-            {str(group.key): group for group in after.rules.groups},
-        ),
+        groups=difference(_groups(before), _groups(after)),
+        slos=difference(_slos(before), _slos(after)),
         targets=targets,
         receivers=difference(before.routing.receivers, after.routing.receivers),
         settings=settings + _of_routing(before.routing, after.routing),
         routes=before.routing.root != after.routing.root,
     )
+
+
+def _groups(built: Built) -> dict[str, object]:
+    """Return the groups of rule files by name; the alerts of an SLO come and go with it."""
+    of_slos = {group.key for group in built.promises.groups}
+    return {str(group.key): group for group in built.rules.groups if group.key not in of_slos}
+
+
+def _slos(built: Built) -> dict[str, object]:
+    return {slo.id: dataclasses.replace(slo, place=None) for slo in built.promises.slos.slos}
 
 
 def _of_routing(old: Routing, new: Routing) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from agent.collect import (
 )
 from agent.config import Config
 from agent.errors import InvalidInput
-from agent.model import Columns, Labels
+from agent.model import Columns, Labels, Row
 from agent.rules import Cadence
 from agent.telemetry import Telemetry
 
@@ -53,6 +53,8 @@ class Feed(NamedTuple):
     columns: Columns
     cadence: Cadence
     has_landed: bool
+    made_of: frozenset[str] = frozenset()
+    """The collectors that it waits for before its own row."""
 
 
 @dataclass(slots=True)
@@ -61,6 +63,8 @@ class _Running:
     scraper: Scraper | LocalScraper
     task: asyncio.Task[None]
     has_landed: bool = False
+    row: Row | None = None
+    """What it handed over and has not landed."""
 
 
 class Collection:
@@ -73,6 +77,10 @@ class Collection:
         """Moves whenever there are other collectors, or one has landed for the first time."""
         self.landed: Callable[[str, int], object] = lambda _key, _at_ms: None
         """Called with a collector's key and a row's timestamp (ms) once the row has been handed to the sink."""
+        self.counted: Callable[[str, ScrapeOutcome, Row | None], object] = lambda _key, _outcome, _row: None
+        """Called before `landed`, with the row that the store took, None where the scrape failed."""
+        self.ended: Callable[[str], object] = lambda _key: None
+        """Called with the key of a collector that is not wanted any more."""
 
     def plan(self, config: Config) -> dict[str, Wanted]:
         """Return how each collector would be made, by its identity; raise InvalidInput where a target is impossible."""
@@ -86,7 +94,8 @@ class Collection:
             for target in targets:
                 # A job's other targets are no part of this one: adding one must not restart its neighbours.
                 spec = (replace(target.job, static_configs=()), target.discovered)
-                wanted[f"target {target.key}"] = Wanted(spec, partial(self._scraper, target))
+                key = f"target {target.key}"
+                wanted[key] = Wanted(spec, partial(self._scraper, key, target))
         system = config.file.system
         instance = f"{config.host}:{config.port}"
         interval = system.interval or settings.scrape_interval
@@ -113,6 +122,8 @@ class Collection:
             ended = self._running.pop(key)
             ended.task.cancel()
             ended.scraper.retire(at_ms)
+            if key not in wanted:
+                self.ended(key)
         for key, each in wanted.items():
             if key not in kept:
                 scraper = each.make(partial(self._has_landed, key))
@@ -159,16 +170,25 @@ class Collection:
         if not running.has_landed:
             running.has_landed = True
             self.version += 1
+        row, running.row = running.row, None
+        self.counted(key, outcome, row if outcome.up else None)
         self.landed(key, outcome.at_ms)
 
-    def _scraper(self, target: Any, landed: Landed) -> Scraper:
+    def _taken(self, key: str, row: Row) -> int | None:
+        running = self._running.get(key)
+        if running is not None:
+            running.row = row
+        return self._sink(row)
+
+    def _scraper(self, key: str, target: Any, landed: Landed) -> Scraper:
         turns = _turns(target.scrape_url)
 
         def told(outcome: ScrapeOutcome) -> None:
             turns(outcome)
             landed(outcome)
 
-        return Scraper(target, session=self._session, sink=self._sink, telemetry=self._telemetry, landed=told)
+        sink = partial(self._taken, key)
+        return Scraper(target, session=self._session, sink=sink, telemetry=self._telemetry, landed=told)
 
     def _local(
         self, job: str, instance: str, collectors: list[Collector], interval_ms: int, landed: Landed
@@ -176,7 +196,7 @@ class Collection:
         return LocalScraper(
             Labels.of(job=job, instance=instance),
             collectors,
-            sink=self._sink,
+            sink=partial(self._taken, job),
             interval_ms=interval_ms,
             telemetry=self._telemetry,
             landed=landed,

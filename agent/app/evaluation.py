@@ -77,6 +77,10 @@ class Evaluation:
         """Run something while no evaluation runs: a reload."""
         return await self._lane.alone(work)
 
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run something in the rules' lane, after what waits there."""
+        return await self._lane.run(work)
+
     async def stop(self) -> None:
         """End the loops; an evaluation that runs is finished."""
         await self._landings.stop()

@@ -6,7 +6,7 @@ job or an instance; else none, since waiting for every target would help nobody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from agent.app.collection import Feed
@@ -54,16 +54,22 @@ class Feeding:
         if groups != self._groups:
             fed_by = feeders(groups)
             self._groups, self._fed_by, self._order = groups, fed_by, in_order(groups, fed_by)
-        writers = {feed.columns: key for key, feed in feeds.items()}
-
-        def ask(selector: Selector) -> frozenset[str]:
-            found = self._store.writers(selector.matchers)
-            return (
-                frozenset(writers[each] for each in found if each in writers) if found else _expected(selector, feeds)
-            )
-
-        found = targets_read(groups, self._fed_by, ask)
+        found = targets_read(groups, self._fed_by, asking(self._store, feeds))
         return {key: found[key] for key in self._order}
+
+
+def asking(store: Store, feeds: Mapping[str, Feed]) -> Callable[[Selector], frozenset[str]]:
+    """Return what says which collectors a selector reads; who reads one that is made of others waits for those too."""
+    writers = {feed.columns: key for key, feed in feeds.items()}
+
+    def ask(selector: Selector) -> frozenset[str]:
+        found = store.writers(selector.matchers)
+        if not found:
+            return _expected(selector, feeds)
+        read = frozenset(writers[each] for each in found if each in writers)
+        return read.union(*(feeds[key].made_of for key in read))
+
+    return ask
 
 
 def _expected(selector: Selector, feeds: Mapping[str, Feed]) -> frozenset[str]:

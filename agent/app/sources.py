@@ -48,7 +48,9 @@ def sources_of(config: Config, secrets: Iterable[Path] = ()) -> Sources:
     files = {path for path in (config.routing_file, config.escalation_file) if path is not None}
     if config.source != "command line":
         files.add(Path(config.source).absolute())
-    patterns = {str(config.root / pattern) for pattern in config.rule_globs}
+    patterns = {str(config.root / pattern) for pattern in (*config.rule_globs, *config.file.slo_files)}
+    if config.file.slo.windows:
+        patterns |= {f"{glob.escape(str(config.under(config.file.slo.windows)))}/*.{end}" for end in ("yml", "yaml")}
     if config.escalation_file is not None:
         patterns.add(f"{glob.escape(str(config.escalation_file.parent / 'templates'))}/*")
     for path in secrets:

@@ -131,7 +131,6 @@ def _configuration(path: Path, report: Report) -> None:
     _heartbeats(config, report, path)
     if config.file.slo_files:
         _slos(config.file.slo_files, config.root, report)
-        report.add(f"{path}:1:1: slo_files are read by a later version; nothing evaluates them yet", "note")
 
 
 def _slos(patterns: Iterable[str | Path], root: Path, report: Report) -> None:

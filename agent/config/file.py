@@ -14,6 +14,7 @@ from agent.pulse import HeartbeatsSection
 from agent.schema import Duration, Size, WrongValue, key
 
 DEFAULT_LISTEN_ADDRESS = "127.0.0.1:9477"
+_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,21 @@ class SystemSection:
     pid_file: str = ""
     textfile_directory: str = ""
     cgroup_root: str = "/sys/fs/cgroup"
+
+
+@dataclass(frozen=True, slots=True)
+class SloSection:
+    """`slo:` — how the objectives of `slo_files` are kept."""
+
+    __title__ = "slo"
+    default_period: Duration = 30 * _DAY_MS
+    """Of an objective that names no period."""
+    windows: str = ""
+    """A folder of `AlertWindows` files, whose burn rates take the place of ours for their periods."""
+
+    def __post_init__(self) -> None:
+        if self.default_period < _DAY_MS:
+            raise WrongValue("default_period", "a period has at least one day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +163,7 @@ class ConfigFile:
     system: SystemSection = field(default_factory=SystemSection)
     rule_files: tuple[str, ...] = ()
     slo_files: tuple[str, ...] = ()
+    slo: SloSection = field(default_factory=SloSection)
     rules: RulesSettings = field(default_factory=RulesSettings)
     notify: NotifySection = field(default_factory=NotifySection)
     heartbeats: HeartbeatsSection = key(factory=HeartbeatsSection)

@@ -28,6 +28,7 @@ from agent.slo.model import (
     Rolling,
     Severity,
     Slo,
+    SloSet,
     Source,
     Timeslices,
     Window,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from agent.slo.compile.setting import Dialect, Setting
     from agent.slo.converting import Conversion, convert, write_slos
     from agent.slo.cron import Cron, parse_cron
-    from agent.slo.loading import SloSet, load_slos, read_slos
+    from agent.slo.loading import load_slos, read_slos
     from agent.slo.queries import with_window
     from agent.slo.windows.catalog import Catalog
     from agent.slo.windows.checks import Limits
@@ -101,7 +102,7 @@ __getattr__ = lazy(
         "windows.checks": ("Limits",),
         "converting": ("Conversion", "convert", "write_slos"),
         "cron": ("Cron", "parse_cron"),
-        "loading": ("SloSet", "load_slos", "read_slos"),
+        "loading": ("load_slos", "read_slos"),
         "queries": ("with_window",),
     },
 )

@@ -13,8 +13,8 @@ from typing import Final
 from agent.errors import SchemaError
 from agent.schema import Place, Remark
 from agent.slo import openslo_text, sloth_text
-from agent.slo.loading import SloSet, read_slos
-from agent.slo.model import Slo, Source
+from agent.slo.loading import read_slos
+from agent.slo.model import Slo, SloSet, Source
 
 _WRITTEN: Final = "converted.yml"
 _NOT_COMPARED: Final = frozenset({"source", "written", "place"})

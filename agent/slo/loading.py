@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from agent.errors import SchemaError
-from agent.schema import Document, Remark, documents
+from agent.schema import Document, documents
 from agent.slo import openslo, openslo_objects, sloth
-from agent.slo.model import Slo
+from agent.slo.model import Slo, SloSet
 from agent.slo.notes import Notes
 
 MAX_BYTES: Final = 16 * 2**20
 """A file larger than this is refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class SloSet:
-    """What some files promise. `warnings` are for whoever wrote them; `unkept` is what is in the files and not in `slos`."""
-
-    slos: tuple[Slo, ...] = ()
-    warnings: tuple[Remark, ...] = ()
-    unkept: tuple[Remark, ...] = ()
-    files: tuple[str, ...] = ()
 
 
 def load_slos(patterns: Iterable[str | Path], root: str | Path = ".", *, into: list[str] | None = None) -> SloSet:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from agent.model import Labels
-from agent.schema import Place
+from agent.schema import Place, Remark
 
 LEAST_EVENTS: Final = 1_000
 """Events in a window below which traffic is low: a lower bound of the error ratio must exceed the threshold as well."""
@@ -220,3 +220,13 @@ class Slo:
     def identity(self) -> Labels:
         """The labels by which every series of this SLO is found."""
         return Labels({"sloth_id": self.id, "sloth_service": self.service, "sloth_slo": self.name})
+
+
+@dataclass(frozen=True, slots=True)
+class SloSet:
+    """What some files promise. `warnings` are for whoever wrote them; `unkept` is what is in the files and not in `slos`."""
+
+    slos: tuple[Slo, ...] = ()
+    warnings: tuple[Remark, ...] = ()
+    unkept: tuple[Remark, ...] = ()
+    files: tuple[str, ...] = ()

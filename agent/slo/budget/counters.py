@@ -66,8 +66,14 @@ class Scrapes:
 
     def primed(self, target: str, row: Row) -> None:
         """Take a row from before a restart, so that the next one is compared with it."""
-        self._of(target).landed(row)
-        self._of(target).heard = False
+        found = self._of(target)
+        found.landed(row)
+        found.heard, found.counted_ms = False, row.timestamp_ms
+
+    @property
+    def counted_ms(self) -> dict[str, int]:
+        """The timestamp of each target's last page of which all is in the increases that were given."""
+        return {name: each.counted_ms for name, each in self._targets.items() if each.counted_ms is not None}
 
     def landed(self, target: str, row: Row) -> None:
         """Take a successful scrape; one of the same instant as the one before is the same again and counts nothing."""
@@ -83,6 +89,9 @@ class Scrapes:
 
     def increases(self) -> list[Increases]:
         """Return what each target's counters rose by since the last call, and begin anew."""
+        for each in self._targets.values():
+            if each.first and each.counted_ms is None:
+                each.counted_ms = each.at_ms
         return [each.taken() for each in self._targets.values() if each.heard and not each.first]
 
     def ratios(self, slo: str) -> Sequence[tuple[Labels, float]] | None:  # noqa: ARG002 - as the protocol has it
@@ -103,7 +112,9 @@ class _Target:
         self._columns = Columns()
         self._known = False
         self._why = ""
-        self._at_ms: int | None = None
+        self.at_ms: int | None = None
+        """Of the last page."""
+        self.counted_ms: int | None = None
         self._start: int | None = None
         self._last = np.zeros(0)
         self._rose = np.zeros(0)
@@ -113,20 +124,20 @@ class _Target:
         self.heard, self.first, self._known, self._why = True, False, False, why
 
     def landed(self, row: Row) -> None:
-        if row.timestamp_ms == self._at_ms and row.columns is self._columns:
+        if row.timestamp_ms == self.at_ms and row.columns is self._columns:
             return
         self._follow(row.columns, len(row.values))
         values = np.concatenate((row.values, absent_row(len(self._last) - len(row.values))))
         there = ~np.isin(values.view(np.int64), _NO_NUMBER)
         if self._restarted(values):
             self._last[:] = 0.0
-        self.first, self._known = self._at_ms is None, self._at_ms is not None
+        self.first, self._known = self.at_ms is None, self.at_ms is not None
         if self._known:
             now, last = values[there], self._last[there]
             self._rose[there] += np.where(now >= last, now - last, now)
         number = there & ~np.isnan(values)
         self._last[number] = values[number]
-        self._there, self._at_ms, self.heard = there, row.timestamp_ms, True
+        self._there, self.at_ms, self.heard = there, row.timestamp_ms, True
 
     def taken(self) -> Increases:
         """Return the increases and begin anew; those of a target that has failed since wait until it is back."""
@@ -135,6 +146,7 @@ class _Target:
             return Increases(self._columns, None, self._why)
         values = np.where(self._there | (self._rose != 0), self._rose, ABSENT_NAN)
         self._rose = np.zeros(len(self._last))
+        self.counted_ms = self.at_ms
         return Increases(self._columns, values)
 
     def _restarted(self, values: NDArray[np.float64]) -> bool:

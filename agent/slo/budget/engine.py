@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.errors import InvalidInput
+from agent.errors import InvalidInput, StorageError
 from agent.model import Labels
 from agent.slo.budget.audit import Audit
 from agent.slo.budget.chunks import BAD, MISSED, QUANTITIES, TOTAL, Sums
@@ -64,8 +64,9 @@ class Slot:
 class Engine:
     """Keeps the budgets of `objectives`, which are of different ids.
 
-    interval_ms: how often rows are expected; kept: where rows outlive the process, None for nowhere (a replay). Raises
-    StorageError where what was kept cannot be read.
+    interval_ms: how often the slowest target is heard of; kept: where rows outlive the process, None for nowhere (a replay).
+    Raises StorageError where what was kept cannot be read; where a row cannot be written, it counts all the same, `trouble`
+    says why, and it is written with the next one.
     """
 
     def __init__(
@@ -78,7 +79,8 @@ class Engine:
         most_groups: int = MOST_GROUPS,
     ) -> None:
         self.objectives = tuple(objectives)
-        self._interval_ms = interval_ms
+        self.interval_ms = interval_ms
+        self.trouble = ""
         self._default_ms = default_period_ms
         self._tracks = Tracks(self.objectives, most_groups)
         longest = max((each.period_ms for each in self.objectives), default=default_period_ms)
@@ -101,6 +103,11 @@ class Engine:
     def nbytes(self) -> int:
         """Bytes of what grows with time."""
         return self._ring.nbytes
+
+    @property
+    def first_ms(self) -> int | None:
+        """The oldest instant of which anything is known."""
+        return self._ring.first_ms
 
     @property
     def last_ms(self) -> int | None:
@@ -134,8 +141,7 @@ class Engine:
         if ended is not None:
             self._ring.add(at_ms, ended)
             rows.append((at_ms, ended))
-        if self._keeper is not None:
-            self._keeper.keep(self._ring, self._tracks, rows)
+        self._keep(rows)
         return tuple(self._judge(at_ms, tally))
 
     def read(self, at_ms: int, *, excluding: bool = True) -> Readings:
@@ -182,8 +188,7 @@ class Engine:
             own = self._tracks.find(self._tracks.all[track].key, Unit.SLICES)
             if own is not None and (whole := _sliced(taken, objective)):
                 self._amend(own, whole, born)
-            if self._keeper is not None:
-                self._keeper.keep(self._ring, self._tracks, ())
+            self._keep(())
             self._silent = np.append(self._silent, np.zeros(len(self._tracks) - len(self._silent)))
         self._lay_out()
         return len(taken)
@@ -193,6 +198,16 @@ class Engine:
         for exclusions in {each.slo.exclusions for each in self.objectives}:
             for interval in intervals(exclusions, from_ms, until_ms):
                 yield from interval
+
+    def _keep(self, rows: Sequence[tuple[int, Sums]]) -> None:
+        """Write rows down. A disk that is full must not stop what pages people."""
+        if self._keeper is None:
+            return
+        try:
+            self._keeper.keep(self._ring, self._tracks, rows)
+            self.trouble = ""
+        except StorageError as error:
+            self.trouble = str(error)
 
     def _restore(self) -> None:
         if self._keeper is None:
@@ -251,7 +266,7 @@ class Engine:
         found = np.zeros((QUANTITIES, tracks))
         found[[BAD, TOTAL]] = tally.amounts
         self._silent = np.append(self._silent, np.zeros(tracks - len(self._silent)))
-        longest = PATIENCE * self._interval_ms
+        longest = PATIENCE * self.interval_ms
         # Between two scrapes of a slow target nothing is heard; what comes then covers the time since the one before.
         self._silent += elapsed
         heard = tally.seen == Seen.VALUE

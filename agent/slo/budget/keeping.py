@@ -1,7 +1,7 @@
 """How budgets outlive the process: chunks as they are sealed, and each row since then, under short keys in one place.
 
-A row is written before it is believed, so a power cut costs at most the row that was under way. Formats carry numbers; bytes of
-a newer version are refused and never overwritten.
+A row is written before it is judged, so a power cut costs at most the row that was under way; what could not be written waits
+for the next row. Formats carry numbers; bytes of a newer version are refused and never overwritten.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from agent.errors import StorageError
 from agent.model import Labels
-from agent.slo.budget.chunks import Chunk, Sums
+from agent.slo.budget.chunks import QUANTITIES, Chunk, Sums
 from agent.slo.budget.objective import Key, Track, Tracks, Unit
 from agent.slo.budget.ring import Ring
 
@@ -55,6 +55,10 @@ class Keeper:
         self._rows: list[str] = []
         self._number = 0
         self._tracks: tuple[Track, ...] = ()
+        self._waiting: list[tuple[int, Sums]] = []
+        """Rows that are in no chunk and not on the disk yet."""
+        self._owed: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
+        """Chunks that changed and went, as they were when they could not be written."""
 
     def restored(self) -> Restored:
         """Read everything; raise StorageError where it is damaged or of a newer version."""
@@ -69,30 +73,43 @@ class Keeper:
         return Restored(self._tracks, tuple(sorted(chunks, key=lambda each: int(each.times[0]))), tuple(rows))
 
     def keep(self, ring: Ring, tracks: Tracks, rows: Sequence[tuple[int, Sums]]) -> None:
-        """Keep rows that were just added; where chunks changed, those instead, and no rows any more."""
-        put: dict[str, bytes] = {}
-        drop: list[str] = []
-        after = list(self._rows)
-        if ring.changed or ring.dropped:
+        """Keep rows that were just added; where chunks changed, those instead, and no rows any more.
+
+        Raises StorageError; what was not written is written with what comes next.
+        """
+        self._waiting += rows
+        if _changes(ring) != self._owed:
             # Whatever is not in a chunk yet goes into one, so that chunks alone are the whole.
             ring.seal()
-            put |= {f"{_CHUNK}{first}": zlib.compress(ring.chunk(first).encoded(), 1) for first in ring.changed}
-            drop = [*self._rows, *(f"{_CHUNK}{first}" for first in ring.dropped)]
-            after = []
-        else:
-            self._number += 1
-            after.append(f"{_ROW}{self._number:012}")
-            put[after[-1]] = zlib.compress(_encoded(rows), 1)
+            self._owed = _changes(ring)
+            self._waiting = []
+        put = {f"{_CHUNK}{first}": zlib.compress(ring.chunk(first).encoded(), 1) for first in ring.changed}
+        drop = [f"{_CHUNK}{first}" for first in ring.dropped]
+        after = list(self._rows)
+        if ring.changed or ring.dropped:
+            drop, after = [*self._rows, *drop], []
+        if self._waiting:
+            after.append(f"{_ROW}{self._number + 1:012}")
+            put[after[-1]] = zlib.compress(_encoded(self._waiting), 1)
         if tuple(tracks.all) != self._tracks:
             put[_META] = _encoded_tracks(tracks.all)
         self._kept.write(put, drop)
-        self._tracks, self._rows = tuple(tracks.all), after
+        self._number += bool(self._waiting)
+        self._tracks, self._rows, self._waiting = tuple(tracks.all), after, []
         ring.forget_changes()
+        self._owed = _changes(ring)
+
+
+def _changes(ring: Ring) -> tuple[frozenset[int], frozenset[int]]:
+    return frozenset(ring.changed), frozenset(ring.dropped)
 
 
 def _encoded(rows: Sequence[tuple[int, Sums]]) -> bytes:
     """Pack rows as a chunk whose first checkpoint is zero, so that amounts take the narrowest numbers."""
-    amounts = np.stack([np.zeros_like(rows[0][1]), *(each for _, each in rows)], axis=1)
+    width = max(each.shape[1] for _, each in rows)
+    amounts = np.zeros((QUANTITIES, len(rows) + 1, width))
+    for number, (_, each) in enumerate(rows, start=1):
+        amounts[:, number, : each.shape[1]] = each
     return Chunk.of(np.asarray([0, *(at for at, _ in rows)], dtype=np.int64), amounts).encoded()
 
 

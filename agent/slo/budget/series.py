@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model import ABSENT_NAN, METRIC_NAME, STALE_NAN, Columns, Labels, Row, format_duration
+from agent.model import ABSENT_NAN, METRIC_NAME, STALE_NAN, Columns, Labels, Row, absent_row, format_duration
 from agent.slo import conventions as names
 from agent.slo.budget.layout import NOW_MS, Layout
 from agent.slo.budget.objective import Objective, Unit
@@ -20,25 +20,38 @@ _SLICE: Final = 1e-6
 
 
 class Recorder:
-    """Makes a row of readings; it owns the columns, which begin anew when there are other budgets."""
+    """Makes a row of readings; it owns the columns, which grow where there are other budgets: what ceased ends in them."""
 
     def __init__(self, version: str) -> None:
+        self.columns = Columns()
         self._version = version
         self._layout: Layout | None = None
-        self._columns = Columns()
+        self._places = np.zeros(0, dtype=np.intp)
         self._there = np.zeros(0, dtype=bool)
 
     def row(self, readings: Readings) -> Row:
         """Return the row: STALE_NAN where a series just ceased, absent where it had before."""
         if readings.layout is not self._layout:
-            self._layout, self._columns = readings.layout, Columns(_labels(readings.layout, self._version))
-            self._there = np.zeros(len(self._columns), dtype=bool)
-        values = np.concatenate([np.broadcast_to(each, (len(readings),)) for each in _values(readings)])
+            self._layout = readings.layout
+            labels = _labels(readings.layout, self._version)
+            self._places = np.asarray([self.columns.column(each) for each in labels], dtype=np.intp)
+        values = absent_row(len(self.columns))
+        if len(readings):
+            found = np.concatenate([np.broadcast_to(each, (len(readings),)) for each in _values(readings)])
+            values[self._places] = np.where(np.isnan(found), ABSENT_NAN, found)
+        return self._ended(values, readings.at_ms)
+
+    def ending(self, at_ms: int) -> Row:
+        """Return the row that ends every series."""
+        self._layout = None
+        return self._ended(absent_row(len(self.columns)), at_ms)
+
+    def _ended(self, values: NDArray[np.float64], at_ms: int) -> Row:
         there = ~np.isnan(values)
-        values[~there] = ABSENT_NAN
-        values[self._there & ~there] = STALE_NAN
+        before = np.append(self._there, np.zeros(len(there) - len(self._there), dtype=bool))
+        values[before & ~there] = STALE_NAN
         self._there = there
-        return Row(self._columns, readings.at_ms, values)
+        return Row(self.columns, at_ms, values)
 
 
 def series_of(readings: Readings, version: str) -> list[tuple[Labels, float]]:

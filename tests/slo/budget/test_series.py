@@ -66,22 +66,41 @@ def test_a_series_without_a_value_ceases_once_and_is_absent_then():
     assert again.columns is row.columns
 
 
-def test_columns_begin_anew_when_a_group_comes():
+def test_columns_grow_when_a_group_comes():
     from agent.slo import Events
 
     by_route = Events(
         "sum by (route) (rate(errors_total[{{.window}}]))", "sum by (route) (rate(requests_total[{{.window}}]))"
     )
     service = Service(Engine([objective(slo(indicator=by_route, group_by=("route",)))]))
-    recorder, columns = Recorder("0.1"), []
+    recorder, widths = Recorder("0.1"), []
     for route in ("/a", "/a", "/b", "/b"):
         service.rise("requests_total", 10, route=route)
         service.scraped()
-        columns.append(recorder.row(service.engine.read(service.at_ms)).columns)
+        widths.append(len(recorder.row(service.engine.read(service.at_ms)).values))
 
-    assert columns[1] is not columns[2]
-    assert columns[2] is columns[3]
-    assert {each.get("route") for each in columns[3].labels} == {"/a", "/b"}
+    assert widths[2:] == [2 * widths[1]] * 2
+    assert {each.get("route") for each in recorder.columns.labels} == {"/a", "/b"}
+
+
+def test_series_of_an_objective_that_is_taken_out_end_where_the_others_go_on():
+    both = Service(Engine([objective(), objective(slo("other"))]), requests_total=0.0, errors_total=0.0)
+    both.scraped()
+    left = Service(Engine([objective()]), requests_total=0.0, errors_total=0.0)
+    left.scraped()
+    recorder = Recorder("0.1")
+    before = recorder.row(both.engine.read(both.at_ms))
+    after = recorder.row(left.engine.read(left.at_ms))
+    ended = {
+        labels.get("sloth_slo")
+        for labels, cell in zip(after.columns.labels, is_stale(after.values), strict=True)
+        if cell
+    }
+
+    assert after.columns is before.columns
+    assert ended == {"other"}
+    assert is_stale(recorder.ending(left.at_ms + 1).values).any()
+    assert not is_stale(recorder.ending(left.at_ms + 2).values).any()
 
 
 @pytest.mark.parametrize(

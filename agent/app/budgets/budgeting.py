@@ -1,0 +1,150 @@
+"""The budgets of a running agent as a whole: counted, told, kept over restarts and reloads. Wiring only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from agent.app.budgets.budgets import Budgets, Counted
+from agent.app.budgets.collector import AllCollectors, BudgetCollector
+from agent.app.budgets.promises import Promises
+from agent.app.budgets.states import StateAlerts
+from agent.app.collection import Collection
+from agent.app.loops import Clock
+from agent.journal import Append, Journal, Write
+from agent.store import Store
+from agent.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from agent.app.budgets.sampling import Ask
+    from agent.app.evaluation import Evaluation
+    from agent.app.own_alerts import OwnAlerts
+    from agent.slo.budget import Change
+
+TIER_KIND: Final = "slo_tier"
+"""Events about an SLO, by its id: a tier of its burn-rate windows opened or closed, with the numbers in words."""
+_log = structlog.get_logger()
+
+
+class Budgeting:
+    """Joins budgets to the collectors and the rules of one agent. `start` them, `take_over` at a reload, `stop`."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        journal: Journal,
+        collection: Collection,
+        own: OwnAlerts,
+        ask: Ask,
+        sink: Callable[..., object],
+        clock: Clock,
+        telemetry: Telemetry,
+        version: str,
+    ) -> None:
+        self._store, self._journal, self._clock, self._telemetry = store, journal, clock, telemetry
+        self._evaluation: Evaluation | None = None
+        self._passing: asyncio.Task[None] | None = None
+        self.budgets = Budgets(journal, ask=ask, sink=sink, version=version)
+        self.collector = BudgetCollector(
+            self.budgets,
+            store=store,
+            collectors=collection,
+            in_lane=self._in_lane,
+            clock=clock,
+            telemetry=telemetry,
+            landed=self._landed,
+            counted=self._counted,
+        )
+        self.collectors = AllCollectors(collection, self.collector)
+        self._states = StateAlerts(own, records=journal.records, write=journal.write)
+        collection.counted, collection.ended = self.collector.scraped, self.collector.ended
+
+    async def start(self, promises: Promises, evaluation: Evaluation, at_ms: int) -> None:
+        """Take up what the journal and the store have of the budgets; call it before anything is collected."""
+        self._evaluation = evaluation
+        await asyncio.to_thread(self.budgets.take_over, promises, at_ms)
+        self._states.resume(at_ms)
+        self._apply(at_ms)
+        if promises.objectives and self.budgets.marks:
+            from agent.app.budgets.resuming import pages_at  # only an agent with SLOs pays for it
+
+            instants = set(self.budgets.marks.values())
+            self.collector.resume(await asyncio.to_thread(pages_at, self._store, self.collector.selectors, instants))
+
+    async def take_over(self, promises: Promises, at_ms: int) -> None:
+        """Count for the SLOs of other files from now on."""
+        assert self._evaluation is not None
+        await self._evaluation.between(lambda: self.budgets.take_over(promises, at_ms))
+        self._apply(at_ms)
+
+    def landed(self, target: str, at_ms: int) -> None:
+        """Take note of a scrape whose row is in the store: budgets first, for rules read them."""
+        self.collector.landed(target, at_ms)
+        if self._evaluation is not None:
+            self._evaluation.landed(target, at_ms)
+
+    def notices(self) -> list[str]:
+        """Return sentences that deserve attention."""
+        trouble = self.budgets.trouble
+        return [f"Error budgets are not safe on the disk: {trouble}"] if trouble else []
+
+    async def stop(self) -> None:
+        """End the waiting; a row that is being counted is finished."""
+        if self._passing is not None:
+            self._passing.cancel()
+            await asyncio.gather(self._passing, return_exceptions=True)
+        await self.collector.stop()
+
+    def _apply(self, at_ms: int) -> None:
+        self.collector.apply()
+        if self.budgets.objectives and self._passing is None:
+            self._passing = asyncio.create_task(self.collector.run(), name="slo deadlines")
+        if self._passing is not None:
+            self._show(at_ms)
+
+    async def _in_lane(self, work: Callable[[], Counted]) -> Counted:
+        assert self._evaluation is not None
+        return await self._evaluation.run(work)
+
+    def _landed(self, key: str, at_ms: int) -> None:
+        if self._evaluation is not None:
+            self._evaluation.landed(key, at_ms)
+
+    def _counted(self, done: Counted) -> None:
+        """Say what a row changed: in the log, in the journal for whoever asks later, and to people."""
+        for change in done.changes:
+            self._say(change)
+        self._show(done.readings.at_ms)
+
+    def _say(self, change: Change) -> None:
+        from agent.slo.budget import said
+
+        words = said(change)
+        _log.info(
+            "burn-rate tier opened" if change.opened else "burn-rate tier closed", slo=str(change.key), what=words
+        )
+        event = {
+            "severity": str(change.burn.severity),
+            "tier": change.burn.name,
+            "group": dict(change.key.group),
+            "opened": change.opened,
+            "words": words,
+        }
+        write: Write = Append(TIER_KIND, change.key.slo, change.at_ms, event)
+        self._journal.write(write)
+
+    def _show(self, at_ms: int) -> None:
+        readings = self.budgets.latest
+        self._states.look(readings, at_ms)
+        states = Counter(readings.of(number).state for number in range(len(readings)))
+        from agent.slo.budget import State
+
+        for state in State:
+            self._telemetry.slo_budgets.labels(state.value).set(states[state])
+        self._telemetry.slo_bytes.set(self.budgets.nbytes)
+        self._telemetry.slo_durable.set(not self.budgets.trouble)

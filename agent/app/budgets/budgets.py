@@ -1,0 +1,180 @@
+"""The budgets of an agent: one engine over what the journal keeps, made anew when other objectives come.
+
+`count` is called in the rules' lane and waits for the disk; everything else any thread may ask. Without SLOs there is no engine.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from agent.app.budgets.promises import Promises
+from agent.errors import StorageError
+from agent.slo import SloSet
+
+if TYPE_CHECKING:
+    from agent.app.budgets.keeping import JournalKept
+    from agent.app.budgets.sampling import Ask
+    from agent.journal import Journal
+    from agent.slo import Setting
+    from agent.slo.budget import Change, CompositeReading, Engine, Increases, Objective, Readings, Recorder
+
+    Made = tuple[Engine, Recorder]
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a row came to."""
+
+    readings: Readings
+    changes: tuple[Change, ...]
+
+
+class Budgets:
+    """All budgets. `take_over` gives them their objectives, `count` a row; `read` says how they are.
+
+    `ask` answers the queries of sampled SLOs, as `answering` makes it for the rules; `sink` takes the rows of `slo:*` series.
+    """
+
+    def __init__(self, journal: Journal, *, ask: Ask, sink: Callable[..., object], version: str) -> None:
+        self._journal, self._ask, self._sink, self._version = journal, ask, sink, version
+        self._promises = Promises()
+        self._engine: Engine | None = None
+        self._recorder: Recorder | None = None
+        self._kept: JournalKept | None = None
+        self._unread = ""
+        self._latest: Readings | None = None
+        self._lock = threading.Lock()
+
+    # --- what can be asked ---
+
+    @property
+    def slos(self) -> SloSet:
+        """The SLOs of the files in force."""
+        return self._promises.slos
+
+    @property
+    def setting(self) -> Setting:
+        """How they are compiled: the default period, the windows."""
+        if self._promises.setting is not None:
+            return self._promises.setting
+        from agent.slo import Setting  # only an agent with SLOs pays for it
+
+        return Setting()
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """The SLOs that have a budget, as the engine runs them."""
+        return self._promises.objectives
+
+    @property
+    def latest(self) -> Readings:
+        """The readings of the newest row; any thread may look at them."""
+        return self._latest if self._latest is not None else self._running.read(0)
+
+    def read(self, at_ms: int, *, excluding: bool = True) -> Readings:
+        """Return all budgets at an instant. It waits for a row that is being counted: call it in a thread."""
+        with self._lock:
+            return self._running.read(at_ms, excluding=excluding)
+
+    def composites(self, readings: Readings) -> list[CompositeReading]:
+        """Return the SLOs that are made of others, as of `readings`; those without a part that is whole are left out."""
+        from agent.slo.budget import composite
+
+        whole = {key.slo for key in readings.layout.keys if not key.group}
+        made = [slo for slo in self.slos.slos if slo.parts and all(part.id in whole for part in slo.parts)]
+        return [composite(slo, [readings]) for slo in made]
+
+    @property
+    def began_ms(self) -> int | None:
+        """The instant of the first row that is known of, None where there is none."""
+        return self._engine.first_ms if self._engine is not None else None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what the engine remembers."""
+        return self._engine.nbytes if self._engine is not None else 0
+
+    @property
+    def trouble(self) -> str:
+        """Why budgets are not safe on the disk, empty where they are."""
+        return self._unread or (self._engine.trouble if self._engine is not None else "")
+
+    @property
+    def marks(self) -> Mapping[str, int]:
+        """Of each target the timestamp of the last page that is counted, as the journal has it."""
+        return self._kept.marks if self._kept is not None else {}
+
+    # --- the verbs ---
+
+    def take_over(self, promises: Promises, at_ms: int) -> None:
+        """Count for other objectives from now on; where they are the same, the engine goes on. Call it in a thread, alone."""
+        same = promises.counts_like(self._promises)
+        with self._lock:
+            self._promises = promises
+            if same:
+                return
+            if not promises.objectives:
+                self._end(at_ms)
+                return
+            self._engine = self._made(promises)
+            self._latest = self._engine.read(at_ms if self._engine.last_ms is None else self._engine.last_ms)
+
+    def count(self, at_ms: int, increases: Iterable[Increases], marks: Mapping[str, int], interval_ms: int) -> Counted:
+        """Count a row, judge it and record its series. It waits for the disk."""
+        from agent.app.budgets.sampling import RowDeltas
+
+        with self._lock:
+            engine = self._running
+            if self._kept is not None:
+                self._kept.marks = marks
+            engine.interval_ms = interval_ms
+            trouble = engine.trouble
+            changes = engine.row(at_ms, RowDeltas(at_ms, increases, self._promises.objectives, self._ask, interval_ms))
+            self._latest = readings = engine.read(at_ms)
+            if engine.trouble and engine.trouble != trouble:
+                _log.error("budgets are counted and not written down", why=engine.trouble)
+            if self._recorder is not None:
+                self._sink(self._recorder.row(readings))
+        return Counted(readings, changes)
+
+    @property
+    def _running(self) -> Engine:
+        if self._engine is None:
+            from agent.slo.budget import Engine
+
+            return Engine(())
+        return self._engine
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """Who writes the `slo:*` series, None before there were SLOs."""
+        return self._recorder
+
+    def _end(self, at_ms: int) -> None:
+        self._engine, self._latest, self._unread = None, None, ""
+        if self._recorder is not None:
+            self._sink(self._recorder.ending(at_ms))
+
+    def _made(self, promises: Promises) -> Engine:
+        """Return an engine over what is kept; what cannot be read is left as it is, and said."""
+        from agent.app.budgets.keeping import JournalKept
+        from agent.slo.budget import Engine, Recorder
+
+        self._recorder = self._recorder or Recorder(self._version)
+        self._kept = self._kept or JournalKept(self._journal)
+        period_ms = self.setting.period_ms
+        try:
+            made = Engine(promises.objectives, default_period_ms=period_ms, kept=self._kept)
+        except StorageError as error:
+            self._unread = f"{error}; budgets begin anew in memory, and what was kept is left as it is"
+            _log.error("the budgets that were kept cannot be read", why=str(error))
+            return Engine(promises.objectives, default_period_ms=period_ms)
+        self._unread = ""
+        return made

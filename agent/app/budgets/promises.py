@@ -1,0 +1,160 @@
+"""What the SLO files of a configuration come to: objectives that are counted, and alerting rules that read what is recorded.
+
+Everything that is wrong is said at once, with the place in the SLO file; nothing here runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from agent.config import Config
+from agent.errors import InvalidInput, SchemaError
+from agent.rules import Group, Rule, Selector, checked_template, reads
+from agent.schema import Place, Remark, Text, WrongText
+from agent.slo import Composite, Events, Good, Plugin, Raw, Slo, SloSet
+
+if TYPE_CHECKING:
+    from agent.slo import Compiled, Setting
+    from agent.slo.budget import Objective
+
+_ANY_WINDOW: Final = "5m"
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """The SLOs of a configuration. `objectives` are those that have a budget, `groups` the alerts of all of them.
+
+    Without SLOs there is no `setting`, and nothing of the room slo but its model is loaded.
+    """
+
+    slos: SloSet = field(default_factory=SloSet)
+    setting: Setting | None = None
+    objectives: tuple[Objective, ...] = ()
+    groups: tuple[Group, ...] = ()
+    warnings: tuple[Remark | str, ...] = ()
+
+    def counts_like(self, other: Promises) -> bool:
+        """Say whether the budgets are the same; places, alerts and their words may differ."""
+        return [_unplaced(each) for each in self.objectives] == [_unplaced(each) for each in other.objectives] and (
+            self.setting == other.setting or not self.objectives
+        )
+
+
+def read_promises(config: Config) -> Promises:
+    """Read the SLO files that `config` names; raise SchemaError with the problems of all of them."""
+    if not config.file.slo_files:
+        return Promises()
+    from agent.slo import Catalog, Setting, load_slos  # only an agent with SLOs pays for them
+
+    problems: list[str] = []
+    slos = load_slos(config.file.slo_files, config.root, into=problems)
+    catalog = Catalog()
+    try:
+        catalog = Catalog.load(config.under(config.file.slo.windows) if config.file.slo.windows else None)
+    except SchemaError as error:
+        problems += error.problems
+    setting = Setting(period_ms=config.file.slo.default_period, catalog=catalog, recordings=False, engine=True)
+    found = _promised(slos, setting, problems)
+    if problems:
+        raise SchemaError(problems)
+    return found
+
+
+def _promised(slos: SloSet, setting: Setting, problems: list[str]) -> Promises:
+    """Make what is counted and who is told of each SLO; what cannot be is added to `problems`."""
+    objectives: list[Objective] = []
+    groups: list[Group] = []
+    warnings: list[Remark | str] = [*slos.warnings]
+    counted = {slo.id for slo in slos.slos if not isinstance(slo.indicator, Plugin | Composite)}
+    for slo in slos.slos:
+        if slo.id not in counted:
+            warnings += _uncounted(slo, slos)
+            continue
+        try:
+            objectives.append(_objective(slo, setting))
+            compiled = _compiled(slo, setting)
+        except SchemaError as error:
+            problems += error.problems
+            continue
+        warnings += compiled.warnings
+        try:
+            groups += _groups(compiled)
+        except WrongText as error:
+            problems.append(f'{error.place}: SLO "{slo.id}": {error.message}')
+    return Promises(slos, setting, tuple(objectives), tuple(groups), tuple(warnings))
+
+
+def _uncounted(slo: Slo, slos: SloSet) -> list[Remark]:
+    """Return why an SLO has no budget of its own where somebody may expect one."""
+    place = slo.place or Place("", 1, 1)
+    if isinstance(slo.indicator, Plugin):
+        return [Remark(place, f'SLO "{slo.id}" is computed by a program (plugin) that is not run: it has no budget')]
+    whole = {each.id for each in slos.slos if not each.group_by}
+    parts = [part.id for part in slo.parts if part.id not in whole]
+    if not parts:
+        return []
+    return [Remark(place, f'SLO "{slo.id}" is not computed: {", ".join(parts)} has no budget as a whole (group_by)')]
+
+
+def _objective(slo: Slo, setting: Setting) -> Objective:
+    from agent.slo.budget import Objective, burns_of
+
+    try:
+        windows = setting.catalog.windows(setting.period_of(slo))
+        return Objective.of(slo, burns_of(windows), setting.period_ms)
+    except SchemaError:
+        raise
+    except (InvalidInput, ValueError) as error:
+        raise SchemaError([f'{slo.place}: SLO "{slo.id}": {error}']) from error
+
+
+def _compiled(slo: Slo, setting: Setting) -> Compiled:
+    from agent.slo import compile_slo
+
+    return compile_slo(slo, setting)
+
+
+def _groups(compiled: Compiled) -> list[Group]:
+    """Return the alerts as groups of rules; whatever is said of them names the place of the SLO in its file."""
+    place = compiled.slo.place or Place("", 1, 1)
+    found = []
+    for each in compiled.groups:
+        rules = []
+        for rule in each.rules:
+            annotations = {name: checked_template(Text(text, place)) for name, text in _texts(rule, "annotations")}
+            labels = {name: Text(text, place) for name, text in _texts(rule, "labels")}
+            made = Rule(
+                expr=Text(rule.expr, place),
+                place=place,
+                alert=Text(rule.name, place),
+                labels=labels,
+                annotations=annotations,
+            )
+            rules.append(made)
+        group = Group(name=Text(each.name, place), place=place, rules=tuple(rules), interval_ms=each.interval_ms)
+        object.__setattr__(group, "file", place.source)  # not yet shared with anybody
+        found.append(group)
+    return found
+
+
+def _texts(rule: object, kind: str) -> list[tuple[str, str]]:
+    return [(str(name), str(text)) for name, text in getattr(rule, kind).items()]
+
+
+def _unplaced(objective: Objective) -> Objective:
+    return replace(objective, slo=replace(objective.slo, place=None))
+
+
+def selectors_of(slo: Slo) -> tuple[Selector, ...]:
+    """Return what the queries of an SLO read."""
+    match slo.indicator:
+        case Events(error_query=first, total_query=second) | Good(good_query=first, total_query=second):
+            queries: tuple[str, ...] = (first, second)
+        case Raw(error_ratio_query=ratio):
+            queries = (ratio,)
+        case _:
+            queries = ()
+    from agent.slo import with_window
+
+    return tuple(selector for query in queries for selector in reads(with_window(query, _ANY_WINDOW)).selectors)
