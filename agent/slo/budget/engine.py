@@ -92,7 +92,10 @@ class Engine:
         self._audit = Audit()
         self._keeper = Keeper(kept) if kept is not None else None
         self._silent = np.zeros(0)
+        self._newest = np.zeros((2, 0))
         self._restore()
+        # A budget that is new beside those that were kept is known of from now on, and not since they are.
+        self._tracks.now_ms = self._ring.last_ms or 0
         for number, objective in enumerate(self.objectives):
             if not objective.slo.group_by:
                 self._tracks.of(number, Labels())
@@ -122,6 +125,8 @@ class Engine:
         before = self._ring.last_ms
         elapsed = 1 if before is None else max(at_ms - before, 0)
         self._tracks.now_ms = at_ms if before is None else before
+        if before is None:
+            self._tracks.begin(at_ms - 1)
         tally = self._meter.read(deltas.increases(), lambda: len(self._tracks))
         for number, objective in enumerate(self.objectives):
             if objective.sampled is not None:
@@ -132,6 +137,7 @@ class Engine:
             self._ring.widen(len(self._tracks))
             self._lay_out()
         amounts = self._amounts(tally, elapsed)
+        self._newest = amounts[[BAD, TOTAL]]
         # What the first row brings has to lie after a checkpoint to be in a window.
         rows = [] if before is not None else [(at_ms - 1, np.zeros_like(amounts))]
         rows.append((at_ms, amounts))
@@ -141,6 +147,7 @@ class Engine:
         if ended is not None:
             self._ring.add(at_ms, ended)
             rows.append((at_ms, ended))
+            self._newest = self._newest + ended[[BAD, TOTAL]]
         self._keep(rows)
         return tuple(self._judge(at_ms, tally))
 
@@ -192,6 +199,25 @@ class Engine:
             self._silent = np.append(self._silent, np.zeros(len(self._tracks) - len(self._silent)))
         self._lay_out()
         return len(taken)
+
+    def slots(self, key: Key) -> list[Slot]:
+        """Return all that is known of a budget's events (or time) as slots, one per checkpoint, for another engine's `backfill`.
+
+        Of what came in after a gap the events are there and the gap is not: coverage stays what it was.
+        """
+        number = next(number for number, each in enumerate(self.objectives) if each.slo.id == key.slo)
+        track = self._tracks.find(key, self.objectives[number].unit)
+        if track is None or self._ring.last_ms is None:
+            return []
+        return _slots(*self._ring.history(track), self._tracks.all[track].born_ms)
+
+    @property
+    def newest(self) -> Sums:
+        """What the newest row brought each budget of the layout, in the budget's unit: bad and all, of shape (2, budgets)."""
+        found = np.zeros((2, len(self._layout)))
+        known = self._layout.tracks < self._newest.shape[1]
+        found[:, known] = self._newest[:, self._layout.tracks[known]]
+        return found
 
     def _edges(self, from_ms: int, until_ms: int) -> Iterator[int]:
         """Give the instants at which time begins or ceases not to count: windows are exact there, however old they are."""
@@ -375,6 +401,25 @@ def _apart(slots: Iterable[Slot], until_ms: int | None) -> list[Slot]:
         if follows and right and (until_ms is None or each.end_ms <= until_ms):
             found.append(each)
     return found
+
+
+def _slots(times: NDArray[np.int64], sums: Sums, born_ms: int) -> list[Slot]:
+    """Return what lies between checkpoints; time that was missed is taken off the newest stretch first, as it was found out."""
+    found: list[Slot] = []
+    missed = 0.0
+    for place in range(len(times) - 1, 0, -1):
+        start, end = max(int(times[place - 1]), born_ms), int(times[place])
+        if end <= born_ms:
+            break
+        bad, total, more = (float(each) for each in sums[:, place] - sums[:, place - 1])
+        missed += more
+        lost = min(missed, end - start)
+        missed -= lost
+        seen = end - start - round(lost)
+        if seen > 0 or total > 0:
+            # Events that were only seen after a gap need a moment to stand in.
+            found.append(Slot(end - max(seen, 1), end, min(max(bad, 0.0), total), total))
+    return found[::-1]
 
 
 def _sliced(slots: Sequence[Slot], objective: Objective) -> list[Slot]:

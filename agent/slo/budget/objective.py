@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -144,6 +144,10 @@ class Tracks:
         if track.unit is not Unit.SLICES:
             self._groups.setdefault(track.key.slo, []).append(number)
         return number
+
+    def begin(self, at_ms: int) -> None:
+        """Say when the first row of all was: from then on something is known of the tracks that there are."""
+        self.all = [replace(each, born_ms=each.born_ms or at_ms) for each in self.all]
 
     def find(self, key: Key, unit: Unit) -> int | None:
         """Return the number of a track, None where there is none."""

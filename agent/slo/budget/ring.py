@@ -148,6 +148,11 @@ class Ring:
             return np.zeros((QUANTITIES, len(edges_ms)))
         return np.asarray(sums[:, np.maximum(np.searchsorted(times, edges_ms, side="right") - 1, 0)])
 
+    def history(self, track: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the instants of all checkpoints, rising, and one track's sums at them, of shape (3, checkpoints)."""
+        times = np.concatenate([*(each.times for each in self.chunks), np.asarray(self._times, dtype=np.int64)])
+        return times, self.column(track, times)
+
     def amend(self, track: int, start_ms: int, ends_ms: NDArray[np.int64], amounts: NDArray[np.float64]) -> None:
         """Add amounts, of shape (3, slots), to a track in the past: each counts from its end (rising) on, none before start_ms.
 
