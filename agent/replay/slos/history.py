@@ -1,4 +1,4 @@
-"""The past as rows for the budget engine: at each instant of a grid exactly what live scrapes would have counted since the one before.
+"""The past as rows for the budget engine: at each instant of a grid exactly what live scrapes would have counted meanwhile.
 
 Samples are read a stretch of hours after the other, so months take no more memory than a stretch does.
 """
@@ -116,7 +116,7 @@ class History:
                 self.failures[query] = str(error)
                 found |= {slo: [None] * len(edges) for slo in slos}
                 continue
-            found |= dict.fromkeys(slos, answers)
+            found |= {slo: [*answers] for slo in slos}
         return found
 
 

@@ -1,4 +1,4 @@
-"""The past of budgets as slots: recorded samples go through an engine that tells nobody, and what it then knows fills another one.
+"""The past of budgets as slots: recorded samples go through an engine that tells nobody; what it then knows fills another one.
 
 Its rows are as far apart as an engine's checkpoints of that age would be, so nothing is lost that the other one could keep.
 """
@@ -25,7 +25,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What is known of budgets before an instant: `slots` by budget, from samples between two instants (None: there were none)."""
+    """What is known of budgets before an instant: `slots` by budget, from samples between two instants (None: without any)."""
 
     slots: dict[Key, list[Slot]]
     oldest_ms: int | None = None

@@ -47,8 +47,8 @@ def selectors(objectives: Iterable[Objective]) -> list[Matchers]:
                 wanted = tuple(map(_widened, term.matchers))
                 of_name.setdefault(term.name, []).append(wanted)
     found: list[Matchers] = [(_named(UP),), (_named(START),)] if of_name else []
-    for name, wanted in of_name.items():
-        distinct = list(dict.fromkeys(wanted))
+    for name, every in of_name.items():
+        distinct = list(dict.fromkeys(every))
         if not name or len(distinct) <= _MOST_OF_A_NAME:
             found += [each for each in distinct if not any(set(other) < set(each) for other in distinct)]
         else:

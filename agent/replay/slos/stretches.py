@@ -1,4 +1,4 @@
-"""Recorded blocks as pages of targets: a series belongs to the target whose `up` has its labels and was scraped when it has samples.
+"""Recorded blocks as pages of targets: a series belongs to the target whose `up` has its labels, if scraped when it has samples.
 
 A series of no such target (one that was pushed, or recorded by a rule) has pages of its own: when it has samples, they landed.
 """
@@ -90,7 +90,7 @@ class Targets:
 
 
 def interval_of(records: Records, wanted: Sequence[Matchers], after_ms: int, until_ms: int) -> int | None:
-    """Return how far apart the scrapes of the targets of these series are in most cases: the shortest of all, None without any."""
+    """Return how far apart the scrapes of the targets of these series are mostly: the shortest of all, None without any."""
     found = []
     for counting, pages in Targets(wanted).read(records, after_ms, until_ms):
         if len(pages.stamps) > 2 and len(counting):

@@ -134,7 +134,8 @@ def test_history_gives_the_rows_that_live_scrapes_gave(lives, every, length):
                 both.scraped(service.target, at_ms, service.page(life[number], at_ms))
         opened.append([(each.key, each.burn, each.opened) for each in live.row(at_ms, both)])
     again = []
-    for at_ms, step in History(both.kept, ALL, STEP).rows(START, at_ms, STEP):
+    last_ms = at_ms
+    for at_ms, step in History(both.kept, ALL, STEP).rows(START, last_ms, STEP):
         again.append([(each.key, each.burn, each.opened) for each in replayed.row(at_ms, step)])
 
     assert again == opened
