@@ -219,7 +219,8 @@ class Slo:
     @property
     def identity(self) -> Labels:
         """The labels by which every series of this SLO is found."""
-        return Labels({"sloth_id": self.id, "sloth_service": self.service, "sloth_slo": self.name})
+        # Plain text: what was read knows its place in the file, and a label must not.
+        return Labels({"sloth_id": self.id, "sloth_service": str(self.service), "sloth_slo": str(self.name)})
 
 
 @dataclass(frozen=True, slots=True)

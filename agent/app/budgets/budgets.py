@@ -50,6 +50,7 @@ class Budgets:
         self._kept: JournalKept | None = None
         self._unread = ""
         self._latest: Readings | None = None
+        self._recorded_ms: int | None = None
         self._lock = threading.Lock()
 
     # --- what can be asked ---
@@ -140,7 +141,8 @@ class Budgets:
             self._latest = readings = engine.read(at_ms)
             if engine.trouble and engine.trouble != trouble:
                 _log.error("budgets are counted and not written down", why=engine.trouble)
-            if self._recorder is not None:
+            if self._recorder is not None and at_ms != self._recorded_ms:
+                self._recorded_ms = at_ms  # a second row of an instant would not be stored, nor what ends in it
                 self._sink(self._recorder.row(readings))
         return Counted(readings, changes)
 

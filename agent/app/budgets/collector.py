@@ -71,6 +71,8 @@ class BudgetCollector:
         self._cadence = Cadence(_INTERVAL_MS, 0)
         self._has_landed = False
         self._due_ms: int | None = None
+        self._counted_ms: int | None = None
+        """The instant of the newest row."""
         self._making: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._seen: object = None
@@ -159,6 +161,8 @@ class BudgetCollector:
     def _open(self, dues: Iterable[Due]) -> None:
         for due in dues:
             at_ms = due.at_ms
+            if at_ms == self._counted_ms:
+                continue  # read anew by whom it reads now: there is nothing in it that was not
             if due.late:
                 _log.info("budgets do not wait any longer for scrapes", collectors=list(due.late), at_ms=at_ms)
                 # Rules wait for the slot that it says it has.
@@ -188,6 +192,7 @@ class BudgetCollector:
         assert self._scrapes is not None
         # Taken here, in the event loop: what lands while the row is counted belongs to the next one.
         increases = self._scrapes.increases()
+        self._counted_ms = at_ms
         marks = {**{key: at for key, (at, _) in self._waiting_pages.items()}, **self._scrapes.counted_ms}
         began = self._stopwatch()
         done = await self._in_lane(partial(self._budgets.count, at_ms, increases, marks, self._interval_ms))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -65,7 +65,7 @@ def series_of(readings: Readings, version: str) -> list[tuple[Labels, float]]:
 def _labels(layout: Layout, version: str) -> Iterator[Labels]:
     """Give the labels in the order of `_values`."""
     own = [
-        {**objective.slo.labels, **objective.slo.identity, **key.group}
+        {**_plain(objective.slo.labels), **objective.slo.identity, **key.group}
         for key, objective in zip(layout.keys, layout.objectives, strict=True)
     ]
     for window in layout.windows_ms:
@@ -115,6 +115,11 @@ def _values(readings: Readings) -> Iterator[NDArray[np.float64]]:
     yield np.ones(len(readings))
 
 
+def _plain(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return labels as text that does not know its place in a file, as it may as long as it is read."""
+    return {str(name): str(value) for name, value in labels.items()}
+
+
 def _period(objective: Objective) -> str:
     """Return the period as the name has it: 30d, or of the calendar its unit."""
     window = objective.slo.window
@@ -127,7 +132,7 @@ def _info(objective: Objective, version: str) -> dict[str, str]:
     return {
         names.MODE: "burnline",
         names.INFO_OBJECTIVE: f"{objective.slo.objective:.12g}",
-        names.SPEC: objective.slo.written.version,
+        names.SPEC: str(objective.slo.written.version),
         names.VERSION: version,
         names.COUNTED: objective.budget_unit.value,
     }
