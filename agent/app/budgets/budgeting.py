@@ -141,7 +141,7 @@ class Budgeting:
     def _show(self, at_ms: int) -> None:
         readings = self.budgets.latest
         self._states.look(readings, at_ms)
-        states = Counter(readings.of(number).state for number in range(len(readings)))
+        states = Counter(readings.state(number) for number in range(len(readings)))
         from agent.slo.budget import State
 
         for state in State:

@@ -106,20 +106,21 @@ def _troubles(readings: Readings) -> tuple[dict[Labels, _Trouble], set[str]]:
     """
     from agent.slo.budget import State  # only an agent with SLOs pays for it
 
-    by_slo: dict[str, list[Reading]] = {}
+    by_slo: dict[str, list[int]] = {}
     unheard: set[str] = set()
     for number, key in enumerate(readings.layout.keys):
-        by_slo.setdefault(key.slo, []).append(readings.of(number))
+        by_slo.setdefault(key.slo, []).append(number)
         if not readings.seen[number]:
             unheard.add(key.slo)
     found: dict[Labels, _Trouble] = {}
-    for each in by_slo.values():
-        invalid = [reading for reading in each if reading.state is State.INVALID]
-        silent = [reading for reading in each if reading.state is State.NO_DATA]
+    for numbers in by_slo.values():
+        # A reading takes time, and of most there is nothing to say.
+        invalid = [each for each in numbers if readings.state(each) is State.INVALID]
+        silent = [each for each in numbers if readings.state(each) is State.NO_DATA]
         if invalid:
-            found |= _of(State.INVALID.value, invalid)
-        elif silent and len(silent) == len(each):
-            found |= _of(State.NO_DATA.value, silent)
+            found |= _of(State.INVALID.value, [readings.of(each) for each in invalid])
+        elif silent and len(silent) == len(numbers):
+            found |= _of(State.NO_DATA.value, [readings.of(each) for each in silent])
     return found, unheard
 
 

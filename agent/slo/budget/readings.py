@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -36,6 +37,9 @@ class Amounts:
     total: Floats
     seen_ms: Floats
     length_ms: Floats
+
+    def __iter__(self) -> Iterator[Floats]:
+        return iter((self.bad, self.total, self.seen_ms, self.length_ms))
 
     @property
     def ratio(self) -> Floats:
@@ -111,7 +115,7 @@ class Reading:
         raise KeyError(window_ms)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that what is made of the arrays is made once
 class Readings:
     """All B budgets of `layout` at `at_ms`; `windows` has arrays of shape (W, B), `period` of (B,).
 
@@ -133,13 +137,13 @@ class Readings:
     open_since_ms: NDArray[np.int64]
     words: Mapping[int, str]
 
-    @property
+    @cached_property
     def left(self) -> Floats:
         """The fraction of each budget that is left: 1 without traffic, NaN where nothing was seen in the whole period."""
         spent = np.nan_to_num(self.period.ratio, nan=0.0) / self.layout.budget
         return np.asarray(np.where((self.period.seen_ms > 0) | (self.period.length_ms == 0), 1 - spent, np.nan))
 
-    @property
+    @cached_property
     def exhaustion_ms(self) -> Floats:
         """The instant at which each budget is gone at the pace of the last hour; infinite where not, now where it is gone."""
         burn = np.nan_to_num(self.ratio[self.layout.window(PACE_MS)], nan=0.0) / self.layout.budget
@@ -173,7 +177,7 @@ class Readings:
             key=self.layout.keys[number],
             objective=objective,
             at_ms=self.at_ms,
-            state=self._state(number, seen),
+            state=self.state(number),
             words=self.words.get(number, ""),
             since_ms=int(self.seen_since_ms[number]) if seen in (Seen.NO_DATA, Seen.INVALID) else None,
             windows=tuple(
@@ -194,24 +198,27 @@ class Readings:
             seen_ms=int(self.period.seen_ms[number]),
         )
 
-    def _state(self, number: int, seen: Seen) -> State:
+    def state(self, number: int) -> State:
+        """Return the state of one budget, for little where there are many."""
+        seen = int(self.seen[number])
         if seen in (Seen.NO_DATA, Seen.INVALID):
-            return State.INVALID if seen is Seen.INVALID else State.NO_DATA
+            return State.INVALID if seen == Seen.INVALID else State.NO_DATA
         quiet = self.windows.total[self.layout.window(NOW_MS), number] == 0
         return State.NO_TRAFFIC if quiet else State.VALUE
 
 
 def window_reading(objective: Objective, window_ms: int, amounts: Amounts, place: tuple[int, ...]) -> WindowReading:
     """Return one window of one budget in a person's terms; `place` is its place in the arrays."""
-    ratio, scale = float(amounts.ratio[place]), _scale(objective)
-    known = not np.isnan(ratio)
+    # As `ratio` and `coverage` of Amounts, on plain numbers: a thousand budgets that are looked at one by one have ten each.
+    bad, total, seen_ms, length_ms = (float(each[place]) for each in amounts)
+    ratio, scale = bad / total if total > 0 else None, _scale(objective)
     return WindowReading(
         window_ms,
-        scale * float(amounts.bad[place]),
-        scale * float(amounts.total[place]),
-        ratio if known else None,
-        ratio / objective.slo.budget if known else None,
-        float(amounts.coverage[place]),
+        scale * bad,
+        scale * total,
+        ratio,
+        None if ratio is None else ratio / objective.slo.budget,
+        min(seen_ms / length_ms, 1.0) if length_ms > 0 else 1.0,
     )
 
 
