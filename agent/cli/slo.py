@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from agent.cli.options import url_option
+
 
 @click.group()
 def slo() -> None:
@@ -63,3 +65,38 @@ def convert_slos(files: tuple[Path, ...], to: str, out: Path | None, lossy: bool
     from agent.cli.slo_convert import convert_files
 
     sys.exit(convert_files(files, to, out, lossy=lossy))
+
+
+@slo.command("status")
+@click.argument("names", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
+@click.option("--watch", is_flag=True, help="Show it again every 5 s, until Ctrl-C.")
+@url_option
+def slo_status(names: tuple[str, ...], as_json: bool, watch: bool, url: str) -> None:
+    """Show how objectives stand: what is good, what is left of the budgets, how fast they burn, what fires.
+
+    A NAME is the id of an SLO, a service or a glob of these. The worst come first.
+    """
+    from agent.cli.slo_status import show_status, watch_status
+
+    if watch:
+        watch_status(url, names)
+    else:
+        show_status(url, names, as_json=as_json)
+
+
+@slo.command("gate")
+@click.argument("names", nargs=-1, required=True)
+@click.option("--min-budget", default="10%", show_default=True, metavar="PERCENT", help="That has to be left of each.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
+@click.option("--override", "reason", default=None, metavar="REASON", help="Let the change through; it is recorded.")
+@click.option("--by", default="", metavar="NAME", help="Who overrides.")
+@url_option
+def slo_gate(names: tuple[str, ...], min_budget: str, as_json: bool, reason: str | None, by: str, url: str) -> None:
+    """Say whether error budgets let a deploy through: exit 0 go, 1 stop, 2 unknown.
+
+    A NAME is the id of an SLO, a service (all of it), all, or a glob. What an SLO depends on is looked at, too.
+    """
+    from agent.cli.slo_gate import pass_gate
+
+    sys.exit(pass_gate(url, names, min_budget, reason, by, as_json=as_json))

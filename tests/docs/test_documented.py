@@ -119,10 +119,11 @@ def test_every_route_of_the_api_is_documented(root):
     from agent.web.alertmanager.routes import ROUTES as ALERTMANAGER_ROUTES
     from agent.web.application import QUERY_ROUTES, ROUTES
     from agent.web.people.routes import ROUTES as PEOPLE_ROUTES
+    from agent.web.slos.routes import ROUTES as SLO_ROUTES
 
     text = (root / "docs" / "api.md").read_text()
     paths = [path for path, _ in QUERY_ROUTES]
-    routes = (*ROUTES, *PEOPLE_ROUTES, *twilio.ROUTES, *heartbeats.ROUTES, *drills.ROUTES)
+    routes = (*ROUTES, *PEOPLE_ROUTES, *twilio.ROUTES, *heartbeats.ROUTES, *drills.ROUTES, *SLO_ROUTES)
     paths += [path for _, path, _ in routes if path.startswith(("/api/v1/", "/-/"))]
     for path in paths:
         name = re.sub(r"\{(\w+)(:[^/]*\})?\}*", r"{\1}", path).removeprefix("/api/v1/").replace("{name}", "…")

@@ -14,7 +14,7 @@ from typing import Final
 from agent.slo.budget.composites import CompositeReading
 from agent.slo.budget.objective import Key, Unit
 from agent.slo.budget.readings import ENOUGH, Reading, State
-from agent.slo.budget.wording import counts, gone, lasted, rough
+from agent.slo.budget.wording import counts, gone, lasted, remaining, rough
 from agent.slo.evidence import upper_bound
 from agent.slo.model import BudgetStep, Severity, Slo
 
@@ -135,13 +135,16 @@ def _of_one(reading: Reading, now_ms: int, least: float, *, unheard: bool) -> li
 
 
 def _pages(reading: Reading) -> Iterable[Reason]:
-    for tier in reading.tiers:
-        if tier.open and tier.burn.severity is Severity.PAGE:
-            window = reading.window(tier.burn.long_ms)
-            since = f" for {rough(reading.at_ms - tier.since_ms)}" if tier.since_ms else ""
-            pace = f"{window.burn:.3g} times what the budget allows" if window.burn is not None else "no traffic since"
-            spent = f"{counts(reading, window)} in {lasted(window.window_ms)} were bad, {pace}"
-            yield Reason(Verdict.STOP, f"its page is open{since}: {spent}")
+    tiers = [each for each in reading.tiers if each.open and each.burn.severity is Severity.PAGE]
+    if not tiers:
+        return
+    begun = min((each.since_ms for each in tiers if each.since_ms), default=None)
+    since = f" for {rough(reading.at_ms - begun)}" if begun else ""
+    burned = []
+    for window in (reading.window(each.burn.long_ms) for each in tiers):
+        pace = f"{window.burn:.3g} times what the budget allows" if window.burn is not None else "no traffic since"
+        burned.append(f"{counts(reading, window)} in {lasted(window.window_ms)} were bad, {pace}")
+    yield Reason(Verdict.STOP, f"its page is open{since}: {'; '.join(burned)}")
 
 
 def _silence(reading: Reading, now_ms: int, *, unheard: bool) -> Iterable[Reason]:
@@ -157,18 +160,19 @@ def _silence(reading: Reading, now_ms: int, *, unheard: bool) -> Iterable[Reason
 def _budget(
     left: float | None, span: tuple[float, float], earned: bool, least: float, young: str, low: str = ""
 ) -> Iterable[Reason]:
-    asked = f"{_percent(least)} has to be"
+    asked = f"the gate asks for {_percent(least)}"
     if left is None:
         yield Reason(Verdict.UNKNOWN, "nothing was seen of it in the whole period")
     elif earned:
         verdict = Verdict.GO if left >= least else Verdict.STOP
-        yield Reason(verdict, f"{low or f'{_percent(left)} of the budget is left'}; {asked}")
+        yield Reason(verdict, f"{low or remaining(left)}; {asked}")
     elif span[0] >= least:
         yield Reason(Verdict.GO, f"{young}, but at least {_percent(span[0])} of the budget is left; {asked}")
     elif span[1] < least:
-        yield Reason(Verdict.STOP, f"{young}, but at most {_percent(span[1])} of the budget is left; {asked}")
+        most = f"at most {_percent(span[1])} of the budget is left" if span[1] > 0 else "the budget is overspent"
+        yield Reason(Verdict.STOP, f"{young}, but {most} however the rest was; {asked}")
     else:
-        ends = f"{_percent(span[0])} to {_percent(span[1])}"
+        ends = f"{_percent(span[0]) if span[0] > 0 else 'none'} to {_percent(span[1])}"
         yield Reason(Verdict.UNKNOWN, f"{young}: {ends} of the budget may be left, which decides nothing; {asked}")
 
 
@@ -200,7 +204,4 @@ def _left(reading: Reading) -> float:
 
 
 def _percent(fraction: float) -> str:
-    value = 100 * fraction
-    if abs(value) > 1e5:
-        return f"{'−' if value < 0 else ''}over 100,000 %"
-    return f"{value:,.3g} %".replace("-", "−") if abs(value) < 1000 else f"{value:,.0f} %".replace("-", "−")
+    return f"{100 * fraction:.3g} %"

@@ -81,7 +81,8 @@ class Reading:
 
     left: the fraction that is left, below 0 when overspent, None where nothing was ever seen; left_events: how many more of the
     period's events so far might have been bad, in the budget's unit; left_ms: the same as full outage of the whole period;
-    exhaustion_ms: the instant at which it is gone at the pace of the last hour, None where it is not before the period ends.
+    exhaustion_ms: the instant at which it is gone at the pace of the last hour, None where it is not in
+    this period, or never.
     """
 
     key: Key
@@ -153,6 +154,8 @@ class Readings:
             after = np.where(left == 0, 0.0, np.where(burn > 0, left * length / burn, np.inf))
         calendar = self.period_end_ms > self.at_ms
         after[calendar & (self.at_ms + after >= self.period_end_ms)] = np.inf
+        # What burns no faster than it may does not empty a rolling budget: what is old leaves it meanwhile.
+        after[~calendar & (burn <= 1) & (left > 0)] = np.inf
         return np.asarray(np.where(np.isnan(left), np.inf, self.at_ms + after))
 
     def __len__(self) -> int:

@@ -27,12 +27,22 @@ def gone(reading: Reading) -> str:
     """Return what is left of a budget and when it will be gone, in words."""
     if reading.left is None:
         return "nothing is known of the budget yet"
-    if reading.left <= 0:
-        return f"the budget is spent {1 - reading.left:.3g} times over" if reading.left < 0 else "the budget is spent"
-    left = f"{100 * reading.left:.3g} % of the budget is left"
-    if reading.exhaustion_ms is None:
+    left = remaining(reading.left)
+    if reading.exhaustion_ms is None or reading.left <= 0:
         return left
     return f"{left}, and at this pace it is gone in {rough(reading.exhaustion_ms - reading.at_ms)}"
+
+
+def remaining(left: float) -> str:
+    """Return what is left in words: `62 % of the budget is left`, `the budget is overspent by 38 %`."""
+    if left <= 0:
+        return f"the budget is overspent by {_share(-left)}" if left < 0 else "the budget is spent"
+    return f"{_share(left)} of the budget is left"
+
+
+def _share(fraction: float) -> str:
+    percent = 100 * fraction
+    return f"{percent:,.0f} %" if percent >= 1000 else f"{percent:.3g} %"
 
 
 def counts(reading: Reading, window: WindowReading) -> str:

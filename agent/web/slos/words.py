@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from agent.web.slos.values import BudgetView, SloView, StandingView, TierView
-from agent.web.words import Tone, counted, since, span
+from agent.web.words import Tone, counted, since
 
 _MINUTE: Final = 60_000
 _HOUR: Final = 60 * _MINUTE
@@ -49,7 +49,18 @@ def left(fraction: float | None) -> str:
     percent = 100 * fraction
     if percent < -100_000:
         return "under −100,000 %"
-    return f"{_cut(percent, 0 if abs(percent) >= 10 or percent == 0 else 1):,g} %".replace("-", "−")
+    shown = round(percent) if percent <= -10 else _cut(percent, 1 if abs(percent) < 10 and percent else 0)
+    return f"{shown:,g} %".replace("-", "−")
+
+
+def left_of(budget: BudgetView) -> str:
+    """Return the part of a budget that is left, `~98 %` where it is reckoned from less than half of the period."""
+    return left(budget.left) if budget.earned or budget.left is None else f"~{left(budget.left)}"
+
+
+def spent(budget: BudgetView) -> bool:
+    """Say whether nothing of a budget is left, and enough was seen to say so."""
+    return budget.earned and budget.left is not None and budget.left <= 0
 
 
 def bar(fraction: float | None, width: int = _BAR) -> str:
@@ -60,8 +71,8 @@ def bar(fraction: float | None, width: int = _BAR) -> str:
 
 
 def allowance(slo: SloView, budget: BudgetView) -> str:
-    """Say what is left in events, or in minutes: `1,204 more may fail`, `43 min of outage`; "" where nothing is known."""
-    if budget.left is None:
+    """Say what is left in events, or in minutes: `1,204 more may fail`, `43 min of outage`; "" where too little is known."""
+    if budget.left is None or not budget.earned:
         return ""
     if slo.unit == "events" and budget.left_events is not None:
         if budget.period.total == 0:
@@ -76,8 +87,8 @@ def allowance(slo: SloView, budget: BudgetView) -> str:
 
 
 def outage(budget: BudgetView) -> str:
-    """Say how long a full outage the budget still stands: `43 min of outage`; "" where nothing is known."""
-    if budget.left_ms is None:
+    """Say how long a full outage the budget still stands: `43 min of outage`; "" where too little is known."""
+    if budget.left_ms is None or not budget.earned:
         return ""
     whole = _exact(int(abs(budget.left_ms)))
     return f"{whole} of outage too much" if budget.left_ms < 0 else f"{whole} of outage"
@@ -94,17 +105,15 @@ def burn(budget: BudgetView, window_ms: int) -> str:
 
 
 def until_gone(budget: BudgetView, at_ms: int) -> str:
-    """Return how long the budget lasts at the pace of the last hour: `5 h 20 min`, `gone`; `–` where it lasts the period."""
-    if budget.left is not None and budget.left <= 0:
+    """Return how long the budget lasts at the pace of the last hour: `5h20m`, `gone`; `–` where it lasts the period."""
+    if spent(budget):
         return "gone"
-    return _exact(budget.gone_ms - at_ms) if budget.gone_ms is not None else "–"
+    return _brief(budget.gone_ms - at_ms) if budget.gone_ms is not None and budget.gone_ms > at_ms else "–"
 
 
 def seen(budget: BudgetView) -> str:
-    """Say how much of the period was seen: `100 %`, or `3 of 30 days` where it is less than half."""
-    if budget.earned:
-        return f"{_cut(100 * budget.period.coverage, 0):g} %"
-    return _of(budget.seen_ms, budget.elapsed_ms)
+    """Say how much of the period up to now was seen: `100 %`."""
+    return f"{_cut(100 * budget.period.coverage, 0 if budget.earned else 1):g} %"
 
 
 def urgency(budget: BudgetView) -> tuple[int, float]:
@@ -112,7 +121,7 @@ def urgency(budget: BudgetView) -> tuple[int, float]:
     open_now = {each.severity for each in budget.tiers if each.open}
     if "page" in open_now:
         rank = 0
-    elif budget.left is not None and budget.left <= 0:
+    elif spent(budget):
         rank = 1
     elif budget.state in UNKNOWN:
         rank = 2
@@ -123,7 +132,8 @@ def urgency(budget: BudgetView) -> tuple[int, float]:
 
 def tone(budget: BudgetView) -> Tone:
     """Return how worried a row looks."""
-    return (Tone.BAD, Tone.BAD, Tone.UNKNOWN, Tone.WATCH, Tone.GOOD)[urgency(budget)[0]]
+    calm = Tone.GOOD if budget.earned else Tone.UNKNOWN
+    return (Tone.BAD, Tone.BAD, Tone.UNKNOWN, Tone.WATCH, calm)[urgency(budget)[0]]
 
 
 def notes(slo: SloView, budget: BudgetView, at_ms: int) -> Iterator[Note]:
@@ -131,7 +141,7 @@ def notes(slo: SloView, budget: BudgetView, at_ms: int) -> Iterator[Note]:
     for severity, colour in (("page", Tone.BAD), ("ticket", Tone.WATCH)):
         tiers = [each for each in budget.tiers if each.open and each.severity == severity]
         if tiers:
-            yield Note(colour, _fires(severity, tiers, at_ms))
+            yield Note(colour, _fires(budget, severity, tiers, at_ms))
     if budget.state in UNKNOWN:
         begun = f" since {since(budget.since_ms, at_ms)}" if budget.since_ms else ""
         yield Note(Tone.UNKNOWN, f"{budget.state}{begun}: {budget.why}")
@@ -139,7 +149,7 @@ def notes(slo: SloView, budget: BudgetView, at_ms: int) -> Iterator[Note]:
         yield Note(Tone.UNKNOWN, "no traffic in the last 5 min")
     if not budget.earned:
         of = _of(budget.seen_ms, budget.elapsed_ms)
-        yield Note(Tone.UNKNOWN, f"young: {of} seen, and what is left is reckoned from these")
+        yield Note(Tone.UNKNOWN, f"young: {of} seen; what is left is reckoned from these")
     step = next((each for each in slo.policy if each.in_force), None)
     if step is not None:
         yield Note(Tone.WATCH, f"below {promised(100 * step.below)}: {step.action}")
@@ -162,24 +172,25 @@ def overall(standing: StandingView) -> Note:
     if not standing.slos:
         return Note(Tone.UNKNOWN, standing.note or "no SLOs")
     paging = {slo.id for slo, budget in all_of if urgency(budget)[0] == 0}
-    spent = {slo.id for slo, budget in all_of if budget.left is not None and budget.left <= 0}
+    empty = {slo.id for slo, budget in all_of if spent(budget)}
     blind = {slo.id for slo, budget in all_of if budget.state in UNKNOWN}
+    objectives = counted(len(standing.slos), "objective")
     parts = [
-        f"{counted(len(paging), 'SLO')} {'pages' if len(paging) == 1 else 'page'}" if paging else "",
-        f"{counted(len(spent), 'budget')} spent" if spent else "",
+        f"{len(paging)} of {objectives} {'pages' if len(paging) == 1 else 'page'}" if paging else "",
+        f"the budget of {len(empty)} is spent" if empty else "",
         f"nothing is known of {len(blind)}" if blind else "",
     ]
     said = ", ".join(each for each in parts if each)
     if not said:
-        return Note(Tone.GOOD, f"{counted(len(standing.slos), 'objective')}, every budget has something left")
-    return Note(Tone.BAD if paging or spent else Tone.UNKNOWN, f"{said}, of {counted(len(standing.slos), 'objective')}")
+        return Note(Tone.GOOD, f"{objectives}, every budget has something left")
+    return Note(Tone.BAD if paging or empty else Tone.UNKNOWN, said if paging else f"{said}, of {objectives}")
 
 
-def _fires(severity: str, tiers: list[TierView], at_ms: int) -> str:
+def _fires(budget: BudgetView, severity: str, tiers: list[TierView], at_ms: int) -> str:
     begun = min((each.since_ms for each in tiers if each.since_ms), default=None)
-    windows = ", ".join(f"{each.factor:.3g}x over {_exact(each.long_ms)}" for each in tiers)
-    when = f" since {since(begun, at_ms)} ({span(at_ms - begun)})" if begun else ""
-    return f"{severity}{when}: burns more than {windows}"
+    paces = (f"{burn(budget, each.long_ms)} over {_brief(each.long_ms)} (limit {each.factor:.3g}x)" for each in tiers)
+    when = f" since {since(begun, at_ms)} ({_brief(at_ms - begun)})" if begun else ""
+    return f"{severity}{when}: burns {', '.join(paces)}"
 
 
 def _of(seen_ms: int, whole_ms: int) -> str:
@@ -187,6 +198,11 @@ def _of(seen_ms: int, whole_ms: int) -> str:
     unit, words = (_DAY, "days") if whole_ms >= 2 * _DAY else (_HOUR, "h")
     part = seen_ms / unit
     return f"{_cut(part, 0 if part >= 10 else 1):g} of {whole_ms / unit:.3g} {words}"
+
+
+def _brief(span_ms: int) -> str:
+    """Return a span in at most two units, written closely: `12d4h`, `5h20m`, `43m`, `26s`."""
+    return _exact(span_ms).replace(" min", "m").replace(" ", "")
 
 
 def _exact(span_ms: int) -> str:

@@ -1,0 +1,214 @@
+"""`burnline slo status`: how objectives stand, the worst first, in columns that eighty characters hold.
+
+What has to be said of an objective beside its numbers stands in lines under its row, never in a column that would be cut.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import click
+import msgspec
+from rich.cells import cell_len
+from rich.text import Text
+
+from agent.cli.client import call
+from agent.cli.screen import Screen
+from agent.errors import BurnlineError
+from agent.web.slos import (
+    BudgetView,
+    SloView,
+    StandingView,
+    allowance,
+    bar,
+    blame,
+    burn,
+    group,
+    left_of,
+    notes,
+    outage,
+    overall,
+    promised,
+    seen,
+    sli,
+    tone,
+    until_gone,
+)
+
+_HOUR_MS: Final = 3_600_000
+_STALE_MS: Final = 60_000
+_MOST_GROUPS: Final = 10
+_GAP: Final = 2
+_STYLES: Final = {"bad": "bold red", "watch": "yellow", "good": "green", "unknown": "dim"}
+_RENEWED_EVERY_S: Final = 5.0
+
+
+def show_status(url: str, names: Sequence[str], *, as_json: bool = False) -> None:
+    """Print how objectives stand."""
+    found = ask(url, names)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    screen = Screen(highlight=False)
+    screen.print(table(msgspec.convert(found, StandingView), screen.width), soft_wrap=not screen.is_terminal)
+
+
+def watch_status(
+    url: str, names: Sequence[str], *, pause: Callable[[float], object] = time.sleep, times: int | None = None
+) -> None:
+    """Show how objectives stand, again and again, until Ctrl-C; an agent that is away is waited for. `times` ends it."""
+    from rich.live import Live
+
+    screen = Screen(highlight=False)
+    shown = Text("asking…", style="dim")
+    with Live(shown, console=screen, screen=screen.is_terminal, auto_refresh=False) as live:
+        while times is None or times > 0:
+            shown, trouble = _next(url, names, screen.width, shown)
+            live.update(_joined([trouble, shown]) if trouble else shown, refresh=True)
+            times = None if times is None else times - 1
+            try:
+                pause(_RENEWED_EVERY_S)
+            except KeyboardInterrupt:
+                return
+
+
+def _next(url: str, names: Sequence[str], width: int, shown: Text) -> tuple[Text, Text | None]:
+    """Return what is shown next, and what went wrong where it is still what was shown before."""
+    try:
+        return table(msgspec.convert(ask(url, names), StandingView), width), None
+    except BurnlineError as error:
+        return shown, Text(f"{error}; this is how it stood before", style="bold red")
+
+
+def ask(url: str, names: Sequence[str]) -> Any:
+    """Return the API's answer."""
+    query = urlencode([("slo", name) for name in names])
+    return call(url, f"/api/v1/slos?{query}" if query else "/api/v1/slos", method="GET")
+
+
+def table(standing: StandingView, width: int) -> Text:
+    """Return the whole picture; `width` is that of the terminal, in characters."""
+    heads, rows, widths = _columns(standing, width, wide=True)
+    if widths[0] < max(cell_len(row.cells[0]) for row in (heads, *rows)):
+        heads, rows, widths = _columns(standing, width, wide=False)
+    lines = [_line(heads, widths)] if rows else []
+    for row in rows:
+        lines += _laid_out(row, widths, width)
+    return _joined([*lines, *([Text()] if rows else []), *_foot(standing)])
+
+
+def _columns(standing: StandingView, width: int, *, wide: bool) -> tuple[Row, list[Row], list[int]]:
+    """Return the head, the rows and how wide each column is; names get what the others leave."""
+    rows = [row for slo in standing.slos for row in _rows(slo, standing.at_ms, wide)]
+    heads = _heads(wide)
+    widths = [max(cell_len(row.cells[place]) for row in (heads, *rows)) for place in range(len(heads.cells))]
+    room = width - sum(widths[1:]) - _GAP * (len(widths) - 1)
+    widths[0] = max(min(widths[0], room), cell_len(heads.cells[0]))
+    return heads, rows, widths
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One budget: cells, the style of the one that says what is left, and lines under it with their styles."""
+
+    cells: tuple[str, ...]
+    style: str = ""
+    name_style: str = ""
+    under: tuple[tuple[str, str], ...] = ()
+
+
+def _heads(wide: bool) -> Row:
+    cells = ("objective", "good", "budget left", "burn 1h", "6h", "gone in")
+    return Row((*cells, "promised", "may still", "seen") if wide else cells, "bold", "bold")
+
+
+def _rows(slo: SloView, at_ms: int, wide: bool) -> Iterator[Row]:
+    if len(slo.budgets) == 1 and not slo.budgets[0].group:
+        yield _row(slo, slo.budgets[0], slo.id, at_ms, wide)
+        return
+    blank = ("",) * (len(_heads(wide).cells) - 1)
+    many = f"{promised(slo.objective)} over {slo.period}, {len(slo.budgets)} groups, the worst first"
+    yield Row((slo.id, *blank), name_style="bold", under=((many, "dim"),))
+    for budget in slo.budgets[:_MOST_GROUPS]:
+        yield _row(slo, budget, f"  {group(budget)}", at_ms, wide)
+    if len(slo.budgets) > _MOST_GROUPS:
+        more = f"and {len(slo.budgets) - _MOST_GROUPS} more groups, none of them worse; --json has all"
+        yield Row((f"  {more}", *blank), name_style="dim")
+
+
+def _row(slo: SloView, budget: BudgetView, name: str, at_ms: int, wide: bool) -> Row:
+    cells: tuple[str, ...] = (
+        name,
+        sli(slo, budget),
+        f"{bar(budget.left) if budget.earned else 'young':8} {left_of(budget):>7}",
+        burn(budget, _HOUR_MS),
+        burn(budget, 6 * _HOUR_MS),
+        until_gone(budget, at_ms),
+    )
+    under = [(note.text, _STYLES[note.tone.value]) for note in notes(slo, budget, at_ms)]
+    if slo.blame:
+        under.append((f"burned by {blame(slo)}", ""))
+    may = allowance(slo, budget)
+    if wide:
+        cells = (*cells, f"{promised(slo.objective)} {slo.period}", may, seen(budget))
+    else:
+        under.insert(0, (_details(slo, budget, may), "dim"))
+    return Row(cells, _STYLES[tone(budget).value], "bold" if not budget.group else "", tuple(under))
+
+
+def _details(slo: SloView, budget: BudgetView, may: str) -> str:
+    """Return what a narrow table has no columns for."""
+    whole = outage(budget) if slo.unit == "events" and (budget.left or 0) > 0 and budget.period.total else ""
+    parts = [
+        "" if budget.group else f"{promised(slo.objective)} over {slo.period}",
+        f"{may}, or {whole}" if may and whole else may,
+        f"{seen(budget)} seen" if budget.earned else "",
+    ]
+    return " · ".join(each for each in parts if each)
+
+
+def _laid_out(row: Row, widths: Sequence[int], width: int) -> Iterator[Text]:
+    """Give the lines of a row: a name that is too long has a line of its own."""
+    if cell_len(row.cells[0]) > widths[0] and any(row.cells[1:]):
+        yield Text(row.cells[0], style=row.name_style)
+        row = Row(("", *row.cells[1:]), row.style, row.name_style, row.under)
+    yield _line(row, widths)
+    indent = "    " if row.cells[0].startswith("  ") else "  "
+    for text, style in row.under:
+        for part in _wrapped(text, width - len(indent)):
+            yield Text(indent + part, style=style)
+
+
+def _line(row: Row, widths: Sequence[int]) -> Text:
+    line = Text()
+    for place, (cell, width) in enumerate(zip(row.cells, widths, strict=True)):
+        space = " " * max(width - cell_len(cell), 0)
+        to_the_left = place in (0, 2, 6, 7)
+        style = row.name_style if place == 0 else row.style if place == 2 or row.style == "bold" else ""
+        line.append(cell + space if to_the_left else space + cell, style=style)
+        line.append(" " * _GAP if place < len(widths) - 1 else "")
+    line.rstrip()
+    return line
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, max(width, 20), break_long_words=True, break_on_hyphens=False) or [""]
+
+
+def _foot(standing: StandingView) -> Iterator[Text]:
+    verdict = overall(standing)
+    yield Text(verdict.text, style=_STYLES[verdict.tone.value])
+    age_s = (standing.now_ms - standing.at_ms) // 1000
+    if standing.slos and not standing.at_ms:
+        yield Text("nothing was counted yet", style="bold red")
+    elif standing.slos and age_s * 1000 > _STALE_MS:
+        yield Text(f"the newest count is {age_s:,} s old: the agent does not count now", style="bold red")
+
+
+def _joined(lines: Iterable[Text]) -> Text:
+    return Text("\n").join(lines)
