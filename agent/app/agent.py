@@ -39,6 +39,7 @@ from agent.app.questions import Questions, limits_of
 from agent.app.reload_alert import annotations_of, labels_of, problems_of
 from agent.app.sending import SENDING, before_sending
 from agent.app.server import Server
+from agent.app.slo_desk import SloDesk
 from agent.app.sources import Sources, sources_of
 from agent.app.trying import probe_at_start
 from agent.app.turns import Turns
@@ -164,6 +165,7 @@ class Agent:
                 heartbeat_handles=heartbeats,
                 drill_handles=DrillDesk(lambda: self.lifelines.drills, self.clock, self.woken),
                 explainer=Explainer(self),
+                slo_handles=SloDesk(lambda: self.budgets, lambda: self.journal, self.clock),
                 twilio_handles=Twilio(
                     lambda: self.dispatcher, lambda: self.config.external_url, self.clock, self.woken
                 ),

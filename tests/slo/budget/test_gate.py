@@ -60,7 +60,7 @@ def test_the_reason_names_what_is_left_what_was_asked_for_and_when_it_is_gone():
     low = replace(SEEN, left=0.043, exhaustion_ms=SEEN.at_ms + 3 * HOUR)
 
     assert [each.text for each in verdict(low).reasons] == [
-        "4.3 % of the budget is left, and at this pace it is gone in 3h; 10 % has to be"
+        "4.3 % of the budget is left, and at this pace it is gone in 3h; the gate asks for 10 %"
     ]
 
 
