@@ -126,35 +126,45 @@ def test_a_page_says_how_many_of_how_many_how_fast_and_when_the_budget_is_gone()
     assert words.startswith("page rag-answers: ")
     assert "5,400 of 360,000 events in 1h were bad (1.5 %), 15 times" in words
     assert "times what the budget allows, and still 600 of 30,000 events in 5m; " in words
-    assert "the budget is spent" in words
+    assert "the budget is overspent by 429 %" in words
+
+
+def served(*stretches: tuple[int, float, float]) -> Service:
+    """Return a service after rows of so many requests and errors each."""
+    service = Service(requests_total=0.0, errors_total=0.0)
+    service.scraped()
+    for rows, requests, errors in stretches:
+        for _ in range(rows):
+            service.rise("requests_total", requests)
+            service.rise("errors_total", errors)
+            service.scraped()
+    return service
 
 
 def test_what_is_left_is_said_in_words():
-    service = Service(requests_total=0.0, errors_total=0.0)
-    assert gone(service.engine.read(0).of(0)) == "nothing is known of the budget yet"
-    service.scraped()
-    for _ in range(300):
-        service.rise("requests_total", 10_000)
-        service.rise("errors_total", 5)
-        service.scraped()
-    # Half of the budget is left of 30 days, and it burns half as fast as it may.
-    assert gone(service.read()) == "50 % of the budget is left, and at this pace it is gone in 30d"
+    assert gone(Service(requests_total=0.0).engine.read(0).of(0)) == "nothing is known of the budget yet"
+    # A quarter of what may fail did, all of it in the last hour, and by that hour 1.5 times as fast as it may.
+    assert gone(served((1200, 10_000, 0), (240, 10_000, 15)).read()) == (
+        "75 % of the budget is left, and at this pace it is gone in 15d"
+    )
+
+
+def test_what_burns_no_faster_than_it_may_never_empties_a_rolling_budget():
+    reading = served((300, 10_000, 5)).read()
+
+    assert reading.exhaustion_ms is None
+    assert gone(reading) == "50 % of the budget is left"
 
 
 def test_numbers_of_a_budget_agree_with_each_other():
-    service = Service(requests_total=0.0, errors_total=0.0)
-    service.scraped()
-    for _ in range(300):
-        service.rise("requests_total", 1000)
-        service.rise("errors_total", 0.25)
-        service.scraped()
+    service = served((720, 1000, 0), (240, 1000, 2))
     reading = service.read()
 
-    assert reading.left == pytest.approx(0.75)
-    assert reading.left_events == pytest.approx(300 - 75)
-    assert reading.left_ms == pytest.approx(0.75 * 0.001 * 30 * DAY)
-    assert reading.exhaustion_ms == pytest.approx(service.at_ms + 0.75 * 30 * DAY / 0.25, rel=1e-9)
-    assert reading.window(HOUR).burn == pytest.approx(0.25)
+    assert reading.left == pytest.approx(0.5)
+    assert reading.left_events == pytest.approx(960 - 480)
+    assert reading.left_ms == pytest.approx(0.5 * 0.001 * 30 * DAY)
+    assert reading.exhaustion_ms == pytest.approx(service.at_ms + 0.5 * 30 * DAY / 2, rel=1e-9)
+    assert reading.window(HOUR).burn == pytest.approx(2)
     assert not reading.earned
 
 
