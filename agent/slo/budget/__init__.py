@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from agent.doors import lazy
 
 if TYPE_CHECKING:
-    from agent.slo.budget.composites import CompositeReading, composite
+    from agent.slo.budget.composites import CompositeReading, composite, weighed
     from agent.slo.budget.counters import Deltas, Increases, Scrapes
     from agent.slo.budget.engine import Change, Engine, Slot
     from agent.slo.budget.exclusions import intervals
@@ -62,13 +62,14 @@ __all__ = [
     "sampling_window_ms",
     "series_of",
     "step_of",
+    "weighed",
     "worst",
 ]
 
 __getattr__ = lazy(
     __name__,
     {
-        "composites": ("CompositeReading", "composite"),
+        "composites": ("CompositeReading", "composite", "weighed"),
         "counters": ("Deltas", "Increases", "Scrapes"),
         "engine": ("Change", "Engine", "Slot"),
         "exclusions": ("intervals",),
