@@ -15,8 +15,8 @@ from typing import Final
 from agent.errors import InvalidInput
 from agent.model import parse_duration
 from agent.schema import suggest
+from agent.slo.budget import lasted
 from agent.slo.model import Calendar, Slo
-from agent.slo.report.numbers import lasted
 from agent.slo.times import time_zone
 
 UNITS: Final = ("day", "week", "month", "quarter", "year")
@@ -78,7 +78,7 @@ def asked(text: str, zone_name: str, now_ms: int) -> Asked:
         message = f"cannot make a report: {error}"
         raise InvalidInput(message) from error
     span, before = _rolling(text, now_ms) or _calendar(text.strip().lower(), zone, now_ms)
-    if span.start_ms >= now_ms:
+    if span.start_ms > now_ms:
         message = f'cannot report on "{text}": it has not begun; this-month is the month under way'
         raise InvalidInput(message)
     if span.end_ms - span.start_ms > _MOST_DAYS * 86_400_000:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Final, Protocol
 
-from agent.slo.budget import Key, Objective, Stretch, Unit, WindowReading, intervals, weighed
+from agent.slo.budget import Key, Objective, Stretch, Unit, WindowReading, intervals, lasted, weighed
 from agent.slo.model import Exclusion, Slo
 from agent.slo.report.asking import Asked, Span
 from agent.slo.report.incidents import Spell, Turn, spells
-from agent.slo.report.numbers import lasted, moment
+from agent.slo.report.numbers import moment
 from agent.slo.report.values import (
     Day,
     Figures,
@@ -124,7 +124,7 @@ class _Making:
             days=days,
             group=dict(key.group.pairs),
             description=" ".join(slo.description.split()),
-            worst=tuple(self._worst(budget, days, incidents)),
+            worst=tuple(self._worst(budget, whole, days, incidents)),
             incidents=incidents,
             exclusions=tuple(self._taken(budget)),
             overrides=self._overrides(slo.id),
@@ -180,9 +180,11 @@ class _Making:
             share=_share(figures.bad, whole),
         )
 
-    def _worst(self, budget: _Budget, days: Sequence[Day], incidents: Sequence[Incident]) -> Iterator[Worst]:
+    def _worst(
+        self, budget: _Budget, whole: Figures, days: Sequence[Day], incidents: Sequence[Incident]
+    ) -> Iterator[Worst]:
         """Give the days that burned more than their part of the budget, the worst first, with their worst hour."""
-        burned = [each for each in days if (each.share or 0.0) > _BURNED * pace(self._period)]
+        burned = [each for each in days if (each.share or 0.0) > _BURNED * pace(whole)]
         for day in sorted(burned, key=lambda each: -(each.share or 0.0))[:_WORST]:
             hours = [(budget.window(self._between(*hour)).bad, hour[0]) for hour in _hours(day)]
             bad, hour_from = max(hours, key=lambda each: (each[0], -each[1]))

@@ -108,7 +108,7 @@ def _burned(day: Day) -> float:
     return (day.figures.spent if day.share is None else day.share) or 0.0
 
 
-def _lists(slo: SloReport, report: Report) -> Iterator[tuple[str, list[tuple[str, ...]], tuple[str, ...]]]:
+def _lists(slo: SloReport, report: Report) -> Iterator[tuple[str, Sequence[Sequence[str]], Sequence[str]]]:
     zone = time_zone(report.zone)
     incidents = [
         (

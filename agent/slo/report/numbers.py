@@ -6,8 +6,6 @@ import math
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
-from agent.model import format_duration
-
 _DAY_MS: Final = 86_400_000
 _PARTS: Final = ((_DAY_MS, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"))
 _MOST_DIGITS: Final = 6
@@ -51,12 +49,6 @@ def length(span_ms: float | None) -> str:
             parts.append(f"{rest // unit_ms}{unit}")
             rest %= unit_ms
     return " ".join(parts[:2]) or "0s"
-
-
-def lasted(span_ms: int) -> str:
-    """Return a duration in Prometheus form whose largest unit is the day: 30d, not 4w2d."""
-    days, rest = divmod(span_ms, _DAY_MS)
-    return (f"{days}d" if days else "") + (format_duration(rest) if rest or not days else "")
 
 
 def moment(at_ms: int, zone: tzinfo) -> str:

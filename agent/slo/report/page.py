@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from agent.slo.report.numbers import amount, kept, length, moment, percent, stretch, times
 from agent.slo.report.values import Day, Report, SloReport, Verdict
-from agent.slo.report.verdicts import ENOUGH
+from agent.slo.report.verdicts import ENOUGH, pace
 from agent.slo.times import time_zone
 
 WIDTH: Final = 600
@@ -84,7 +84,7 @@ def report_page(report: Report) -> str:
     environment.globals |= {
         "kept": kept,
         "drawing": lambda slo: drawing(slo, report, zone),
-        "cells": lambda slo: tuple(cells(slo, report)),
+        "cells": lambda slo: tuple(cells(slo)),
         "moment": lambda at_ms: moment(at_ms, zone),
         "stretch": lambda begin, end: stretch(begin, report.until_ms if end is None else end, zone),
         "burned": _burned,
@@ -96,23 +96,22 @@ def report_page(report: Report) -> str:
     return environment.get_template("report.html.j2").render(report=report, counts=counts)
 
 
-def cells(slo: SloReport, report: Report) -> Iterator[Cell]:
+def cells(slo: SloReport) -> Iterator[Cell]:
     """Give the days of the calendar."""
     for day in slo.days:
         at = date.fromisoformat(day.date)
-        yield Cell(at.day, level(day, report), _title(day, slo, at), at.isoweekday())
+        yield Cell(at.day, level(day, slo), _title(day, slo, at), at.isoweekday())
 
 
-def level(day: Day, report: Report) -> str:
+def level(day: Day, slo: SloReport) -> str:
     """Return how much of a budget a day burned: a word of LEGEND."""
     figures = day.figures
     if figures.coverage < ENOUGH:
         return "dark"
     if figures.ratio is None:
         return "idle"
-    even = 86_400_000 / max(report.until_ms - report.start_ms, 1)
     # A composite has no events whose share a day could be: its day is measured by its own budget.
-    parts = (figures.spent or 0.0) if day.share is None else day.share / even
+    parts = (figures.spent or 0.0) if day.share is None else day.share / pace(slo.figures)
     return next((word for most, word in _LEVELS if parts <= most), "most")
 
 

@@ -46,7 +46,7 @@ def spreadsheet(report: Report) -> str:
 
 def _lines(slo: SloReport, zone: str) -> Iterator[tuple[str, ...]]:
     group = ", ".join(f"{name}={value}" for name, value in slo.group.items())
-    head = (_harmless(slo.id), _harmless(slo.service), _harmless(group), f"{slo.objective:.12g}", slo.verdict.value)
+    head = (harmless(slo.id), harmless(slo.service), harmless(group), f"{slo.objective:.12g}", slo.verdict.value)
     for day in slo.days:
         figures = day.figures
         good = None if figures.ratio is None else 100 * (1 - figures.ratio)
@@ -63,7 +63,8 @@ def _lines(slo: SloReport, zone: str) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
+    """Return text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

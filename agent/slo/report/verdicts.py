@@ -63,9 +63,9 @@ def trend(figures: Figures, before: Figures, slo: Slo, period: Asked) -> str:
     return f"{word} in {period.before.title}: {kept(before.ratio, slo.objective)} good, {spent} spent"
 
 
-def pace(period: Asked) -> float:
-    """Return the part of a budget that one day may burn so that it lasts."""
-    return _DAY_MS / max(period.until_ms - period.span.start_ms, 1)
+def pace(figures: Figures) -> float:
+    """Return the part of a period's budget that each of its days may burn, of those that were seen."""
+    return _DAY_MS / max(figures.length_ms * figures.coverage, _DAY_MS)
 
 
 def summary(found: Sequence[SloReport], period: Asked) -> Iterator[str]:
