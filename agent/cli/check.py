@@ -21,10 +21,11 @@ from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput, SchemaError
 from agent.model import Labels
 from agent.notify import Routing, load_routing, parse_matchers, read_secret
-from agent.rules import Accepted, LintSetting, RuleSet, lint, live, load_rules
+from agent.rules import Accepted, Finding, LintSetting, RuleSet, lint, live, load_rules
 
 if TYPE_CHECKING:
     from agent.cli.check_live import LiveServer
+    from agent.cli.check_slos import Objectives
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,11 @@ def _check_each(paths: list[Path], report: Report) -> None:
         _routing_tests(path, report)
     for path in by_kind["configuration"]:
         _configuration(path, report)
-    if by_kind[SLOS]:
-        _slos(by_kind[SLOS], Path(), report)
     routing = _route_files(by_kind, report)
-    if by_kind["rules"]:
+    if by_kind["rules"] or by_kind[SLOS]:
         setting = LintSetting(routes=RuleRoutes(routing, Labels()) if routing else None, missing=_missing(Path.cwd()))
-        _rules([str(each) for each in by_kind["rules"]], report, setting)
+        slos = _slos(by_kind[SLOS], Path(), report) if by_kind[SLOS] else None
+        _rules([str(each) for each in by_kind["rules"]], report, setting, slos=slos)
 
 
 def _route_files(by_kind: dict[str, list[Path]], report: Report) -> Routing | None:
@@ -124,17 +124,18 @@ def _configuration(path: Path, report: Report) -> None:
     for pattern in config.rule_globs:
         if not glob.glob(pattern, recursive=True):  # noqa: PTH207  # the pattern is absolute, which Path.glob refuses
             report.add(f"{path}:1:1: rule_files: {pattern} matches no file; nothing is evaluated from it", "nothing")
-    if config.rule_globs:
-        _rules(config.rule_globs, report, _setting(config, routing), legacy_names=config.legacy_names)
+    slos = _slos(config.file.slo_files, config.root, report) if config.file.slo_files else None
+    if config.rule_globs or slos is not None:
+        _rules(config.rule_globs, report, _setting(config, routing), legacy_names=config.legacy_names, slos=slos)
     for text in _missing_files(config, path):
         report.add(text)
     _heartbeats(config, report, path)
-    if config.file.slo_files:
-        _slos(config.file.slo_files, config.root, report)
 
 
-def _slos(patterns: Iterable[str | Path], root: Path, report: Report) -> None:
-    from agent.slo import load_slos
+def _slos(patterns: Iterable[str | Path], root: Path, report: Report) -> Objectives:
+    """Read and compile SLO files, and return what lints read of them."""
+    from agent.cli.check_slos import objectives
+    from agent.slo import Setting, load_slos
 
     problems: list[str] = []
     found = load_slos(patterns, root, into=problems)
@@ -144,6 +145,7 @@ def _slos(patterns: Iterable[str | Path], root: Path, report: Report) -> None:
         report.add(str(warning), "slo")
     report.files += [str(root / each) for each in found.files]
     report.slos += len(found.slos)
+    return objectives(found, Setting(recordings=False, engine=True), report)
 
 
 def _heartbeats(config: Config, report: Report, path: Path) -> None:
@@ -161,6 +163,7 @@ def _setting(config: Config, routing: Routing | None) -> LintSetting:
         scrape_interval_ms=section.scrape_interval,
         evaluation_interval_ms=section.evaluation_interval,
         routes=RuleRoutes(routing, section.external_labels) if routing else None,
+        retention_ms=config.file.storage.retention or None,
         missing=_missing(config.root),
     )
 
@@ -190,7 +193,14 @@ def _place_of(name: str, lines: Sequence[str]) -> tuple[int, int]:
     return next(((number, text.index(name) + 1) for number, text in enumerate(lines, 1) if name in text), (1, 1))
 
 
-def _rules(patterns: Iterable[str], report: Report, setting: LintSetting, *, legacy_names: bool = False) -> None:
+def _rules(
+    patterns: Iterable[str],
+    report: Report,
+    setting: LintSetting,
+    *,
+    legacy_names: bool = False,
+    slos: Objectives | None = None,
+) -> None:
     problems: list[str] = []
     rules = load_rules(patterns, legacy_names=legacy_names, into=problems)
     for text in problems:
@@ -201,16 +211,29 @@ def _rules(patterns: Iterable[str], report: Report, setting: LintSetting, *, leg
     for file in rules.files:
         if file not in with_groups and not any(text.startswith(f"{file}:") for text in problems):
             report.add(f"{file}:1:1: no rule group is in it", "nothing")
-    findings = lint(rules, setting=replace(setting, types=report.types))
-    if report.server is not None:
-        findings += live(rules, report.server, report.server.spread, report.types)
-    report.findings(findings, _accepted(rules))
+    findings = _linted(rules, replace(setting, types=report.types), report.server, slos)
+    files = {*rules.files, *(each.place.source for each in slos.slos if each.place)} if slos else rules.files
+    report.findings(findings, _accepted(files))
 
 
-def _accepted(rules: RuleSet) -> dict[str, Accepted]:
+def _linted(rules: RuleSet, setting: LintSetting, server: LiveServer | None, slos: Objectives | None) -> list[Finding]:
+    """Return what lints find of rules, and of objectives beside them; where there is a server, what it says too."""
+    if slos is None:
+        found = lint(rules, setting=setting)
+        return found + live(rules, server, server.spread, setting.types) if server else found
+    from agent.cli.check_slos import several, twice
+
+    asked = replace(rules, groups=(*rules.groups, *slos.queries))
+    found = lint(replace(asked, groups=(*asked.groups, *slos.made)), setting=setting)
+    if server is not None:
+        found += [*live(asked, server, server.spread, setting.types), *several(slos, server)]
+    return [*slos.said(found), *twice(slos.slos, rules)]
+
+
+def _accepted(files: Iterable[str]) -> dict[str, Accepted]:
     """Return what comments accept, of the files that have such comments."""
     found: dict[str, Accepted] = {}
-    for file in rules.files:
+    for file in files:
         text = Path(file).read_text(encoding="utf-8", errors="replace")
         if "burnline:ignore" in text:
             found[file] = Accepted(file, text.splitlines())

@@ -5,7 +5,7 @@ As strict as Prometheus: what its loader refuses is refused, with file, line and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final, NamedTuple
@@ -163,6 +163,13 @@ class Group:
     labels: Mapping[str, Text] = field(default_factory=dict)
     file: str = field(init=False, default="")
     """The file's name relative to the root of the rule files; set when loaded."""
+
+    @classmethod
+    def made(cls, name: Text, place: Place, rules: Iterable[Rule]) -> Group:
+        """Return a group that stands in no rule file and was made of what stands at `place`."""
+        group = cls(name=name, place=place, rules=tuple(rules))
+        object.__setattr__(group, "file", place.source)  # not yet shared with anybody
+        return group
 
     def __post_init__(self) -> None:
         if not self.name:

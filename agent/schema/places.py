@@ -46,6 +46,10 @@ class Text(str):
         made._indent = indent
         return made
 
+    def rewritten(self, value: str) -> Text:
+        """Return other characters at the same places."""
+        return Text(value, self.place, literal=self._literal, indent=self._indent)
+
     def locate(self, line: int, column: int) -> Place:
         """Return where in the file the character at `line`:`column` (from 1) of this text stands.
 

@@ -26,14 +26,14 @@ _FIXED: Final = re.compile(r"\[\s*([0-9][0-9a-z]*)\s*\]")
 _TEMPLATE: Final = re.compile(r"\{\{-?")
 
 
-def with_window(query: str, window: str) -> str:
-    """Return the PromQL of `query` over `window`, such as 5m."""
-    return PLACEHOLDER.sub(lambda _: window, query)
+def with_window(query: str, window: str, *, padded: bool = False) -> str:
+    """Return the PromQL of `query` over `window`, such as 5m; `padded` keeps all else where it was."""
+    return PLACEHOLDER.sub(lambda match: window.ljust(len(match[0])) if padded else window, query)
 
 
 def parsed(query: str) -> Expr:
     """Parse a query with some window in it; raise ParseError, whose place is that in the query as it was written."""
-    return parse(PLACEHOLDER.sub(lambda match: "5m".ljust(len(match[0])), query))
+    return parse(with_window(query, "5m", padded=True))
 
 
 def checked_query(text: str) -> Text:

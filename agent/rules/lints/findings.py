@@ -39,6 +39,11 @@ _ROWS: Final = (
         "something in an SLO file that is accepted and has no effect, or not the one it seems to have",
         "read what it says",
     ),
+    Code(
+        "slo-twice",
+        "an SLO of `slo_files` whose compiled rules stand in `rule_files` too",
+        "its series would have two writers; take it out of one of them",
+    ),
     Code("tests", "a test that proves nothing, or less than it seems to", "read what it says"),
     Code("nothing", "a file or glob that holds no rules", "correct the path, or delete it"),
     Code("note", "something to know", "nothing is wrong", Severity.INFO),
@@ -59,6 +64,11 @@ _ROWS: Final = (
         "short-range",
         "a rate over fewer than four scrapes, or any range of less than one",
         "a failed scrape leaves a gap; widen it",
+    ),
+    Code(
+        "beyond-retention",
+        "a range or offset that reaches further back than samples are kept",
+        "the rest counts as nothing; keep samples longer, or record and add up",
     ),
     Code(
         "rate-on-gauge",

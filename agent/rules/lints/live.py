@@ -6,6 +6,7 @@ Logic only: the server is a Protocol, and whoever calls says how many questions 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ _SHORT, _NEAR_SHORT = 5, 0.65
 _PART: Final = re.compile(r"_(bucket|sum|count|total)$")
 _DIGITS: Final = re.compile(r"\d")
 _SHOWN_VALUES: Final = 5
+_SHOWN_BUCKETS: Final = 20
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9.]+(?:[eE][+-]?[0-9]+)?|Inf)")
 _OWN: Final = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 """What rules write themselves, and only while an alert is active."""
 
@@ -217,11 +220,27 @@ class _Explainer:
             return _Said("live-no-label", message, _nearest(matcher.name, labels))
         if any(matcher.matches(value) for value in values):
             return None
+        if matcher.name == "le" and matcher.op is MatchOp.EQUAL:
+            return _no_bucket(name, matcher.value, values)
         shown = ", ".join(f'"{value}"' for value in values[:_SHOWN_VALUES])
         more = f" and {len(values) - _SHOWN_VALUES} more" if len(values) > _SHOWN_VALUES else ""
         near = _nearest(matcher.value, values) if matcher.op is MatchOp.EQUAL else ""
         message = f"no series of {name} ever had {matcher}: the label {matcher.name} was {shown}{more}"
         return _Said("live-no-value" if near else "live-no-series", message, near)
+
+
+def _no_bucket(name: str, wanted: str, bounds: Sequence[str]) -> _Said:
+    """Say which buckets there are. The same bound may be spelt otherwise; else the nearest one that is not below is named."""
+    known = sorted(
+        {bound: float(bound) for bound in bounds if _NUMBER.fullmatch(bound)}.items(), key=lambda each: each[1]
+    )
+    shown = ", ".join(f'"{bound}"' for bound, _ in known[:_SHOWN_BUCKETS]) + (
+        " …" if len(known) > _SHOWN_BUCKETS else ""
+    )
+    near = ""
+    if _NUMBER.fullmatch(wanted):
+        near = next((bound for bound, value in known if float(wanted) <= value < math.inf), "")
+    return _Said("live-no-value", f'{name} has no bucket le="{wanted}"; its buckets end at {shown}', near)
 
 
 def _nearest(wrong: str, known: Sequence[str], cutoff: float = _NEAR) -> str:

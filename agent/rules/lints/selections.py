@@ -21,7 +21,10 @@ def selections(subject: Subject) -> Iterator[Remark]:
     """Look at each node once, by its kind."""
     yield from subject.remarks
     for node in subject.nodes:
-        if isinstance(node, ast.VectorSelector):
+        if isinstance(node, ast.MatrixSelector | ast.SubqueryExpr):
+            yield from _beyond_retention(subject, node, node.range)
+        elif isinstance(node, ast.VectorSelector):
+            yield from _beyond_retention(subject, node, node.offset)
             if len(node.matchers) > 1:
                 yield from _contradictions(subject, node)
         elif isinstance(node, ast.Call):
@@ -50,6 +53,16 @@ def _short_range(subject: Subject, name: str, selected: ast.MatrixSelector, rang
     elif range_ms < scrape_ms:
         message = f"{over} holds no scrape most of the time: there is one every {scrape}"
         yield subject.remark(selected, "short-range", message)
+
+
+def _beyond_retention(subject: Subject, node: ast.Expr, reach: object) -> Iterator[Remark]:
+    kept = subject.setting.retention_ms
+    if kept is not None and isinstance(reach, int) and reach > kept:
+        asked, kept_for = format_duration(reach), format_duration(kept)
+        message = (
+            f"it reaches {asked} back, and samples are kept for {kept_for} (storage.retention): there is nothing before"
+        )
+        yield subject.remark(node, "beyond-retention", message)
 
 
 def _quantile(subject: Subject, name: str, at: ast.Expr) -> Iterator[Remark]:

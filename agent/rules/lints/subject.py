@@ -36,12 +36,16 @@ class Routes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LintSetting:
-    """What the rules run in. `types` are the metrics' types by name, `missing` tells a file that is not there."""
+    """What the rules run in. `types` are the metrics' types by name, `missing` tells a file that is not there.
+
+    `retention_ms` is how long samples are kept, None where nobody knows.
+    """
 
     scrape_interval_ms: int = 15_000
     evaluation_interval_ms: int | None = None
     types: Mapping[str, str] = field(default_factory=dict)
     routes: Routes | None = None
+    retention_ms: int | None = None
     missing: Callable[[str, str], bool] | None = None
     """Called with the rule file's name and a relative path beside it."""
 

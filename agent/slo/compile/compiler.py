@@ -51,7 +51,7 @@ def compile_slo(slo: Slo, setting: Setting | None = None) -> Compiled:
 
 def _compiled(slo: Slo, windows: Windows, setting: Setting) -> Compiled:
     problems = [*problems_of(slo, windows, setting.limits), *_ungrouped(slo)]
-    remarks = [*remarks_on(slo, windows), *_unsaid(slo, windows)]
+    remarks = [*remarks_on(slo, windows), *([] if setting.engine else _unsaid(slo, windows)), *_several(slo)]
     if setting.dialect is Dialect.SLOTH:  # it would have made them, so what cannot work is only said
         return _warned(compile_as_sloth(slo, windows, setting), [*problems, *remarks])
     if problems:
@@ -81,7 +81,7 @@ def _unsaid(slo: Slo, windows: Windows) -> list[str]:
         )
     if slo.exclusions:
         unsaid.append("rules cannot leave time out: its exclusions hold in the agent only")
-    return [*unsaid, *_several(slo)]
+    return unsaid
 
 
 def _several(slo: Slo) -> Iterator[str]:

@@ -1,0 +1,203 @@
+"""Objectives as lints see rules: their queries and the alerts that are made of them, each at its place in the SLO file.
+
+What a lint finds of a made rule is said of the SLO. An SLO whose rules stand in a rule file as well is found here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from agent.model import format_duration, quote
+from agent.rules import Finding, Group, Rule, RuleSet
+from agent.schema import Place, Text
+from agent.slo import Composite, Events, Good, Plugin, Raw, Slo, with_window
+
+if TYPE_CHECKING:
+    from agent.cli.check_live import LiveServer
+    from agent.cli.check_report import Report
+    from agent.slo import Compiled, Setting, SloSet
+
+_MARK: Final = "\0slo "
+"""Begins the names of groups that no file can hold."""
+_QUERIES, _RATIO, _ALERTS = "queries", "ratio", "alerts"
+_ALL_SAID: Final = frozenset(
+    {
+        *("short-range", "beyond-retention", "rate-on-gauge", "rate-of-sum", "raw-counter", "quantile-range", "no-le"),
+        *("contradiction", "never-matches", "join-never"),
+        *("live-no-metric", "live-no-value", "live-no-label", "live-no-join", "live-no-series", "live-failed"),
+    }
+)
+_SAID: Final = {
+    _QUERIES: _ALL_SAID,
+    _RATIO: frozenset({"join-never"}),
+    _ALERTS: frozenset(
+        {
+            *("no-runbook", "runbook-missing", "severity-unknown", "value-in-label", "alertname-label"),
+            *("template-fails", "routed-nowhere"),
+        }
+    ),
+}
+"""What is said of an SLO, by what was made of it; the rest would be about the compiler."""
+_INFO: Final = "sloth_slo_info"
+
+
+@dataclass(frozen=True, slots=True)
+class Objectives:
+    """SLOs as lints read them. `queries` are also asked of a server; what `made` reads nobody may have recorded yet."""
+
+    slos: tuple[Slo, ...] = ()
+    queries: tuple[Group, ...] = ()
+    made: tuple[Group, ...] = ()
+
+    def said(self, findings: Iterable[Finding]) -> Iterator[Finding]:
+        """Give findings of made rules as findings of their SLOs, others as they are; what says nothing of an SLO is left out."""
+        seen: set[Finding] = set()
+        for each in findings:
+            if not each.group.startswith(_MARK):
+                yield each
+                continue
+            slo, _, what = each.group.removeprefix(_MARK).partition(" ")
+            message = f'SLO "{slo}": {each.message.replace("the alert has", "its alerts have")}'
+            found = replace(each, group="", rule="", message=message)
+            if each.code in _SAID[what] and found not in seen:
+                seen.add(found)
+                yield found
+
+
+def objectives(found: SloSet, setting: Setting, report: Report) -> Objectives:
+    """Compile every SLO as the agent does, note what refuses and what is odd, and return what lints read of them."""
+    from agent.errors import SchemaError
+    from agent.slo import compile_slo
+
+    queries: list[Group] = []
+    made: list[Group] = []
+    good: list[Slo] = []
+    for slo in found.slos:
+        if isinstance(slo.indicator, Plugin | Composite):
+            continue
+        try:
+            compiled = compile_slo(slo, setting)
+        except SchemaError as error:
+            report.refused(error)
+            continue
+        good.append(slo)
+        for warning in compiled.warnings:
+            report.add(warning, "slo")
+        window = format_duration(setting.catalog.windows(setting.period_of(slo)).durations_ms[0])
+        queries.append(_group(slo, _QUERIES, _query_rules(slo, window)))
+        made += [_group(slo, _RATIO, _ratio_rules(slo, window)), _group(slo, _ALERTS, _alert_rules(compiled))]
+    return Objectives(tuple(good), tuple(queries), tuple(made))
+
+
+def queries_of(slo: Slo) -> tuple[str, ...]:
+    """Return the queries of an SLO's indicator, as they were written."""
+    match slo.indicator:
+        case Events(error_query=first, total_query=second) | Good(good_query=first, total_query=second):
+            return first, second
+        case Raw(error_ratio_query=ratio):
+            return (ratio,)
+        case _:
+            return ()
+
+
+def _query_rules(slo: Slo, window: str) -> Iterator[Rule]:
+    for number, query in enumerate(queries_of(slo)):
+        yield _record(slo, number, _windowed(query, window, _place(slo)))
+
+
+def _ratio_rules(slo: Slo, window: str) -> Iterator[Rule]:
+    """Give the ratio of two queries: their labels have to meet."""
+    queries = queries_of(slo)
+    if len(queries) > 1:
+        first, second = (with_window(each, window) for each in queries)
+        yield _record(slo, len(queries), Text(f"\n({first}\n)\n/\n({second}\n)", _place(slo)))
+
+
+def _record(slo: Slo, number: int, expr: Text) -> Rule:
+    return Rule(expr=expr, place=_place(slo), record=Text(f"{_MARK}{slo.id} {number}", _place(slo)))
+
+
+def _windowed(query: str, window: str, place: Place) -> Text:
+    """Return a query over a window, its characters where they were; of one that a reader has made no place is known inside."""
+    if isinstance(query, Text):
+        return query.rewritten(with_window(query, window, padded=True))
+    return Text("\n" + with_window(query, window), place)
+
+
+def _alert_rules(compiled: Compiled) -> Iterator[Rule]:
+    """Give the alerts with the texts that their author wrote; ours are known to be right."""
+    slo = compiled.slo
+    series = ", ".join(f"{name}={quote(value)}" for name, value in slo.identity.items())
+    for rule in (rule for group in compiled.alerts for rule in group.rules):
+        annotations: Mapping[str, str] = getattr(rule, "annotations", {})
+        yield Rule(
+            expr=Text(f"\n{{{series}}}", _place(slo)),
+            place=_place(slo),
+            alert=Text(rule.name, _place(slo)),
+            labels=_texts(rule.labels, slo),
+            annotations={name: text for name, text in annotations.items() if isinstance(text, Text)},
+        )
+
+
+def _texts(texts: Mapping[str, str], slo: Slo) -> dict[str, Text]:
+    return {str(name): text if isinstance(text, Text) else Text(f"{text}", _place(slo)) for name, text in texts.items()}
+
+
+def _group(slo: Slo, what: str, rules: Iterable[Rule]) -> Group:
+    return Group.made(Text(f"{_MARK}{slo.id} {what}", _place(slo)), _place(slo), rules)
+
+
+def _place(slo: Slo) -> Place:
+    return slo.place or Place("", 1, 1)
+
+
+def twice(slos: Iterable[Slo], rules: RuleSet) -> Iterator[Finding]:
+    """Find SLOs of which a rule file holds the rules too, once of each file."""
+    known = {each.id: each for each in slos}
+    seen: set[tuple[str, str]] = set()
+    for group, rule in rules.rules if known else ():
+        slo = next((known[each] for each in _written_for(group, rule) if each in known), None)
+        if slo is None or (slo.id, group.file) in seen:
+            continue
+        seen.add((slo.id, group.file))
+        message = (
+            f'the rules of SLO "{slo.id}" stand here, and slo_files name it too ({_place(slo)}): its series would have two '
+            "writers, and each page comes twice; take it out of one of them"
+        )
+        yield Finding(rule.place, str(group.name), rule.name, "slo-twice", message, rule_line=rule.place.line)
+
+
+def _written_for(group: Group, rule: Rule) -> Iterator[str]:
+    """Give the ids of SLOs that a rule may have been compiled from."""
+    labels = group.labels_of(rule)
+    if rule.is_alert and "burnline_slo" in labels:
+        yield labels["burnline_slo"]
+    if rule.record and (rule.name.startswith("slo:") or rule.name == _INFO):
+        yield labels.get("sloth_id", "")
+
+
+def several(known: Objectives, server: LiveServer) -> Iterator[Finding]:
+    """Find queries that give more than one series now where a budget is made of one."""
+    from agent.errors import QueryError
+
+    def count(rule: Rule) -> int:
+        try:
+            return server.count(str(rule.expr))
+        except QueryError:
+            return 0  # that it fails is said already
+
+    pairs = [
+        (slo, rule)
+        for slo, group in zip(known.slos, known.queries, strict=True)
+        for rule in group.rules
+        if not slo.group_by
+    ]
+    counts = server.spread("indicators", lambda each: count(each[1]), pairs)
+    for (slo, rule), found in zip(pairs, counts, strict=True):
+        if found > 1:
+            message = (
+                f'SLO "{slo.id}": its query gives {found} series now: add them (sum), or name the label in group_by'
+            )
+            yield Finding(rule.expr.locate(1, 1), "", "", "slo", message, rule_line=rule.place.line)
