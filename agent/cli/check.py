@@ -124,7 +124,7 @@ def _configuration(path: Path, report: Report) -> None:
     for pattern in config.rule_globs:
         if not glob.glob(pattern, recursive=True):  # noqa: PTH207  # the pattern is absolute, which Path.glob refuses
             report.add(f"{path}:1:1: rule_files: {pattern} matches no file; nothing is evaluated from it", "nothing")
-    slos = _slos(config.file.slo_files, config.root, report) if config.file.slo_files else None
+    slos = _slos(config.file.slo_files, config.root, report, config) if config.file.slo_files else None
     if config.rule_globs or slos is not None:
         _rules(config.rule_globs, report, _setting(config, routing), legacy_names=config.legacy_names, slos=slos)
     for text in _missing_files(config, path):
@@ -132,10 +132,10 @@ def _configuration(path: Path, report: Report) -> None:
     _heartbeats(config, report, path)
 
 
-def _slos(patterns: Iterable[str | Path], root: Path, report: Report) -> Objectives:
+def _slos(patterns: Iterable[str | Path], root: Path, report: Report, config: Config | None = None) -> Objectives:
     """Read and compile SLO files, and return what lints read of them."""
-    from agent.cli.check_slos import objectives
-    from agent.slo import Setting, load_slos
+    from agent.cli.check_slos import objectives, setting_of
+    from agent.slo import load_slos
 
     problems: list[str] = []
     found = load_slos(patterns, root, into=problems)
@@ -145,7 +145,7 @@ def _slos(patterns: Iterable[str | Path], root: Path, report: Report) -> Objecti
         report.add(str(warning), "slo")
     report.files += [str(root / each) for each in found.files]
     report.slos += len(found.slos)
-    return objectives(found, Setting(recordings=False, engine=True), report)
+    return objectives(found, setting_of(config, report), report)
 
 
 def _heartbeats(config: Config, report: Report, path: Path) -> None:

@@ -17,6 +17,7 @@ from agent.slo import Composite, Events, Good, Plugin, Raw, Slo, with_window
 if TYPE_CHECKING:
     from agent.cli.check_live import LiveServer
     from agent.cli.check_report import Report
+    from agent.config import Config
     from agent.slo import Compiled, Setting, SloSet
 
 _MARK: Final = "\0slo "
@@ -66,8 +67,28 @@ class Objectives:
                 yield found
 
 
-def objectives(found: SloSet, setting: Setting, report: Report) -> Objectives:
-    """Compile every SLO as the agent does, note what refuses and what is odd, and return what lints read of them."""
+def setting_of(config: Config | None, report: Report) -> Setting | None:
+    """Return how the agent of a configuration compiles its SLOs; None where its windows are wrong, which is noted."""
+    from agent.errors import SchemaError
+    from agent.slo import Catalog, Setting
+
+    setting = Setting(recordings=False, engine=True)
+    if config is None:
+        return setting
+    section = config.file.slo
+    try:
+        catalog = Catalog.load(config.under(section.windows) if section.windows else None)
+    except SchemaError as error:
+        report.refused(error)
+        return None
+    return replace(setting, period_ms=section.default_period, catalog=catalog)
+
+
+def objectives(found: SloSet, setting: Setting | None, report: Report) -> Objectives:
+    """Compile every SLO as the agent does, note what refuses and what is odd, and return what lints read of them.
+
+    Without a `setting` nobody knows by which windows, and nothing is said of what would only follow from that.
+    """
     from agent.errors import SchemaError
     from agent.slo import compile_slo
 
@@ -75,7 +96,7 @@ def objectives(found: SloSet, setting: Setting, report: Report) -> Objectives:
     made: list[Group] = []
     good: list[Slo] = []
     for slo in found.slos:
-        if isinstance(slo.indicator, Plugin | Composite):
+        if setting is None or isinstance(slo.indicator, Plugin | Composite):
             continue
         try:
             compiled = compile_slo(slo, setting)

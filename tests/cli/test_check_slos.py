@@ -205,6 +205,47 @@ def test_an_slo_of_90_days_is_right_where_samples_are_kept_for_two(check):
     assert (code, said[-1]) == (0, "2 files, 0 rules, 1 SLO: good")
 
 
+WINDOWS = """\
+apiVersion: sloth.slok.dev/v1
+kind: AlertWindows
+spec:
+  sloPeriod: 2d
+  page:
+    quick: {errorBudgetPercent: 20, shortWindow: 5m, longWindow: 1h}
+    slow: {errorBudgetPercent: 50, shortWindow: 30m, longWindow: 6h}
+  ticket:
+    quick: {errorBudgetPercent: 60, shortWindow: 2h, longWindow: 12h}
+    slow: {errorBudgetPercent: 80, shortWindow: 6h, longWindow: 1d}
+"""
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "wanted"),
+    [
+        ("sloPeriod: 2d", "sloPeriod: 2d", ""),
+        ("shortWindow: 5m", "shortWindow: 1h", "windows/w.yml:6:50: the short window (1h) is not shorter"),
+        ("sloPeriod: 2d", "slPeriod: 2d", 'windows/w.yml:4:3: unknown key "slPeriod"; did you mean "sloPeriod"?'),
+        ("60", "1", "windows/w.yml:10:11: ticket.slow asks for a burn rate of 1.6, ticket.quick for 0.04"),
+        ("apiVersion", "\t", "windows/w.yml:1:1: not valid YAML"),
+        (WINDOWS, "", "windows/w.yml:1:1: nothing stands in this file"),
+    ],
+)
+def test_the_windows_of_a_configuration_are_checked_and_count(check, tmp_path, good, bad, wanted):
+    """With a burn rate of 9.6 an SLO of 90 % has tiers that fire; with those of 30 days it has none."""
+    (tmp_path / "windows").mkdir()
+    (tmp_path / "windows" / "w.yml").write_text(WINDOWS.replace(good, bad, 1))
+    config = "slo_files: [a.yml]\nslo: {default_period: 2d, windows: windows}\n"
+
+    code, said = check(FILE.replace("99.9", "89.9"), "burnline.yml", burnline=config)
+
+    if not wanted:
+        assert (code, said) == (0, ["2 files, 0 rules, 1 SLO: good"])
+    else:
+        assert code == 1
+        assert said[0].startswith(wanted), said
+        assert len(said) == 2
+
+
 HELD = [
     *('requests_total{route="a"}', 'requests_total{route="b"}', "failures_total", 'latency_bucket{le="0.5"}'),
     *('latency_bucket{le="1.0"}', 'latency_bucket{le="3"}', 'latency_bucket{le="+Inf"}', "latency_count"),

@@ -49,11 +49,10 @@ def read_promises(config: Config) -> Promises:
 
     problems: list[str] = []
     slos = load_slos(config.file.slo_files, config.root, into=problems)
-    catalog = Catalog()
     try:
         catalog = Catalog.load(config.under(config.file.slo.windows) if config.file.slo.windows else None)
     except SchemaError as error:
-        problems += error.problems
+        raise SchemaError([*problems, *error.problems]) from error  # what else is wrong may only follow from this
     setting = Setting(period_ms=config.file.slo.default_period, catalog=catalog, recordings=False, engine=True)
     found = _promised(slos, setting, problems)
     if problems:

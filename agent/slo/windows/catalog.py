@@ -72,6 +72,8 @@ class _WindowsFile:
 
 def read_windows(text: str, source: str) -> Windows:
     """Read an `AlertWindows` file; raise SchemaError with every place that is wrong."""
+    if not text.strip():
+        raise SchemaError([f"{source}:1:1: nothing stands in this file; it has no windows of alerts"])
     spec = read(_WindowsFile, text, source).spec
     written = (
         (Severity.PAGE, True, spec.page.quick),
