@@ -176,13 +176,29 @@ print(mimetypes.inited, mimetypes.guess_type("page.html")[0], mimetypes.guess_ty
     assert apart(program) == "True text/html None"
 
 
-def test_a_running_agent_loads_nothing_that_only_decorates_or_belongs_to_other_verbs():
-    left_out = ["rich", "pygments", "opentelemetry", "grafana_foundation_sdk", "slack_sdk", "aiosmtpd", "markdown_it"]
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        pytest.param(["rich", "pygments"], id="what decorates logs"),
+        pytest.param(
+            ["grafana_foundation_sdk", "markdown_it", "opentelemetry"], id="libraries of other verbs and pages"
+        ),
+        pytest.param(["slack_sdk", "aiosmtplib", "aiosmtpd"], id="libraries of channels that are not configured"),
+        pytest.param(["agent.notify.receivers.twilio", "agent.notify.twilio_callbacks"], id="a channel not configured"),
+        pytest.param(["agent.app.explanation", "agent.web.explaining.values"], id="explanations before somebody asks"),
+        pytest.param(["agent.replay", "agent.app.routes", "agent.query.explain"], id="rehearsals before somebody asks"),
+        pytest.param(["agent.rules.lints", "difflib"], id="advice about files"),
+        pytest.param(["configparser"], id="files of Amazon's tools"),
+        pytest.param(["agent.slo.budget", "agent.slo.compile", "agent.slo.loading"], id="SLOs where there are none"),
+        pytest.param(["xml.sax", "zipfile"], id="heavy ways to do little"),
+    ],
+)
+def test_a_running_agent_does_not_load(left_out):
     program = f"""
 import sys
 import agent.app
 def serve(flags):
-    import agent.app.agent
+    import agent.app.agent, agent.app.serving
     print([name for name in {left_out!r} if name in sys.modules])
 agent.app.serve = serve
 from agent.cli.main import burnline

@@ -26,7 +26,7 @@ from agent.app.changes import Changes, changes
 from agent.app.collection import Collection
 from agent.app.drills import DrillDesk
 from agent.app.evaluation import Evaluation, answering
-from agent.app.explanation.explainer import Explainer
+from agent.app.explaining import Explaining
 from agent.app.feeding import Feeding
 from agent.app.filewatch import FileWatch, FolderEvents
 from agent.app.handles import Handles
@@ -164,7 +164,7 @@ class Agent:
                 ),
                 heartbeat_handles=heartbeats,
                 drill_handles=DrillDesk(lambda: self.lifelines.drills, self.clock, self.woken),
-                explainer=Explainer(self),
+                explainer=Explaining(self),
                 slo_handles=SloDesk(lambda: self.budgets, lambda: self.journal, self.clock),
                 twilio_handles=Twilio(
                     lambda: self.dispatcher, lambda: self.config.external_url, self.clock, self.woken

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from prometheus_client.exposition import choose_encoder
 
-from agent import web
+from agent import app, web
 from agent.app import views
 from agent.app.answers import plan_answer, query_answer
 from agent.app.build import VERSION
 from agent.app.expressions import selector_matchers, selectors_of
 from agent.app.past import read_history
-from agent.app.routes import route_test, routes_json
 from agent.app.story import alert_detail, own_fingerprint
 from agent.app.trying import earlier, note, notify_test, probe_files
 from agent.config import runbook_folder
@@ -204,7 +203,7 @@ class Handles:
 
     async def routes(self) -> Mapping[str, Any]:
         """Return the routing tree."""
-        return routes_json(self._agent.dispatcher.routing, self.now_ms())
+        return app.routes_json(self._agent.dispatcher.routing, self.now_ms())
 
     async def route_test(self, labels: Labels) -> Mapping[str, Any]:
         """Rehearse an alert in a thread, with the labels that it would be sent with; say what would silence it now."""
@@ -212,7 +211,7 @@ class Handles:
         sent = agent.as_sent(labels)
         silenced = agent.dispatcher.silences.muting(sent, at_ms)
         played = await asyncio.to_thread(
-            route_test, agent.dispatcher.routing, sent, at_ms, external_url=agent.config.external_url
+            app.route_test, agent.dispatcher.routing, sent, at_ms, external_url=agent.config.external_url
         )
         return played | {"silenced_by": silenced}
 

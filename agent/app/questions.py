@@ -13,12 +13,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from agent.app.expressions import refuse_for_range
 from agent.config import QuerySection
 from agent.errors import QueryLimit
-from agent.query import Engine, Explanation, Limits, Queryable, Result, Scalar, Vector
+from agent.query import Engine, Limits, Queryable, Result, Scalar, Vector
+
+if TYPE_CHECKING:
+    from agent.query import Explanation
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from agent.notify import Dispatcher, TwilioCallbacks, help_text, read_command, twiml
+from agent import notify
 
 _KEPT: Final = 1_000
 _log = structlog.get_logger("burnline.twilio")
@@ -19,7 +19,7 @@ class Twilio:
 
     def __init__(
         self,
-        dispatcher: Callable[[], Dispatcher],
+        dispatcher: Callable[[], notify.Dispatcher],
         base_url: Callable[[], str],
         clock: Callable[[], int],
         woken: Callable[[], object],
@@ -49,17 +49,17 @@ class Twilio:
         return answer
 
     def _answer(self, phone: str, text: str) -> str:
-        command = read_command(text)
+        command = notify.read_command(text)
         if command.silent:
             _log.info("a phone asked for no more messages, or for messages again", phone=f"…{phone[-4:]}")
-            return twiml("")
+            return notify.twiml("")
         if not command.code:
-            return twiml(help_text())
+            return notify.twiml(notify.help_text())
         reply = self._dispatcher().acknowledge_by_code(
             command.code, phone, self._clock(), everything=command.everything
         )
         self._woken()
-        return twiml(reply.text)
+        return notify.twiml(reply.text)
 
-    def _callbacks(self) -> TwilioCallbacks:
-        return TwilioCallbacks(self._dispatcher().routing.channels.values(), self._base_url())
+    def _callbacks(self) -> notify.TwilioCallbacks:
+        return notify.TwilioCallbacks(self._dispatcher().routing.channels.values(), self._base_url())

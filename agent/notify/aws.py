@@ -7,8 +7,6 @@ metadata service is asked: a sidecar that hangs on one at three in the morning t
 from __future__ import annotations
 
 import re
-from configparser import ConfigParser
-from configparser import Error as ConfigError
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -98,6 +96,9 @@ def _profile(variable: str, name: str, profile: str, secrets: Secrets) -> dict[s
     if not path:
         return {}
     wanted = profile or secrets.environment.get("AWS_PROFILE") or "default"
+    from configparser import ConfigParser  # only for SNS without keys, and then while the files are read
+    from configparser import Error as ConfigError
+
     reader = ConfigParser(interpolation=None, default_section="")
     try:
         reader.read_string(secrets.read(Path(path)))

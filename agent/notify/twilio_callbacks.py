@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha1
+from html import escape
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
-from xml.sax.saxutils import escape
 
 from agent.errors import InvalidInput
 from agent.model import Secret
@@ -127,5 +127,9 @@ def help_text() -> str:
 
 def twiml(text: str) -> str:
     """Return the answer to an incoming message as Twilio reads it; without a text, that nothing is to be said."""
-    inside = f"<Message>{escape(clip(write(text, Alphabet.GSM7), 160, Alphabet.GSM7))}</Message>" if text else ""
+    inside = (
+        f"<Message>{escape(clip(write(text, Alphabet.GSM7), 160, Alphabet.GSM7), quote=False)}</Message>"
+        if text
+        else ""
+    )
     return f'<?xml version="1.0" encoding="UTF-8"?><Response>{inside}</Response>'

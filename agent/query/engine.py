@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -24,7 +24,6 @@ from agent.query import ast
 from agent.query.evaluate import Value as Computed
 from agent.query.evaluate import evaluate, ranges
 from agent.query.evaluation import Evaluation, Query, SeriesSets
-from agent.query.explain import Explanation, Recorder, explanation
 from agent.query.frame import NO_LABELS, Frame, SeriesSet, remove_marked_names
 from agent.query.limits import Allowance, Limits
 from agent.query.parser import parse
@@ -42,6 +41,9 @@ from agent.query.values import (
     floats_beside,
     series_of,
 )
+
+if TYPE_CHECKING:
+    from agent.query.explain import Explanation
 
 _PLANS_KEPT: Final = 2048
 _NODES_KEPT: Final = 1 << 17
@@ -125,18 +127,20 @@ class Engine:
         lookback_ms: int | None = None,
     ) -> Explanation:
         """Evaluate at one instant (`step_ms` 0: at `start_ms`) or over a range, and say what that took on `clock` (seconds)."""
+        from agent.query import explain as explaining  # rules need none of it
+
         since, planned = clock(), isinstance(expr, str) and expr in self._plans
         if step_ms:
             _, evaluation = self._over(expr, start_ms, end_ms, step_ms, expired, lookback_ms)
         else:
             _, evaluation = self._prepared(expr, start_ms, start_ms, 0, expired, lookback_ms)
         query = evaluation.query
-        recorder = query.watch = Recorder(clock, query.allowance)
+        recorder = query.watch = explaining.Recorder(clock, query.allowance)
         with np.errstate(all="ignore"):
             query.plan.root.run(evaluation)
-        root = explanation(query.plan, recorder)
+        root = explaining.explanation(query.plan, recorder)
         samples, peak = query.allowance.samples, query.allowance.peak
-        return Explanation(root, len(evaluation.steps), samples, peak, clock() - since, planned)
+        return explaining.Explanation(root, len(evaluation.steps), samples, peak, clock() - since, planned)
 
     def _over(
         self,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from agent.doors import lazy
 from agent.rules.expressions import recovery_of
-from agent.rules.lints import CODES, Accepted, Code, Finding, LintSetting, Routes, Severity, lint
 from agent.rules.loading import load_rules, read_rules
 from agent.rules.spec import Group, GroupKey, Rule, RuleSet, checked_template
 from agent.rules.states import Absence, ActiveAlert, LimitExceeded, Observation, State, Transition, step
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from agent.rules.evaluator import Evaluated, Evaluator
     from agent.rules.expansion import Expander
     from agent.rules.history import Events, Page, Past, Wanted, past, read_transition
+    from agent.rules.lints import CODES, Accepted, Code, Finding, LintSetting, Routes, Severity, lint
     from agent.rules.lints.live import live
     from agent.rules.ordering import Writers, feeders, in_order
     from agent.rules.reading import Reads, Selector, may_feed, reads, written
@@ -127,6 +127,7 @@ __getattr__ = lazy(
             "past",
             "read_transition",
         ),
+        "lints": ("CODES", "Accepted", "Code", "Finding", "LintSetting", "Routes", "Severity", "lint"),
         "lints.live": ("live",),
         "records": (
             "ALERT_KIND",

@@ -7,7 +7,6 @@ kilobyte cannot become gigabytes. The reader knows no room; what a value means i
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import types
 import typing
@@ -73,6 +72,8 @@ def read_within(cls: type[T], text: Text) -> T:
 
 def suggest(wrong: str, known: Sequence[str]) -> str:
     """Return `; did you mean "x"?` for the nearest of `known`, or nothing where none is near."""
+    import difflib  # a right file needs none of it
+
     near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
     return f'; did you mean "{near[0]}"?' if near else ""
 

@@ -26,7 +26,7 @@ from agent.web.alertmanager import routes as alertmanager_routes
 from agent.web.alertmanager.values import Alertmanager
 from agent.web.drills import DRILLS, DrillHandles
 from agent.web.explaining import routes as explaining_routes
-from agent.web.explaining.values import Explainer
+from agent.web.explaining.asking import Explainer
 from agent.web.handles import Handles
 from agent.web.heartbeats import HEARTBEATS, HeartbeatHandles
 from agent.web.people import link_page

@@ -10,12 +10,13 @@ import asyncio
 import base64
 import hashlib
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
 from agent.errors import InvalidInput
+from agent.footprint import hand_back
 from agent.web.acks import MOST_COMMENT, MOST_NAME
 from agent.web.explaining import Question
 from agent.web.explaining.routes import EXPLAINER
@@ -42,7 +43,7 @@ from agent.web.words import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
 
     from agent.web.handles import Handles
 
@@ -57,7 +58,7 @@ def shortened(text: str, most: int = _LONGEST_VALUE) -> str:
 
 @cache
 def _style() -> str:
-    return files("agent.web").joinpath("pages/page.css").read_text("utf-8")
+    return Path(__file__).with_name("pages").joinpath("page.css").read_text("utf-8")
 
 
 @cache
@@ -97,9 +98,17 @@ def _templates() -> Environment:
     return made
 
 
+@cache
+def _template(name: str) -> Template:
+    """Compile one page's template; what that takes in passing, more than a megabyte, goes back to the system at once."""
+    made = _templates().get_template(name)
+    hand_back()
+    return made
+
+
 def render(template: str, *, root: str, now_ms: int, **values: Any) -> str:
     """Render one page; `root` is the relative way to the first page."""
-    return _templates().get_template(template).render(root=root, now=now_ms, **values)
+    return _template(template).render(root=root, now=now_ms, **values)
 
 
 def as_html(text: str, status: int = 200) -> web.Response:

@@ -1,4 +1,4 @@
-"""Explains to the web room: gathers what a running agent knows, and lets a thread put the answer together."""
+"""Gathers what a running agent knows, and lets a thread put the answer together."""
 
 from __future__ import annotations
 
@@ -19,14 +19,10 @@ if TYPE_CHECKING:
 
 
 class Explainer:
-    """Fulfils `web.explaining.Explainer` for one agent."""
+    """Explains for one agent; `Explaining` loads it when somebody first asks."""
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
-
-    def now_ms(self) -> int:
-        """Return the agent's clock."""
-        return self._agent.clock()
 
     async def explain(self, question: Question) -> Explanation:
         """Explain an alert."""

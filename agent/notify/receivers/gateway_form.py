@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from html import escape
 from typing import Any, Final
 from urllib.parse import quote
-from xml.sax.saxutils import escape
 
 import msgspec
 
 WRITINGS: Final[Mapping[str, Callable[[str], str]]] = {
     "": str,
     "json": lambda text: msgspec.json.encode(text).decode()[1:-1],
-    "xml": lambda text: escape(text, {'"': "&quot;", "'": "&apos;"}),
+    "xml": lambda text: escape(text, quote=False).replace('"', "&quot;").replace("'", "&apos;"),
     "url": lambda text: quote(text, safe=""),
 }
 NAMES: Final = {

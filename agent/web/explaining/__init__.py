@@ -5,25 +5,29 @@
 
 from __future__ import annotations
 
-from agent.web.explaining.plain import explanation_json, person_json
-from agent.web.explaining.values import (
-    Account,
-    Attempt,
-    Brief,
-    Candidate,
-    Cause,
-    Coming,
-    Explainer,
-    Explanation,
-    Line,
-    Link,
-    Matter,
-    Message,
-    Mood,
-    PersonAccount,
-    Question,
-    Unknown,
-)
+from typing import TYPE_CHECKING
+
+from agent.doors import lazy
+from agent.web.explaining.asking import Explainer, Question
+
+if TYPE_CHECKING:
+    from agent.web.explaining.plain import explanation_json, person_json
+    from agent.web.explaining.values import (
+        Account,
+        Attempt,
+        Brief,
+        Candidate,
+        Cause,
+        Coming,
+        Explanation,
+        Line,
+        Link,
+        Matter,
+        Message,
+        Mood,
+        PersonAccount,
+        Unknown,
+    )
 
 __all__ = [
     "Account",
@@ -45,3 +49,26 @@ __all__ = [
     "explanation_json",
     "person_json",
 ]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "plain": ("explanation_json", "person_json"),
+        "values": (
+            "Account",
+            "Attempt",
+            "Brief",
+            "Candidate",
+            "Cause",
+            "Coming",
+            "Explanation",
+            "Line",
+            "Link",
+            "Matter",
+            "Message",
+            "Mood",
+            "PersonAccount",
+            "Unknown",
+        ),
+    },
+)

@@ -11,9 +11,9 @@ from aiohttp import web
 
 from agent.errors import ParseError
 from agent.model import METRIC_NAME
+from agent.web import explaining
 from agent.web.envelope import ApiError, ErrorType, invalid, success
-from agent.web.explaining.plain import explanation_json, person_json
-from agent.web.explaining.values import Explainer, Question
+from agent.web.explaining.asking import Explainer, Question
 from agent.web.parameters import duration_ms, optional_time, read_parameters
 from agent.web.room import handles_of
 
@@ -50,7 +50,8 @@ async def alert(request: web.Request) -> web.Response:
         at_ms=None if at_ms is None or at_ms >= now_ms else at_ms,
         since_ms=_since(parameters, at_ms or now_ms),
     )
-    return success(explanation_json(await explainer.explain(question)))
+    found = await explainer.explain(question)
+    return success(explaining.explanation_json(found))
 
 
 async def person(request: web.Request) -> web.Response:
@@ -63,7 +64,7 @@ async def person(request: web.Request) -> web.Response:
     end_ms = now_ms if at_ms is None else min(at_ms, now_ms)
     since_ms = _since(parameters, end_ms)
     found = await explainer.explain_person(name, end_ms - USUAL_MS if since_ms is None else since_ms, at_ms)
-    return success(person_json(found))
+    return success(explaining.person_json(found))
 
 
 def _since(parameters: Parameters, end_ms: int) -> int | None:

@@ -1,4 +1,4 @@
-"""What an explanation is made of: values that `app` puts together, and the Protocol that it fulfils.
+"""What an explanation is made of: values that `app` puts together.
 
 An account is a chain of links, each a sentence with lines below it, so that the terminal and the page tell the same story;
 causes, messages and what comes next stand beside it for programs.
@@ -6,12 +6,10 @@ causes, messages and what comes next stand beside it for programs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
-from agent.model import Labels, Matcher
+from agent.model import Labels
 
 
 class Mood(StrEnum):
@@ -194,32 +192,3 @@ class PersonAccount:
     """Alerts of these hours of which nothing was for this person."""
     suggestions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Which alert is meant: by an id (a fingerprint, a message's or an incident's), or by matchers on its labels.
-
-    `at_ms` explains an earlier instant; `since_ms` is from when on it is told, None for the alert's last life.
-    """
-
-    id: str = ""
-    matchers: Sequence[Matcher] = field(default=())
-    at_ms: int | None = None
-    since_ms: int | None = None
-
-
-class Explainer(Protocol):
-    """Answers; reads the journal, and does its work off the event loop."""
-
-    async def explain(self, question: Question) -> Explanation:
-        """Explain an alert."""
-        ...
-
-    async def explain_person(self, name: str, since_ms: int, at_ms: int | None) -> PersonAccount:
-        """Explain what somebody was told since an instant."""
-        ...
-
-    def now_ms(self) -> int:
-        """Return the agent's clock."""
-        ...
