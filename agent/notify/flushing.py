@@ -22,7 +22,7 @@ from agent.notify.incidents import Ack, Incident, Recipient, RunningStep, StepSt
 from agent.notify.inhibition import Inhibitor, Sources
 from agent.notify.intervals import UTC
 from agent.notify.messenger import Messenger, wants_resolved
-from agent.notify.notification import Channel, worst_severity
+from agent.notify.notification import Channel, is_worse, worst_severity
 from agent.notify.reasons import ENDED, Reason, Suppression
 from agent.notify.routing import LOG_TARGET, Destination, Routing
 from agent.notify.silences import Silences
@@ -31,6 +31,8 @@ from agent.telemetry import Telemetry
 
 STRETCH: Final = 1_000
 """Alerts that are looked at before others get a turn."""
+_FALLING: Final = (Reason.NEW_ALERTS, Reason.INHIBITION_ENDED, Reason.NO_LONGER_MUTED, Reason.SOME_RESOLVED)
+"""Why a message is sent when something is over and something milder takes its place."""
 Stretches = Generator[None, None, None]
 """Work that gives way to others where it yields."""
 
@@ -49,6 +51,8 @@ class Visible:
     """Fingerprints of those that are over, that somebody believes to fire, and that something held back until the end."""
     taken_by: str = ""
     """Who had acknowledged what was there before new alerts joined just now."""
+    before: str = ""
+    """The severity of what fired visibly at the last flush, where that is known."""
     causes: set[tuple[Suppression, str]] = field(default_factory=set)
     """What holds alerts back."""
     released: dict[str, str] = field(default_factory=dict)
@@ -258,6 +262,21 @@ class Flush:
             incident.lift(self.at_ms)
         assert group.incident is not None
         group.incident.seen = seen.firing_set
+        self._follow(group, group.incident, seen)
+
+    def _follow(self, group: Group, incident: Incident, seen: Visible) -> None:
+        """Take note of how severe the incident is now: its steps follow, and an acknowledgement was of something milder."""
+        severity, names = self._severity(seen), tuple(seen.firing_set)
+        seen.before = incident.severity
+        change = f"{seen.before} → {severity}"
+        if seen.before and incident.ack and is_worse(severity, seen.before):
+            self._decide(group, Verdict.ACK_ENDED, f"{change} after {incident.ack.by} had acknowledged it", names)
+            seen.taken_by = incident.ack.by
+            incident.lift(self.at_ms)
+        roused = incident.follow(severity, self.at_ms)
+        if roused and seen.before:
+            steps = ", ".join(f"step {step.number} in {step.after_ms // 1000} s" for step in roused)
+            self._decide(group, Verdict.ESCALATED, f"{change}: escalation counts from now", names, steps)
 
     def _tell(self, group: Group, incident: Incident, seen: Visible) -> None:
         due: dict[str, tuple[Recipient, Reason]] = {}
@@ -301,13 +320,27 @@ class Flush:
         for each in hear:
             recipient, ended = each.recipient, each.firing & seen.resolved_set
             key = recipient.target.key
-            if not ended <= seen.unseen:
+            if key not in due and others and not self._rings(group, incident, recipient, ended, seen):
+                self._decide(group, Verdict.SUPPRESSED, Reason.MILD_END, tuple(sorted(ended)), key)
+            elif not ended <= seen.unseen:
                 due.setdefault(key, (recipient, closing))
             elif key not in due and recipient.target.channel is Channel.SMS and others:
                 self._decide(group, Verdict.SUPPRESSED, Reason.RINGS_NOBODY, tuple(sorted(ended)), key)
             else:
                 quietly = replace(recipient, options={**recipient.options, "quiet": True})
                 due.setdefault(key, (quietly, Reason.RESOLVED_UNSEEN))
+
+    def _rings(self, group: Group, incident: Incident, recipient: Recipient, ended: set[str], seen: Visible) -> bool:
+        """Say whether the end of these alerts may ring: a phone that was called for something worse needs no call for it."""
+        if recipient.target.channel is not Channel.SMS:
+            return True
+        severity = worst_severity(each.labels.get("severity") for each in seen.resolved if each.fingerprint in ended)
+        ways = self._routing.receiver(group.receiver).destinations if recipient.destination and group.route else ()
+        for way in ways:
+            if way.key == recipient.destination:
+                return way.chosen(severity, self._routing.directory, self.at_ms)
+        calls = [whom for step in incident.steps for whom in step.whom if whom.channel is Channel.SMS]
+        return not calls or any(not whom.severities or severity in whom.severities for whom in calls)
 
     def _count_from_delivery(
         self, group: Group, destination: Destination, means: Sequence[Recipient], seen: Visible
@@ -323,15 +356,28 @@ class Flush:
         return worst_severity(alert.labels.get("severity") for alert in seen.firing or seen.resolved)
 
     def _is_way(self, group: Group, destination: Destination, severity: str, seen: Visible) -> bool:
-        """Say whether a message of this severity goes by this way; one that was told before hears on."""
-        directory = self._routing.directory
-        if destination.key in group.entries or destination.chosen(severity, directory, self.at_ms):
+        """Say whether a message of this severity goes by this way; one that was told before hears on.
+
+        A phone that rings for worse alone does not: it hears of the end of that, and is not called again for what is milder.
+        """
+        directory, entry = self._routing.directory, group.entries.get(destination.key)
+        if destination.chosen(severity, directory, self.at_ms):
             return True
+        if entry:
+            if destination.channel is not Channel.SMS or not self._is_louder(destination, severity):
+                return True
+            group.entries[destination.key] = untold(entry, frozenset(seen.over))
         reason = Reason.OTHER_SEVERITY
         if seen.firing and group.last_reasons.get(destination.key) != reason:
             self._decide(group, Verdict.DEDUPLICATED, reason, tuple(seen.firing_set), destination.key)
         group.last_reasons[destination.key] = reason
         return False
+
+    def _is_louder(self, destination: Destination, severity: str) -> bool:
+        """Say whether a way is for critical alerts, and not for what fires now."""
+        directory = self._routing.directory
+        chosen = (destination.chosen(each, directory, self.at_ms) for each in ("critical", severity))
+        return tuple(chosen) == (True, False)
 
     def _knows(self, incident: Incident, recipient: Recipient, reason: Reason, seen: Visible) -> bool:
         """Say whether a first message would tell the target nothing: a reload gave it the same under another name."""
@@ -357,6 +403,8 @@ class Flush:
             reason = self._unmuted(firing - entry.firing if entry else firing, seen)
         if reason is Reason.REPEAT and incident.ack and incident.ack.alive(self.at_ms):
             reason = Reason.ACKNOWLEDGED
+        if reason is Reason.REPEAT and self._is_louder(destination, self._severity(seen)):
+            reason = Reason.OTHER_SEVERITY
         if reason.tells:
             entry = told(entry, firing, resolved, self.at_ms)
         elif entry:
@@ -377,7 +425,8 @@ class Flush:
 
     def _write(self, group: Group, incident: Incident, due: dict[str, tuple[Recipient, Reason]], seen: Visible) -> None:
         people = {key: recipient.target.person for key, (recipient, _) in due.items()}
-        for key, (recipient, reason) in due.items():
+        for key, (recipient, why) in due.items():
+            reason = self._reworded(why, seen)
             known = incident.told[key].firing if key in incident.told else set()
             ended = [each for each in seen.resolved if each.fingerprint in known]
             alerts = self._sorted(tuple(seen.firing), tuple(ended) if recipient.send_resolved else ())
@@ -389,6 +438,18 @@ class Flush:
             why_not = self._messenger.send(group, incident, recipient, words, alerts, self.at_ms)
             verdict = Verdict.DEDUPLICATED if why_not else Verdict.NOTIFIED
             self._decide(group, verdict, why_not or words, tuple(alert.fingerprint for alert in alerts), key)
+
+    def _reworded(self, reason: Reason, seen: Visible) -> Reason:
+        """Say that the severity rose or fell, where that is what happened: alerts of one problem that take turns are no news."""
+        now = self._severity(seen)
+        if not seen.firing or not seen.before or self._routing.settings.strict:
+            return reason
+        if reason is Reason.NEW_ALERTS and is_worse(now, seen.before):
+            return Reason.MORE_SEVERE
+        over = worst_severity(each.labels.get("severity") for each in seen.resolved)
+        if reason in _FALLING and is_worse(over, now) and is_worse(seen.before, now):
+            return Reason.LESS_SEVERE
+        return reason
 
     def _sorted(self, firing: tuple[Alert, ...], ended: tuple[Alert, ...]) -> tuple[Alert, ...]:
         """Put alerts that are in order already, firing and resolved, into one."""

@@ -32,6 +32,8 @@ class StepState(StrEnum):
     """What became of a step."""
 
     WAITING = "waiting"
+    RESTING = "resting"
+    """It tells nobody of the severity that the incident has now; it counts anew when that changes."""
     DONE = "done"
     STOPPED = "stopped"
 
@@ -132,6 +134,15 @@ class RunningStep:
         """When it runs."""
         return max(self.due_ms, self.held_until_ms)
 
+    def concerns(self, severity: str) -> bool:
+        """Say whether a line of it tells somebody of this severity."""
+        return any(not each.severities or severity in each.severities for each in self.whom)
+
+    def count_from(self, at_ms: int) -> None:
+        """Let it wait as long as it says, from now on."""
+        self.state, self.due_ms = StepState.WAITING, at_ms + self.after_ms
+        self.hurried, self.held_until_ms = False, 0
+
 
 @dataclass(slots=True)
 class Incident:
@@ -147,6 +158,8 @@ class Incident:
     """The fingerprints that fired visibly at the last flush; None where an older version wrote the incident."""
     messages: int = 0
     """How many messages were written for it; part of their idempotency keys."""
+    severity: str = ""
+    """The worst of what fired visibly at the last flush."""
 
     def key(self) -> str:
         """Return the next message's idempotency key."""
@@ -180,8 +193,26 @@ class Incident:
         """Stop the steps that an acknowledgement stops."""
         self.ack = ack
         for step in self.steps:
-            if step.until == "ack" and step.state is StepState.WAITING:
+            if step.until == "ack" and step.state in (StepState.WAITING, StepState.RESTING):
                 step.state = StepState.STOPPED
+
+    def follow(self, severity: str, at_ms: int) -> tuple[RunningStep, ...]:
+        """Take over the severity of what fires now, and return the steps that count from now because of it.
+
+        A step that tells nobody of this severity rests. One that does, and told nobody of the severity before, begins to count:
+        whoever is called must not be called at once because something milder has lasted for long.
+        """
+        before, self.severity = self.severity, severity
+        roused = []
+        for step in self.steps:
+            if not step.concerns(severity):
+                step.state = StepState.RESTING if step.state is StepState.WAITING else step.state
+            elif step.state is StepState.RESTING or (
+                step.state is StepState.DONE and before and not step.concerns(before)
+            ):
+                step.count_from(at_ms)
+                roused.append(step)
+        return tuple(roused)
 
     def known(self, fingerprints: Iterable[str]) -> frozenset[str]:
         """Return which of the group's alerts somebody was told of, or could have been: what waits for its turn is not."""
@@ -208,8 +239,7 @@ class Incident:
         """End the acknowledgement, because alerts joined that it did not cover: the chain starts over."""
         self.ack = None
         for step in self.steps:
-            step.state, step.due_ms, step.hurried = StepState.WAITING, at_ms + step.after_ms, False
-            step.held_until_ms = 0
+            step.count_from(at_ms)
 
     def hold_overdue(self, at_ms: int) -> tuple[RunningStep, ...]:
         """Hold the steps that are overdue at a start, see HEARD_AGAIN_MS; return them, but for those that have waited.
@@ -256,6 +286,7 @@ def to_json(incident: Incident) -> dict[str, Any]:
         "id": incident.id,
         "started_ms": incident.started_ms,
         "messages": incident.messages,
+        "severity": incident.severity,
         "seen": None if incident.seen is None else tuple(incident.seen),
         "ack": _ack_to_json(ack) if ack else None,
         "told": [
@@ -293,7 +324,7 @@ def to_json(incident: Incident) -> dict[str, Any]:
 
 def from_json(data: Mapping[str, Any]) -> Incident:
     """Read an incident back."""
-    made = Incident(data["id"], data["started_ms"], messages=data["messages"])
+    made = Incident(data["id"], data["started_ms"], messages=data["messages"], severity=data.get("severity", ""))
     if (seen := data.get("seen")) is not None:
         made.seen = frozenset(seen)
     if data["ack"]:

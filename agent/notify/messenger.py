@@ -19,7 +19,7 @@ from agent.notify.groups import Group
 from agent.notify.hours import quiet_until
 from agent.notify.incidents import Ack, Incident, Recipient, RunningStep, Told
 from agent.notify.messages.wording import moment_in, span
-from agent.notify.notification import Channel, Target
+from agent.notify.notification import Channel, Target, worst_severity
 from agent.notify.outbox import Outbox
 from agent.notify.reasons import Reason
 from agent.notify.routing import LOG_TARGET, Destination, Routing
@@ -306,7 +306,7 @@ class Messenger:
             self._outbox.withdraw_unheard(row, "it was over before they ended, and nobody had been told")
             return Reason.OVER_UNHEARD
         else:
-            until_ms, why = (0, "") if row.within_tick else self.held_until(recipient, row.at_ms, lambda: row.severity)
+            until_ms, why = (0, "") if row.within_tick else self.held_until(recipient, row.at_ms, lambda: _worst(row))
             self._outbox.add(replace(row, next_at_ms=until_ms, error=why) if until_ms > row.next_at_ms else row)
         return None
 
@@ -377,6 +377,11 @@ def calling(step: RunningStep, called: Sequence[Target]) -> str:
 def _mark(row: Row) -> Mapping[str, Any]:
     """Return what marks a message that takes the place of a test's."""
     return {"test": True} if row.options.get("test") else {}
+
+
+def _worst(row: Row) -> str:
+    """Return the worst that a message tells of, firing or over: whoever was woken for it is told at once that it is over."""
+    return worst_severity(alert.labels.get("severity") for alert in row.alerts)
 
 
 def _still_firing(told: Told, table: AlertTable, at_ms: int) -> tuple[Alert, ...]:

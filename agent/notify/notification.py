@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from agent.model import Alert, Labels
@@ -118,10 +118,18 @@ class Notification:
         return worst_severity(alert.labels.get("severity") for alert in self.firing or self.alerts)
 
 
+_WORST_FIRST: Final = ("critical", "warning", "info", "")
+
+
 def worst_severity(severities: Iterable[str]) -> str:
     """Return the worst of some severities: critical, warning, info or ""."""
     found = set(severities)
-    return next((each for each in ("critical", "warning", "info") if each in found), "")
+    return next((each for each in _WORST_FIRST if each in found), "")
+
+
+def is_worse(severity: str, than: str) -> bool:
+    """Say whether one of `worst_severity`'s answers is worse than another."""
+    return _WORST_FIRST.index(severity) < _WORST_FIRST.index(than)
 
 
 def _common(sets: list[Labels]) -> Labels:

@@ -11,6 +11,8 @@ class Reason(StrEnum):
 
     FIRST = "first notification"
     NEW_ALERTS = "new alerts added"
+    MORE_SEVERE = "more severe now"
+    LESS_SEVERE = "less severe now, still firing"
     ALL_RESOLVED = "all alerts resolved"
     SOME_RESOLVED = "some alerts resolved"
     RESOLVED_UNSEEN = "resolved while it was held back"
@@ -34,6 +36,7 @@ class Reason(StrEnum):
     NEVER_REACHED = "it is over, and the page about it never reached this target; there is nothing to take back"
     OTHER_SEVERITY = "alerts of this severity are told by other ways"
     RINGS_NOBODY = "it ended while it was held back: others are told quietly, and no phone rings for that"
+    MILD_END = "it was no more severe than what rings no phone: others are told, and no phone rings for its end"
     NO_TARGET = "the receiver has nobody to tell by this way now"
 
     @property
@@ -46,6 +49,8 @@ _TELLING: Final = frozenset(
     {
         Reason.FIRST,
         Reason.NEW_ALERTS,
+        Reason.MORE_SEVERE,
+        Reason.LESS_SEVERE,
         Reason.ALL_RESOLVED,
         Reason.SOME_RESOLVED,
         Reason.RESOLVED_UNSEEN,
