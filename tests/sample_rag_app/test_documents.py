@@ -21,7 +21,7 @@ NEEDED = {
     "high-memory", "high-cpu", "backup-failed", "cache-hit-collapse", "deployment", "scaling", "maintenance",
     "target-missing", "rule-failing", "delivery-failing", "samples-dropped", "storage-not-durable", "watchdog",
     "channel-disabled", "heartbeat",
-    "error-budget-burn", "ingestion-errors",
+    "error-budget-burn", "ingestion-errors", "slo-no-data", "slo-invalid",
 }  # fmt: skip
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(DOCUMENTS.glob("*.md"))}
 

@@ -37,6 +37,10 @@ def test_amtool_accepts_the_routes(root: Path, peer):
         ({"severity": "warning", "channels": "smses"}, ["team"]),
         ({"severity": "page"}, ["team"]),
         ({"team": "search"}, ["team"]),
+        # The page and the ticket of an objective are one incident, and what is said of its numbers is a warning like others.
+        ({"burnline_slo": "x", "severity": "critical", "sloth_severity": "page"}, ["objective"]),
+        ({"burnline_slo": "x", "severity": "warning", "sloth_severity": "ticket", "channels": "sms"}, ["objective"]),
+        ({"burnline_slo": "x", "severity": "warning", "alertname": "SLONoData"}, ["team"]),
     ],
 )
 def test_labels_reach_the_receivers_they_should(routed, labels, receivers):

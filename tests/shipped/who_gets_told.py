@@ -14,6 +14,9 @@ from typing import Any
 
 import yaml
 
+from agent.notify import parse_matcher
+from agent.slo import Setting, compile_slos, load_slos
+
 ROOT = Path(__file__).resolve().parents[2]
 ORDER = ("critical", "warning", "info", "none")
 CHANNELS = {"email": "email", "slack": "Slack", "sms": "SMS"}
@@ -23,26 +26,29 @@ OWN = {
         name: {"labels": {"severity": "warning"}}
         for name in ("DrillFailed", "HeartbeatFailed", "HeartbeatMissing", "HeartbeatNotSent", "ReloadFailed")
     },
+    **{name: {"labels": {"severity": "warning", "burnline_slo": "rag-…"}} for name in ("SLOInvalid", "SLONoData")},
 }
 """Alerts that the agent raises about itself; no rule file has them."""
 HEAD = """# Who gets told
 
-Each shipped alert, and those that the agent raises by itself (`ReloadFailed`, those about heartbeats and drills): whom it reaches
-by `alertmanager/alertmanager.yml` and `alertmanager/escalation.yml`, and what holds it back. A test makes this page anew from
-those files and from what Alertmanager's own `amtool` says of the routes, and compares.
+Each shipped alert, those of the shipped objectives, and those that the agent raises by itself (`ReloadFailed`, `SLONoData`, those
+about heartbeats and drills): whom it reaches by `alertmanager/alertmanager.yml` and `alertmanager/escalation.yml`, and what holds
+it back. A test makes this page anew from those files and from what Alertmanager's own `amtool` says of the routes, and compares.
 
 "On call" is whoever has the week in the team's rotation, "next" whoever has it after them; `#rag-alerts` and the mailing
 list are the whole team's. A channel without an account is disabled: its messages go to the receiver's `on_failure`, in the
-end to the log.
+end to the log. The page and the ticket of an objective are one incident: when one takes the other's place, whoever was told
+hears that it became more or less severe.
 
 """
+Row = tuple[str, Mapping[str, str]]
+"""What an alert is called here, and its labels."""
 
 
 def page(
     alerts: Mapping[str, Mapping[str, Any]], routed: Callable[[Mapping[str, str]], list[str]], root: Path = ROOT
 ) -> str:
     """Return the page's text."""
-    alerts = {**alerts, **OWN}
     escalation = _read(root / "alertmanager" / "escalation.yml")
     plans, policies = escalation["receivers"], escalation["policies"]
     rules = _read(root / "alertmanager" / "alertmanager.yml")["inhibit_rules"]
@@ -50,21 +56,38 @@ def page(
         "| alert | severity | told first | then, until somebody acknowledges | silent while |",
         "|---|---|---|---|---|",
     ]
-    for name in sorted(alerts, key=lambda each: (ORDER.index(alerts[each]["labels"]["severity"]), each)):
-        labels = alerts[name]["labels"]
-        reached = [plans.get(receiver, {}) for receiver in routed({"alertname": name, **labels})]
-        ways = policies.get(labels["severity"], {})
-        first = _joined([entry for plan in reached for entry in plan.get("notify", ())], ways) or "nobody"
-        later = "; ".join(
-            f"after {step['after']}: {_joined(step['notify'], ways)}"
+    rows = sorted(_rows(alerts, root), key=lambda each: (ORDER.index(each[1]["severity"]), each[0]))
+    for name, labels in rows:
+        severity = labels["severity"]
+        reached = [plans.get(receiver, {}) for receiver in routed(labels)]
+        ways = policies.get(severity, {})
+        first = _joined([entry for plan in reached for entry in plan.get("notify", ())], severity, ways) or "nobody"
+        steps = [
+            (step["after"], _joined(step["notify"], severity, ways))
             for plan in reached
             for step in plan.get("escalate", ())
-        )
-        held = " or ".join(sorted(rule["source_matchers"][0].split('"')[1] for rule in rules if name in _targets(rule)))
-        lines.append(
-            f"| {name} | {labels['severity']} | {first} | {later or '–'} | {f'{held} fires' if held else '–'} |"
-        )
+        ]
+        later = "; ".join(f"after {after}: {whom}" for after, whom in steps if whom)
+        pages = f"{labels['alertname']} (page)" in dict(rows)
+        held = " or ".join(sorted(filter(None, (_source(rule, pages) for rule in rules if _holds(rule, labels)))))
+        lines.append(f"| {name} | {severity} | {first} | {later or '–'} | {f'{held} fires' if held else '–'} |")
     return HEAD + "\n".join(lines) + "\n"
+
+
+def objectives(root: Path = ROOT) -> list[Row]:
+    """Return the alerts of the shipped objectives, a page and a ticket of one name each."""
+    compiled = compile_slos(load_slos(["rules/slos/*.yml"], root).slos, Setting(recordings=False))
+    return [
+        (f"{rule.name} ({rule.labels['sloth_severity']})", {"alertname": rule.name, **rule.labels})
+        for each in compiled
+        for group in each.alerts
+        for rule in group.rules
+    ]
+
+
+def _rows(alerts: Mapping[str, Mapping[str, Any]], root: Path) -> list[Row]:
+    own = [(name, {"alertname": name, **rule["labels"]}) for name, rule in {**alerts, **OWN}.items()]
+    return [*own, *objectives(root)]
 
 
 def _read(path: Path) -> Any:
@@ -72,12 +95,24 @@ def _read(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def _targets(rule: Mapping[str, Any]) -> list[str]:
-    return str(rule["target_matchers"][0].split('"')[1]).split("|")
+def _holds(rule: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    return all(parse_matcher(text).matchers[0].matches_labels(labels) for text in rule["target_matchers"])
 
 
-def _joined(entries: list[Mapping[str, Any]], ways: Mapping[str, Any]) -> str:
-    return ", ".join(_words(entry, ways) + (" in working hours" if "hours" in entry else "") for entry in entries)
+def _source(rule: Mapping[str, Any], pages: bool) -> str:
+    """Say which alert mutes: the name that its matchers ask for, or the objective's own page if it `pages`."""
+    asked = {each.name: each.value for text in rule["source_matchers"] for each in parse_matcher(text).matchers}
+    if "alertname" in asked:
+        return asked["alertname"] + (" (page)" if "sloth_severity" in asked else "")
+    return "its page" if pages else ""
+
+
+def _joined(entries: list[Mapping[str, Any]], severity: str, ways: Mapping[str, Any]) -> str:
+    return ", ".join(
+        _words(entry, ways) + (" in working hours" if "hours" in entry else "")
+        for entry in entries
+        if severity in entry.get("severities", (severity,))
+    )
 
 
 def _words(entry: Mapping[str, Any], ways: Mapping[str, Any]) -> str:

@@ -95,8 +95,12 @@ class StateAlerts:
 
 
 def labels_of(name: str, slo: Slo) -> Labels:
-    """Return the labels of the alert about an SLO."""
-    return Labels({"alertname": name, "burnline_slo": slo.id, "severity": "warning", **slo.identity})
+    """Return the labels of the alert about an SLO: those that its own alerts have by its file, too, such as a job or a team.
+
+    So what mutes or routes those can do the same here. Templates are left out, since there is no sample to fill them in.
+    """
+    written = {label: value for label, value in slo.alerting.labels.items() if "{{" not in value}
+    return Labels({**written, "alertname": name, "burnline_slo": slo.id, "severity": "warning", **slo.identity})
 
 
 def _troubles(readings: Readings) -> tuple[dict[Labels, _Trouble], set[str]]:
