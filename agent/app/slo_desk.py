@@ -198,7 +198,7 @@ def _with_needs(scene: _Scene, wanted: Sequence[str]) -> list[tuple[str, tuple[s
     while waiting:
         slo_id = waiting.pop(0)
         slo = scene.slos.get(slo_id)
-        for other in slo.depends_on if slo else ():
+        for other in map(str, slo.depends_on if slo else ()):
             if other not in needed:
                 needed[other] = []
                 waiting.append(other)

@@ -32,7 +32,7 @@ def slo_view(
     composite: CompositeReading | None,
     overrides: Sequence[OverrideView],
 ) -> SloView:
-    """Return one objective, its budgets sorted, the worst first."""
+    """Return one objective, its budgets sorted, the worst first. Texts of files know their place, which no answer does."""
     from agent.slo.budget import step_of
 
     known = [each.left for each in budgets if each.left is not None]
@@ -41,8 +41,8 @@ def slo_view(
     shares = composite.shares if composite is not None else {}
     return SloView(
         id=slo.id,
-        service=slo.service,
-        name=slo.name,
+        service=str(slo.service),
+        name=str(slo.name),
         objective=slo.objective,
         unit="composite"
         if composite is not None or slo.parts
@@ -51,13 +51,13 @@ def slo_view(
         else "events",
         period=period_words(slo, first),
         budgets=tuple(sorted(budgets, key=urgency)),
-        description=slo.description.strip(),
+        description=str(slo.description).strip(),
         period_start_ms=first.period_start_ms if first else 0,
         period_end_ms=first.period_end_ms if first else 0,
-        labels=dict(slo.labels),
-        blame=tuple(ShareView(name, share) for name, share in shares.items()),
-        policy=tuple(StepView(each.below, each.action, each is step) for each in slo.budget_policy),
-        depends_on=slo.depends_on,
+        labels={str(name): str(value) for name, value in slo.labels.items()},
+        blame=tuple(ShareView(str(name), share) for name, share in shares.items()),
+        policy=tuple(StepView(each.below, str(each.action), each is step) for each in slo.budget_policy),
+        depends_on=tuple(map(str, slo.depends_on)),
         overrides=tuple(overrides),
         file=str(slo.place) if slo.place else "",
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
+import msgspec
 import pytest
 
 from agent.app.slo_desk import GATE_KIND
 from agent.errors import InvalidInput, StorageError
-from agent.slo import Plugin
+from agent.slo import Plugin, read_slos
 from agent.slo.budget import Key
-from agent.web.slos import GateAsked
+from agent.web.slos import GateAnswer, GateAsked, StandingView
 from tests.app import slo_world
 from tests.app.slo_world import World, healthy, low
 from tests.slo.budget.service import HOUR, MINUTE, slo
@@ -208,3 +209,38 @@ async def test_overrides_of_the_period_before_are_not_shown():
     world.service.scraped(31 * 24 * HOUR)
 
     assert (await the_only(world)).overrides == ()
+
+
+FILE = """\
+version: prometheus/v1
+service: rag
+labels: {team: search}
+slos:
+  - name: answers
+    objective: 99.9
+    description: Answers come without an error.
+    labels: {tier: "1"}
+    sli:
+      events:
+        error_query: sum(rate(errors_total[{{.window}}]))
+        total_query: sum(rate(requests_total[{{.window}}]))
+    alerting: {name: AnswersBurn}
+    burnline:
+      depends_on: [rag-index, other-thing]
+      budget_policy: [{below: 25%, action: Freeze deploys.}]
+      calendar: {unit: month, time_zone: Europe/Paris}
+"""
+
+
+async def test_whatever_a_file_says_can_be_answered_as_json():
+    """Texts of files carry their place; an encoder knows only plain ones."""
+    world = World(*read_slos(FILE, "slos.yml").slos).traffic()
+    standing = await world.desk.status()
+    (view,) = standing.slos
+
+    assert msgspec.json.decode(msgspec.json.encode(standing), type=StandingView) == standing
+    assert (view.period, view.labels) == ("month in Europe/Paris", {"team": "search", "tier": "1"})
+    assert view.file.startswith("slos.yml:")
+    answer = await world.desk.override(GateAsked(("all",)), "ana", "first deploy")
+    assert msgspec.json.decode(msgspec.json.encode(answer), type=GateAnswer) == answer
+    assert {each.subject for each in world.journal.events(GATE_KIND)} >= {"rag-index", "other-thing"}

@@ -14,7 +14,7 @@ from typing import Final
 from agent.slo.budget.composites import CompositeReading
 from agent.slo.budget.objective import Key, Unit
 from agent.slo.budget.readings import ENOUGH, Reading, State
-from agent.slo.budget.wording import counts, gone, lasted, remaining, rough
+from agent.slo.budget.wording import counts, gone, lasted, remaining, rough, times
 from agent.slo.evidence import upper_bound
 from agent.slo.model import BudgetStep, Severity, Slo
 
@@ -22,6 +22,8 @@ LEAST: Final = 0.1
 """The part of a budget that has to be left, unless somebody asks for another."""
 STALE_MS: Final = 5 * 60_000
 """Beyond this age the newest count says nothing about now."""
+LEAST_SEEN_MS: Final = 60 * 60_000
+"""Before so much of a period was seen, nothing is concluded about the rest of it, however many events there were."""
 _LOOK_MS: Final = 60_000
 """Time that is weighed by a ratio counts as one look a minute: its milliseconds are no events that chance could tell apart."""
 _MOST_GROUPS: Final = 3
@@ -115,7 +117,8 @@ def _span(reading: Reading) -> tuple[float, float]:
     window, seen = reading.period, reading.period.coverage
     look = _LOOK_MS if reading.objective.budget_unit is Unit.TIME else 1
     ratio = window.ratio or 0.0
-    return seen * ratio, seen * ratio + (1 - seen) * upper_bound(window.bad / look, window.total / look)
+    rest = upper_bound(window.bad / look, window.total / look) if reading.seen_ms >= LEAST_SEEN_MS else 1.0
+    return seen * ratio, seen * ratio + (1 - seen) * rest
 
 
 def _composite_span(slo: Slo, parts: Sequence[tuple[float, Reading]]) -> tuple[float, float]:
@@ -142,7 +145,7 @@ def _pages(reading: Reading) -> Iterable[Reason]:
     since = f" for {rough(reading.at_ms - begun)}" if begun else ""
     burned = []
     for window in (reading.window(each.burn.long_ms) for each in tiers):
-        pace = f"{window.burn:.3g} times what the budget allows" if window.burn is not None else "no traffic since"
+        pace = times(window) if window.burn is not None else "no traffic since"
         burned.append(f"{counts(reading, window)} in {lasted(window.window_ms)} were bad, {pace}")
     yield Reason(Verdict.STOP, f"its page is open{since}: {'; '.join(burned)}")
 
@@ -167,10 +170,9 @@ def _budget(
         verdict = Verdict.GO if left >= least else Verdict.STOP
         yield Reason(verdict, f"{low or remaining(left)}; {asked}")
     elif span[0] >= least:
-        yield Reason(Verdict.GO, f"{young}, but at least {_percent(span[0])} of the budget is left; {asked}")
+        yield Reason(Verdict.GO, f"{young}; at worst {_percent(span[0])} of the budget is left; {asked}")
     elif span[1] < least:
-        most = f"at most {_percent(span[1])} of the budget is left" if span[1] > 0 else "the budget is overspent"
-        yield Reason(Verdict.STOP, f"{young}, but {most} however the rest was; {asked}")
+        yield Reason(Verdict.STOP, f"{young}; at best {remaining(span[1])}; {asked}")
     else:
         ends = f"{_percent(span[0]) if span[0] > 0 else 'none'} to {_percent(span[1])}"
         yield Reason(Verdict.UNKNOWN, f"{young}: {ends} of the budget may be left, which decides nothing; {asked}")

@@ -19,7 +19,7 @@ def said(change: Change) -> str:
     over_short = f"{counts(reading, short)} in {lasted(short.window_ms)}"
     if not change.opened:
         return f"{severity} over: {over_short}, {over_long}"
-    pace = f"{long.burn:.3g} times what the budget allows" if long.burn is not None else "no traffic"
+    pace = times(long) if long.burn is not None else "no traffic"
     return f"{severity}: {over_long} were bad ({_percent(long)}), {pace}, and still {over_short}; {gone(reading)}"
 
 
@@ -58,6 +58,12 @@ def _whole(value: float) -> str:
 
 def _percent(window: WindowReading) -> str:
     return "no traffic" if window.ratio is None else f"{100 * window.ratio:.3g} %"
+
+
+def times(window: WindowReading) -> str:
+    """Return how fast a budget burned over a window that had traffic: `14.4 times what the budget allows`."""
+    burn = window.burn or 0.0
+    return f"{f'{burn:,.0f}' if burn >= 100 else f'{burn:.3g}'} times what the budget allows"
 
 
 def lasted(span_ms: int) -> str:

@@ -121,6 +121,10 @@ def test_a_young_budget_is_judged_where_the_unseen_time_could_not_change_the_ver
     assert found.reasons[-1].text.startswith("young: 2h of 30d seen")
 
 
+def test_seconds_prove_nothing_however_many_requests_they_had():
+    assert verdict(served(0.5, per_minute=1_000_000)).verdict is Verdict.UNKNOWN
+
+
 @given(st.floats(0.001, 0.499), st.integers(1, 10**6), st.floats(0, 1), st.floats(0, 1))
 def test_what_is_left_lies_in_the_span_if_the_unseen_time_was_no_worse_than_the_bound(coverage, total, errors, rest):
     bad = float(round(errors * total))
