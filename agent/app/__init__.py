@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agent.app.replaying import Samples, length_ms, replay_over
     from agent.app.routes import route_test, routes_json
     from agent.app.serving import serve
+    from agent.app.slo_reports import report_kept
     from agent.app.trying import notify_test, probe_files
 
 
@@ -37,6 +38,7 @@ __all__ = [
     "probe_files",
     "read_history",
     "replay_over",
+    "report_kept",
     "route_test",
     "routes_json",
     "rule_settings",
@@ -72,6 +74,7 @@ __getattr__ = lazy(
         ),
         "routes": ("route_test", "routes_json"),
         "trying": ("notify_test", "probe_files"),
+        "slo_reports": ("report_kept",),
         "serving": ("serve",),
     },
 )

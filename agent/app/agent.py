@@ -165,7 +165,12 @@ class Agent:
                 heartbeat_handles=heartbeats,
                 drill_handles=DrillDesk(lambda: self.lifelines.drills, self.clock, self.woken),
                 explainer=Explaining(self),
-                slo_handles=SloDesk(lambda: self.budgets, lambda: self.journal, self.clock),
+                slo_handles=SloDesk(
+                    lambda: self.budgets,
+                    lambda: self.journal,
+                    self.clock,
+                    lambda: self.config.file.storage.alert_history,
+                ),
                 twilio_handles=Twilio(
                     lambda: self.dispatcher, lambda: self.config.external_url, self.clock, self.woken
                 ),

@@ -13,12 +13,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from agent.app.slo_views import group_budgets, override_view, slo_view
-from agent.journal import Append, Event, Prune, Write
-from agent.web.slos import GateAnswer, GateAsked, GateView, OverrideView, SloView, StandingView, urgency
+from agent.journal import Append, Event, Position, Prune, Write
+from agent.web.slos import (
+    GateAnswer,
+    GateAsked,
+    GateView,
+    OverrideView,
+    ReportAnswer,
+    ReportAsked,
+    SloView,
+    StandingView,
+    urgency,
+)
 
 if TYPE_CHECKING:
     from agent.slo import Slo, SloSet
-    from agent.slo.budget import CompositeReading, Judgement, Reading, Readings
+    from agent.slo.budget import CompositeReading, Judgement, Reading, Readings, Stretch
 
 GATE_KIND: Final = "slo_gate"
 _KEPT_MS: Final = 400 * 86_400_000
@@ -44,6 +54,10 @@ class Budgets(Protocol):
         """Return the objectives that are made of others."""
         ...
 
+    def between(self, from_ms: int, until_ms: int, *, excluding: bool = True) -> Stretch:
+        """Return what happened in a stretch of the past."""
+        ...
+
 
 class Journal(Protocol):
     """What the desk asks of the journal."""
@@ -54,6 +68,10 @@ class Journal(Protocol):
 
     def events(self, kind: str, subject: str | None = None, *, since_ms: int = 0, limit: int = 1000) -> Sequence[Event]:
         """Return the newest events of a kind, oldest first."""
+        ...
+
+    def newest(self, kind: str, before: Position, *, subject: str | None = None, limit: int = 1000) -> Sequence[Event]:
+        """Return the events of a kind that are next before a position, newest first."""
         ...
 
 
@@ -72,9 +90,13 @@ class SloDesk:
     """Fulfils `web.slos.SloHandles` for one agent."""
 
     def __init__(
-        self, budgets: Callable[[], Budgets], journal: Callable[[], Journal], clock: Callable[[], int]
+        self,
+        budgets: Callable[[], Budgets],
+        journal: Callable[[], Journal],
+        clock: Callable[[], int],
+        alerts_kept_ms: Callable[[], int] = lambda: _KEPT_MS,
     ) -> None:
-        self._budgets, self._journal, self._clock = budgets, journal, clock
+        self._budgets, self._journal, self._clock, self._alerts_kept_ms = budgets, journal, clock, alerts_kept_ms
 
     async def status(self, names: Sequence[str] = ()) -> StandingView:
         """Return how objectives stand."""
@@ -102,6 +124,15 @@ class SloDesk:
         await asyncio.wrap_future(self._journal().write(Prune(GATE_KIND, at_ms - _KEPT_MS), *writes))
         passed = OverrideView(at_ms, by, reason, answer.verdict)
         return GateAnswer(answer.verdict, answer.at_ms, answer.least, answer.slos, passed)
+
+    async def report(self, asked: ReportAsked) -> ReportAnswer:
+        """Report on a period."""
+        return await asyncio.to_thread(self._report, asked)
+
+    def _report(self, asked: ReportAsked) -> ReportAnswer:
+        from agent.app.slo_reports import report_on
+
+        return report_on(self._budgets(), self._journal(), asked, self._clock(), self._alerts_kept_ms())
 
     def _status(self, names: Sequence[str]) -> StandingView:
         scene = self._scene()

@@ -85,6 +85,49 @@ def slo_status(names: tuple[str, ...], as_json: bool, watch: bool, url: str) -> 
         show_status(url, names, as_json=as_json)
 
 
+@slo.command("report")
+@click.argument("names", nargs=-1)
+@click.option(
+    "--period",
+    default="last-month",
+    show_default=True,
+    metavar="PERIOD",
+    help="this-month, last-week, last-quarter, 30d, 2026-10, 2026-Q3, 2026-10-05, 2026-10-01..2026-10-14 …",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["md", "html", "csv", "json"]), help="Default: of --out's name, else md."
+)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write there, not to standard output.")
+@click.option("--time-zone", "zone", default="", metavar="ZONE", help="Default: that of the calendars, else UTC.")
+@click.option(
+    "--storage.path", "storage", type=click.Path(path_type=Path), help="Read this folder instead of an agent."
+)
+@click.option(
+    "--config.file",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Names the SLOs of that folder; ./burnline.yml.",
+)
+@url_option
+def slo_report(
+    names: tuple[str, ...],
+    period: str,
+    form: str | None,
+    out: Path | None,
+    zone: str,
+    storage: Path | None,
+    config_file: Path | None,
+    url: str,
+) -> None:
+    """Report on a period: which promises were kept, what burned the budgets and when, and what was not seen.
+
+    A NAME is the id of an SLO, a service or a glob; without, all. Markdown pastes into a ticket, HTML is one file.
+    """
+    from agent.cli.slo_report import Wanted, write_report
+
+    write_report(Wanted(names, period, form, out, zone, storage, config_file, url))
+
+
 @slo.command("gate")
 @click.argument("names", nargs=-1, required=True)
 @click.option("--min-budget", default="10%", show_default=True, metavar="PERCENT", help="That has to be left of each.")

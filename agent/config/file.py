@@ -105,7 +105,7 @@ class StorageSection:
     retention: Duration = 15 * 86_400_000
     retention_size: Size = 0
     max_memory: Size = 512 * 2**20
-    alert_history: Duration = 30 * 86_400_000
+    alert_history: Duration = 100 * 86_400_000
     exemplars: ExemplarsSection = key(factory=ExemplarsSection)
 
 

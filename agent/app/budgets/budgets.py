@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.app.budgets.sampling import Ask
     from agent.journal import Journal
     from agent.slo import Setting
-    from agent.slo.budget import Change, CompositeReading, Engine, Increases, Objective, Readings, Recorder
+    from agent.slo.budget import Change, CompositeReading, Engine, Increases, Objective, Readings, Recorder, Stretch
 
     Made = tuple[Engine, Recorder]
 
@@ -83,6 +83,11 @@ class Budgets:
         """Return all budgets at an instant. It waits for a row that is being counted: call it in a thread."""
         with self._lock:
             return self._running.read(at_ms, excluding=excluding)
+
+    def between(self, from_ms: int, until_ms: int, *, excluding: bool = True) -> Stretch:
+        """Return what happened in a stretch of the past, of all budgets. It waits as `read` does."""
+        with self._lock:
+            return self._running.between(from_ms, until_ms, excluding=excluding)
 
     def composites(self, readings: Readings) -> list[CompositeReading]:
         """Return the SLOs that are made of others, as of `readings`; those without a part that is whole are left out."""

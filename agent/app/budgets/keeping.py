@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from agent.errors import StorageError
-from agent.journal import Delete, Journal, Put
+from agent.journal import Delete, Journal, Put, Reader
 
 KIND: Final = "slo_budget"
 """The engine's bytes; msgspec writes them as base64."""
@@ -31,11 +31,7 @@ class JournalKept:
 
     def read(self) -> Mapping[str, bytes]:
         """Return everything that is kept; raise StorageError where it is no bytes."""
-        try:
-            return {key: base64.b64decode(text, validate=True) for key, text in self._journal.records(KIND).items()}
-        except (binascii.Error, TypeError, ValueError) as error:
-            message = f"cannot read the budgets that were kept in the journal: {error}"
-            raise StorageError(message) from error
+        return kept_bytes(self._journal.records)
 
     def write(self, put: Mapping[str, bytes], drop: Iterable[str]) -> None:
         """Keep and drop, on the disk when it returns: never call it in the event loop. Raises StorageError."""
@@ -49,6 +45,32 @@ class JournalKept:
         except TimeoutError as error:
             message = f"the journal did not write the budgets within {self._patience_seconds:g} s; look at its disk"
             raise StorageError(message) from error
+
+
+class ReaderKept:
+    """Fulfils the engine's `Kept` for a folder that is only read, maybe beside the agent that writes it."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def read(self) -> Mapping[str, bytes]:
+        """Return everything that is kept; raise StorageError where it is no bytes."""
+        return kept_bytes(self._reader.records)
+
+    def write(self, put: Mapping[str, bytes], drop: Iterable[str]) -> None:
+        """Raise StorageError: what another agent keeps is not written."""
+        del put, drop
+        message = "cannot write budgets to a folder that was opened for reading"
+        raise StorageError(message)
+
+
+def kept_bytes(records: Callable[[str], Mapping[str, Any]]) -> Mapping[str, bytes]:
+    """Return an engine's bytes as a journal has them; raise StorageError where they are none."""
+    try:
+        return {key: base64.b64decode(text, validate=True) for key, text in records(KIND).items()}
+    except (binascii.Error, TypeError, ValueError) as error:
+        message = f"cannot read the budgets that were kept in the journal: {error}"
+        raise StorageError(message) from error
 
 
 def _marks(found: Any) -> dict[str, int]:

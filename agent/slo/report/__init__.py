@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.slo.report.incidents import Turn, turns_of
     from agent.slo.report.making import Material, make_report
     from agent.slo.report.values import Override, Report
-    from agent.slo.report.writing import FORMATS, write_report
+    from agent.slo.report.writing import FORMATS, checked_format, write_report
 
 __all__ = [
     "FORMATS",
@@ -25,6 +25,7 @@ __all__ = [
     "Report",
     "Turn",
     "asked",
+    "checked_format",
     "make_report",
     "shared_zone",
     "turns_of",
@@ -38,6 +39,6 @@ __getattr__ = lazy(
         "incidents": ("Turn", "turns_of"),
         "making": ("Material", "make_report"),
         "values": ("Override", "Report"),
-        "writing": ("FORMATS", "write_report"),
+        "writing": ("FORMATS", "checked_format", "write_report"),
     },
 )

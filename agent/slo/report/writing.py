@@ -44,7 +44,12 @@ FORMATS: Final[Mapping[str, tuple[str, Callable[[Report], str]]]] = {
 
 def write_report(report: Report, form: str) -> str:
     """Return a report as text in one of FORMATS; raise InvalidInput for another."""
+    return FORMATS[checked_format(form)][1](report)
+
+
+def checked_format(form: str) -> str:
+    """Return a format's name; raise InvalidInput for what is none."""
     if form not in FORMATS:
         message = f'cannot write a report as "{form}"; formats are {", ".join(FORMATS)}{suggest(form, tuple(FORMATS))}'
         raise InvalidInput(message)
-    return FORMATS[form][1](report)
+    return form

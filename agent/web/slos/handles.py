@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from agent.web.slos.values import GateAnswer, GateAsked, StandingView
+    from agent.web.slos.values import GateAnswer, GateAsked, ReportAnswer, ReportAsked, StandingView
 
 
 class SloHandles(Protocol):
@@ -25,4 +25,8 @@ class SloHandles(Protocol):
 
     async def override(self, asked: GateAsked, by: str, reason: str) -> GateAnswer:
         """Let a change through and record it durably, where the gate is not open; raise StorageError where that cannot be."""
+        ...
+
+    async def report(self, asked: ReportAsked) -> ReportAnswer:
+        """Report on a period; raise InvalidInput for a period, a zone or a format that there is not."""
         ...

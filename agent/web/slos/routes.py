@@ -13,13 +13,17 @@ from agent.web.envelope import ApiError, ErrorType, invalid, success
 from agent.web.parameters import read_parameters
 from agent.web.slos import page
 from agent.web.slos.board import SLOS
-from agent.web.slos.values import GateAsked
+from agent.web.slos.values import GateAsked, ReportAsked
 
 if TYPE_CHECKING:
     from agent.web.surroundings import Handler
 
 MOST_NAMES: Final = 100
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+REPORT_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'"
+)
+"""A report has its styles inside and nothing else: no script, no picture, nothing from elsewhere."""
 _PERCENT: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 
 
@@ -63,6 +67,28 @@ async def override(request: web.Request) -> web.Response:
     return success(await request.config_dict[SLOS].override(asked, body.by.strip(), body.reason.strip()))
 
 
+async def report(request: web.Request) -> web.Response:
+    """Report on `period`; `name` (repeatable) as for the gate, `time_zone`, and `format`: json, md, html or csv."""
+    parameters = await read_parameters(request)
+    form = parameters.first("format") or "json"
+    asked = ReportAsked(
+        tuple(parameters.all("name")),
+        parameters.first("period") or "last-month",
+        parameters.first("time_zone") or "",
+        form,
+    )
+    answer = await request.config_dict[SLOS].report(asked)
+    if form == "json":
+        return success(msgspec.Raw(answer.text.encode()))
+    headers = {
+        "Content-Type": answer.content_type,
+        "Content-Disposition": f'inline; filename="{answer.file_name}"',
+        "Content-Security-Policy": REPORT_POLICY,
+        "Cache-Control": "no-store",
+    }
+    return web.Response(body=answer.text.encode(), headers=headers)
+
+
 def least(text: str) -> float:
     """Read a percentage as a fraction; raise InvalidInput where it is none."""
     found = _PERCENT.fullmatch(text)
@@ -76,6 +102,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/api/v1/slos", status),
     ("GET", "/api/v1/slos/gate", gate),
     ("POST", "/api/v1/slos/gate/override", override),
+    ("GET", "/api/v1/slos/report", report),
     ("GET", "/slos", page.all_slos),
     ("GET", "/slos/{id}", page.one_slo),
 )

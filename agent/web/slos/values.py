@@ -141,3 +141,20 @@ class GateAnswer(Value, frozen=True):
     least: float
     slos: tuple[GateView, ...]
     overridden: OverrideView | None = None
+
+
+class ReportAsked(Value, frozen=True):
+    """What a report is asked for: SLOs as of `GateAsked` (none: all), a period in words, a time zone (empty: the calendars')."""
+
+    names: tuple[str, ...] = ()
+    period: str = "last-month"
+    zone: str = ""
+    form: str = "json"
+
+
+class ReportAnswer(Value, frozen=True):
+    """A report as text, its Content-Type, and how a file of it would be called."""
+
+    text: str
+    content_type: str
+    file_name: str
