@@ -90,6 +90,8 @@ class _Making:
         self._slos = {each.id: each for each in material.slos}
         self._between = lru_cache(maxsize=None)(material.past.between)
         self._start, self._until = period.span.start_ms, period.until_ms
+        # What happens just now belongs to the period, and what does at the end of one that is over to the next.
+        self._edge = self._until + (self._until == period.now_ms)
         self._days = period.days()
         self._spells = spells(material.turns, {each.id: each.group_by for each in material.slos})
         self._whole = self._between(self._start, self._until)
@@ -112,8 +114,8 @@ class _Making:
         what = verdict(whole, slo.budget)
         return SloReport(
             id=slo.id,
-            service=slo.service,
-            name=slo.name,
+            service=str(slo.service),
+            name=str(slo.name),
             objective=slo.objective,
             unit=budget.unit,
             verdict=what,
@@ -122,7 +124,7 @@ class _Making:
             before=before,
             trend=trend(whole, before, slo, self._period),
             days=days,
-            group=dict(key.group.pairs),
+            group={str(name): str(value) for name, value in key.group.pairs},
             description=" ".join(slo.description.split()),
             worst=tuple(self._worst(budget, whole, days, incidents)),
             incidents=incidents,
@@ -141,8 +143,8 @@ class _Making:
         shares = weighed(slo, _parts(slo, self._whole), self._until).shares
         return SloReport(
             id=slo.id,
-            service=slo.service,
-            name=slo.name,
+            service=str(slo.service),
+            name=str(slo.name),
             objective=slo.objective,
             unit="composite",
             verdict=what,
@@ -153,7 +155,7 @@ class _Making:
             days=tuple(days),
             description=" ".join(slo.description.split()),
             overrides=self._overrides(slo.id),
-            blame=tuple(Share(name, share) for name, share in sorted(shares.items(), key=lambda each: -each[1])),
+            blame=tuple(Share(str(name), share) for name, share in sorted(shares.items(), key=lambda each: -each[1])),
         )
 
     def _day(self, budget: _Budget, day: Span, whole: Figures) -> Day:
@@ -162,7 +164,7 @@ class _Making:
 
     def _spells_of(self, key: Key) -> Iterator[Spell]:
         for spell in self._spells.get(key, ()):
-            if spell.began_ms < self._until and (spell.ended_ms is None or spell.ended_ms > self._start):
+            if spell.began_ms < self._edge and (spell.ended_ms is None or spell.ended_ms > self._start):
                 yield spell
 
     def _incident(self, budget: _Budget, spell: Spell, whole: Figures) -> Incident:
@@ -219,7 +221,7 @@ class _Making:
             if found:
                 windows = [budget.window(self._between(start, end, excluding=False)) for start, end in found]
                 yield Taken(
-                    reason=each.reason,
+                    reason=str(each.reason),
                     when=self._when(each),
                     times=len(found),
                     length_ms=sum(end - start for start, end in found),
@@ -235,7 +237,7 @@ class _Making:
 
     def _overrides(self, slo: str) -> tuple[Override, ...]:
         return tuple(
-            each for each in self._material.overrides if each.slo == slo and self._start <= each.at_ms < self._until
+            each for each in self._material.overrides if each.slo == slo and self._start <= each.at_ms < self._edge
         )
 
 
