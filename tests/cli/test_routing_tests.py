@@ -52,7 +52,7 @@ def test_a_trace_tells_the_story_of_what_passes(file):
 
 def test_routes_that_no_test_reaches_are_named(file):
     done = CliRunner().invoke(burnline, ["test", str(file), "--coverage"])
-    assert "no test reaches 12 of 13 routes and steps of escalation" in done.output
+    assert "no test reaches 16 of 17 routes and steps of escalation" in done.output
     assert "escalation step 2 of oncall" in done.output
 
 

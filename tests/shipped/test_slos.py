@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 from prometheus_client import generate_latest
 
+from agent.app import Bench
 from agent.collect import parse_exposition
 from agent.query import ast, parse
+from agent.replay import run_tests
 from agent.slo import Dialect, Events, Setting, Slo, compile_slos, load_slos, rule_file
 from sample_rag_app.metrics import Metrics
 from tests.shipped.objectives import HEALTHY, MINUTE_MS, Watched, asked, handed_in
@@ -158,3 +161,55 @@ def test_a_client_that_sends_nonsense_burns_nothing(root: Path, tmp_path: Path):
 
     service.rounds(30, nonsense)
     assert service.firing() == set()
+
+
+SERIES = {
+    ("sli_error:ratio_rate5m", "5m"): 3 / 7,
+    ("sli_error:ratio_rate1h", "1h"): 3 / 7,
+    ("sli_error:ratio_atleast1h", "1h"): 0.186,
+    ("bad_events:increase1h", "1h"): 3,
+    ("total_events:increase1h", "1h"): 7,
+    ("period_error_budget_remaining:ratio", "30d"): 0.62,
+}
+"""What is recorded of availability when 3 of 7 questions failed in an hour; 62 % of 43 minutes' worth of budget is left."""
+
+
+def test_the_words_of_a_page_are_made_alike_by_a_prometheus(slos, peer, tmp_path: Path):
+    """3 of 7 is 428.6 times one in a thousand; 62 % of 30 days are gone in 62 minutes at that pace."""
+    (tmp_path / "rules.yml").write_text(rule_file(compile_slos([slos["rag-availability"]], Setting(recordings=False))))
+    own = 'sloth_id="rag-availability", sloth_service="rag", sloth_slo="availability"'
+    series = [
+        {"series": f'slo:{name}{{{own}, sloth_window="{window}"}}', "values": f"{value}x5"}
+        for (name, window), value in SERIES.items()
+    ]
+    identity = {"sloth_id": "rag-availability", "sloth_service": "rag", "sloth_slo": "availability"}
+    fires = {
+        "exp_labels": {
+            **identity,
+            "burnline_slo": "rag-availability",
+            "job": "rag",
+            "severity": PAGE,
+            "sloth_severity": "page",
+        },
+        "exp_annotations": {
+            "summary": "rag availability: 3 of 7 bad in 1h, budget gone in 1h 2m (62% left)",
+            "description": (
+                "Questions get an answer. 99.9 % have to be good over 30d. In the last 1h 3 of 7 were bad: the budget burned "
+                "428.6 times as fast as it may. 62% of the budget is left and at this pace it is gone in 1h 2m."
+            ),
+            "value": "42.86% bad",
+            "threshold": "1.44% in 1h or 0.6% in 6h",
+            "runbook_url": "/runbooks/error-budget-burn",
+        },
+    }
+    case = {"eval_time": "2m", "alertname": "AvailabilityBudgetBurn", "exp_alerts": [fires]}
+    test = {"interval": "1m", "input_series": series, "alert_rule_test": [case]}
+    (tmp_path / "tests.yml").write_text(
+        yaml.safe_dump({"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": [test]})
+    )
+    promtool = peer("promtool", "prometheus")
+    done = subprocess.run(
+        [promtool, "test", "rules", str(tmp_path / "tests.yml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert run_tests(tmp_path / "tests.yml", Bench(), stopwatch=time.perf_counter).passed

@@ -17,14 +17,20 @@ _SECOND: Final = 1_000
 _SERIES: Final = "@series@"
 """Stands in an expression where the matchers of the alert's own series belong."""
 _ONE: Final = ". | first | value"
+_REMAINING: Final = f"max({names.BUDGET_REMAINING}{_SERIES})"
+_COUNT: Final = f'{{{{ {_ONE} | printf "%.0f" }}}}'
+_SHORTLY: Final = '| humanizeDuration | reReplaceAll "^([^ ]+)( 0[hms])*$|^([^ ]+ [^ ]+).*$" "$1$3"'
+"""Says a duration in its two largest units: `1h 2m` of `1h 2m 0s`, `5m` of `5m 0s`."""
 
 
 def words(slo: Slo, windows: Windows, severity: Severity, *, counted: bool) -> dict[str, str]:
-    """Return summary, description, value and threshold; with `counted`, “3 of 7 events” is said beside each burn rate."""
+    """Return summary, description, value and threshold.
+
+    The summary is what fits on a phone: `3 of 7 bad in 1h, budget gone in 1h 2m (62% left)`. With `counted` events are named
+    so, else only their share is.
+    """
     tiers = windows.of(severity)
     pace = _faster_pace(slo, tiers)
-    budget = number(slo.budget * 100)
-    thresholds = (f"{windows.factor(tier):.4g} over {format_duration(tier.long_ms)}" for tier in tiers)
     about = f"{{{{ $labels.{names.SERVICE} }}}} {{{{ $labels.{names.SLO} }}}}"
     sentences = [
         _plain(f"{slo.description.strip()} " if slo.description.strip() else ""),
@@ -32,12 +38,41 @@ def words(slo: Slo, windows: Windows, severity: Severity, *, counted: bool) -> d
         *(_burn(slo, tier, counted) for tier in tiers),
         _left(slo, windows, pace),
     ]
+    limits = (f"{windows.factor(tier) * slo.budget * 100:.4g}% in {format_duration(tier.long_ms)}" for tier in tiers)
     return {
-        "summary": f"{about}: the error budget burns{_asked(slo, pace, f' {_times()} as fast as it may')}",
+        "summary": f"{about}: {_worst(slo, windows, tiers, counted)}{_end(slo, windows, pace)}",
         "description": "".join(sentences),
-        "value": f"{{{{ $value | humanizePercentage }}}} bad, {budget} % may be",
-        "threshold": "burn rate above " + " or ".join(thresholds),
+        "value": "{{ $value | humanizePercentage }} bad",
+        "threshold": " or ".join(limits),
     }
+
+
+def _worst(slo: Slo, windows: Windows, tiers: tuple[Tier, ...], counted: bool) -> str:
+    """Return how much was bad in the first long window that is over its threshold."""
+    *faster, last = tiers
+    said = _bad(slo, last, counted)
+    for tier in reversed(faster):
+        threshold = number(windows.factor(tier) * slo.budget)
+        over = f"max({names.windowed(names.ERROR_RATIO, tier.long_ms)}{_SERIES}) > {threshold}"
+        said = _asked(slo, over, _bad(slo, tier, counted), said)
+    return said
+
+
+def _bad(slo: Slo, tier: Tier, counted: bool) -> str:
+    """Return `3 of 7 bad in 1h`, or the share where events are not counted."""
+    window = format_duration(tier.long_ms)
+    share = f"{{{{ $value | humanizePercentage }}}} bad in {window}"
+    if not counted:
+        return share
+    bad, total = _counts(tier)
+    return _asked(slo, total, f"{_asked(slo, bad, _COUNT, '0')} of {_COUNT} bad in {window}", share)
+
+
+def _end(slo: Slo, windows: Windows, pace: str) -> str:
+    """Return when the budget is gone, in the words of a summary."""
+    left = _asked(slo, f"100 * {_REMAINING} > 0", f' ({{{{ {_ONE} | printf "%.3g" }}}}% left)')
+    gone = _asked(slo, _gone(windows, pace), f", budget gone in {{{{ {_ONE} {_SHORTLY} }}}}{left}")
+    return gone + _asked(slo, f"{_REMAINING} <= 0", ", the budget is used up")
 
 
 def _plain(text: str) -> str:
@@ -51,41 +86,49 @@ def _faster_pace(slo: Slo, tiers: tuple[Tier, ...]) -> str:
     return f"max({ratios}) / {number(slo.budget)}"
 
 
+def _counts(tier: Tier) -> tuple[str, str]:
+    """Return the expressions of the bad events and of all events in a tier's long window."""
+    bad, total = (
+        f"max({names.windowed(name, tier.long_ms)}{_SERIES})" for name in (names.BAD_EVENTS, names.TOTAL_EVENTS)
+    )
+    return bad, total
+
+
 def _burn(slo: Slo, tier: Tier, counted: bool) -> str:
     ratio = f"max({names.windowed(names.ERROR_RATIO, tier.long_ms)}{_SERIES}) / {number(slo.budget)}"
-    window = format_duration(tier.long_ms)
     counts = ""
     if counted:
-        bad, total = (
-            f"max({names.windowed(name, tier.long_ms)}{_SERIES})" for name in (names.BAD_EVENTS, names.TOTAL_EVENTS)
-        )
-        whole = f'{{{{ {_ONE} | printf "%.0f" }}}}'
-        counts = _asked(slo, bad, whole) + _asked(slo, total, f" of {whole} were bad: ")
-    said = f" In the last {window} {counts}the budget burned {_times()} as fast as it may."
+        bad, total = _counts(tier)
+        counts = _asked(slo, bad, _COUNT) + _asked(slo, total, f" of {_COUNT} were bad: ")
+    said = f" In the last {format_duration(tier.long_ms)} {counts}the budget burned {_times()} as fast as it may."
     return _asked(slo, ratio, said)
+
+
+def _gone(windows: Windows, pace: str) -> str:
+    """Return in how many seconds nothing is left, to the minute; no sample where nothing is left now."""
+    seconds = number(windows.period_ms / _SECOND)
+    return f"clamp_min(round({_REMAINING} * {seconds} / ({pace}), 60), 60) and {_REMAINING} > 0"
 
 
 def _left(slo: Slo, windows: Windows, pace: str) -> str:
     """Return what is left of the budget and how long it lasts; nothing where the period is not recorded."""
-    remaining = f"max({names.BUDGET_REMAINING}{_SERIES})"
-    seconds = number(windows.period_ms / _SECOND)
-    gone = f"round({remaining} * {seconds} / ({pace}), 60)"
-    lasts = _asked(slo, gone, f" and at this pace it is gone in {{{{ {_ONE} | humanizeDuration }}}}")
-    some = f" {{{{ {_ONE} | humanizePercentage }}}} of the budget is left{lasts}."
-    return _asked(slo, f"{remaining} > 0", some) + _asked(slo, f"{remaining} <= 0", " The budget is used up.")
+    lasts = _asked(slo, _gone(windows, pace), f" and at this pace it is gone in {{{{ {_ONE} {_SHORTLY} }}}}")
+    some = f' {{{{ {_ONE} | printf "%.3g" }}}}% of the budget is left{lasts}.'
+    return _asked(slo, f"100 * {_REMAINING} > 0", some) + _asked(slo, f"{_REMAINING} <= 0", " The budget is used up.")
 
 
 def _times() -> str:
     return f'{{{{ {_ONE} | printf "%.1f" }}}} times'
 
 
-def _asked(slo: Slo, expr: str, said: str) -> str:
-    """Return a template that says `said` of what an expression gives, nothing where it gives nothing."""
+def _asked(slo: Slo, expr: str, said: str, otherwise: str = "") -> str:
+    """Return a template that says `said` of what an expression gives, and `otherwise` where it gives nothing."""
     own = [f"{names.ID}={quote(slo.id)}"]
+    rest = f"{{{{ else }}}}{otherwise}" if otherwise else ""
     if not slo.group_by:
-        return f"{{{{ with query `{expr.replace(_SERIES, '{' + own[0] + '}')}` }}}}{said}{{{{ end }}}}"
+        return f"{{{{ with query `{expr.replace(_SERIES, '{' + own[0] + '}')}` }}}}{said}{rest}{{{{ end }}}}"
     own += [f"{label}=%q" for label in slo.group_by]
     values = " ".join(f"$labels.{label}" for label in slo.group_by)
     times = expr.count(_SERIES)
     asked = expr.replace(_SERIES, "{" + ",".join(own) + "}")
-    return f"{{{{ with printf `{asked}` {' '.join([values] * times)} | query }}}}{said}{{{{ end }}}}"
+    return f"{{{{ with printf `{asked}` {' '.join([values] * times)} | query }}}}{said}{rest}{{{{ end }}}}"
