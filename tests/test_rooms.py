@@ -12,7 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = sorted(path.parent.name for path in (ROOT / "agent").glob("*/__init__.py"))
 DOORS = {f"agent.{room}" for room in ROOMS} | {f"agent.notify.{name}" for name in ("inbox", "messages", "receivers")}
-DOORS |= {"agent.replay.slos", "agent.slo.budget", "agent.web.alertmanager", "agent.web.explaining", "agent.web.slos"}
+DOORS |= {
+    "agent.replay.slos",
+    "agent.slo.budget",
+    "agent.slo.report",
+    "agent.web.alertmanager",
+    "agent.web.explaining",
+    "agent.web.slos",
+}
 
 
 def imports(path: Path):

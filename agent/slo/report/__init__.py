@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from agent.doors import lazy
 
 if TYPE_CHECKING:
+    from agent.slo.conventions import INCIDENT
     from agent.slo.report.asking import Asked, asked, shared_zone
     from agent.slo.report.incidents import Turn, turns_of
     from agent.slo.report.making import Material, make_report
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMATS",
+    "INCIDENT",
     "Asked",
     "Material",
     "Override",
@@ -36,7 +38,7 @@ __getattr__ = lazy(
     __name__,
     {
         "asking": ("Asked", "asked", "shared_zone"),
-        "incidents": ("Turn", "turns_of"),
+        "incidents": ("INCIDENT", "Turn", "turns_of"),
         "making": ("Material", "make_report"),
         "values": ("Override", "Report"),
         "writing": ("FORMATS", "checked_format", "write_report"),
