@@ -20,9 +20,9 @@ from agent.journal import Event, Position
 from agent.model import Matcher, MatchOp
 from agent.slo import SloSet
 from agent.slo.budget import Engine, Stretch
-from agent.slo.conventions import INCIDENT
 from agent.slo.report import (
     FORMATS,
+    INCIDENT,
     Material,
     Override,
     asked,
