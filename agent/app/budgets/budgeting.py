@@ -12,7 +12,7 @@ import structlog
 from agent.app.budgets.budgets import Budgets, Counted
 from agent.app.budgets.collector import AllCollectors, BudgetCollector
 from agent.app.budgets.promises import Promises
-from agent.app.budgets.states import StateAlerts
+from agent.app.budgets.states import StateAlerts, Troubles
 from agent.app.collection import Collection
 from agent.app.loops import Clock
 from agent.journal import Append, Journal, Write
@@ -105,7 +105,7 @@ class Budgeting:
         if self.budgets.objectives and self._passing is None:
             self._passing = asyncio.create_task(self.collector.run(), name="slo deadlines")
         if self._passing is not None:
-            self._show(at_ms)
+            self._show(self.budgets.troubles, at_ms)
 
     async def _in_lane(self, work: Callable[[], Counted]) -> Counted:
         assert self._evaluation is not None
@@ -119,7 +119,7 @@ class Budgeting:
         """Say what a row changed: in the log, in the journal for whoever asks later, and to people."""
         for change in done.changes:
             self._say(change)
-        self._show(done.readings.at_ms)
+        self._show(done.troubles, done.readings.at_ms)
 
     def _say(self, change: Change) -> None:
         from agent.slo.budget import said
@@ -138,9 +138,9 @@ class Budgeting:
         write: Write = Append(TIER_KIND, change.key.slo, change.at_ms, event)
         self._journal.write(write)
 
-    def _show(self, at_ms: int) -> None:
+    def _show(self, troubles: Troubles, at_ms: int) -> None:
+        self._states.look(troubles, at_ms)
         readings = self.budgets.latest
-        self._states.look(readings, at_ms)
         states = Counter(readings.state(number) for number in range(len(readings)))
         from agent.slo.budget import State
 

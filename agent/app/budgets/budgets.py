@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from agent.app.budgets.promises import Promises
+from agent.app.budgets.states import Troubles, troubles_of
 from agent.errors import StorageError
 from agent.slo import SloSet
 
@@ -34,6 +35,7 @@ class Counted:
 
     readings: Readings
     changes: tuple[Change, ...]
+    troubles: Troubles
 
 
 class Budgets:
@@ -51,6 +53,7 @@ class Budgets:
         self._unread = ""
         self._latest: Readings | None = None
         self._recorded_ms: int | None = None
+        self._since_ms = 0
         self._lock = threading.Lock()
 
     # --- what can be asked ---
@@ -98,6 +101,13 @@ class Budgets:
         return [composite(slo, [readings]) for slo in made]
 
     @property
+    def troubles(self) -> Troubles:
+        """Return of which SLOs nothing is known, or nothing can be right, by the newest row."""
+        if not self.objectives:
+            return Troubles()
+        return troubles_of(self.latest, self.objectives, self._since_ms)
+
+    @property
     def began_ms(self) -> int | None:
         """The instant of the first row that is known of, None where there is none."""
         return self._engine.first_ms if self._engine is not None else None
@@ -129,7 +139,7 @@ class Budgets:
             if not promises.objectives:
                 self._end(at_ms)
                 return
-            self._engine = self._made(promises)
+            self._engine, self._since_ms = self._made(promises), at_ms
             self._latest = self._engine.read(at_ms if self._engine.last_ms is None else self._engine.last_ms)
 
     def count(self, at_ms: int, increases: Iterable[Increases], marks: Mapping[str, int], interval_ms: int) -> Counted:
@@ -149,7 +159,7 @@ class Budgets:
             if self._recorder is not None and at_ms != self._recorded_ms:
                 self._recorded_ms = at_ms  # a second row of an instant would not be stored, nor what ends in it
                 self._sink(self._recorder.row(readings))
-        return Counted(readings, changes)
+        return Counted(readings, changes, self.troubles)
 
     @property
     def _running(self) -> Engine:

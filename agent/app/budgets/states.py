@@ -5,8 +5,8 @@ They wait five minutes, so that a deploy is no message, and end when the state d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from agent.journal import Delete, Put, Write
@@ -14,7 +14,7 @@ from agent.model import Labels, format_rfc3339
 
 if TYPE_CHECKING:
     from agent.slo import Slo
-    from agent.slo.budget import Reading, Readings
+    from agent.slo.budget import Objective, Reading, Readings
 
 KIND: Final = "slo_state"
 """Records of the alerts that fire, by their labels' fingerprint."""
@@ -25,6 +25,7 @@ _ADVICE: Final = {
     "SLONoData": "While it lasts, what happens is not counted: the budget stays as it is, and no burn alert opens or ends.",
     "SLOInvalid": "Nothing is counted until the numbers are right: the budget stays as it is, and no burn alert opens or ends.",
 }
+_UNSEEN: Final = "no series that it counts was ever seen"
 _RUNBOOKS: Final = {"SLONoData": "/runbooks/slo-no-data", "SLOInvalid": "/runbooks/slo-invalid"}
 
 
@@ -49,6 +50,15 @@ class _Trouble:
     left: str
 
 
+@dataclass(frozen=True, slots=True)
+class Troubles:
+    """What is wrong by the labels of its alert; the SLOs that there are, and those of which nothing was heard yet."""
+
+    by_labels: Mapping[Labels, _Trouble] = field(default_factory=dict)
+    slos: frozenset[str] = frozenset()
+    unheard: frozenset[str] = frozenset()
+
+
 class StateAlerts:
     """Looks at readings after each row. `records` and `write` are the journal's; `put` waits for nothing."""
 
@@ -56,39 +66,36 @@ class StateAlerts:
         self, alarms: Alarms, *, records: Callable[[str], Mapping[str, Any]], write: Callable[..., object]
     ) -> None:
         self._alarms, self._write = alarms, write
-        self._firing: dict[Labels, int] = {}
+        self._firing: set[Labels] = set()
         self._kept = records(KIND)
 
     def resume(self, at_ms: int) -> None:
         """Go on with the alerts of the agent before this one; the first row of which something is known ends or confirms them."""
         for kept in self._kept.values():
-            labels, since_ms = Labels(kept["labels"]), int(kept["since_ms"])
-            self._firing[labels] = since_ms
-            self._alarms.fire(labels, Labels(kept["annotations"]), at_ms, "", since_ms=since_ms)
+            labels = Labels(kept["labels"])
+            self._firing.add(labels)
+            self._alarms.fire(labels, Labels(kept["annotations"]), at_ms, "", since_ms=int(kept["fired_ms"]))
         self._kept = {}
 
-    def look(self, readings: Readings, at_ms: int) -> None:
+    def look(self, found: Troubles, at_ms: int) -> None:
         """Raise what has lasted, end what is over."""
-        found, unheard = _troubles(readings)
-        for labels in [each for each in self._firing if each.get("burnline_slo") not in unheard and each not in found]:
-            self._end(labels, at_ms, _over(labels, readings))
-        for labels, trouble in found.items():
-            since_ms = self._firing.get(labels, trouble.since_ms)
-            if labels in self._firing or at_ms - since_ms >= PATIENCE_MS:
-                self._fire(labels, trouble, since_ms, at_ms)
+        for labels in [each for each in self._firing if each not in found.by_labels]:
+            if labels.get("burnline_slo") not in found.unheard:
+                self._end(labels, at_ms, _over(labels, found))
+        for labels, trouble in found.by_labels.items():
+            if labels not in self._firing and at_ms - trouble.since_ms >= PATIENCE_MS:
+                self._fire(labels, trouble, at_ms)
 
-    def _fire(self, labels: Labels, trouble: _Trouble, since_ms: int, at_ms: int) -> None:
-        annotations = _annotations(trouble, since_ms)
-        known = labels in self._firing
-        self._firing[labels] = since_ms
-        if not known:
-            self._alarms.fire(labels, annotations, at_ms, trouble.why)
-            record = {"labels": dict(labels), "annotations": dict(annotations), "since_ms": since_ms}
-            write: Write = Put(KIND, labels.fingerprint(), record)
-            self._write(write)
+    def _fire(self, labels: Labels, trouble: _Trouble, at_ms: int) -> None:
+        annotations = _annotations(trouble)
+        self._firing.add(labels)
+        self._alarms.fire(labels, annotations, at_ms, trouble.why)
+        record = {"labels": dict(labels), "annotations": dict(annotations), "fired_ms": at_ms}
+        write: Write = Put(KIND, labels.fingerprint(), record)
+        self._write(write)
 
     def _end(self, labels: Labels, at_ms: int, why: str) -> None:
-        del self._firing[labels]
+        self._firing.discard(labels)
         self._alarms.end(labels, at_ms, why)
         write: Write = Delete(KIND, labels.fingerprint())
         self._write(write)
@@ -103,29 +110,34 @@ def labels_of(name: str, slo: Slo) -> Labels:
     return Labels({**written, "alertname": name, "burnline_slo": slo.id, "severity": "warning", **slo.identity})
 
 
-def _troubles(readings: Readings) -> tuple[dict[Labels, _Trouble], set[str]]:
-    """Return what is wrong by the labels of its alert, and the SLOs of which nothing was heard yet.
+def troubles_of(readings: Readings, objectives: Iterable[Objective], since_ms: int) -> Troubles:
+    """Return what is wrong with the budgets of `objectives`, which are counted since `since_ms`.
+
+    Pure, and for a thread: of many budgets it takes a while.
 
     Of an SLO with groups it is news that one is invalid, and that all are without data: one that is idle may have gone.
     """
     from agent.slo.budget import State  # only an agent with SLOs pays for it
 
+    states = [readings.state(number) for number in range(len(readings))]
     by_slo: dict[str, list[int]] = {}
-    unheard: set[str] = set()
     for number, key in enumerate(readings.layout.keys):
         by_slo.setdefault(key.slo, []).append(number)
-        if not readings.seen[number]:
-            unheard.add(key.slo)
     found: dict[Labels, _Trouble] = {}
     for numbers in by_slo.values():
-        # A reading takes time, and of most there is nothing to say.
-        invalid = [each for each in numbers if readings.state(each) is State.INVALID]
-        silent = [each for each in numbers if readings.state(each) is State.NO_DATA]
+        invalid = [each for each in numbers if states[each] is State.INVALID]
+        silent = [each for each in numbers if states[each] is State.NO_DATA]
         if invalid:
             found |= _of(State.INVALID.value, [readings.of(each) for each in invalid])
-        elif silent and len(silent) == len(numbers):
+        elif len(silent) == len(numbers):
             found |= _of(State.NO_DATA.value, [readings.of(each) for each in silent])
-    return found, unheard
+    for each in objectives:
+        if each.slo.id not in by_slo:  # none of its groups was ever seen
+            by_slo[each.slo.id] = []
+            trouble = _Trouble(State.NO_DATA.value, each.slo, since_ms, _UNSEEN, "nothing is known of the budget yet")
+            found[labels_of(trouble.name, each.slo)] = trouble
+    unheard = {key.slo for key, seen in zip(readings.layout.keys, readings.seen.tolist(), strict=True) if not seen}
+    return Troubles(found, frozenset(by_slo), frozenset(unheard))
 
 
 def _of(name: str, readings: list[Reading]) -> dict[Labels, _Trouble]:
@@ -139,17 +151,17 @@ def _of(name: str, readings: list[Reading]) -> dict[Labels, _Trouble]:
     return {labels_of(name, slo): _Trouble(name, slo, since_ms, why, left)}
 
 
-def _annotations(trouble: _Trouble, since_ms: int) -> Labels:
+def _annotations(trouble: _Trouble) -> Labels:
     slo = trouble.slo
     what = "nothing is known of" if trouble.name == "SLONoData" else "the numbers cannot be right of"
     return Labels.of(
         summary=f"{what} {slo.service} {slo.name}: {trouble.why}"[:400],
-        description=f"Since {format_rfc3339(since_ms)}. {_ADVICE[trouble.name]} As it was: {trouble.left}.",
+        description=f"Since {format_rfc3339(trouble.since_ms)}. {_ADVICE[trouble.name]} As it was: {trouble.left}.",
         runbook_url=_RUNBOOKS[trouble.name],
     )
 
 
-def _over(labels: Labels, readings: Readings) -> str:
-    if labels.get("burnline_slo") not in {key.slo for key in readings.layout.keys}:
+def _over(labels: Labels, found: Troubles) -> str:
+    if labels.get("burnline_slo") not in found.slos:
         return "the SLO was taken out of the files"
     return "something is known of it again" if labels.get("alertname") == "SLONoData" else "its numbers are right again"

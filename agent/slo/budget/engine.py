@@ -19,6 +19,7 @@ from agent.slo.budget.audit import Audit
 from agent.slo.budget.chunks import BAD, MISSED, QUANTITIES, TOTAL, Sums
 from agent.slo.budget.counters import Deltas
 from agent.slo.budget.exclusions import intervals
+from agent.slo.budget.gaps import AWAY_MS, spread
 from agent.slo.budget.keeping import Keeper, Kept
 from agent.slo.budget.layout import Layout
 from agent.slo.budget.meter import Meter, Seen, Tally
@@ -138,9 +139,13 @@ class Engine:
             self._lay_out()
         amounts = self._amounts(tally, elapsed)
         self._newest = amounts[[BAD, TOTAL]]
-        # What the first row brings has to lie after a checkpoint to be in a window.
-        rows = [] if before is not None else [(at_ms - 1, np.zeros_like(amounts))]
-        rows.append((at_ms, amounts))
+        if before is None:
+            # What the first row brings has to lie after a checkpoint to be in a window.
+            rows = [(at_ms - 1, np.zeros_like(amounts)), (at_ms, amounts)]
+        elif elapsed > max(AWAY_MS, PATIENCE * self.interval_ms):
+            rows = spread(before, at_ms, amounts, self.interval_ms)
+        else:
+            rows = [(at_ms, amounts)]
         for each_ms, each in rows:
             self._ring.add(each_ms, each)
         ended = self._slicer.ended(self._ring, before, at_ms)

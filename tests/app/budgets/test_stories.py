@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import Future
 
 import pytest
 
-from agent.errors import SchemaError
+from agent.errors import SchemaError, StorageError
 from agent.slo import Severity
 from agent.slo.budget import State
 from tests.app.budgets.story import SLOS
@@ -187,3 +188,162 @@ async def test_slos_that_came_with_a_reload_are_counted_and_the_last_one_that_go
     await story.agent.reload()
     assert await story.values("slo:total_events:increase5m") == {}
     assert len(story.agent.budgets.latest) == 0
+
+
+async def test_a_state_that_lasts_is_an_alert_in_words_and_ends_with_it(story):
+    await story.start()
+    await story.serve(100, 1, rounds=3)
+    kept, answers = dict(story.page), story.page
+    answers.clear()
+    answers["no page"] = "at all"
+    for _ in range(5):
+        await story.round(60)
+    assert story.alerts_of("SLONoData") == []
+    await story.round(60)
+    (alert,) = [each for each in story.agent.alerts() if each.name == "SLONoData"]
+    assert alert.labels["burnline_slo"] == "rag-answers"
+    assert alert.labels["sloth_slo"] == "answers"
+    assert alert.severity == "warning"
+    assert "nothing is known of rag answers" in alert.annotations["summary"]
+    assert "the budget is spent 10 times over" in alert.annotations["description"]
+    assert alert.annotations["runbook_url"] == "/runbooks/slo-no-data"
+
+    answers.clear()
+    answers.update(kept)
+    await story.round()
+    assert story.alerts_of("SLONoData") == []
+
+
+async def test_a_restart_neither_ends_nor_repeats_the_alert_about_a_state(story):
+    await story.start()
+    await story.serve(100, 1, rounds=3)
+    kept = dict(story.page)
+    story.page.clear()
+    story.page["no page"] = "at all"
+    for _ in range(6):
+        await story.round(60)
+    (before,) = [each for each in story.agent.alerts() if each.name == "SLONoData"]
+    await story.stop()
+    await story.start()
+    (after,) = [each for each in story.agent.alerts() if each.name == "SLONoData"]
+    assert (after.labels, after.active_at_ms) == (before.labels, before.active_at_ms)
+    await story.round()
+    assert story.alerts_of("SLONoData") == [("warning", "firing")]
+    story.page.clear()
+    story.page.update(kept)
+    await story.round()
+    assert story.alerts_of("SLONoData") == []
+    await story.stop()
+    await story.start()
+    assert story.alerts_of("SLONoData") == []
+
+
+async def test_an_slo_by_groups_of_which_none_was_ever_seen_is_no_silence(story):
+    grouped = SLOS.replace("sum(rate", "sum by (route) (rate") + "    burnline: {group_by: [route]}\n"
+    story.write("slos.yml", grouped)
+    await story.start()
+    for _ in range(6):
+        await story.round(60)
+    (alert,) = [each for each in story.agent.alerts() if each.name == "SLONoData"]
+    assert "no series that it counts was ever seen" in alert.annotations["summary"]
+
+
+async def test_numbers_that_cannot_be_right_are_a_state_and_an_alert(story):
+    story.write("slos.yml", SLOS.replace("sum(rate(requests_total[{{.window}}]))", "rate(requests_total[{{.window}}])"))
+    story.page['requests_total{code="200"}'] = 100
+    await story.start()
+    for _ in range(7):
+        story.page['requests_total{code="200"}'] += 100
+        story.page['requests_total{code="500"}'] = story.page.get('requests_total{code="500"}', 0) + 1
+        await story.round(60)
+    assert story.reading().state is State.INVALID
+    (alert,) = [each for each in story.agent.alerts() if each.name == "SLOInvalid"]
+    assert "gives 2 series" in alert.annotations["summary"]
+
+
+SAMPLED = """
+version: prometheus/v1
+service: rag
+slos:
+  - name: fresh
+    objective: 99
+    sli: {raw: {error_ratio_query: "max(max_over_time(stale_ratio[{{.window}}]))"}}
+    alerting: {page_alert: {disable: true}, ticket_alert: {disable: true}}
+"""
+
+
+async def test_a_ratio_that_cannot_be_counted_is_asked_for_at_the_row_and_weighs_time(story):
+    story.write("slos.yml", SAMPLED)
+    story.page["stale_ratio"] = 0.0
+    await story.start()
+    await story.round()
+    for _ in range(9):
+        await story.round()
+    story.page["stale_ratio"] = 1.0
+    for _ in range(10):
+        await story.round()
+    reading = story.reading("rag-fresh")
+    assert reading.state is State.VALUE
+    assert 0.3 < reading.window(5 * 60_000).ratio < 0.6
+    (labels,) = await story.values("sloth_slo_info")
+    assert 'burnline_counts="time"' in labels
+
+
+def part(name: str, weight: int, bad: str) -> str:
+    """An objective of a composite with an indicator of its own."""
+    queries = {"bad": bad, "total": "requests_total"}
+    sources = (
+        f'{side}: {{metricSource: {{type: Prometheus, spec: {{query: "{query}"}}}}}}' for side, query in queries.items()
+    )
+    indicator = f"{{metadata: {{name: {name}}}, spec: {{ratioMetric: {{counter: true, {', '.join(sources)}}}}}}}"
+    return f"    - {{displayName: {name}, target: 0.99, compositeWeight: {weight}, indicator: {indicator}}}\n"
+
+
+PARTS = """
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: chain}
+spec:
+  service: rag
+  budgetingMethod: Occurrences
+  timeWindow: [{duration: 30d, isRolling: true}]
+  objectives:
+"""
+
+
+async def test_a_composite_is_the_mean_of_its_parts_by_weight(story):
+    story.write("slos.yml", PARTS + part("retrieve", 1, "errors_total") + part("generate", 3, "slow_total"))
+    story.page["slow_total"] = 0
+    story.page["errors_total"] = 0
+    await story.start()
+    for _ in range(3):
+        story.page["slow_total"] += 4
+        await story.serve(100, 8)
+    (chain,) = story.agent.budgets.composites(story.agent.budgets.latest)
+    assert chain.ratio == pytest.approx((0.08 * 1 + 0.04 * 3) / 4)
+    assert chain.shares == {"rag-chain-0": pytest.approx(0.4), "rag-chain-1": pytest.approx(0.6)}
+
+
+async def test_a_full_disk_stops_neither_counting_nor_paging_and_what_was_not_written_is_later(story, monkeypatch):
+    agent = await story.start()
+    await story.serve(100, rounds=2)
+    write = agent.journal.write
+    full = True
+
+    def refusing(*writes):
+        if full and any(getattr(each, "kind", "") == "slo_budget" for each in writes):
+            failed = Future()
+            failed.set_exception(StorageError("cannot write the journal: No space left on device"))
+            return failed
+        return write(*writes)
+
+    monkeypatch.setattr(agent.journal, "write", refusing)
+    await story.serve(100, 80, rounds=6)
+    assert ("critical", "firing") in story.alerts_of("AnswersBurn")
+    assert any("Error budgets are not safe on the disk" in each for each in agent.notices())
+    full = False
+    await story.serve(100)
+    assert not any("Error budgets" in each for each in agent.notices())
+    await story.stop()
+    await story.start()
+    assert (story.reading().period.bad, story.reading().period.total) == (480, 800)
