@@ -106,7 +106,7 @@ def labels_of(name: str, slo: Slo) -> Labels:
 
     So what mutes or routes those can do the same here. Templates are left out, since there is no sample to fill them in.
     """
-    written = {label: value for label, value in slo.alerting.labels.items() if "{{" not in value}
+    written = {str(label): str(value) for label, value in slo.alerting.labels.items() if "{{" not in value}
     return Labels({**written, "alertname": name, "burnline_slo": slo.id, "severity": "warning", **slo.identity})
 
 
