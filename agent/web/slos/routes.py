@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 MOST_NAMES: Final = 100
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
-REPORT_POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'"
-)
+REPORT_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'"
 """A report has its styles inside and nothing else: no script, no picture, nothing from elsewhere."""
 _PERCENT: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 
