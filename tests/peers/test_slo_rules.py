@@ -1,4 +1,4 @@
-"""Compiled objectives before the real promtool 2.42: it accepts the rules, and its engine computes what they promise."""
+"""Compiled objectives before the real promtool 2.42 and vmalert: they accept the rules, and Prometheus computes the promise."""
 
 from __future__ import annotations
 
@@ -104,6 +104,14 @@ def test_promtool_accepts_every_kind_of_objective(folder, peer, dialect):
 
     assert code == 0, said
     assert "SUCCESS" in said
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_vmalert_accepts_every_kind_of_objective(folder, peer, dialect):
+    """VictoriaMetrics' evaluator of rules, which parses them as MetricsQL and runs their templates once."""
+    code, said = promtool(peer("vmalert", "victoria-metrics"), folder, "-dryRun", f"-rule={dialect}.yml")
+
+    assert code == 0, said
 
 
 def test_prometheus_computes_what_the_rules_promise_and_pages(folder, peer):
