@@ -207,6 +207,29 @@ burnline(["run"], standalone_mode=False)
     assert apart(program) == "[]"
 
 
+def test_an_agent_with_objectives_of_sloth_loads_no_openslo_no_masked_arrays_and_no_archives():
+    """Masked arrays (1.3 MB) come with `numpy.unique` of values alone, archives with `importlib.resources`."""
+    program = """
+import sys
+from agent.slo import Catalog, Setting, compile_slo, load_slos
+slos = load_slos(["rules/slos/*.yml"]).slos
+setting = Setting(catalog=Catalog(), recordings=False, engine=True)
+assert slos and all(compile_slo(each, setting).groups for each in slos)
+from agent.slo import RatioTimeslices
+from agent.slo.budget import Engine
+from tests.slo.budget.service import Service, objective, slo
+service = Service(Engine([objective(), objective(slo("slices", budgeting=RatioTimeslices(60_000)))]), requests_total=0)
+for errors in (0, 1, 2):
+    service.rise("requests_total", 100)
+    service.rise("errors_total", errors)
+    service.scraped()
+service.down()
+assert service.read(0).words
+print([name for name in ("agent.slo.openslo_file", "agent.slo.converting", "numpy.ma", "zipfile") if name in sys.modules])
+"""
+    assert apart(program) == "[]"
+
+
 def test_logs_of_exceptions_need_no_decoration():
     program = """
 from agent.footprint import without

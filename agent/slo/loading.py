@@ -5,13 +5,16 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent.errors import SchemaError
 from agent.schema import Document, documents
-from agent.slo import openslo, openslo_objects, sloth
+from agent.slo import sloth
 from agent.slo.model import Slo, SloSet
 from agent.slo.notes import Notes
+
+if TYPE_CHECKING:
+    from agent.slo.openslo_objects import Objects
 
 MAX_BYTES: Final = 16 * 2**20
 """A file larger than this is refused."""
@@ -57,7 +60,7 @@ def read_slos(text: str, source: str) -> SloSet:
 def _read_all(texts: Mapping[str, str], problems: list[str]) -> SloSet:
     notes = Notes()
     slos: list[Slo] = []
-    objects = openslo_objects.Objects()
+    objects = _OpenSlo()
     for source, text in texts.items():
         try:
             found = documents(text, source)
@@ -71,15 +74,43 @@ def _read_all(texts: Mapping[str, str], problems: list[str]) -> SloSet:
                 slos += _read_document(document, objects, notes)
             except SchemaError as error:
                 problems += error.problems
-    slos += openslo.resolve(objects, notes, problems)
+    slos += objects.resolve(notes, problems)
     slos.sort(key=lambda each: _order(each, list(texts)))
     slos = _each_once(slos, problems)
     _check_named(slos, notes)
     return SloSet(tuple(slos), tuple(notes.warnings), tuple(notes.unkept), tuple(texts))
 
 
-def _read_document(document: Document, objects: openslo_objects.Objects, notes: Notes) -> list[Slo]:
-    if openslo_objects.is_openslo(document):
+class _OpenSlo:
+    """The OpenSLO objects of all files. Half a megabyte of code reads them: it is loaded with the first of them."""
+
+    def __init__(self) -> None:
+        self._objects: Objects | None = None
+
+    @staticmethod
+    def claims(document: Document) -> bool:
+        """Say whether a document means to be OpenSLO."""
+        return document.text("apiVersion").lower().startswith("openslo/")
+
+    def add(self, document: Document, notes: Notes) -> None:
+        """Take an object in; raise SchemaError."""
+        if self._objects is None:
+            from agent.slo.openslo_objects import Objects
+
+            self._objects = Objects()
+        self._objects.add(document, notes)
+
+    def resolve(self, notes: Notes, problems: list[str]) -> list[Slo]:
+        """Make SLOs of the objects; what is wrong is added to `problems`."""
+        if self._objects is None:
+            return []
+        from agent.slo.openslo import resolve
+
+        return resolve(self._objects, notes, problems)
+
+
+def _read_document(document: Document, objects: _OpenSlo, notes: Notes) -> list[Slo]:
+    if objects.claims(document):
         objects.add(document, notes)
         return []
     if sloth.is_object(document):

@@ -75,8 +75,3 @@ class Objects:
             known = [each for of, each in self.found if of == kind]
             raise WrongText(name.place, f'no {kind} is named "{name}" in these files{suggest(name, known)}')
         return found
-
-
-def is_openslo(document: Document) -> bool:
-    """Say whether a document means to be OpenSLO."""
-    return document.text("apiVersion").lower().startswith("openslo/")

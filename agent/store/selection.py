@@ -105,7 +105,8 @@ def _merge(series: int, parts: Sequence[Rows]) -> Rows:
 
 
 def _overlaid(series: int, parts: Sequence[Rows]) -> Rows:
-    timestamps = np.unique(np.concatenate([part.timestamps for part in parts]))
+    every = np.concatenate([part.timestamps for part in parts])
+    timestamps = np.unique(every, return_index=True)[0]  # asked for values alone, numpy would load its masked arrays
     cells = np.full((len(timestamps), series), ABSENT_BITS, dtype=np.int64)
     for own, values, _ in reversed(parts):
         rows = np.searchsorted(timestamps, own)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.model import CUSTOM, Buckets, Histogram, ResetHint, upper_bounds
+from agent.query.distinct import distinct
 
 _FIXED: Final = 3
 """The columns before the buckets: count, sum and zero count."""
@@ -94,7 +95,7 @@ def _one_index(sides: list[Buckets]) -> tuple[NDArray[np.int64], NDArray[np.floa
     if all(side.index is first or np.array_equal(side.index, first) for side in sides):
         return first, np.array([side.counts for side in sides])
     everywhere = np.concatenate([side.index for side in sides])
-    index = np.unique(everywhere)
+    index = distinct(everywhere)
     counts = np.zeros((len(sides), len(index)))
     rows = np.repeat(np.arange(len(sides)), [len(side) for side in sides])
     counts[rows, np.searchsorted(index, everywhere)] = np.concatenate([side.counts for side in sides])

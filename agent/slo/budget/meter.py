@@ -221,7 +221,7 @@ def _key(term: Term) -> tuple[str, str] | None:
 
 
 def _silence(tally: Tally, places: NDArray[np.intp], why: str) -> None:
-    for track in np.unique(places).tolist():
+    for track in sorted(set(places.tolist())):
         tally.seen[track] = Seen.NO_DATA
         tally.words.setdefault(track, why)
 

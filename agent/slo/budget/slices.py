@@ -24,7 +24,7 @@ class Slicer:
 
     def __init__(self, layout: Layout) -> None:
         lengths = np.asarray([each.slice_ms for each in layout.objectives], dtype=np.int64)
-        self._groups = {int(each): np.flatnonzero(lengths == each) for each in np.unique(lengths) if each}
+        self._groups = {each: np.flatnonzero(lengths == each) for each in sorted({*lengths.tolist()}) if each}
         self._layout = layout
         self._target = np.asarray([target_of(each.slo.budgeting) for each in layout.objectives])
 

@@ -5,10 +5,15 @@ It writes values and text; it reads no file, and what it emits is checked by the
 
 from __future__ import annotations
 
-from agent.slo.compile.compiler import compile_slo, compile_slos
-from agent.slo.compile.emitted import AlertRule, Compiled, Record, RuleGroup
-from agent.slo.compile.files import rule_file, warnings_of
-from agent.slo.compile.setting import Dialect, Setting
+from typing import TYPE_CHECKING
+
+from agent.doors import lazy
+
+if TYPE_CHECKING:
+    from agent.slo.compile.compiler import compile_slo, compile_slos
+    from agent.slo.compile.emitted import AlertRule, Compiled, Record, RuleGroup
+    from agent.slo.compile.files import rule_file, warnings_of
+    from agent.slo.compile.setting import Dialect, Setting
 
 __all__ = [
     "AlertRule",
@@ -22,3 +27,13 @@ __all__ = [
     "rule_file",
     "warnings_of",
 ]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "compiler": ("compile_slo", "compile_slos"),
+        "emitted": ("AlertRule", "Compiled", "Record", "RuleGroup"),
+        "files": ("rule_file", "warnings_of"),
+        "setting": ("Dialect", "Setting"),
+    },
+)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
@@ -112,9 +111,8 @@ def _period(windows: Windows) -> str:
 
 @cache
 def _shipped() -> Mapping[int, Windows]:
-    folder = files("agent.slo.windows")
-    named = sorted(each.name for each in folder.iterdir() if each.name.endswith(".yml"))
-    read_ = (read_windows((folder / name).read_text(encoding="utf-8"), name) for name in named)
+    shipped = sorted(Path(__file__).parent.glob("*.yml"))
+    read_ = (read_windows(each.read_text(encoding="utf-8"), each.name) for each in shipped)
     return {windows.period_ms: windows for windows in read_}
 
 
