@@ -77,13 +77,17 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
-    """Everything of one instant: objectives by id, the budgets of each, composites."""
+    """Everything of one instant: objectives by id, the places of the budgets of each, composites."""
 
     now_ms: int
     readings: Readings
     slos: Mapping[str, Slo]
-    budgets: Mapping[str, Sequence[Reading]]
+    numbers: Mapping[str, Sequence[int]]
     composites: Mapping[str, CompositeReading]
+
+    def budgets(self, slo_id: str) -> Sequence[Reading]:
+        """Return the budgets of an SLO, none where none is kept."""
+        return [self.readings.of(number) for number in self.numbers.get(slo_id, ())]
 
 
 class SloDesk:
@@ -145,8 +149,9 @@ class SloDesk:
 
     def _view(self, scene: _Scene, slo_id: str, overrides: Sequence[OverrideView]) -> SloView:
         composite = scene.composites.get(slo_id)
-        budgets = group_budgets(scene.slos[slo_id], scene.budgets.get(slo_id, ()), composite, scene.readings)
-        return slo_view(scene.slos[slo_id], scene.budgets.get(slo_id, ()), budgets, composite, overrides)
+        readings = scene.budgets(slo_id)
+        budgets = group_budgets(scene.slos[slo_id], readings, composite, scene.readings)
+        return slo_view(scene.slos[slo_id], readings, budgets, composite, overrides)
 
     def _overrides(self, scene: _Scene) -> Mapping[str, Sequence[OverrideView]]:
         """Return each SLO's overrides of its period, the newest first."""
@@ -180,16 +185,16 @@ class SloDesk:
             return slo_id
         composite = scene.composites.get(slo_id)
         if composite is not None:
-            parts = {each.id: scene.budgets[each.id][0] for each in slo.parts if scene.budgets.get(each.id)}
+            parts = {each.id: reading for each in slo.parts for reading in scene.budgets(each.id)[:1]}
             return judge_composite(composite, parts, scene.now_ms, least)
-        return judge(slo, scene.budgets.get(slo_id, ()), scene.now_ms, least)
+        return judge(slo, scene.budgets(slo_id), scene.now_ms, least)
 
     def _scene(self) -> _Scene:
         budgets = self._budgets()
         readings = budgets.latest
-        found: dict[str, list[Reading]] = defaultdict(list)
-        for reading in readings:
-            found[reading.key.slo].append(reading)
+        found: dict[str, list[int]] = defaultdict(list)
+        for number, key in enumerate(readings.layout.keys):
+            found[key.slo].append(number)
         return _Scene(
             self._clock(),
             readings,
