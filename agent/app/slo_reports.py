@@ -13,7 +13,8 @@ from agent import rules
 from agent.app.budgets import read_promises
 from agent.app.budgets.keeping import ReaderKept
 from agent.app.past import offline
-from agent.app.slo_desk import GATE_KIND, named
+from agent.app.slo_desk import GATE_KIND
+from agent.app.slo_scene import named
 from agent.config import Config
 from agent.errors import InvalidInput
 from agent.journal import Event, Position
