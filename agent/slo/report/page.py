@@ -63,6 +63,8 @@ class Drawing:
     areas: tuple[str, ...]
     dark: tuple[tuple[float, float], ...]
     zero: float
+    until: float
+    """Where what is known ends; at an even pace nothing is left there."""
     top: str
     bottom: str
     ticks: tuple[Tick, ...]
@@ -136,6 +138,7 @@ def drawing(slo: SloReport, report: Report, zone: tzinfo) -> Drawing | None:
         areas=tuple(areas),
         dark=tuple((_x(each.from_ms, report), _x(each.until_ms, report)) for each in slo.gaps),
         zero=zero,
+        until=_x(report.until_ms, report),
         top="100 %",
         bottom=_bottom(runs),
         ticks=tuple(_ticks(slo.days, report)),

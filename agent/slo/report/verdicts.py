@@ -37,6 +37,8 @@ def verdict(figures: Figures, budget: float) -> Verdict:
 
 def sentence(what: Verdict, figures: Figures, slo: Slo, unit: str, period: Asked) -> str:
     """Return a verdict in words, with its numbers."""
+    if what is Verdict.UNKNOWN and not figures.coverage:
+        return "unknown: nothing was seen of it"
     if what is Verdict.UNKNOWN:
         return f"unknown: only {_seen(figures, period)} were seen"
     if what is Verdict.IDLE:
@@ -82,7 +84,7 @@ def summary(found: Sequence[SloReport], period: Asked) -> Iterator[str]:
         )
         yield f"Missed: {_listed(named, len(by[Verdict.MISSED]))}."
     if by[Verdict.UNKNOWN]:
-        named = (f"{each.title} (only {_seen(each.figures, period)} seen)" for each in by[Verdict.UNKNOWN])
+        named = (f"{each.title} ({_little(each.figures, period)})" for each in by[Verdict.UNKNOWN])
         yield f"Unknown: {_listed(named, len(by[Verdict.UNKNOWN]))}."
     close = [each for each in by[Verdict.MET] if (each.figures.spent or 0.0) >= _CLOSE]
     if close:
@@ -162,7 +164,9 @@ def _events(found: Sequence[SloReport]) -> Iterator[str]:
     if incidents:
         lasting = length(sum(each.length_ms for each in incidents if each.severity == "page"))
         long = f" ({lasting} in all)" if pages else ""
-        yield f"{times(pages, 'page')}{long} and {times(len(incidents) - pages, 'ticket')}."
+        said = [f"{times(pages, 'page')}{long}"] if pages else []
+        said += [times(len(incidents) - pages, "ticket")] if pages < len(incidents) else []
+        yield f"{' and '.join(said)}."
     overrides = {(each.at_ms, each.by) for report in found for each in report.overrides}
     if overrides:
         often = {1: "once", 2: "twice"}.get(len(overrides), f"{len(overrides)} times")
@@ -175,6 +179,10 @@ def _spent(figures: Figures) -> str:
         return f"the budget is spent {spent:.3g} times" if spent >= 2 else f"{percent(spent)} of the budget is spent"
     minutes = f", {length(figures.spent_ms)} of {length(figures.allowed_ms)}"
     return f"{percent(spent)} of the budget is spent{minutes}"
+
+
+def _little(figures: Figures, period: Asked) -> str:
+    return f"only {_seen(figures, period)} seen" if figures.coverage else "nothing seen"
 
 
 def _seen(figures: Figures, period: Asked) -> str:

@@ -228,3 +228,12 @@ def test_a_report_says_from_when_on_it_knows_of_alerts(played):
     (note,) = [each for each in report_of(*played, alerts_since_ms=START + DAY).notes if "alerts did" in each]
 
     assert note.startswith("What alerts did is known since Fri 2 Jan 00:00 (storage.alert_history)")
+
+
+def test_tickets_alone_are_no_pages_and_nothing_seen_is_said_so(played):
+    found = report_of(*played, turns=incident(START + DAY, START + 2 * DAY, Severity.TICKET))
+    later = report_of(*played, period=asked("2026-04", "UTC", START + 100 * DAY))
+
+    assert "1 ticket." in found.summary
+    assert later.summary[1] == "Unknown: rag-answers (nothing seen)."
+    assert later.slos[0].words == "unknown: nothing was seen of it"
