@@ -18,15 +18,18 @@ if TYPE_CHECKING:
     from agent.app.replaying import Samples, length_ms, replay_over
     from agent.app.routes import route_test, routes_json
     from agent.app.serving import serve
+    from agent.app.slo_records import Api, StoreRecords
     from agent.app.slo_reports import report_kept
     from agent.app.trying import notify_test, probe_files
 
 
 __all__ = [
     "Agent",
+    "Api",
     "Bench",
     "Clock",
     "Samples",
+    "StoreRecords",
     "explain_kept",
     "explain_person_kept",
     "kept_alerts",
@@ -76,5 +79,6 @@ __getattr__ = lazy(
         "trying": ("notify_test", "probe_files"),
         "slo_reports": ("report_kept",),
         "serving": ("serve",),
+        "slo_records": ("Api", "StoreRecords"),
     },
 )

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from agent.app import Samples, length_ms, limits_of, replay_over, rule_settings
 from agent.cli.client import call
+from agent.cli.instants import instant, said
 from agent.cli.screen import Screen
 from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
     from agent.notify import Routing
 
 _ENDINGS: Final = (".yml", ".yaml")
-_NUMBER: Final = re.compile(r"\d{9,}(\.\d+)?")
-_LATEST_MS: Final = 253_402_214_400_000
-"""In the last days of the year 9999: later there are no dates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,7 @@ def run_replay(options: Options) -> int:
     others = _wanted(options, options.compare) if options.compare else None
     routing, why = _routing(options, config)
     now_ms = time.time_ns() // 1_000_000
-    with _bar(console) as bar:
+    with progress_bar(console) as bar:
         samples = _samples(options, rules if others is None else _together(rules, others), now_ms, bar)
         from_ms, until_ms, notes = _stretch(options, samples, now_ms)
         asked = Asked(rules, rule_settings(config), from_ms, until_ms, routing, options.step_by_step)
@@ -131,7 +127,7 @@ def _replayed(asked: Asked, samples: Samples, limits: object, bar: Progress, wha
 
 
 @contextmanager
-def _bar(console: Screen) -> Iterator[Progress]:
+def progress_bar(console: Screen) -> Iterator[Progress]:
     """Show progress on a terminal, and nothing elsewhere."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -180,10 +176,10 @@ def _samples(options: Options, rules: RuleSet, now_ms: int, bar: Progress) -> Sa
     """Return the recorded samples: those of a folder, or what these rules read of them over the API."""
     if options.storage is not None:
         return Samples.kept_in(options.storage)
-    until_ms = _instant(options.until, now_ms, "--until") if options.until else now_ms
-    from_ms = _instant(options.since, until_ms, "--from")
+    until_ms = instant(options.until, now_ms, "--until") if options.until else now_ms
+    from_ms = instant(options.since, until_ms, "--from")
     if from_ms >= until_ms:
-        raise InvalidInput(f"--from {_said(from_ms)} is not before --until {_said(until_ms)}")
+        raise InvalidInput(f"--from {said(from_ms)} is not before --until {said(until_ms)}")
     task = bar.add_task("fetching", total=requests(rules, from_ms - run_in_ms(rules), until_ms))
 
     def ask(query: str, at_ms: int) -> Sequence[Mapping[str, Any]]:
@@ -197,41 +193,17 @@ def _samples(options: Options, rules: RuleSet, now_ms: int, bar: Progress) -> Sa
 def _stretch(options: Options, samples: Samples, now_ms: int) -> tuple[int, int, list[str]]:
     """Return from when to when to replay, within what there is, and what is to be said of that."""
     oldest, newest = samples.oldest_ms, samples.newest_ms
-    until_ms = _instant(options.until, now_ms, "--until") if options.until else min(now_ms, newest)
-    from_ms = _instant(options.since, until_ms, "--from")
-    there = f"there are samples from {_said(oldest)} to {_said(newest)}"
+    until_ms = instant(options.until, now_ms, "--until") if options.until else min(now_ms, newest)
+    from_ms = instant(options.since, until_ms, "--from")
+    there = f"there are samples from {said(oldest)} to {said(newest)}"
     if from_ms >= until_ms:
-        raise InvalidInput(f"--from {_said(from_ms)} is not before --until {_said(until_ms)}; {there}")
+        raise InvalidInput(f"--from {said(from_ms)} is not before --until {said(until_ms)}; {there}")
     if until_ms <= oldest or from_ms >= newest:
-        raise InvalidInput(f"no samples between {_said(from_ms)} and {_said(until_ms)}; {there}")
+        raise InvalidInput(f"no samples between {said(from_ms)} and {said(until_ms)}; {there}")
     notes = []
     if from_ms < oldest:
-        notes.append(f"The samples begin at {_said(oldest)}: that is where the replay begins, too.")
+        notes.append(f"The samples begin at {said(oldest)}: that is where the replay begins, too.")
     return max(from_ms, oldest), until_ms, notes
-
-
-def _instant(text: str, before_ms: int, option: str) -> int:
-    """Return a duration before `before_ms`, seconds since the epoch, or a time as in RFC 3339 (local where it says no zone)."""
-    if text == "now":
-        return before_ms
-    try:
-        found = before_ms - parse_duration(text)
-    except ValueError:
-        found = round(1000 * (float(text) if _NUMBER.fullmatch(text) else _date(text, option)))
-    if found > _LATEST_MS:
-        message = f"{option}: {text} is after the year 9999; numbers are seconds since 1970"
-        raise InvalidInput(message)
-    return max(0, found)
-
-
-def _date(text: str, option: str) -> float:
-    """Return seconds since the epoch, 0 for what was before it."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        message = f'{option}: not a time: "{text}"; write a duration such as 7d, or a time such as 2026-01-05T09:00'
-        raise InvalidInput(message) from error
-    return moment.timestamp() if moment.year > 1970 else 0.0
 
 
 def _duration(text: str, option: str) -> int:
@@ -242,7 +214,3 @@ def _duration(text: str, option: str) -> int:
     if found <= 0:
         raise InvalidInput(f"{option}: {format_duration(found)} is no interval")
     return found
-
-
-def _said(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000).astimezone():%Y-%m-%d %H:%M:%S}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -143,3 +144,37 @@ def slo_gate(names: tuple[str, ...], min_budget: str, as_json: bool, reason: str
     from agent.cli.slo_gate import pass_gate
 
     sys.exit(pass_gate(url, names, min_budget, reason, by, as_json=as_json))
+
+
+@slo.command("replay")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--from", "since", default="7d", show_default=True, metavar="TIME", help="A duration before --to, or a time."
+)
+@click.option("--to", "until", default="", metavar="TIME", help="Default: now, or the newest sample of --storage.path.")
+@click.option(
+    "--storage.path", "storage", type=click.Path(path_type=Path), help="Read an agent's folder, running or not."
+)
+@click.option("--config.file", "config_file", type=click.Path(path_type=Path), help="Default: ./burnline.yml.")
+@click.option("--objective", "objectives", multiple=True, metavar="NAME=PERCENT", help="Another one; repeatable.")
+@click.option("--windows", type=click.Path(path_type=Path), help="Other burn rates: a folder of AlertWindows files.")
+@click.option("--min-events", type=click.IntRange(min=0), help="Another number of events below which traffic is low.")
+@click.option(
+    "--compare", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="SLOs as they might be."
+)
+@click.option("--default-period", default="", metavar="DURATION", help="Of an SLO that names none.")
+@click.option("--step", default="", metavar="DURATION", help="How far apart to look; default: the scrape interval.")
+@click.option(
+    "--false-below", default=1.0, show_default=True, metavar="PERCENT", help="A page that cost less budget is false."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show every incident.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@url_option
+def replay_slos(**words: Any) -> None:
+    """Show when objectives would have paged over recorded samples, and what others would have changed.
+
+    The samples are those of an agent's folder (--storage.path), or of the running agent or Prometheus at --url.
+    """
+    from agent.cli.slo_replay import Options, run_slo_replay
+
+    sys.exit(run_slo_replay(Options(**words)))

@@ -116,7 +116,7 @@ def fetch(
                 continue
             text = f"{{{','.join(map(str, matchers))}}}"
             try:
-                for series in _asked(ask, text, first_ms, last_ms):
+                for series in asked(ask, text, first_ms, last_ms):
                     _take(series, first_ms, found, fetched)
             except BurnlineError as error:
                 came = (
@@ -143,7 +143,7 @@ def _stretches(selectors: Mapping[Any, int], start_ms: int, until_ms: int) -> It
         first_ms = last_ms
 
 
-def _asked(ask: Ask, selector: str, first_ms: int, last_ms: int) -> Iterator[Mapping[str, Any]]:
+def asked(ask: Ask, selector: str, first_ms: int, last_ms: int) -> Iterator[Mapping[str, Any]]:
     """Give the series of a selector in (first, last]; what is refused as too much is asked in halves."""
     try:
         yield from ask(f"{selector}[{format_duration(last_ms - first_ms)}]", last_ms)
@@ -151,8 +151,8 @@ def _asked(ask: Ask, selector: str, first_ms: int, last_ms: int) -> Iterator[Map
         if last_ms - first_ms <= _SHORTEST_MS or "refused" not in str(error):
             raise
         middle_ms = (first_ms + last_ms) // 2
-        yield from _asked(ask, selector, first_ms, middle_ms)
-        yield from _asked(ask, selector, middle_ms, last_ms)
+        yield from asked(ask, selector, first_ms, middle_ms)
+        yield from asked(ask, selector, middle_ms, last_ms)
 
 
 def _take(

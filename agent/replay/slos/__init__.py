@@ -10,19 +10,58 @@ from typing import TYPE_CHECKING
 from agent.doors import lazy
 
 if TYPE_CHECKING:
+    from agent.replay.slos.account import FALSE_BELOW, BudgetAccount, SloReport, Spell, VersionAccount, median
     from agent.replay.slos.history import History, Step
+    from agent.replay.slos.plain import slo_report_json
     from agent.replay.slos.prior import Past, past_of
-    from agent.replay.slos.records import Records, selectors
+    from agent.replay.slos.records import Records, Series, selectors
+    from agent.replay.slos.remote import Remote
     from agent.replay.slos.stretches import interval_of
+    from agent.replay.slos.trying import Wanted, try_slos
+    from agent.replay.slos.versions import Version, with_least_events, with_objectives
+    from agent.replay.slos.words import caveats, differences, headline, left, share
 
-__all__ = ["History", "Past", "Records", "Step", "interval_of", "past_of", "selectors"]
+__all__ = [
+    "FALSE_BELOW",
+    "BudgetAccount",
+    "History",
+    "Past",
+    "Records",
+    "Remote",
+    "Series",
+    "SloReport",
+    "Spell",
+    "Step",
+    "Version",
+    "VersionAccount",
+    "Wanted",
+    "caveats",
+    "differences",
+    "headline",
+    "interval_of",
+    "left",
+    "median",
+    "past_of",
+    "selectors",
+    "share",
+    "slo_report_json",
+    "try_slos",
+    "with_least_events",
+    "with_objectives",
+]
 
 __getattr__ = lazy(
     __name__,
     {
+        "account": ("FALSE_BELOW", "BudgetAccount", "SloReport", "Spell", "VersionAccount", "median"),
         "history": ("History", "Step"),
+        "plain": ("slo_report_json",),
         "prior": ("Past", "past_of"),
-        "records": ("Records", "selectors"),
+        "records": ("Records", "Series", "selectors"),
+        "remote": ("Remote",),
         "stretches": ("interval_of",),
+        "trying": ("Wanted", "try_slos"),
+        "versions": ("Version", "with_least_events", "with_objectives"),
+        "words": ("caveats", "differences", "headline", "left", "share"),
     },
 )

@@ -67,6 +67,8 @@ class Counting:
 
     def __init__(self, name: str) -> None:
         self.columns = Columns()
+        self.counts = False
+        """Whether any series of it is counted; its start alone is not."""
         self._name = name
         self._labels: list[Labels] = []
         self._places: dict[Labels, int] = {}
@@ -86,8 +88,13 @@ class Counting:
         if found is None:
             found = self._places[labels] = len(self._labels)
             self._labels.append(labels)
+            self.counts = self.counts or labels.get(METRIC_NAME) != START
             self._births.append(max(born_ms, self._births[-1] if self._births else born_ms))
         return found
+
+    def scraped(self) -> None:
+        """Take note that it was scraped before its first page here: what is on that one and was not before is newborn."""
+        self._known = True
 
     def reveal(self, width: int) -> None:
         """Let the first `width` series be known."""
@@ -100,6 +107,10 @@ class Counting:
         A page counts at the first edge at or after it; all pages must have one.
         """
         self._widen(pages.cells.shape[1])
+        if not self.counts:
+            since = int(np.flatnonzero(pages.state == Page.ENDED)[-1]) if (pages.state == Page.ENDED).any() else None
+            self._known = bool((self._known and since is None) or (pages.state[since:] == Page.LANDED).any())
+            return
         first = 0
         for end in [*np.flatnonzero(pages.state == Page.ENDED).tolist(), len(pages.stamps)]:
             if end > first:

@@ -17,13 +17,11 @@ from agent.errors import QueryError
 from agent.model import METRIC_NAME, Labels, format_duration
 from agent.replay.slos.counting import Heard
 from agent.replay.slos.records import Records, selectors
-from agent.replay.slos.stretches import Targets
+from agent.replay.slos.stretches import BEFORE_MS, Targets
 from agent.slo import with_window
 from agent.slo.budget import Increases, Objective, sampling_window_ms
 
 STRETCH_MS: Final = 6 * 3_600_000
-BEFORE_MS: Final = 5 * 60_000
-"""How far before the first row a page is looked for that the next one is compared with."""
 
 Ratios = Sequence[tuple[Labels, float]]
 

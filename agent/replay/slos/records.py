@@ -1,6 +1,6 @@
 """What a what-if reads: raw samples by matchers, and ratios of queries that cannot be counted. Whoever keeps samples fulfils it.
 
-Which series the budgets of some objectives need follows from their terms; with them `up` and the start of each process.
+Which series the budgets of some objectives need follows from their terms; `up` and the start of each process come from `of_jobs`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def selectors(objectives: Iterable[Objective]) -> list[Matchers]:
             for term in (*counted.bad, *counted.total):
                 wanted = tuple(map(_widened, term.matchers))
                 of_name.setdefault(term.name, []).append(wanted)
-    found: list[Matchers] = [(_named(UP),), (_named(START),)] if of_name else []
+    found: list[Matchers] = []
     for name, every in of_name.items():
         distinct = list(dict.fromkeys(every))
         if not name or len(distinct) <= _MOST_OF_A_NAME:
@@ -54,6 +54,11 @@ def selectors(objectives: Iterable[Objective]) -> list[Matchers]:
         else:
             found.append((_named(name),))
     return found
+
+
+def of_jobs(name: str, jobs: Iterable[str]) -> Matchers:
+    """Return what selects a metric of some jobs' targets."""
+    return _named(name), Matcher("job", MatchOp.REGEX, "|".join(map(re.escape, sorted(jobs))))
 
 
 def _named(name: str) -> Matcher:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.model import ABSENT_BITS, METRIC_NAME, Block, Labels, is_missing, is_stale
 from agent.replay.slos.counting import Counting, Page, Pages
-from agent.replay.slos.records import UP, Matchers, Records
+from agent.replay.slos.records import START, UP, Matchers, Records, of_jobs
 
-_IDENTIFYING = ("job", "instance")
+BEFORE_MS: Final = 5 * 60_000
+"""How far before the first row a page is looked for that the next one is compared with."""
+_IDENTIFYING: Final = ("job", "instance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +47,16 @@ class Targets:
     oldest_ms: int | None = None
     newest_ms: int | None = None
     _known: dict[Labels, Counting] = field(default_factory=dict)
+    _jobs: set[str] = field(default_factory=set)
 
     def read(self, records: Records, after_ms: int, until_ms: int) -> list[tuple[Counting, Pages]]:
         """Return the pages of (after, until] of each target that has any."""
-        ups: list[_Scrapes] = []
         series: dict[Labels, _Column] = {}
         for matchers in self.wanted:
-            for block in records.select(matchers, after_ms + 1, until_ms):
-                for column in _columns(block, series):
-                    if column.labels.get(METRIC_NAME) == UP:
-                        ups.append(_scrapes(column))
-                    else:
-                        series[column.labels] = column
+            _select(records, matchers, after_ms, until_ms, series)
+        ups = self._scrapes(records, {each.get("job") for each in series} - {""}, after_ms, until_ms)
+        if self._jobs:
+            _select(records, of_jobs(START, self._jobs), after_ms, until_ms, series)
         by_identity: dict[tuple[str, ...], list[_Scrapes]] = {}
         for each in ups:
             by_identity.setdefault(_identity(each.labels), []).append(each)
@@ -66,9 +67,26 @@ class Targets:
             (alone if target is None else members[target.labels]).append(column)
         found = [(each.labels, each.stamps, each.state, members[each.labels]) for each in ups]
         found += [(one.labels, one.stamps, _landed(one.stamps), [one]) for one in alone]
-        for _, stamps, _, _ in found:
-            self._note(stamps)
-        return [self._pages(*each) for each in found]
+        pages = [self._pages(*each) for each in found]
+        for counting, (_, stamps, _, _) in zip((each for each, _ in pages), found, strict=True):
+            if counting.counts:
+                self._note(stamps)
+        return pages
+
+    def _scrapes(self, records: Records, jobs: set[str], after_ms: int, until_ms: int) -> list[_Scrapes]:
+        """Return the scrapes of all jobs that were ever read; of new ones it is looked whether they were scraped just before."""
+        if new := jobs - self._jobs:
+            self._jobs |= new
+            before: dict[Labels, _Column] = {}
+            _select(records, of_jobs(UP, new), after_ms - BEFORE_MS, after_ms, before)
+            for each in map(_scrapes, before.values()):
+                if (each.state == Page.LANDED).any():
+                    self._known.setdefault(each.labels, Counting(str(each.labels))).scraped()
+        if not self._jobs:
+            return []
+        ups: dict[Labels, _Column] = {}
+        _select(records, of_jobs(UP, self._jobs), after_ms, until_ms, ups)
+        return [_scrapes(each) for each in ups.values()]
 
     def _pages(
         self, labels: Labels, stamps: NDArray[np.int64], state: NDArray[np.int8], members: Iterable[_Column]
@@ -93,10 +111,15 @@ def interval_of(records: Records, wanted: Sequence[Matchers], after_ms: int, unt
     """Return how far apart the scrapes of the targets of these series are mostly: the shortest of all, None without any."""
     found = []
     for counting, pages in Targets(wanted).read(records, after_ms, until_ms):
-        if len(pages.stamps) > 2 and len(counting):
+        if len(pages.stamps) > 2 and counting.counts:
             apart, counts = np.unique(np.diff(pages.stamps), return_counts=True)
             found.append(int(apart[np.argmax(counts)]))
     return min(found, default=None)
+
+
+def _select(records: Records, matchers: Matchers, after_ms: int, until_ms: int, into: dict[Labels, _Column]) -> None:
+    for block in records.select(matchers, after_ms + 1, until_ms):
+        into.update({each.labels: each for each in _columns(block, into)})
 
 
 def _columns(block: Block, known: Iterable[Labels]) -> Iterator[_Column]:

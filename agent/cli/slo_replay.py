@@ -1,0 +1,150 @@
+"""`burnline slo replay`: read what is asked for, play it with a progress bar, print the report."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from agent.app import Api, Samples, StoreRecords, limits_of
+from agent.cli.client import call
+from agent.cli.instants import instant, said
+from agent.cli.kinds import expanded
+from agent.cli.replay import progress_bar
+from agent.cli.screen import Screen
+from agent.config import Config, Flags, load_config
+from agent.errors import InvalidInput
+from agent.model import format_duration, parse_duration
+from agent.replay.slos import (
+    Records,
+    Version,
+    Wanted,
+    slo_report_json,
+    try_slos,
+    with_least_events,
+    with_objectives,
+)
+from agent.slo import Catalog, Setting, SloSet, load_slos
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says; texts as typed, empty where not said."""
+
+    files: tuple[Path, ...]
+    since: str = "7d"
+    until: str = ""
+    storage: Path | None = None
+    url: str = ""
+    config_file: Path | None = None
+    objectives: tuple[str, ...] = ()
+    windows: Path | None = None
+    min_events: int | None = None
+    compare: tuple[Path, ...] = ()
+    default_period: str = ""
+    step: str = ""
+    false_below: float = 1.0
+    as_json: bool = False
+    verbose: bool = False
+
+
+def run_slo_replay(options: Options) -> int:
+    """Replay and print; return the exit code: 0, or 130 where it was interrupted."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    console = Screen(stderr=True) if options.as_json else Screen()
+    config = load_config(Flags(options.config_file), os.environ, Path.cwd())
+    versions = _versions(options, config)
+    now_ms = time.time_ns() // 1_000_000
+    records, until_ms = _records(options, config, now_ms)
+    from_ms = instant(options.since, until_ms, "--from")
+    if from_ms >= until_ms:
+        message = f"--from {said(from_ms)} is not before --to {said(until_ms)}"
+        raise InvalidInput(message)
+    step_ms = _duration(options.step, "--step") if options.step else None
+    wanted = Wanted(versions, from_ms, until_ms, step_ms, options.false_below / 100)
+    with progress_bar(console) as bar:
+        task = bar.add_task("replaying", total=until_ms - wanted.begins_ms)
+        report = try_slos(wanted, records, lambda done: bar.advance(task, done))
+    if options.as_json:
+        print(json.dumps(slo_report_json(report), indent=2))  # noqa: T201  # no console may break its lines
+    else:
+        from agent.cli.slo_replay_tables import report_shown
+
+        for each in report_shown(report, verbose=options.verbose):
+            console.print(each, highlight=False)
+    return 130 if report.interrupted else 0
+
+
+def _versions(options: Options, config: Config) -> tuple[Version, ...]:
+    """Return the SLOs as they are given and, where anything is changed, as they would be then."""
+    slos = _loaded(options.files)
+    section = config.file.slo
+    period_ms = (
+        _duration(options.default_period, "--default-period") if options.default_period else section.default_period
+    )
+    setting = Setting(
+        period_ms=period_ms,
+        catalog=Catalog.load(config.under(section.windows) if section.windows else None),
+        engine=True,
+    )
+    given = Version.of("as given", slos.slos, setting)
+    if not (options.objectives or options.windows or options.min_events is not None or options.compare):
+        return (given,)
+    changed = _loaded(options.compare).slos if options.compare else slos.slos
+    changed = with_objectives(changed, dict(map(_objective, options.objectives)))
+    if options.min_events is not None:
+        changed = with_least_events(changed, options.min_events)
+    if options.windows is not None:
+        setting = Setting(period_ms=period_ms, catalog=Catalog.load(options.windows), engine=True)
+    return given, Version.of("as changed", changed, setting)
+
+
+def _loaded(files: tuple[Path, ...]) -> SloSet:
+    found = load_slos([str(each) for each in expanded(files)])
+    if not found.slos:
+        message = f"there is no SLO in {', '.join(map(str, files))}"
+        raise InvalidInput(message)
+    return found
+
+
+def _objective(text: str) -> tuple[str, float]:
+    name, _, percent = text.partition("=")
+    try:
+        return name.strip(), float(percent.strip().removesuffix("%"))
+    except ValueError as error:
+        message = f'--objective is written NAME=PERCENT, such as answers=99.5; found "{text}"'
+        raise InvalidInput(message) from error
+
+
+def _records(options: Options, config: Config, now_ms: int) -> tuple[Records, int]:
+    """Return the samples, those of a folder or those behind an API, and the instant at which the replay ends."""
+    if options.storage is not None:
+        samples = Samples.kept_in(options.storage)
+        until_ms = instant(options.until, now_ms, "--to") if options.until else min(now_ms, samples.newest_ms)
+        if until_ms <= samples.oldest_ms:
+            there = f"from {said(samples.oldest_ms)} to {said(samples.newest_ms)}"
+            message = f"no samples before --to {said(until_ms)}; there are samples {there}"
+            raise InvalidInput(message)
+        return StoreRecords(samples.recorded, limits_of(config.file.query)), until_ms
+
+    def post(path: str, form: Mapping[str, Any]) -> Any:
+        return call(options.url, path, form, timeout=120)
+
+    return Api(post).records(), instant(options.until, now_ms, "--to") if options.until else now_ms
+
+
+def _duration(text: str, option: str) -> int:
+    try:
+        found = parse_duration(text)
+    except ValueError as error:
+        raise InvalidInput(f"{option}: {error}") from error
+    if found <= 0:
+        raise InvalidInput(f"{option}: {format_duration(found)} is no length of time")
+    return found

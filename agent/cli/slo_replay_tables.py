@@ -1,0 +1,154 @@
+"""The report of a what-if on a terminal: sentences first, then a line per objective, then each time that somebody was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agent.replay import duration, moment
+from agent.replay.slos import (
+    BudgetAccount,
+    SloReport,
+    Spell,
+    VersionAccount,
+    caveats,
+    differences,
+    headline,
+    left,
+    median,
+    share,
+)
+from agent.slo import Severity
+
+_SPELLS_SHOWN = 200
+_FEW_SPELLS = 12
+"""So many are shown without being asked for."""
+_STYLES = {Severity.PAGE: "red", Severity.TICKET: "yellow"}
+
+
+def report_shown(report: SloReport, *, verbose: bool) -> Iterator[RenderableType]:
+    """Give what is printed; `verbose` shows each incident of every version, however many there are."""
+    both = len(report.versions) > 1
+    if both:
+        for sentence in differences(report):
+            yield Text(sentence, style="bold")
+        yield ""
+    for version in report.versions:
+        said = headline(report, version)
+        yield Text(f"{version.name}: {said}" if both else said, style="" if both else "bold")
+    yield ""
+    yield _table(report)
+    for version in report.versions:
+        yield from _incidents(report, version, verbose=verbose)
+    yield from _remarks(report)
+
+
+def _table(report: SloReport) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("SLO", overflow="fold", min_width=12)
+    for name in ("objective", "pages", "false", "tickets", "held", "detected", "over after", "budget left", "coverage"):
+        table.add_column(name, justify="right", no_wrap=True)
+    lines: dict[str, list[BudgetAccount]] = {}
+    for version in report.versions:
+        for each in version.budgets:
+            lines.setdefault(str(each.key), []).append(each)
+    for key, accounts in lines.items():
+        for number, account in enumerate(accounts):
+            # The second of a pair stands below the first, without its name.
+            table.add_row(Text("" if number else key, style="bold"), *_line(report, account))
+    return table
+
+
+def _line(report: SloReport, account: BudgetAccount) -> list[RenderableType]:
+    pages = account.of(Severity.PAGE)
+    spent = account.reading.left is not None and account.reading.left < 0
+    return [
+        Text(f"{account.objective.slo.objective:g} %"),
+        _number(len(pages), "bold red"),
+        _number(len(account.false(report.false_below)), ""),
+        _number(len(account.of(Severity.TICKET)), "bold yellow"),
+        _number(len(account.held), ""),
+        _length(median([each.detection_ms for each in pages])),
+        _length(median([each.reset_ms for each in pages])),
+        Text(left(account), style="red" if spent else ""),
+        Text(share(account.reading.period.coverage)),
+    ]
+
+
+def _number(count: int, style: str) -> Text:
+    return Text(f"{count:,}", style=style) if count else Text("–", style="dim")
+
+
+def _length(length_ms: int | None) -> Text:
+    return Text("–", style="dim") if length_ms is None else Text(duration(length_ms))
+
+
+def _incidents(report: SloReport, version: VersionAccount, *, verbose: bool) -> Iterator[RenderableType]:
+    lines = sorted(
+        (
+            (spell.opened_ms, account, spell, spell in account.held)
+            for account in version.budgets
+            for spell in _all(account)
+        ),
+        key=lambda each: (each[0], str(each[1].key)),
+    )
+    if not lines:
+        return
+    yield ""
+    if len(report.versions) > 1:
+        yield Text(f"{version.name}:", style="bold")
+    shown = lines[: _SPELLS_SHOWN if verbose else _FEW_SPELLS]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name, justify in (
+        ("opened", "left"),
+        ("SLO", "left"),
+        ("what", "left"),
+        ("detected", "right"),
+        ("open", "right"),
+    ):
+        table.add_column(name, justify=justify, no_wrap=name != "SLO")  # type: ignore[arg-type]
+    for name in ("over after", "bad", "of budget"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for _, account, spell, held in shown:
+        table.add_row(*_incident(report, account, spell, held=held))
+    yield table
+    if len(lines) > len(shown):
+        more = "--json has all" if verbose else "--verbose shows them"
+        yield Text(f"and {len(lines) - len(shown):,} more; {more}", style="dim")
+
+
+def _all(account: BudgetAccount) -> Sequence[Spell]:
+    return (*account.spells, *account.held)
+
+
+def _incident(report: SloReport, account: BudgetAccount, spell: Spell, *, held: bool) -> list[RenderableType]:
+    false = spell.severity is Severity.PAGE and spell.burned < report.false_below and not held
+    what = Text(
+        f"{spell.severity}, held: few events" if held else spell.tier, style="dim" if held else _STYLES[spell.severity]
+    )
+    if false:
+        what.append(" (false)", style="dim")
+    going_on = "" if spell.closed_ms is not None else " and on"
+    return [
+        moment(spell.opened_ms),
+        Text(str(account.key)),
+        what,
+        _length(spell.detection_ms) if spell.onset_ms is not None else Text("before", style="dim"),
+        Text(f"{duration(spell.length_ms(report.until_ms))}{going_on}"),
+        _length(spell.reset_ms),
+        Text(f"{spell.bad:,.0f} of {spell.total:,.0f}"),
+        Text(share(spell.burned)),
+    ]
+
+
+def _remarks(report: SloReport) -> Iterator[RenderableType]:
+    if report.interrupted:
+        yield ""
+        yield Text(f"Interrupted: this is what is known up to {moment(report.until_ms)}.", style="bold yellow")
+    for number, said in enumerate(caveats(report)):
+        if not number:
+            yield ""
+        yield Text(said, style="dim")

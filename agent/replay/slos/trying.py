@@ -1,0 +1,186 @@
+"""A what-if: versions of SLOs over recorded samples, all in one engine and one pass, and the report of it.
+
+Each SLO is played twice, once without a least number of events, so it is known what few events held back. Interrupted, it tells
+what is known so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from agent.errors import InvalidInput
+from agent.model import format_rfc3339
+from agent.replay.slos.account import FALSE_BELOW, BudgetAccount, SloReport, VersionAccount
+from agent.replay.slos.history import History, Step
+from agent.replay.slos.prior import past_of
+from agent.replay.slos.records import Records, selectors
+from agent.replay.slos.stretches import interval_of
+from agent.replay.slos.versions import Version
+from agent.replay.slos.watching import Watch
+from agent.slo.budget import Engine, Key, Objective, Unit
+
+DAY_MS: Final = 86_400_000
+INTERVAL_MS: Final = 15_000
+MOST_ROWS: Final = 45_000
+"""So many rows at most, where nothing else is said: a week of scrapes every 15 s."""
+
+Progress = Callable[[int], None]
+"""Told of virtual milliseconds that are done since it was told last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be played, from one instant to another (ms). step_ms: how far apart rows are; None for the scrape interval,
+    or as much more as MOST_ROWS need.
+    """
+
+    versions: Sequence[Version]
+    from_ms: int
+    until_ms: int
+    step_ms: int | None = None
+    false_below: float = FALSE_BELOW
+
+    @property
+    def begins_ms(self) -> int:
+        """From when on samples are read, so that the budgets of the longest period are known when it begins."""
+        longest = max((each.period_ms for version in self.versions for each in version.objectives), default=DAY_MS)
+        return self.from_ms - max(longest, 3 * DAY_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """One SLO of one version in the engine, under an id of its own; `anyway`: without a least number of events."""
+
+    version: int
+    original: Objective
+    objective: Objective
+    anyway: bool
+
+
+@dataclass(slots=True)
+class _Run:
+    """How far a replay came."""
+
+    reached_ms: int
+    interrupted: bool = False
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def try_slos(wanted: Wanted, records: Records, progress: Progress = lambda _: None) -> SloReport:
+    """Play and report; raise InvalidInput where there is nothing to play."""
+    if wanted.until_ms <= wanted.from_ms:
+        message = f"nothing lies between {format_rfc3339(wanted.from_ms)} and {format_rfc3339(wanted.until_ms)}"
+        raise InvalidInput(message)
+    played = list(_played(wanted.versions))
+    objectives = [each.objective for each in played]
+    interval_ms = _interval(records, objectives, wanted)
+    step_ms = wanted.step_ms or _step(interval_ms, wanted.until_ms - wanted.from_ms)
+    # The last row is at the end of the stretch.
+    from_ms = wanted.until_ms - (wanted.until_ms - wanted.from_ms) // step_ms * step_ms
+    history = History(records, objectives, interval_ms)
+    engine = Engine(objectives, interval_ms=max(interval_ms, step_ms // 4), default_period_ms=DAY_MS)
+    run = _Run(wanted.begins_ms)
+
+    def reached(at_ms: int) -> None:
+        progress(at_ms - run.reached_ms)
+        run.reached_ms = at_ms
+
+    watch: Watch | None = None
+    try:
+        past = past_of(history, objectives, wanted.begins_ms, from_ms - 1, reached)
+        engine.row(from_ms, Step())
+        past.fill(engine)
+        watch = Watch(engine, from_ms)
+        for at_ms, row in history.rows(from_ms, wanted.until_ms, step_ms):
+            watch.look(at_ms, engine.row(at_ms, row))
+            reached(at_ms)
+    except KeyboardInterrupt:
+        run.interrupted = True
+    watch = watch or Watch(engine, from_ms)
+    watch.ended(engine.last_ms or from_ms)
+    run.failures = history.failures
+    return _report(wanted, played, engine, watch, history, (from_ms, step_ms, interval_ms), run)
+
+
+def _played(versions: Sequence[Version]) -> Iterator[_Played]:
+    number = 0
+    for place, version in enumerate(versions):
+        for objective in version.objectives:
+            least = objective.slo.min_events
+            both = least > 0 and objective.budget_unit is Unit.EVENTS and objective.burns
+            for anyway in (False, True) if both else (False,):
+                slo = replace(objective.slo, name=f"{number}", min_events=0 if anyway else least)
+                yield _Played(place, objective, replace(objective, slo=slo), anyway)
+                number += 1
+
+
+def _interval(records: Records, objectives: Sequence[Objective], wanted: Wanted) -> int:
+    """Return how often targets are scraped, by the newest hours in which they were."""
+    chosen = selectors(objectives)
+    for back_ms in (0, DAY_MS, 7 * DAY_MS):
+        until_ms = wanted.until_ms - back_ms
+        found = interval_of(records, chosen, until_ms - DAY_MS // 4, until_ms) if chosen else None
+        if found:
+            return found
+    return INTERVAL_MS
+
+
+def _step(interval_ms: int, length_ms: int) -> int:
+    """Return the smallest multiple of the interval that needs no more than MOST_ROWS rows."""
+    return interval_ms * max(-(-length_ms // (interval_ms * MOST_ROWS)), 1)
+
+
+def _report(
+    wanted: Wanted,
+    played: Sequence[_Played],
+    engine: Engine,
+    watch: Watch,
+    history: History,
+    spacing: tuple[int, int, int],
+    run: _Run,
+) -> SloReport:
+    from_ms, step_ms, interval_ms = spacing
+    until_ms = engine.last_ms if engine.last_ms is not None else from_ms
+    readings = engine.read(until_ms)
+    by_id: dict[str, list[Key]] = {}
+    for key in readings.layout.keys:
+        by_id.setdefault(key.slo, []).append(key)
+    anyway = {(each.version, each.original.slo.id): each for each in played if each.anyway}
+    found: list[list[BudgetAccount]] = [[] for _ in wanted.versions]
+    for each in played:
+        if each.anyway:
+            continue
+        twin = anyway.get((each.version, each.original.slo.id))
+        for key in by_id.get(each.objective.slo.id, ()):
+            spells = watch.spells.get(key, [])
+            others = watch.spells.get(Key(twin.objective.slo.id, key.group), []) if twin else []
+            held = [one for one in others if not one.overlaps(of for of in spells if of.severity is one.severity)]
+            own = Key(each.original.slo.id, key.group)
+            account = BudgetAccount(
+                key=own,
+                objective=each.original,
+                reading=replace(readings.find(key), key=own, objective=each.original),
+                spells=tuple(spells),
+                held=tuple(held),
+                no_data_ms=watch.silent_ms.get(key, 0),
+                invalid_ms=watch.invalid_ms.get(key, 0),
+                words=watch.words.get(key, ""),
+            )
+            found[each.version].append(account)
+    notes = [note for version in wanted.versions for note in version.notes]
+    notes += [f"A query could not be answered: {query}: {why}" for query, why in run.failures.items()]
+    return SloReport(
+        from_ms=from_ms,
+        until_ms=until_ms,
+        step_ms=step_ms,
+        interval_ms=interval_ms,
+        oldest_ms=history.oldest_ms,
+        versions=tuple(
+            VersionAccount(version.name, tuple(each)) for version, each in zip(wanted.versions, found, strict=True)
+        ),
+        false_below=wanted.false_below,
+        notes=tuple(dict.fromkeys(notes)),
+        interrupted=run.interrupted,
+    )
