@@ -32,7 +32,10 @@ def load_slos(patterns: Iterable[str | Path], root: str | Path = ".", *, into: l
     for pattern in patterns:
         found = _matches(root, str(pattern))
         if found is None:
-            problems.append(f"{root / pattern}:1:1: no such SLO file")
+            why = (
+                f"it is a folder; name its files: {pattern}/*.yml" if (root / pattern).is_dir() else "no such SLO file"
+            )
+            problems.append(f"{root / pattern}:1:1: {why}")
         files.update((name, root / name) for name in found or ())
     texts: dict[str, str] = {}
     for path in files.values():
@@ -165,4 +168,5 @@ def _text_of(path: Path) -> str:
     except OSError as error:
         raise SchemaError([f"{path}:1:1: cannot read the SLO file: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
-        raise SchemaError([f"{path}:1:1: not UTF-8: {error.reason} at byte {error.start}"]) from error
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SchemaError([f"{path}:{line}:1: not UTF-8: {error.reason} at byte {error.start}"]) from error
