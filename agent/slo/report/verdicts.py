@@ -18,6 +18,8 @@ _EVEN: Final = 0.02
 _CLOSE: Final = 0.7
 """So much of a budget gone, and a promise that was kept is worth a word."""
 _NAMED: Final = 5
+_LITTLE: Final = 0.1
+"""Days, or hours: what is less is told in smaller units."""
 _DAY_MS: Final = 86_400_000
 _NOISE: Final = 1 + 1e-9
 """0.1 % of 1,000 is one event, whatever 100 - 99.9 comes to."""
@@ -189,6 +191,8 @@ def _seen(figures: Figures, period: Asked) -> str:
     whole = period.until_ms - period.span.start_ms
     unit_ms, unit = (_DAY_MS, "days") if whole > 2 * _DAY_MS else (3_600_000, "hours")
     seen, of = figures.coverage * figures.length_ms / unit_ms, whole / unit_ms
+    if seen < _LITTLE:
+        return f"{length(seen * unit_ms)} of {length(whole)}"
     return f"{_floored(seen)} of {_floored(of)} {unit}"
 
 

@@ -11,7 +11,7 @@ from agent.errors import InvalidInput
 from agent.model import Labels
 from agent.slo import Exclusion, Rolling, Timeslices
 from agent.slo.budget.chunks import BAD, TOTAL
-from agent.slo.budget.engine import KEPT_MS, Engine
+from agent.slo.budget.engine import KEPT_MS, Engine, Slot
 from agent.slo.budget.keeping import Keeper
 from agent.slo.budget.objective import Key, Track, Tracks, Unit
 from agent.slo.budget.ring import HOUR_MS, ROWS, Ring
@@ -180,3 +180,22 @@ def test_a_year_of_hours_costs_an_objective_less_than_its_month():
 
     assert 40_000 < year - month < 62_000
     assert year - month < 1.1 * month
+
+
+def test_history_from_elsewhere_can_be_reported_on_however_short_the_period_is():
+    engine = weekly()
+    days = 120
+    slots = [
+        Slot(at, at + 5 * MINUTE, at // (5 * MINUTE) % 3, 100)
+        for at in range(START - days * DAY, START - MINUTE, 5 * MINUTE)
+    ]
+    taken = engine.backfill(KEY, slots)
+    assert taken == days * 288
+
+    for day in (1, 40, 119):
+        start = START - day * DAY
+        found = engine.between(start, start + DAY)
+        assert (found.start_ms, found.end_ms) == (start, start + DAY)
+        assert found.find(KEY).bad == sum(each.bad for each in slots if start < each.end_ms <= start + DAY)
+        assert found.find(KEY).total == 28_800
+        assert found.find(KEY).coverage == 1.0

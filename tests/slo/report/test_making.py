@@ -237,3 +237,12 @@ def test_tickets_alone_are_no_pages_and_nothing_seen_is_said_so(played):
     assert "1 ticket." in found.summary
     assert later.summary[1] == "Unknown: rag-answers (nothing seen)."
     assert later.slos[0].words == "unknown: nothing was seen of it"
+
+
+def test_a_few_minutes_of_a_month_are_told_in_minutes():
+    service, slos = month(days=0)
+    for _ in range(5):
+        service.rise("requests_total", 10)
+        service.scraped(15 * 1000)
+
+    assert report_of(service, slos).slos[0].words == "unknown: only 1m 15s of 31d were seen"
