@@ -106,7 +106,7 @@ def budget_view(reading: Reading) -> BudgetView:
                 each.open,
                 each.since_ms,
             )
-            for each in reading.tiers
+            for each in reading.told
         ),
     )
 

@@ -70,6 +70,7 @@ SAID = [
     (view(SILENT), ["–", "connection refused", "SLONoData since 02:12:44 UTC"]),
     (view(budget(None, state="SLOInvalid", why="3 of 2 events were bad")), ["SLOInvalid: 3 of 2 events were bad"]),
     (view(budget(0.99, **YOUNG)), ["young", "~99 %", "young: 3 of 30 days seen"]),
+    (view(budget(0.99, **{**YOUNG, "seen_ms": 35_000})), ["young: 35 s of 30 days seen"]),
     (view(budget(tiers=(PAGE,), burns=(20.5, 3))), ["page since 01:12:44 UTC (1h59m): burns 20.5x over 1h (limit 14.4x)"]),
     (view(budget(0.2), policy=(StepView(0.25, "Freeze deploys.", in_force=True),)), ["below 25 %: Freeze deploys."]),
     (view(budget(0.2), policy=(StepView(0.25, "Freeze deploys."),)), []),
@@ -156,6 +157,7 @@ def test_no_line_is_longer_than_the_terminal(width):
         ((view(budget(tiers=(PAGE,))), view()), 0, "1 of 2 objectives pages"),
         ((view(budget(-1.0)), view(name="b")), 0, "the budget of 1 is spent, of 2 objectives"),
         ((view(budget(state="SLONoData")),), 0, "nothing is known of 1, of 1 objective"),
+        ((view(budget(0.99, **YOUNG)), view()), 0, "2 objectives, 1 too young to say what is left"),
         ((view(),), 600_000, "the newest count is 600 s old"),
     ],
 )

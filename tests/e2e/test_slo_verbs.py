@@ -85,7 +85,7 @@ def slo(port: int, *words: str) -> subprocess.CompletedProcess:
 
 
 def until_shut(port: int) -> subprocess.CompletedProcess:
-    """Ask until the outage was seen for long enough that something stops the gate."""
+    """Ask until so long an outage was seen that no clean day could make up for it: some 9 s of this budget."""
     deadline = time.monotonic() + 40
     while (done := slo(port, "gate", "rag-broken")).returncode != 1:
         assert time.monotonic() < deadline, done.stdout
@@ -95,7 +95,7 @@ def until_shut(port: int) -> subprocess.CompletedProcess:
 
 def test_a_pipeline_is_stopped_told_why_and_let_through_by_name(agent):
     stopped = until_shut(agent)
-    assert "stop: rag-broken: its page is open" in stopped.stdout
+    assert "at best" in stopped.stdout
     assert "stop: rag-broken: policy below 25 %: Freeze deploys." in stopped.stdout
     assert slo(agent, "gate", "all").returncode == 1
     assert slo(agent, "gate", "rag-answers").returncode == 2, "a few seconds prove nothing"
@@ -116,5 +116,5 @@ def test_the_table_has_every_objective_and_pretends_nothing_of_young_ones(agent)
 
     assert done.returncode == 0, done.stderr
     assert "rag-answers" in done.stdout
-    assert "young: 0 of 30 days seen" in done.stdout
+    assert "s of 30 days seen" in done.stdout
     assert "\x1b" not in done.stdout

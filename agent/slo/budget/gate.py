@@ -138,7 +138,7 @@ def _of_one(reading: Reading, now_ms: int, least: float, *, unheard: bool) -> li
 
 
 def _pages(reading: Reading) -> Iterable[Reason]:
-    tiers = [each for each in reading.tiers if each.open and each.burn.severity is Severity.PAGE]
+    tiers = [each for each in reading.told if each.open and each.burn.severity is Severity.PAGE]
     if not tiers:
         return
     begun = min((each.since_ms for each in tiers if each.since_ms), default=None)

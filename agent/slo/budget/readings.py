@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from agent.slo.budget.layout import NOW_MS, PACE_MS, Layout
 from agent.slo.budget.meter import Seen
 from agent.slo.budget.objective import Burn, Key, Objective, Unit
+from agent.slo.model import Severity
 
 Floats = NDArray[np.float64]
 ENOUGH: Final = 0.5
@@ -107,6 +108,13 @@ class Reading:
     def earned(self) -> bool:
         """Whether at least half of the period was seen, so that what is left says more than how it began."""
         return self.period.coverage >= ENOUGH
+
+    @property
+    def told(self) -> tuple[TierReading, ...]:
+        """The tiers by which somebody is told: none of a severity whose alert is disabled."""
+        alerting = self.objective.slo.alerting
+        silent = {Severity.PAGE: alerting.page.disabled, Severity.TICKET: alerting.ticket.disabled}
+        return tuple(each for each in self.tiers if not silent[each.burn.severity])
 
     def window(self, window_ms: int) -> WindowReading:
         """Return one window; KeyError where it is not read."""

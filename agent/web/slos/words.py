@@ -181,6 +181,9 @@ def overall(standing: StandingView) -> Note:
         f"nothing is known of {len(blind)}" if blind else "",
     ]
     said = ", ".join(each for each in parts if each)
+    young = {slo.id for slo, budget in all_of if not budget.earned}
+    if young and not said:
+        return Note(Tone.UNKNOWN, f"{objectives}, {len(young)} too young to say what is left")
     if not said:
         return Note(Tone.GOOD, f"{objectives}, every budget has something left")
     return Note(Tone.BAD if paging or empty else Tone.UNKNOWN, said if paging else f"{said}, of {objectives}")
@@ -194,10 +197,11 @@ def _fires(budget: BudgetView, severity: str, tiers: list[TierView], at_ms: int)
 
 
 def _of(seen_ms: int, whole_ms: int) -> str:
-    """Return `3 of 30 days`, `2.5 of 24 h`."""
+    """Return `3 of 30 days`, `2.5 of 24 h`, `35 s of 30 days`."""
     unit, words = (_DAY, "days") if whole_ms >= 2 * _DAY else (_HOUR, "h")
     part = seen_ms / unit
-    return f"{_cut(part, 0 if part >= 10 else 1):g} of {whole_ms / unit:.3g} {words}"
+    shown = _exact(seen_ms) if part < 1 else f"{_cut(part, 0 if part >= 10 else 1):g}"
+    return f"{shown} of {whole_ms / unit:.3g} {words}"
 
 
 def _brief(span_ms: int) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.model import Labels
-from agent.slo import BudgetStep, Part
+from agent.slo import Alert, Alerting, BudgetStep, Part
 from agent.slo.budget import Engine, State, Verdict, composite, judge, judge_composite, step_of, worst
 from agent.slo.budget.gate import span_left
 from agent.slo.budget.objective import Key
@@ -83,6 +83,22 @@ def test_an_open_page_stops_whatever_is_left_and_an_open_ticket_does_not():
     assert paging.reasons[0].text.startswith("its page is open for ")
     assert "480 of 24,000 events in 1h were bad, 20 times what the budget allows" in paging.reasons[0].text
     assert verdict(tickets).verdict is Verdict.GO
+
+
+def test_a_page_that_is_disabled_stops_nobody():
+    service = Service(
+        Engine([objective(slo(alerting=Alerting(page=Alert(disabled=True))))]), requests_total=0, errors_total=0
+    )
+    service.scraped()
+    for _ in range(240):
+        service.rise("requests_total", 100)
+        service.rise("errors_total", 2)
+        service.scraped()
+    reading = service.read()
+
+    assert any(each.open and each.burn.severity == "page" for each in reading.tiers)
+    assert not any(each.burn.severity == "page" for each in reading.told)
+    assert verdict(replace(reading, left=0.9, period=replace(reading.period, coverage=1.0))).verdict is Verdict.GO
 
 
 @pytest.mark.parametrize("state", [State.NO_DATA, State.INVALID])
