@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
 from agent.app.slo_desk import GATE_KIND
+from agent.model import Labels
 from agent.slo import Slo
-from agent.web import FakeHandles
+from agent.web import AlertDetail, FakeHandles
 from agent.web.slos import GateAnswer, StandingView
 from tests.app import slo_world
 from tests.app.slo_world import World, healthy, low
 from tests.slo.budget.service import MINUTE, slo
+from tests.web import scenes
 from tests.web.test_web_page import Elements
 
 OVERRIDE = "/api/v1/slos/gate/override"
@@ -197,3 +201,13 @@ async def test_nothing_that_a_file_says_can_add_to_the_page(at):
 
     for path in ("/slos", "/slos/rag-answers"):
         assert "script" not in {name for name, _ in (await page(client, path)).tags}
+
+
+async def test_the_page_of_an_alert_leads_to_the_budget_that_it_is_about(serve):
+    about = replace(scenes.SLOW, labels=Labels({**scenes.SLOW.labels, "burnline_slo": "rag-answers"}))
+    handles = FakeHandles()
+    handles.details = {each.fingerprint: AlertDetail(each, "x > 5", "> 5") for each in (about, scenes.SLOW)}
+    client = await serve(handles, slo_handles=healthy().desk)
+
+    assert "../slos/rag-answers" in links(await page(client, f"/alert/{about.fingerprint}"))
+    assert not any("slos" in each for each in links(await page(client, f"/alert/{scenes.SLOW.fingerprint}")))
