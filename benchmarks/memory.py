@@ -88,7 +88,8 @@ def _idle(seconds: float) -> list[Measurement]:
             *found,
             Measurement(
                 name="agent RSS, MB",
-                what=f"resident memory of the agent after {seconds:g} s: 1,000 series at 15 s, shipped rules, its page open",
+                what=f"resident memory of the agent after {seconds:g} s: 1,000 series at 15 s, "
+                "shipped rules and objectives, its page open",
                 unit="MB",
                 ours=whole.rss() / MB,
                 theirs=pairs[1_000][0].rss() / MB,
@@ -104,6 +105,7 @@ def shipped(port: int) -> str:
     """Return the example configuration with a page of ours as its target."""
     settings = scraping(port, 1, "15s")
     settings["rule_files"] = [str(ROOT / "rules" / "*.yml")]
+    settings["slo_files"] = [str(ROOT / "rules" / "slos" / "*.yml")]
     settings["notify"] = {
         "config_file": str(ROOT / "alertmanager" / "alertmanager.yml"),
         "escalation_file": str(ROOT / "alertmanager" / "escalation.yml"),

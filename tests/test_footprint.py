@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import trustme
 
 from agent.footprint import building, hand_back, share_one_heap, without
 
@@ -164,6 +165,27 @@ from agent.model import Matcher
 print(AlertView.__setattr__ is Route.__setattr__, AlertView.__repr__ is Route.__repr__)
 """
     assert apart(program) == "True True"
+
+
+def test_only_contexts_that_verify_hold_the_systems_authorities(tmp_path):
+    """A file of the test's own stands for the system's, because a bare container has none."""
+    trustme.CA().cert_pem.write_to_path(tmp_path / "authorities.pem")
+    program = f"""
+import os
+os.environ["SSL_CERT_FILE"] = {str(tmp_path / "authorities.pem")!r}
+from agent.footprint import loading
+with loading():
+    import ssl
+    verifying = ssl.create_default_context()
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    trusting.set_default_verify_paths()
+after = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+after.check_hostname, after.verify_mode = False, ssl.CERT_NONE
+after.set_default_verify_paths()
+print([len(each.get_ca_certs()) for each in (verifying, trusting, after)])
+"""
+    assert apart(program) == "[1, 0, 1]"
 
 
 def test_the_systems_list_of_file_endings_is_not_read():
