@@ -146,7 +146,7 @@ class Messenger:
             return
         for told in list(incident.told.values()):
             recipient = told.recipient
-            if recipient.target.channel in READ_BY_MANY and (alerts := _still_firing(told, table, at_ms)):
+            if recipient.target.channel in READ_BY_MANY and (alerts := _still_firing(incident, told, table, at_ms)):
                 self.send(group, incident, recipient, reason, alerts, at_ms, known=True)
 
     def leaves(self, row_id: str, at_ms: int) -> bool:
@@ -171,7 +171,7 @@ class Messenger:
             place = told.recipient.target
             if place.person or key in keys or not self._has_thread(told.recipient):
                 continue
-            alerts = _still_firing(told, table, at_ms)
+            alerts = _still_firing(incident, told, table, at_ms)
             if alerts and self._outbox.reached(incident.id, key):
                 names = {target.person for target in called}.union(told.recipient.options.get("also_told", ())) - {""}
                 options = {**told.recipient.options, "change": words, "also_told": sorted(names)}
@@ -384,11 +384,12 @@ def _worst(row: Row) -> str:
     return worst_severity(alert.labels.get("severity") for alert in row.alerts)
 
 
-def _still_firing(told: Told, table: AlertTable, at_ms: int) -> tuple[Alert, ...]:
-    """Return what a target believes to fire, as far as it does."""
+def _still_firing(incident: Incident, told: Told, table: AlertTable, at_ms: int) -> tuple[Alert, ...]:
+    """Return what a target believes to fire, as far as it does; without what is held back now, unless all of it is."""
     alerts = [alert for each in told.firing if (alert := table.get(each)) and not alert.resolved_at(at_ms)]
-    alerts.sort(key=lambda each: (each.labels.get("job"), each.labels.get("instance"), each.labels))
-    return tuple(replace(each, ends_at_ms=0) for each in alerts)
+    shown = [each for each in alerts if incident.seen is None or each.fingerprint in incident.seen] or alerts
+    shown.sort(key=lambda each: (each.labels.get("job"), each.labels.get("instance"), each.labels))
+    return tuple(replace(each, ends_at_ms=0) for each in shown)
 
 
 def wants_resolved(destination: Destination, routing: Routing) -> bool:

@@ -195,3 +195,13 @@ receivers:
         (HOUR + 130, set(), {"ticket"}),
     ]
     assert [each.at for each in tale.messages(CHRIS_SMS) if each.message.escalation_step] == [300]
+
+
+def test_who_took_the_page_is_said_of_the_page_and_not_of_the_ticket_that_it_hides(story):
+    tale = story(ROUTES, PLAN)
+    tale.at(0).push(TICKET)
+    tale.at(HOUR).push(PAGE)
+    tale.at(HOUR + 60).ack("ana", fingerprint=PAGE.fingerprint)
+    tale.at(HOUR + 100)
+    (taken,) = [each for each in tale.messages(ROOM) if each.message.reason == "acknowledged by ana"]
+    assert taken.firing == {"page"}

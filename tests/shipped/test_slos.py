@@ -198,7 +198,7 @@ def test_the_words_of_a_page_are_made_alike_by_a_prometheus(slos, peer, tmp_path
                 "428.6 times as fast as it may. 62% of the budget is left and at this pace it is gone in 1h 2m."
             ),
             "value": "42.86% bad",
-            "threshold": "1.44% in 1h or 0.6% in 6h",
+            "threshold": "1.44% in 1h",
             "runbook_url": "/runbooks/error-budget-burn",
         },
     }

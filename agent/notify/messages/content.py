@@ -19,6 +19,8 @@ SHOWN_LABELS: Final = 12
 _WHERE: Final = ("service", "job", "namespace", "cluster", "instance")
 _RANK: Final = {"critical": 0, "warning": 1, "info": 2}
 _HIDDEN_LABELS: Final = ("alertname", "severity", "channels")
+_SAYS_ITSELF: Final = ("sloth_severity",)
+"""Labels whose value needs no name: the page or the ticket of an objective."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class AlertText:
     status: str
     severity: str
     where: str
-    """What tells this alert from the others of its group: `instance=a, mount=/`."""
+    """What tells this alert from the others of its group: `instance=a, mount=/`; `page` or `ticket` of an objective."""
     summary: str
     description: str
     value: str
@@ -263,7 +265,7 @@ def _alert(alert: Alert, notification: Notification, common: set[str], here: tzi
         name=one_line(alert.name, 120) or "alert without a name",
         status="resolved" if over else "firing",
         severity=one_line(alert.labels.get("severity"), 40),
-        where=clip(", ".join(f"{one_line(name, 40)}={one_line(value, 80)}" for name, value in own[:5]), 200),
+        where=clip(", ".join(_named(name, value) for name, value in own[:5]), 200),
         summary=one_line(alert.annotations.get("summary"), 200),
         description=paragraph(alert.annotations.get("description"), 400),
         value=_value(alert, over=notification.at_ms >= alert.ends_at_ms > 0),
@@ -274,3 +276,8 @@ def _alert(alert: Alert, notification: Notification, common: set[str], here: tzi
         page=web_link(alert.generator_url, notification.external_url),
         fingerprint=alert.fingerprint,
     )
+
+
+def _named(name: str, value: str) -> str:
+    shown = one_line(value, 80)
+    return shown if name in _SAYS_ITSELF else f"{one_line(name, 40)}={shown}"

@@ -9,6 +9,7 @@ from agent.model import Alert
 from agent.notify.messages.escape import one_line
 from agent.notify.messages.wording import counted
 from agent.notify.notification import Notification
+from agent.notify.reasons import Reason
 
 _KEPT: Final = 200
 _NAMED: Final = 5
@@ -32,6 +33,13 @@ def rises(notification: Notification, previous: Mapping[str, Any]) -> bool:
     return _RANK.get(notification.severity, 0) > _RANK.get(str(previous.get("severity", "")), 0)
 
 
+def falls(notification: Notification, previous: Mapping[str, Any]) -> bool:
+    """Say whether the worst of the incident is over, and something milder still fires."""
+    if notification.status == "resolved":
+        return False
+    return _RANK.get(notification.severity, 0) < _RANK.get(str(previous.get("severity", "")), 0)
+
+
 def change(notification: Notification, previous: Mapping[str, Any]) -> str:
     """Return the change in plain words, for the template to escape: who joined, who is over, or just why it is told again."""
     if notification.status == "resolved":
@@ -44,8 +52,13 @@ def change(notification: Notification, previous: Mapping[str, Any]) -> str:
     told = []
     if notification.acknowledged_by and not previous.get("acknowledged_by"):
         told.append(f"Acknowledged by {one_line(notification.acknowledged_by, 80)}")
-    if rises(notification, previous):
+    rose, fell = rises(notification, previous), falls(notification, previous)
+    if rose:
         told.append(f"Severity rose to {notification.severity}")
+    if fell:
+        told.append(f"Severity fell to {notification.severity}: it is not over yet")
+    if (rose or fell) and notification.group_labels.get("alertname"):
+        joined, over = [], []  # all have one name: they are how severe one problem is, and take turns
     if joined:
         told.append(f"{counted(len(joined), 'new alert')}: {_names(joined)}")
     if over:
@@ -53,6 +66,8 @@ def change(notification: Notification, previous: Mapping[str, Any]) -> str:
     if said := notification.options.get("change"):
         return "\n".join((*told, one_line(str(said), 300)))
     reason = one_line(notification.reason, 120)
+    if (rose and reason == Reason.MORE_SEVERE) or (fell and reason == Reason.LESS_SEVERE):
+        return "\n".join(told)
     why = f" ({reason})" if reason.casefold() not in (each.casefold() for each in told) else ""
     told.append(f"{counted(len(notification.firing), 'alert')} firing{why}")
     return "\n".join(told)

@@ -5,6 +5,8 @@ Go templates that ask the recorded series at the moment of the message; a number
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from agent.model import format_duration, quote
@@ -31,6 +33,7 @@ def words(slo: Slo, windows: Windows, severity: Severity, *, counted: bool) -> d
     """
     tiers = windows.of(severity)
     pace = _faster_pace(slo, tiers)
+    bad = partial(_bad, slo, counted=counted)
     about = f"{{{{ $labels.{names.SERVICE} }}}} {{{{ $labels.{names.SLO} }}}}"
     sentences = [
         _plain(f"{slo.description.strip()} " if slo.description.strip() else ""),
@@ -38,27 +41,30 @@ def words(slo: Slo, windows: Windows, severity: Severity, *, counted: bool) -> d
         *(_burn(slo, tier, counted) for tier in tiers),
         _left(slo, windows, pace),
     ]
-    limits = (f"{windows.factor(tier) * slo.budget * 100:.4g}% in {format_duration(tier.long_ms)}" for tier in tiers)
     return {
-        "summary": f"{about}: {_worst(slo, windows, tiers, counted)}{_end(slo, windows, pace)}",
+        "summary": f"{about}: {_by_tier(slo, windows, tiers, bad)}{_end(slo, windows, pace)}",
         "description": "".join(sentences),
         "value": "{{ $value | humanizePercentage }} bad",
-        "threshold": " or ".join(limits),
+        "threshold": _by_tier(slo, windows, tiers, lambda tier: _limit(slo, windows, tier)),
     }
 
 
-def _worst(slo: Slo, windows: Windows, tiers: tuple[Tier, ...], counted: bool) -> str:
-    """Return how much was bad in the first long window that is over its threshold."""
+def _by_tier(slo: Slo, windows: Windows, tiers: tuple[Tier, ...], words: Callable[[Tier], str]) -> str:
+    """Return what is said of the first tier whose windows are both over its threshold: it gives the alert its value, too."""
     *faster, last = tiers
-    said = _bad(slo, last, counted)
+    said = words(last)
     for tier in reversed(faster):
         threshold = number(windows.factor(tier) * slo.budget)
-        over = f"max({names.windowed(names.ERROR_RATIO, tier.long_ms)}{_SERIES}) > {threshold}"
-        said = _asked(slo, over, _bad(slo, tier, counted), said)
+        ratios = (f"max({names.windowed(names.ERROR_RATIO, each)}{_SERIES})" for each in (tier.long_ms, tier.short_ms))
+        said = _asked(slo, " and ".join(f"{ratio} > {threshold}" for ratio in ratios), words(tier), said)
     return said
 
 
-def _bad(slo: Slo, tier: Tier, counted: bool) -> str:
+def _limit(slo: Slo, windows: Windows, tier: Tier) -> str:
+    return f"{windows.factor(tier) * slo.budget * 100:.4g}% in {format_duration(tier.long_ms)}"
+
+
+def _bad(slo: Slo, tier: Tier, *, counted: bool) -> str:
     """Return `3 of 7 bad in 1h`, or the share where events are not counted."""
     window = format_duration(tier.long_ms)
     share = f"{{{{ $value | humanizePercentage }}}} bad in {window}"

@@ -94,6 +94,24 @@ async def test_a_rising_severity_and_an_escalation_are_told_to_the_whole_channel
     assert replies[0].text.startswith("Severity rose to critical")
 
 
+async def test_one_problem_that_becomes_worse_and_better_is_told_as_that_and_not_as_alerts_that_come_and_go(
+    inbox, receiver
+):
+    """A page and a ticket have one name; the thread need not count them."""
+    page, ticket = alert(sloth_severity="page"), alert(severity="warning", sloth_severity="ticket")
+    over = alert(sloth_severity="page", end=9)
+    first = await receiver.send(notification(ticket))
+    second = await receiver.send(notification(page, seq=1, reason="more severe now", previous=first.state))
+    fallen = "less severe now, still firing"
+    await receiver.send(notification(ticket, over, seq=2, minute=10, reason=fallen, previous=second.state))
+    (message,) = inbox.slack.channels()["#alerts"]
+    assert [reply.text for reply in message.replies] == [
+        "Severity rose to critical",
+        "Severity fell to warning: it is not over yet",
+    ]
+    assert [reply.broadcast for reply in message.replies] == [True, False]
+
+
 async def test_an_acknowledgement_turns_it_grey_and_names_who(inbox, receiver):
     first = await receiver.send(notification(alert()))
     await receiver.send(notification(alert(), seq=1, acknowledged_by="ana <x>", previous=first.state))
