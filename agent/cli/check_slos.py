@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from agent.model import format_duration, quote
 from agent.rules import Finding, Group, Rule, RuleSet
 from agent.schema import Place, Text
-from agent.slo import Composite, Events, Good, Plugin, Raw, Slo, with_window
+from agent.slo import Composite, Plugin, Slo, queries_of, with_window
 
 if TYPE_CHECKING:
     from agent.cli.check_live import LiveServer
@@ -112,25 +112,14 @@ def objectives(found: SloSet, setting: Setting | None, report: Report) -> Object
     return Objectives(tuple(good), tuple(queries), tuple(made))
 
 
-def queries_of(slo: Slo) -> tuple[str, ...]:
-    """Return the queries of an SLO's indicator, as they were written."""
-    match slo.indicator:
-        case Events(error_query=first, total_query=second) | Good(good_query=first, total_query=second):
-            return first, second
-        case Raw(error_ratio_query=ratio):
-            return (ratio,)
-        case _:
-            return ()
-
-
 def _query_rules(slo: Slo, window: str) -> Iterator[Rule]:
-    for number, query in enumerate(queries_of(slo)):
+    for number, query in enumerate(queries_of(slo.indicator)):
         yield _record(slo, number, _windowed(query, window, _place(slo)))
 
 
 def _ratio_rules(slo: Slo, window: str) -> Iterator[Rule]:
     """Give the ratio of two queries: their labels have to meet."""
-    queries = queries_of(slo)
+    queries = queries_of(slo.indicator)
     if len(queries) > 1:
         first, second = (with_window(each, window) for each in queries)
         yield _record(slo, len(queries), Text(f"\n({first}\n)\n/\n({second}\n)", _place(slo)))

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from agent.slo.converting import Conversion, convert, write_slos
     from agent.slo.cron import Cron, parse_cron
     from agent.slo.loading import load_slos, read_slos
-    from agent.slo.queries import with_window
+    from agent.slo.queries import queries_of, reach_ms, with_window
     from agent.slo.windows.catalog import Catalog
     from agent.slo.windows.checks import Limits
 
@@ -84,6 +84,8 @@ __all__ = [
     "convert",
     "load_slos",
     "parse_cron",
+    "queries_of",
+    "reach_ms",
     "read_slos",
     "rule_file",
     "warnings_of",
@@ -103,6 +105,6 @@ __getattr__ = lazy(
         "converting": ("Conversion", "convert", "write_slos"),
         "cron": ("Cron", "parse_cron"),
         "loading": ("load_slos", "read_slos"),
-        "queries": ("with_window",),
+        "queries": ("queries_of", "reach_ms", "with_window"),
     },
 )

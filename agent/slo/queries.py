@@ -12,6 +12,7 @@ from typing import Final
 from agent.errors import ParseError
 from agent.query import SIGNATURES, Expr, ast, parse
 from agent.schema import Place, Text, WrongText, suggest
+from agent.slo.model import Events, Good, Indicator, Raw
 
 WINDOW: Final = "{{.window}}"
 PLACEHOLDER: Final = re.compile(r"\{\{ *\.window *\}\}")
@@ -34,6 +35,25 @@ def with_window(query: str, window: str, *, padded: bool = False) -> str:
 def parsed(query: str) -> Expr:
     """Parse a query with some window in it; raise ParseError, whose place is that in the query as it was written."""
     return parse(with_window(query, "5m", padded=True))
+
+
+def queries_of(indicator: Indicator) -> tuple[str, ...]:
+    """Return the queries of an indicator as they were written, the total last; none of a program or of other SLOs."""
+    match indicator:
+        case Events(error_query=first, total_query=second) | Good(good_query=first, total_query=second):
+            return first, second
+        case Raw(error_ratio_query=ratio):
+            return (ratio,)
+        case _:
+            return ()
+
+
+def reach_ms(query: str) -> int:
+    """Return how far back a query reaches by what is written in it: its longest range or offset that is not the window."""
+    nodes = list(ast.walk(parsed(query)))
+    ranges = (each.range for each in nodes if isinstance(each, ast.MatrixSelector | ast.SubqueryExpr))
+    offsets = (each.offset for each in nodes if isinstance(each, ast.VectorSelector | ast.SubqueryExpr))
+    return max((each for each in (*ranges, *offsets) if isinstance(each, int)), default=0)
 
 
 def checked_query(text: str) -> Text:

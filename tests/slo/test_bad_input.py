@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import SchemaError
-from agent.slo import read_slos
+from agent.slo import compile_slos, read_slos
 from tests.slo.test_openslo import ALPHA, POLICIES, POLICY_OBJECTS, SLO
 from tests.slo.test_sloth import FILE, OBJECT, with_block
 
@@ -48,3 +50,48 @@ def test_a_file_with_odd_values_is_read_or_refused_with_places(text, changes, cu
     except SchemaError as error:
         assert error.problems
         assert all(PLACED.fullmatch(each) for each in error.problems), error.problems
+
+
+def many(count: int) -> str:
+    head, _, slo = FILE.partition("slos:\n")
+    return head + "slos:\n" + "".join(slo.replace("name: answers", f"name: answers-{n}") for n in range(count))
+
+
+def seconds_for(count: int) -> float:
+    began = time.perf_counter()
+    assert len(compile_slos(read_slos(many(count), "f.yml").slos)) == count
+    return time.perf_counter() - began
+
+
+def test_a_file_of_many_slos_takes_as_long_for_each_as_a_short_one():
+    """Measured beside each other, since machines differ: ten thousand are seconds, not hours."""
+    seconds_for(20)
+    few, lot = min(seconds_for(100) for _ in range(3)), seconds_for(1_000)
+
+    assert lot < 10 * few * 3
+
+
+BOMB = "x0: &x0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (BOMB + FILE + "slo_plugins: {chain: *x11}\n", "aliases expand to more than 100000 nodes"),
+        (BOMB + FILE.partition("slos:")[0] + "slos: *x11\n", "expected a mapping"),
+        (FILE.partition("slos:")[0] + "slos: &a [*a]\n", "expected a mapping"),
+        (FILE.partition("slos:")[0] + "slos: " + "[" * 5_000 + "]" * 5_000 + "\n", "nested deeper than 64 levels"),
+        (FILE + "    description: " + "x" * (17 * 2**20), ""),
+    ],
+)
+def test_what_would_grow_without_end_is_refused_at_once(text, said, tmp_path):
+    from agent.slo import load_slos
+
+    (tmp_path / "f.yml").write_text(text)
+    with pytest.raises(SchemaError) as refused:
+        load_slos([tmp_path / "f.yml"])
+
+    assert (said or "larger than 16 MB; split it") in refused.value.problems[0]
+    assert len(refused.value.problems) < 20

@@ -51,6 +51,16 @@ def test_what_sloth_refuses_is_refused_at_its_line(shared, name):
     assert refused.value.problems[0].startswith(f"{path}:{BAD[name]}")
 
 
+def test_every_file_of_sloths_is_among_the_good_the_bad_or_the_double_ones(shared):
+    folder = shared / "sloth"
+    named = {*GOOD, *BAD, "validate/bad/bad-openslo.yaml"}  # the last has a test of its own
+
+    assert {str(each.relative_to(folder)) for each in folder.rglob("*.yaml")} - named == {
+        str(each.relative_to(folder))
+        for each in (*folder.glob("validate_with_duplicates/**/*.yaml"), *folder.glob("windows/*.yaml"))
+    }
+
+
 def test_a_period_of_28_days_is_read_though_a_file_among_the_bad_ones_has_it(shared):
     """Sloth refused 28 days before its catalogue had them; it tests that folder as a whole, and reads this file today."""
     (slo,) = load_slos([shared / "sloth" / "validate" / "bad" / "bad-openslo.yaml"]).slos

@@ -5,14 +5,16 @@ Everything that is wrong is said at once, with the place in the SLO file; nothin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from agent.config import Config
 from agent.errors import InvalidInput, SchemaError
+from agent.model import format_duration
 from agent.rules import Group, Rule, Selector, checked_template, reads
 from agent.schema import Place, Remark, Text, WrongText
-from agent.slo import Composite, Events, Good, Plugin, Raw, Slo, SloSet
+from agent.slo import Composite, Plugin, Slo, SloSet
 
 if TYPE_CHECKING:
     from agent.slo import Compiled, Setting
@@ -57,7 +59,22 @@ def read_promises(config: Config) -> Promises:
     found = _promised(slos, setting, problems)
     if problems:
         raise SchemaError(problems)
-    return found
+    beyond = _beyond(slos, config.file.storage.retention)
+    return replace(found, warnings=(*found.warnings, *beyond))
+
+
+def _beyond(slos: SloSet, retention_ms: int) -> Iterator[Remark]:
+    """Say which queries ask for samples that are gone; the budgets themselves need none."""
+    from agent.slo import queries_of, reach_ms
+
+    for slo in slos.slos:
+        reach = max(map(reach_ms, queries_of(slo.indicator)), default=0)
+        if reach > retention_ms > 0:
+            asked, kept = format_duration(reach), format_duration(retention_ms)
+            message = (
+                f'SLO "{slo.id}": its query reaches {asked} back, and samples are kept for {kept} (storage.retention)'
+            )
+            yield Remark(slo.place or Place("", 1, 1), f"{message}: there is nothing before")
 
 
 def _promised(slos: SloSet, setting: Setting, problems: list[str]) -> Promises:
@@ -147,13 +164,7 @@ def _unplaced(objective: Objective) -> Objective:
 
 def selectors_of(slo: Slo) -> tuple[Selector, ...]:
     """Return what the queries of an SLO read."""
-    match slo.indicator:
-        case Events(error_query=first, total_query=second) | Good(good_query=first, total_query=second):
-            queries: tuple[str, ...] = (first, second)
-        case Raw(error_ratio_query=ratio):
-            queries = (ratio,)
-        case _:
-            queries = ()
-    from agent.slo import with_window
+    from agent.slo import queries_of, with_window
 
+    queries = queries_of(slo.indicator)
     return tuple(selector for query in queries for selector in reads(with_window(query, _ANY_WINDOW)).selectors)

@@ -12,7 +12,8 @@ from agent.slo.compile.emitted import Compiled, in_window
 from agent.slo.compile.recordings import Recorder
 from agent.slo.compile.setting import Dialect, Setting
 from agent.slo.compile.sloth import compile_as_sloth
-from agent.slo.model import Calendar, Events, Good, Raw, Slo
+from agent.slo.model import Calendar, Slo
+from agent.slo.queries import queries_of
 from agent.slo.shapes import Counted, shape
 from agent.slo.windows import Windows, problems_of, remarks_on
 
@@ -100,14 +101,7 @@ def _several(slo: Slo) -> Iterator[str]:
 
 def _ungrouped(slo: Slo) -> list[str]:
     """Return a problem where a query drops a label that the SLO is grouped by."""
-    queries: tuple[str, ...]
-    match slo.indicator:
-        case Events(error_query=first, total_query=second) | Good(good_query=first, total_query=second):
-            queries = (first, second)
-        case Raw(error_ratio_query=ratio):
-            queries = (ratio,)
-        case _:
-            queries = ()
+    queries = queries_of(slo.indicator)
     missing = {label for query in queries for label in _dropped(query, slo.group_by)}
     names = ", ".join(label for label in slo.group_by if label in missing)
     advice = f"its queries drop the labels that it is grouped by: write sum by ({names}) (…)"
