@@ -61,23 +61,23 @@ tests:
           - exp_labels: {sloth_id: rag-events, sloth_service: rag, sloth_slo: events, burnline_slo: rag-events,
                          severity: critical, sloth_severity: page}
             exp_annotations:
-              summary: "rag events: the error budget burns 16.7 times as fast as it may"
+              summary: "rag events: 600 of 36000 bad in 1h, the budget is used up"
               description: >-
                 99.9 % have to be good over 30d. In the last 1h 600 of 36000 were bad: the budget burned 16.7 times as fast as
                 it may. In the last 6h 600 of 108000 were bad: the budget burned 5.6 times as fast as it may. The budget is
                 used up.
-              value: 1.667% bad, 0.1 % may be
-              threshold: burn rate above 14.4 over 1h or 6 over 6h
+              value: 1.667% bad
+              threshold: 1.44% in 1h
           - exp_labels: {sloth_id: rag-events, sloth_service: rag, sloth_slo: events, burnline_slo: rag-events,
                          severity: warning, sloth_severity: ticket}
             exp_annotations:
-              summary: "rag events: the error budget burns 5.6 times as fast as it may"
+              summary: "rag events: 600 of 108000 bad in 1d, the budget is used up"
               description: >-
                 99.9 % have to be good over 30d. In the last 1d 600 of 108000 were bad: the budget burned 5.6 times as fast as
                 it may. In the last 3d 600 of 108000 were bad: the budget burned 5.6 times as fast as it may. The budget is
                 used up.
-              value: 0.5556% bad, 0.1 % may be
-              threshold: burn rate above 3 over 1d or 1 over 3d
+              value: 0.5556% bad
+              threshold: 0.3% in 1d
 """
 
 
