@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,9 @@ class Tally:
         self.words[track] = why
 
 
+_KEPT_READS: Final = 1_000
+
+
 @dataclass(frozen=True, slots=True)
 class _Use:
     """One term of one SLO."""
@@ -73,6 +77,8 @@ class _Plan:
 
     def __init__(self) -> None:
         self.width = 0
+        self.read = 0
+        """By which call of `Meter.read` it was used last."""
         self.columns: list[int] = []
         self.uses: list[_Use] = []
         self.tracks: list[int] = []
@@ -112,6 +118,7 @@ class Meter:
         self._track = track
         self._uses: dict[str, dict[tuple[str, str] | None, list[_Use]]] = defaultdict(lambda: defaultdict(list))
         self._plans: dict[int, tuple[Columns, _Plan]] = {}
+        self._reads = 0
         self._results: dict[tuple[int, int], set[Labels]] = defaultdict(set)
         self._tracks_of: dict[int, set[int]] = defaultdict(set)
         self._without_bucket: dict[int, Term] = {}
@@ -124,6 +131,7 @@ class Meter:
 
     def read(self, deltas: Iterable[Increases], tracks: Callable[[], int]) -> Tally:
         """Return the row that `deltas` make; `tracks` says how many tracks there are when all new series are known."""
+        self._forget()
         targets = [(each, self._plan(each.columns)) for each in deltas]
         tally = Tally.of(tracks())
         live = np.zeros(tracks(), dtype=bool)
@@ -177,6 +185,7 @@ class Meter:
         if known is not columns:
             plan = _Plan()
             self._plans[id(columns)] = (columns, plan)
+        plan.read = self._reads
         for column in range(plan.width, len(columns)):
             self._place(plan, column, columns.labels[column])
         plan.width = len(columns)
@@ -198,9 +207,15 @@ class Meter:
                         if use.term is self._without_bucket.get(use.slo):
                             del self._without_bucket[use.slo]
 
-    def forget(self, columns: Columns) -> None:
-        """Forget a producer's columns that will not come again."""
-        self._plans.pop(id(columns), None)
+    def _forget(self) -> None:
+        """Forget the plans of columns that have not come for long: their producer is gone, or has others."""
+        self._reads += 1
+        if self._reads % _KEPT_READS == 0:
+            self._plans = {
+                key: (columns, plan)
+                for key, (columns, plan) in self._plans.items()
+                if plan.read > self._reads - _KEPT_READS
+            }
 
 
 _Present = dict[tuple[int, int], set[Labels]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import InvalidInput
-from agent.model import Labels
+from agent.model import Columns, Labels
 from agent.slo import Events, Exclusion, Good, Plugin, Raw
 from agent.slo.budget.engine import Engine
 from agent.slo.budget.objective import OTHER, Key
@@ -290,3 +290,15 @@ def test_what_can_have_no_budget_is_refused_at_once(changed, words):
         objective(slo(**changed))
 
     assert words in str(refused.value)
+
+
+def test_columns_that_come_no_more_are_forgotten_with_what_was_found_in_them():
+    """A target that renews its columns, as one does whose series come and go, leaves nothing behind."""
+    service = Service(Engine([objective()]), requests_total=0.0, errors_total=0.0)
+    for _ in range(30):
+        service.columns = Columns()
+        for _ in range(100):
+            service.rise("requests_total", 1)
+            service.scraped()
+    assert len(service.engine._meter._plans) <= 20
+    assert service.read().period.total == 30 * 100 - 1
