@@ -28,6 +28,8 @@ from agent.slo.report.values import (
 from agent.slo.report.verdicts import ENOUGH, notes, pace, sentence, span_words, summary, trend, verdict
 
 HOUR_MS: Final = 3_600_000
+_GRAINS: Final = ((2 * 86_400_000, HOUR_MS), (3 * HOUR_MS, 300_000), (0, 60_000))
+"""From which length of a report on its worst stretches and its gaps are told in hours, five minutes, minutes."""
 _WORST: Final = 3
 _BURNED: Final = 1.5
 """Times its part of the budget that a day has to burn to be one of the worst."""
@@ -92,6 +94,7 @@ class _Making:
         self._start, self._until = period.span.start_ms, period.until_ms
         # What happens just now belongs to the period, and what does at the end of one that is over to the next.
         self._edge = self._until + (self._until == period.now_ms)
+        self._grain = next(each for least, each in _GRAINS if period.until_ms - period.span.start_ms >= least)
         self._days = period.days()
         self._spells = spells(material.turns, {each.id: each.group_by for each in material.slos})
         self._whole = self._between(self._start, self._until)
@@ -188,20 +191,20 @@ class _Making:
         """Give the days that burned more than their part of the budget, the worst first, with their worst hour."""
         burned = [each for each in days if (each.share or 0.0) > _BURNED * pace(whole)]
         for day in sorted(burned, key=lambda each: -(each.share or 0.0))[:_WORST]:
-            hours = [(budget.window(self._between(*hour)).bad, hour[0]) for hour in _hours(day)]
+            hours = [(budget.window(self._between(*hour)).bad, hour[0]) for hour in self._hours(day)]
             bad, hour_from = max(hours, key=lambda each: (each[0], -each[1]))
             there = tuple(
                 number
                 for number, each in enumerate(incidents)
                 if each.began_ms < day.end_ms and each.began_ms + each.length_ms > day.start_ms
             )
-            yield Worst(day, hour_from if bad else None, bad * budget.scale if bad else None, there)
+            yield Worst(day, hour_from if bad else None, bad * budget.scale if bad else None, self._grain, there)
 
     def _gaps(self, key: Key, days: Sequence[Day]) -> Iterator[Gap]:
         """Give the hours of which less than half was seen, joined; where all of a day was seen, its hours are not asked."""
         begin: int | None = None
         for day in days:
-            for start, end in _hours(day) if day.figures.coverage < _SEEN else ((day.start_ms, day.end_ms),):
+            for start, end in self._hours(day) if day.figures.coverage < _SEEN else ((day.start_ms, day.end_ms),):
                 dark = day.figures.coverage < _SEEN and self._dark(key, start, end)
                 if dark and begin is None:
                     begin = start
@@ -210,6 +213,10 @@ class _Making:
                     begin = None
         if begin is not None:
             yield Gap(begin, self._until)
+
+    def _hours(self, day: Day) -> list[tuple[int, int]]:
+        edges = range(day.start_ms, day.end_ms, self._grain)
+        return [(start, min(start + self._grain, day.end_ms)) for start in edges]
 
     def _dark(self, key: Key, start_ms: int, end_ms: int) -> bool:
         # What is excluded would break a gap in two, though nothing was seen in it either.
@@ -277,10 +284,6 @@ class _Budget:
 def _share(bad: float | None, whole: Figures) -> float | None:
     """Return which part of the whole period's budget so many bad events are; None where it has none."""
     return bad / whole.allowed if bad is not None and whole.allowed else None
-
-
-def _hours(day: Day) -> list[tuple[int, int]]:
-    return [(start, min(start + HOUR_MS, day.end_ms)) for start in range(day.start_ms, day.end_ms, HOUR_MS)]
 
 
 def _parts(slo: Slo, stretch: Stretch) -> Mapping[str, WindowReading]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from agent.slo.report.numbers import amount, kept, length, moment, percent, stretch, times
 from agent.slo.report.values import Day, Report, SloReport, Worst
-from agent.slo.report.verdicts import ENOUGH
+from agent.slo.report.verdicts import ENOUGH, worst_words
 from agent.slo.times import time_zone
 from agent.sparklines import sparkline
 
@@ -88,7 +88,7 @@ def _days(slo: SloReport, report: Report) -> Iterator[str]:
     if told:
         rows = [_day(each, worst.get(each.date), report) for each in told]
         yield ""
-        yield from _table(("day", "bad", "budget burned", "worst hour", "seen"), rows, "bad,budget burned,seen")
+        yield from _table(("day", "bad", "budget burned", worst_words(slo), "seen"), rows, "bad,budget burned,seen")
     rest = [_burned(each) for each in slo.days if each not in told]
     if rest and told:
         yield ""

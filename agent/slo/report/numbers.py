@@ -25,7 +25,13 @@ def percent(fraction: float | None) -> str:
     if fraction is None:
         return "–"
     value = 100 * fraction
-    return f"{value:,.0f} %" if abs(value) >= 100 else f"{float(f'{value:.3g}'):g} %"
+    text = f"{value:,.0f} %" if abs(value) >= 100 else f"{float(f'{value:.3g}'):g} %"
+    return text.replace("-", "−")
+
+
+def parts(fraction: float | None) -> str:
+    """Return a part before what it is of: `47.2 % of` …, from twice on `3.92 times` …"""
+    return f"{fraction:.3g} times" if fraction is not None and 2 <= fraction < 1e3 else f"{percent(fraction)} of"
 
 
 def amount(value: float | None) -> str:

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from agent.slo.report.numbers import amount, kept, length, moment, percent, stretch, times
 from agent.slo.report.values import Day, Report, SloReport, Verdict
-from agent.slo.report.verdicts import ENOUGH, pace
+from agent.slo.report.verdicts import ENOUGH, pace, worst_words
 from agent.slo.times import time_zone
 
 WIDTH: Final = 600
@@ -92,6 +92,7 @@ def report_page(report: Report) -> str:
         "burned": _burned,
         "legend": LEGEND,
         "times": times,
+        "worst_words": worst_words,
         "size": (WIDTH, HEIGHT),
     }
     counts = {what.value: sum(each.verdict is what for each in report.slos) for what in Verdict}

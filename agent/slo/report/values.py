@@ -68,11 +68,15 @@ class Incident(Value, frozen=True):
 
 
 class Worst(Value, frozen=True):
-    """A day that burned more than its part, its worst hour with the bad events of that, and its incidents by their numbers."""
+    """A day that burned more than its part, its worst hour with the bad events of that, and its incidents by their numbers.
+
+    hour_ms: how long the worst hour is: in a report of hours five minutes or one.
+    """
 
     day: Day
     hour_from_ms: int | None
     hour_bad: float | None
+    hour_ms: int
     incidents: tuple[int, ...]
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from agent.slo.budget import ENOUGH as _ENOUGH
 from agent.slo.model import Slo
 from agent.slo.report.asking import Asked
-from agent.slo.report.numbers import amount, kept, length, moment, percent, times
+from agent.slo.report.numbers import amount, kept, length, moment, parts, percent, times
 from agent.slo.report.values import Figures, SloReport, Verdict
 
 ENOUGH: Final = _ENOUGH
@@ -18,6 +18,7 @@ _EVEN: Final = 0.02
 _CLOSE: Final = 0.7
 """So much of a budget gone, and a promise that was kept is worth a word."""
 _NAMED: Final = 5
+_FEW_DAYS: Final = 2
 _LITTLE: Final = 0.1
 """Days, or hours: what is less is told in smaller units."""
 _DAY_MS: Final = 86_400_000
@@ -70,6 +71,11 @@ def trend(figures: Figures, before: Figures, slo: Slo, period: Asked) -> str:
 def pace(figures: Figures) -> float:
     """Return the part of a period's budget that each of its days may burn, of those that were seen."""
     return _DAY_MS / max(figures.length_ms * figures.coverage, _DAY_MS)
+
+
+def worst_words(slo: SloReport) -> str:
+    """Return what the worst stretch of a day is: an hour, or in a short report minutes."""
+    return "worst minutes" if slo.worst and slo.worst[0].hour_ms < 3_600_000 else "worst hour"
 
 
 def summary(found: Sequence[SloReport], period: Asked) -> Iterator[str]:
@@ -143,11 +149,11 @@ def _headline(found: Sequence[SloReport], by: dict[Verdict, list[SloReport]], pe
 
 
 def _worst_day(found: Sequence[SloReport]) -> Iterator[str]:
-    worst = [(each.worst[0].day, each) for each in found if each.worst]
+    worst = [(each.worst[0].day, each) for each in found if each.worst and len(each.days) > _FEW_DAYS]
     if worst:
         day, of = max(worst, key=lambda each: each[0].share or 0.0)
         at = date.fromisoformat(day.date)
-        yield f"The worst day was {at:%a} {at.day} {at:%b}: {of.title} burned {percent(day.share)} of its budget."
+        yield f"The worst day was {at:%a} {at.day} {at:%b}: {of.title} burned {parts(day.share)} its budget."
 
 
 def _comparison(found: Sequence[SloReport], period: Asked) -> Iterator[str]:
@@ -178,7 +184,7 @@ def _events(found: Sequence[SloReport]) -> Iterator[str]:
 def _spent(figures: Figures) -> str:
     spent = figures.spent or 0.0
     if spent > _NOISE:
-        return f"the budget is spent {spent:.3g} times" if spent >= 2 else f"{percent(spent)} of the budget is spent"
+        return f"the budget is spent {spent:,.3g} times" if spent >= 2 else f"{percent(spent)} of the budget is spent"
     minutes = f", {length(figures.spent_ms)} of {length(figures.allowed_ms)}"
     return f"{percent(spent)} of the budget is spent{minutes}"
 

@@ -246,3 +246,16 @@ def test_a_few_minutes_of_a_month_are_told_in_minutes():
         service.scraped(15 * 1000)
 
     assert report_of(service, slos).slos[0].words == "unknown: only 1m 15s of 31d were seen"
+
+
+def test_a_report_of_minutes_names_the_minutes_that_were_not_seen():
+    service, slos = month(days=0)
+    for number in range(40):
+        service.rise("requests_total", 1000)
+        service.rise("errors_total", 100 * (20 <= number < 24))
+        service.scraped(15 * 1000) if number < 30 else service.down(15 * 1000)
+    (found,) = report_of(service, slos, period=asked("10m", "UTC", service.at_ms)).slos
+
+    assert [(each.from_ms - START, each.until_ms - START) for each in found.gaps] == [(480_000, 600_000)]
+    (worst,) = found.worst
+    assert (worst.hour_from_ms - START, worst.hour_bad, worst.hour_ms) == (300_000, 400, 60_000)
