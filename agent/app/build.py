@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent import __version__
-from agent.app.budgets import Promises, read_promises
+from agent.app.budgets import Promises, beside, read_promises
 from agent.config import Config
 from agent.errors import SchemaError
 from agent.notify import Receiver, Routing, load_routing, parse_matchers, read_secret, receivers_for
@@ -72,6 +72,7 @@ def build(config: Config, environment: Mapping[str, str], secrets: set[Path] | N
         problems += error.problems
     if problems or routing is None:
         raise SchemaError(problems)
+    promises = beside(promises, rules)
     rules = RuleSet((*rules.groups, *promises.groups), (*rules.files, *promises.slos.files))
     return Built(config, rules, rule_settings(config), routing, _receivers(routing), heartbeats, promises)
 

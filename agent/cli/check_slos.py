@@ -41,7 +41,6 @@ _SAID: Final = {
     ),
 }
 """What is said of an SLO, by what was made of it; the rest would be about the compiler."""
-_INFO: Final = "sloth_slo_info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,28 +163,12 @@ def _place(slo: Slo) -> Place:
 
 
 def twice(slos: Iterable[Slo], rules: RuleSet) -> Iterator[Finding]:
-    """Find SLOs of which a rule file holds the rules too, once of each file."""
-    known = {each.id: each for each in slos}
-    seen: set[tuple[str, str]] = set()
-    for group, rule in rules.rules if known else ():
-        slo = next((known[each] for each in _written_for(group, rule) if each in known), None)
-        if slo is None or (slo.id, group.file) in seen:
-            continue
-        seen.add((slo.id, group.file))
-        message = (
-            f'the rules of SLO "{slo.id}" stand here, and slo_files name it too ({_place(slo)}): its series would have two '
-            "writers, and each page comes twice; take it out of one of them"
-        )
-        yield Finding(rule.place, str(group.name), rule.name, "slo-twice", message, rule_line=rule.place.line)
+    """Find SLOs of which a rule file holds the rules too."""
+    from agent.slo import written_twice
 
-
-def _written_for(group: Group, rule: Rule) -> Iterator[str]:
-    """Give the ids of SLOs that a rule may have been compiled from."""
-    labels = group.labels_of(rule)
-    if rule.is_alert and "burnline_slo" in labels:
-        yield labels["burnline_slo"]
-    if rule.record and (rule.name.startswith("slo:") or rule.name == _INFO):
-        yield labels.get("sloth_id", "")
+    for each in written_twice(slos, rules):
+        place = each.rule.place
+        yield Finding(place, str(each.group.name), each.rule.name, "slo-twice", str(each), rule_line=place.line)
 
 
 def several(known: Objectives, server: LiveServer) -> Iterator[Finding]:

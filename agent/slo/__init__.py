@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from agent.slo.compile.setting import Dialect, Setting
     from agent.slo.converting import Conversion, convert, write_slos
     from agent.slo.cron import Cron, parse_cron
+    from agent.slo.doubles import written_twice
     from agent.slo.loading import load_slos, read_slos
     from agent.slo.queries import queries_of, reach_ms, with_window
     from agent.slo.windows.catalog import Catalog
@@ -91,6 +92,7 @@ __all__ = [
     "warnings_of",
     "with_window",
     "write_slos",
+    "written_twice",
 ]
 
 __getattr__ = lazy(
@@ -104,6 +106,7 @@ __getattr__ = lazy(
         "windows.checks": ("Limits",),
         "converting": ("Conversion", "convert", "write_slos"),
         "cron": ("Cron", "parse_cron"),
+        "doubles": ("written_twice",),
         "loading": ("load_slos", "read_slos"),
         "queries": ("queries_of", "reach_ms", "with_window"),
     },

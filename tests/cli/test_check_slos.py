@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from agent.app.budgets import read_promises
 from agent.cli.main import burnline
+from agent.config import Flags, load_config
+from agent.errors import SchemaError
 from agent.query import Engine, MemoryQueryable, parse
 from tests.rules.world import series
+from tests.slo.test_bad_input import ODD, TEXTS, VALUE
 
 FILE = """\
 version: prometheus/v1
@@ -360,3 +366,34 @@ def test_a_server_that_has_all_of_an_slo_finds_nothing(check):
         code, said = check(FILE.replace("errors_total", "failures_total"), "a.yml", "--live", url)
 
     assert (code, said) == (0, ["1 file, 0 rules, 1 SLO: good"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=st.sampled_from(TEXTS),
+    changes=st.lists(st.tuples(st.integers(0, 200), ODD), max_size=2),
+    cut=st.one_of(st.just(10_000), st.integers(0, 60)),
+)
+def test_the_check_refuses_what_the_agent_refuses_and_nothing_else(tmp_path, text, changes, cut):
+    """Whatever stands in the file, both say the same lines of it."""
+    for number, odd in changes:
+        found = list(VALUE.finditer(text))
+        at = found[number % len(found)]
+        text = text[: at.start()] + odd + text[at.end() :]
+    lines = text.splitlines(keepends=True)
+    del lines[cut : cut + 1]
+    (tmp_path / "a.yml").write_text("".join(lines))
+    (tmp_path / "burnline.yml").write_text("slo_files: [a.yml]\n")
+
+    with chdir(tmp_path):
+        checked = CliRunner().invoke(burnline, ["check", "--lint=none", "--json"])
+        try:
+            read_promises(load_config(Flags(config_file=tmp_path / "burnline.yml"), {}, tmp_path))
+            refused = set()
+        except SchemaError as error:
+            refused = {each.replace(f"{tmp_path}/", "") for each in error.problems}
+
+    said = json.loads(checked.stdout)["findings"]
+    assert {f"{each['file']}:{each['line']}:{each['column']}: " for each in said} == {
+        f"{':'.join(each.split(':')[:3])}: " for each in refused
+    }, (said, refused)

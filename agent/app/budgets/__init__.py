@@ -11,8 +11,8 @@ from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.app.budgets.budgets import Budgets
-    from agent.app.budgets.promises import Promises, read_promises
+    from agent.app.budgets.promises import Promises, beside, read_promises
 
-__all__ = ["Budgets", "Promises", "read_promises"]
+__all__ = ["Budgets", "Promises", "beside", "read_promises"]
 
-__getattr__ = lazy(__name__, {"budgets": ("Budgets",), "promises": ("Promises", "read_promises")})
+__getattr__ = lazy(__name__, {"budgets": ("Budgets",), "promises": ("Promises", "beside", "read_promises")})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from agent.config import Config
 from agent.errors import InvalidInput, SchemaError
 from agent.model import format_duration
-from agent.rules import Group, Rule, Selector, checked_template, reads
+from agent.rules import Group, Rule, RuleSet, Selector, checked_template, reads
 from agent.schema import Place, Remark, Text, WrongText
 from agent.slo import Composite, Plugin, Slo, SloSet
 
@@ -61,6 +61,16 @@ def read_promises(config: Config) -> Promises:
         raise SchemaError(problems)
     beyond = _beyond(slos, config.file.storage.retention)
     return replace(found, warnings=(*found.warnings, *beyond))
+
+
+def beside(promises: Promises, rules: RuleSet) -> Promises:
+    """Return the promises with a warning of each SLO whose compiled rules stand in the rule files too."""
+    if not promises.slos.slos:
+        return promises
+    from agent.slo import written_twice
+
+    found = (Remark(each.rule.place, str(each)) for each in written_twice(promises.slos.slos, rules))
+    return replace(promises, warnings=(*promises.warnings, *found))
 
 
 def _beyond(slos: SloSet, retention_ms: int) -> Iterator[Remark]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from agent.app.budgets import read_promises
+from agent.app.build import build
 from agent.config import Flags, load_config
 from agent.errors import SchemaError
+from agent.slo import compile_slos, load_slos, rule_file
 
 FILE = """\
 version: prometheus/v1
@@ -60,3 +62,16 @@ def test_windows_that_are_wrong_are_told_alone_and_not_what_would_follow_from_th
 
     assert refused.value.problems
     assert all("windows/w.yml:1:" in each for each in refused.value.problems)
+
+
+def test_rules_that_were_compiled_of_the_same_file_are_a_warning_of_the_agent_too(tmp_path):
+    (tmp_path / "a.yml").write_text(FILE.format(query="avg_over_time(broken[{{.window}}])", period="28d"))
+    rules = rule_file(compile_slos(load_slos([tmp_path / "a.yml"]).slos))
+    (tmp_path / "compiled.rules.yml").write_text(rules)
+    (tmp_path / "other.rules.yml").write_text(rules.replace("rag-answers", "rag-others"))
+    (tmp_path / "burnline.yml").write_text('slo_files: [a.yml]\nrule_files: ["*.rules.yml"]\n')
+
+    built = build(load_config(Flags(config_file=tmp_path / "burnline.yml"), {}, tmp_path), {})
+
+    (warning,) = map(str, built.promises.warnings)
+    assert warning.startswith(f'{tmp_path}/compiled.rules.yml:6:5: the rules of SLO "rag-answers" stand here')
