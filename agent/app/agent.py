@@ -240,6 +240,7 @@ class Agent:
             write=self.journal.write,
             telemetry=self.telemetry,
             settings=built.settings,
+            surely_empty=lambda key, at_ms: self.budgets.is_quiet(key, at_ms),  # noqa: PLW0108  # made later
         )
         self.evaluator.restore(self.journal.records, now_ms)
 

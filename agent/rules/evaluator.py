@@ -68,7 +68,11 @@ def _no_writer(*_: Write) -> None:
 
 
 class Evaluator:
-    """All rule groups, their state, and the verb that evaluates one of them at an instant."""
+    """All rule groups, their state, and the verb that evaluates one of them at an instant.
+
+    surely_empty: says of a group and the instant that its expressions would be asked at that all of them are known to give
+    nothing; alerting rules with nothing active are then not asked at all.
+    """
 
     def __init__(
         self,
@@ -81,6 +85,7 @@ class Evaluator:
         telemetry: Telemetry | None = None,
         settings: Settings | None = None,
         tally: Tally | None = None,
+        surely_empty: Callable[[GroupKey, int], bool] = lambda _key, _at_ms: False,
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.settings = settings or Settings()
@@ -88,6 +93,7 @@ class Evaluator:
         self._keeper = Keeper(write)
         self._telemetry = telemetry or Telemetry()
         self._tally = tally or Tally()
+        self._surely_empty = surely_empty
         self._stopwatch = stopwatch
         self._groups = build(rules, self.settings)
         share_memory(self._groups.values())
@@ -277,7 +283,9 @@ class Evaluator:
         self._tally.take()
         failure = ""
         try:
-            if rule.spec.is_alert:
+            if rule.spec.is_alert and rule.is_idle and self._surely_empty(group.key, at_ms - group.offset_ms):
+                pass  # without series nothing would change
+            elif rule.spec.is_alert:
                 self._alerting.evaluate(group, rule, at_ms, knowledge, self.settings, transitions)
             else:
                 self._recording(group, rule, at_ms)

@@ -5,14 +5,14 @@ Everything that is wrong is said at once, with the place in the SLO file; nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from agent.config import Config
 from agent.errors import InvalidInput, SchemaError
 from agent.model import format_duration
-from agent.rules import Group, Rule, RuleSet, Selector, checked_template, reads
+from agent.rules import Group, GroupKey, Rule, RuleSet, Selector, checked_template, reads
 from agent.schema import Place, Remark, Text, WrongText
 from agent.slo import Composite, Plugin, Slo, SloSet
 
@@ -34,6 +34,8 @@ class Promises:
     setting: Setting | None = None
     objectives: tuple[Objective, ...] = ()
     groups: tuple[Group, ...] = ()
+    slo_of: Mapping[GroupKey, str] = field(default_factory=dict)
+    """The SLO of each group, by id."""
     warnings: tuple[Remark | str, ...] = ()
 
     def counts_like(self, other: Promises) -> bool:
@@ -91,6 +93,7 @@ def _promised(slos: SloSet, setting: Setting, problems: list[str]) -> Promises:
     """Make what is counted and who is told of each SLO; what cannot be is added to `problems`."""
     objectives: list[Objective] = []
     groups: list[Group] = []
+    slo_of: dict[GroupKey, str] = {}
     warnings: list[Remark | str] = [*slos.warnings]
     counted = {slo.id for slo in slos.slos if not isinstance(slo.indicator, Plugin | Composite)}
     for slo in slos.slos:
@@ -105,10 +108,12 @@ def _promised(slos: SloSet, setting: Setting, problems: list[str]) -> Promises:
             continue
         warnings += compiled.warnings
         try:
-            groups += _groups(compiled)
+            made = _groups(compiled)
+            groups += made
+            slo_of |= {group.key: slo.id for group in made}
         except WrongText as error:
             problems.append(f'{error.place}: SLO "{slo.id}": {error.message}')
-    return Promises(slos, setting, tuple(objectives), tuple(groups), tuple(warnings))
+    return Promises(slos, setting, tuple(objectives), tuple(groups), slo_of, tuple(warnings))
 
 
 def _uncounted(slo: Slo, slos: SloSet) -> list[Remark]:

@@ -347,3 +347,19 @@ async def test_a_full_disk_stops_neither_counting_nor_paging_and_what_was_not_wr
     await story.stop()
     await story.start()
     assert (story.reading().period.bad, story.reading().period.total) == (480, 800)
+
+
+async def test_alerts_are_asked_only_while_a_tier_of_their_slo_is_open_or_something_of_them_is_active(story):
+    await story.start()
+    await story.serve(100, rounds=4)
+
+    def evaluations() -> list:
+        """Those of the page, the newest last."""
+        (group,) = [each for each in story.agent.evaluator.status() if "burnline-slo" in each.key.name]
+        return list(group.rules[0].evaluations)[::-1]
+
+    assert [(each.series, each.error) for each in evaluations()] == [(0, "")] * 4
+    await story.serve(100, 80, rounds=8)
+    opened = next(number for number, each in enumerate(evaluations()) if each.series)
+    assert [each.results for each in evaluations()[opened:]] == [1] * (12 - opened)
+    assert ("critical", "firing") in story.alerts_of("AnswersBurn")
