@@ -18,6 +18,7 @@ from agent.slo.report.values import (
     Gap,
     Incident,
     Override,
+    Point,
     Report,
     Share,
     SloReport,
@@ -30,6 +31,9 @@ from agent.slo.report.verdicts import ENOUGH, notes, pace, sentence, span_words,
 HOUR_MS: Final = 3_600_000
 _GRAINS: Final = ((2 * 86_400_000, HOUR_MS), (3 * HOUR_MS, 300_000), (0, 60_000))
 """From which length of a report on its worst stretches and its gaps are told in hours, five minutes, minutes."""
+_MOST_POINTS: Final = 130
+_STEPS: Final = (*(minutes * 60_000 for minutes in (1, 5, 15, 60, 360, 1440)), 10 * 86_400_000)
+"""Between the points of a curve, of which there are at most 130: in a month every six hours."""
 _WORST: Final = 3
 _BURNED: Final = 1.5
 """Times its part of the budget that a day has to burn to be one of the worst."""
@@ -127,6 +131,7 @@ class _Making:
             before=before,
             trend=trend(whole, before, slo, self._period),
             days=days,
+            curve=tuple(self._curve(budget, whole)),
             group={str(name): str(value) for name, value in key.group.pairs},
             description=" ".join(slo.description.split()),
             worst=tuple(self._worst(budget, whole, days, incidents)),
@@ -164,6 +169,18 @@ class _Making:
     def _day(self, budget: _Budget, day: Span, whole: Figures) -> Day:
         figures = budget.figures(self._between(day.start_ms, day.end_ms))
         return Day(day.title, day.start_ms, day.end_ms, figures, _share(figures.bad, whole))
+
+    def _curve(self, budget: _Budget, whole: Figures) -> Iterator[Point]:
+        """Give what was left of the budget, from all of it on; nothing where there is no budget."""
+        if not whole.allowed:
+            return
+        left, step = 1.0, next(each for each in _STEPS if each * _MOST_POINTS >= self._until - self._start)
+        yield Point(self._start, left)
+        for start in range(self._start, self._until, step):
+            end = min(start + step, self._until)
+            window = budget.window(self._between(start, end))
+            left -= budget.scale * window.bad / whole.allowed
+            yield Point(end, left, window.coverage >= ENOUGH)
 
     def _spells_of(self, key: Key) -> Iterator[Spell]:
         for spell in self._spells.get(key, ()):

@@ -23,6 +23,8 @@ HEIGHT: Final = 120
 _LEAST_LEFT: Final = -1.0
 """A budget that is spent more than twice is drawn as spent twice."""
 _TICKS: Final = 6
+_FEW_DAYS: Final = 2
+"""So many days have hours below their curve."""
 _LEVELS: Final = ((0.0, "clean"), (1.0, "pace"), (3.0, "over"), (10.0, "much"))
 """Up to how many times a day's even part of the budget a day counts as what; beyond: `most`."""
 LEGEND: Final = (
@@ -120,7 +122,7 @@ def level(day: Day, slo: SloReport) -> str:
 
 def drawing(slo: SloReport, report: Report, zone: tzinfo) -> Drawing | None:
     """Return the burn-down, None where there is nothing to draw: a composite's days do not add up."""
-    if slo.figures.allowed is None or not slo.figures.allowed:
+    if not slo.curve:
         return None
     runs = list(_runs(slo, report))
     least = max(min((left for run in runs for _, left in run), default=0.0), _LEAST_LEFT)
@@ -142,7 +144,7 @@ def drawing(slo: SloReport, report: Report, zone: tzinfo) -> Drawing | None:
         until=_x(report.until_ms, report),
         top="100 %",
         bottom=_bottom(runs),
-        ticks=tuple(_ticks(slo.days, report)),
+        ticks=tuple(_ticks(slo.days, report, zone)),
         incidents=tuple(
             (
                 _x(each.began_ms, report),
@@ -152,21 +154,19 @@ def drawing(slo: SloReport, report: Report, zone: tzinfo) -> Drawing | None:
             )
             for each in slo.incidents
         ),
-        words=f"Budget left, day by day: {words} at the end.",
+        words=f"Budget left over time: {words} at the end.",
     )
 
 
 def _runs(slo: SloReport, report: Report) -> Iterator[list[tuple[float, float]]]:
-    """Give stretches of days that were seen, as (x, what was left after it); the first begins with the whole budget."""
-    left, run = 1.0, [(0.0, 1.0)]
-    for day in slo.days:
-        left -= day.share or 0.0
-        if day.figures.coverage < ENOUGH:
+    """Give stretches that were seen, as (x, what was left there)."""
+    run: list[tuple[float, float]] = []
+    for point in slo.curve:
+        if not point.seen:
             if len(run) > 1:
                 yield run
-            run = [(_x(day.end_ms, report), left)]
-        else:
-            run.append((_x(day.end_ms, report), left))
+            run = []
+        run.append((_x(point.at_ms, report), point.left))
     if len(run) > 1:
         yield run
 
@@ -183,11 +183,16 @@ def _x(at_ms: int, report: Report) -> float:
     return round(WIDTH * (min(max(at_ms, report.start_ms), report.end_ms) - report.start_ms) / whole, 2)
 
 
-def _ticks(days: Sequence[Day], report: Report) -> Iterator[Tick]:
-    every = max(-(-len(days) // _TICKS), 1)
-    for number in range(0, len(days), every):
-        at = date.fromisoformat(days[number].date)
-        yield Tick(_x(days[number].start_ms, report), f"{at.day} {at:%b}")
+def _ticks(days: Sequence[Day], report: Report, zone: tzinfo) -> Iterator[Tick]:
+    if len(days) > _FEW_DAYS:
+        for day in days[:: max(-(-len(days) // _TICKS), 1)]:
+            at = date.fromisoformat(day.date)
+            yield Tick(_x(day.start_ms, report), f"{at.day} {at:%b}")
+        return
+    step = (report.end_ms - report.start_ms) // _TICKS
+    for number in range(_TICKS):
+        at_ms = report.start_ms + number * step
+        yield Tick(_x(at_ms, report), moment(at_ms, zone)[-5:])
 
 
 def _title(day: Day, slo: SloReport, at: date) -> str:

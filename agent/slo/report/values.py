@@ -51,6 +51,14 @@ class Day(Value, frozen=True):
     share: float | None = None
 
 
+class Point(Value, frozen=True):
+    """What is left of a period's budget at an instant, as a fraction; `seen` whether the time since the point before was."""
+
+    at_ms: int
+    left: float
+    seen: bool = True
+
+
 class Incident(Value, frozen=True):
     """A time in which the alerts of an SLO fired without a break: a page, or a ticket that may have risen to one.
 
@@ -130,6 +138,7 @@ class SloReport(Value, frozen=True):
     before: Figures
     trend: str
     days: tuple[Day, ...]
+    curve: tuple[Point, ...] = ()
     group: dict[str, str] = {}
     description: str = ""
     worst: tuple[Worst, ...] = ()

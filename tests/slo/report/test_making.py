@@ -259,3 +259,19 @@ def test_a_report_of_minutes_names_the_minutes_that_were_not_seen():
     assert [(each.from_ms - START, each.until_ms - START) for each in found.gaps] == [(480_000, 600_000)]
     (worst,) = found.worst
     assert (worst.hour_from_ms - START, worst.hour_bad, worst.hour_ms) == (300_000, 400, 60_000)
+
+
+def test_the_curve_falls_from_the_whole_budget_to_what_is_left_and_steps_every_six_hours(january):
+    (slo_,) = january.slos
+    before, after = (each for each in slo_.curve if each.at_ms in (OUTAGE - 2 * HOUR, OUTAGE + 4 * HOUR))
+
+    assert (slo_.curve[0].at_ms, slo_.curve[0].left, len(slo_.curve)) == (START, 1.0, 1 + 31 * 4)
+    assert slo_.curve[-1].left == pytest.approx(1 - slo_.figures.spent)
+    assert before.left - after.left == pytest.approx(20_050 / 74_400)
+    assert all(one.left >= other.left for one, other in zip(slo_.curve, slo_.curve[1:], strict=False))
+
+
+def test_the_curve_is_broken_where_nothing_was_seen(dark):
+    (slo_,) = report_of(*dark).slos
+
+    assert [each.seen for each in slo_.curve] == [True] * (1 + 12 * 4) + [False] * (19 * 4)
