@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from agent.config.file import ConfigFile, QuerySection, parse_listen_address
+from agent.config.file import BackfillSection, ConfigFile, QuerySection, parse_listen_address
 from agent.config.loading import Config, Flags, load_config
 from agent.config.shipped import runbook_folder, shipped
 
 __all__ = [
+    "BackfillSection",
     "Config",
     "ConfigFile",
     "Flags",

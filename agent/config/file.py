@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlsplit
 
-from agent.collect import ScrapeDefaults, ScrapeJob
+from agent.collect import Authorization, BasicAuth, ScrapeDefaults, ScrapeJob
 from agent.model import Labels
 from agent.pulse import HeartbeatsSection
 from agent.schema import Duration, Size, WrongValue, key
 
 DEFAULT_LISTEN_ADDRESS = "127.0.0.1:9477"
 _DAY_MS = 86_400_000
+_LEAST_TIMEOUT_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,33 @@ class SystemSection:
 
 
 @dataclass(frozen=True, slots=True)
+class BackfillSection:
+    """`slo.backfill:` — where the past of a budget comes from that began only now."""
+
+    __title__ = "backfill"
+    source: str = key("from", default="store")
+    """`store`, the agent's own samples; `none`; or the URL of a Prometheus-compatible API."""
+    basic_auth: BasicAuth | None = None
+    authorization: Authorization | None = None
+    timeout: Duration = 60_000
+    """Of one request."""
+
+    def __post_init__(self) -> None:
+        if self.source not in ("store", "none"):
+            parts = urlsplit(self.source)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise WrongValue("from", "write store, none, or the URL of a Prometheus such as http://prometheus:9090")
+            if parts.username or parts.password or parts.query:
+                raise WrongValue(
+                    "from", "a URL with a password or a query would be shown; write basic_auth or authorization"
+                )
+        if self.basic_auth and self.authorization:
+            raise WrongValue("authorization", "give basic_auth or authorization, not both")
+        if self.timeout < _LEAST_TIMEOUT_MS:
+            raise WrongValue("timeout", "a request gets at least 1s")
+
+
+@dataclass(frozen=True, slots=True)
 class SloSection:
     """`slo:` — how the objectives of `slo_files` are kept."""
 
@@ -53,6 +82,7 @@ class SloSection:
     """Of an objective that names no period."""
     windows: str = ""
     """A folder of `AlertWindows` files, whose burn rates take the place of ours for their periods."""
+    backfill: BackfillSection = field(default_factory=BackfillSection)
 
     def __post_init__(self) -> None:
         if self.default_period < _DAY_MS:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from agent.collect import ScrapeJob, StaticConfig
-from agent.config.file import ConfigFile, parse_listen_address
+from agent.config.file import ConfigFile, SloSection, parse_listen_address
 from agent.config.shipped import shipped
 from agent.errors import InvalidInput, SchemaError
 from agent.schema import read
@@ -85,7 +85,8 @@ def load_config(flags: Flags, environment: Mapping[str, str], working_directory:
         jobs = (*file.scrape_configs, *_from_targets(flags.targets).scrape_configs)
         file = dataclasses.replace(file, scrape_configs=jobs)
     beside = _plain(path).parent
-    file = dataclasses.replace(file, scrape_configs=tuple(_beside(job, beside) for job in file.scrape_configs))
+    jobs = tuple(_beside(job, beside) for job in file.scrape_configs)
+    file = dataclasses.replace(file, scrape_configs=jobs, slo=_slo_beside(file.slo, beside))
     names = [job.job_name for job in file.scrape_configs]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -113,20 +114,29 @@ def _check_jobs(file: ConfigFile, path: Path) -> None:
 
 def _beside(job: ScrapeJob, root: Path) -> ScrapeJob:
     """Return the job with the paths of its secrets and certificates resolved beside the configuration file."""
-
-    def resolved(part: T, *names: str) -> T:
-        if part is None:
-            return part
-        return dataclasses.replace(
-            part, **{name: str(root / getattr(part, name)) for name in names if getattr(part, name)}
-        )
-
     return dataclasses.replace(
-        resolved(job, "bearer_token_file"),
-        basic_auth=resolved(job.basic_auth, "password_file"),
-        authorization=resolved(job.authorization, "credentials_file"),
-        tls_config=resolved(job.tls_config, "ca_file", "cert_file", "key_file"),
+        _resolved(job, root, "bearer_token_file"),
+        basic_auth=_resolved(job.basic_auth, root, "password_file"),
+        authorization=_resolved(job.authorization, root, "credentials_file"),
+        tls_config=_resolved(job.tls_config, root, "ca_file", "cert_file", "key_file"),
     )
+
+
+def _slo_beside(slo: SloSection, root: Path) -> SloSection:
+    """Return the section with the paths of its secrets resolved beside the configuration file."""
+    backfill = dataclasses.replace(
+        slo.backfill,
+        basic_auth=_resolved(slo.backfill.basic_auth, root, "password_file"),
+        authorization=_resolved(slo.backfill.authorization, root, "credentials_file"),
+    )
+    return dataclasses.replace(slo, backfill=backfill)
+
+
+def _resolved(part: T, root: Path, *names: str) -> T:
+    """Return a part of the file with paths resolved; None where there is none."""
+    if part is None:
+        return part
+    return dataclasses.replace(part, **{name: str(root / getattr(part, name)) for name in names if getattr(part, name)})
 
 
 def _from_targets(targets: Sequence[str]) -> ConfigFile:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from agent.app.budgets.backfilling import Backfilling
 from agent.app.budgets.budgets import Budgets, Counted
 from agent.app.budgets.collector import AllCollectors, BudgetCollector
 from agent.app.budgets.promises import Promises
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from agent.app.budgets.sampling import Ask
     from agent.app.evaluation import Evaluation
     from agent.app.own_alerts import OwnAlerts
+    from agent.replay.slos import Records
     from agent.slo.budget import Change
 
 TIER_KIND: Final = "slo_tier"
@@ -62,6 +65,13 @@ class Budgeting:
         )
         self.collectors = AllCollectors(collection, self.collector)
         self._states = StateAlerts(own, records=journal.records, write=journal.write)
+        self._backfilling = Backfilling(
+            self.budgets,
+            local=partial(_local, store),
+            oldest_ms=lambda: store.stats().oldest_ms,
+            records=journal.records,
+            write=journal.write,
+        )
         collection.counted, collection.ended = self.collector.scraped, self.collector.ended
 
     async def start(self, promises: Promises, evaluation: Evaluation, at_ms: int) -> None:
@@ -69,6 +79,7 @@ class Budgeting:
         self._evaluation = evaluation
         await asyncio.to_thread(self.budgets.take_over, promises, at_ms)
         self._states.resume(at_ms)
+        self._backfilling.apply(promises.backfill)
         self._apply(at_ms)
         if promises.objectives and self.budgets.marks:
             from agent.app.budgets.resuming import pages_at  # only an agent with SLOs pays for it
@@ -80,6 +91,7 @@ class Budgeting:
         """Count for the SLOs of other files from now on."""
         assert self._evaluation is not None
         await self._evaluation.between(lambda: self.budgets.take_over(promises, at_ms))
+        self._backfilling.apply(promises.backfill)
         self._apply(at_ms)
 
     def landed(self, target: str, at_ms: int) -> None:
@@ -95,6 +107,7 @@ class Budgeting:
 
     async def stop(self) -> None:
         """End the waiting; a row that is being counted is finished."""
+        await self._backfilling.stop()
         if self._passing is not None:
             self._passing.cancel()
             await asyncio.gather(self._passing, return_exceptions=True)
@@ -120,6 +133,7 @@ class Budgeting:
         for change in done.changes:
             self._say(change)
         self._show(done.troubles, done.readings.at_ms)
+        self._backfilling.look(done.readings.at_ms)
 
     def _say(self, change: Change) -> None:
         from agent.slo.budget import said
@@ -148,3 +162,10 @@ class Budgeting:
             self._telemetry.slo_budgets.labels(state.value).set(states[state])
         self._telemetry.slo_bytes.set(self.budgets.nbytes)
         self._telemetry.slo_durable.set(not self.budgets.trouble)
+
+
+def _local(store: Store) -> Records:
+    """Return the agent's own samples as records."""
+    from agent.app.slo_records import StoreRecords  # only who fills a past pays for it
+
+    return StoreRecords(store)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,18 @@ if TYPE_CHECKING:
     from agent.app.budgets.sampling import Ask
     from agent.journal import Journal
     from agent.slo import Setting
-    from agent.slo.budget import Change, CompositeReading, Engine, Increases, Objective, Readings, Recorder, Stretch
+    from agent.slo.budget import (
+        Change,
+        CompositeReading,
+        Engine,
+        Increases,
+        Key,
+        Objective,
+        Readings,
+        Recorder,
+        Slot,
+        Stretch,
+    )
 
     Made = tuple[Engine, Recorder]
 
@@ -125,6 +136,11 @@ class Budgets:
         """The instant of the first row that is known of, None where there is none."""
         return self._engine.first_ms if self._engine is not None else None
 
+    def known_from_ms(self, slo: str) -> int | None:
+        """Return from when on anything is known of an SLO, None where nothing is."""
+        with self._lock:
+            return self._engine.known_from_ms(slo) if self._engine is not None else None
+
     @property
     def nbytes(self) -> int:
         """Bytes of what the engine remembers."""
@@ -176,6 +192,16 @@ class Budgets:
                 burning = np.flatnonzero(readings.open.any(axis=0)).tolist()
                 self._burning = at_ms, frozenset(readings.layout.keys[number].slo for number in burning)
         return Counted(readings, changes, self.troubles)
+
+    def backfill(self, past: Mapping[Key, Sequence[Slot]]) -> Mapping[Key, int]:
+        """Take the past of budgets that there are; return how many slots were taken of each. It waits for the disk."""
+        with self._lock:
+            if self._engine is None or self._engine.last_ms is None:
+                return {}
+            ids = {each.slo.id for each in self._engine.objectives}
+            taken = self._engine.backfill_all({key: slots for key, slots in past.items() if key.slo in ids and slots})
+            self._latest = self._engine.read(self._engine.last_ms)
+            return taken
 
     @property
     def _running(self) -> Engine:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from agent.config import Config
+from agent.config import BackfillSection, Config
 from agent.errors import InvalidInput, SchemaError
 from agent.model import format_duration
 from agent.rules import Group, GroupKey, Rule, RuleSet, Selector, checked_template, reads
@@ -37,6 +37,7 @@ class Promises:
     slo_of: Mapping[GroupKey, str] = field(default_factory=dict)
     """The SLO of each group, by id."""
     warnings: tuple[Remark | str, ...] = ()
+    backfill: BackfillSection = field(default_factory=BackfillSection)
 
     def counts_like(self, other: Promises) -> bool:
         """Say whether the budgets are the same; places, alerts and their words may differ."""
@@ -62,7 +63,7 @@ def read_promises(config: Config) -> Promises:
     if problems:
         raise SchemaError(problems)
     beyond = _beyond(slos, config.file.storage.retention)
-    return replace(found, warnings=(*found.warnings, *beyond))
+    return replace(found, warnings=(*found.warnings, *beyond), backfill=config.file.slo.backfill)
 
 
 def beside(promises: Promises, rules: RuleSet) -> Promises:

@@ -34,7 +34,7 @@ class Past:
     def fill(self, engine: Engine) -> dict[Key, int]:
         """Give the past to an engine, and return how many slots it took of each budget; those that it keeps no budget of none."""
         ids = {each.slo.id for each in engine.objectives}
-        return {key: engine.backfill(key, slots) for key, slots in self.slots.items() if key.slo in ids and slots}
+        return engine.backfill_all({key: slots for key, slots in self.slots.items() if key.slo in ids and slots})
 
 
 def past_of(

@@ -6,7 +6,7 @@ to outlive the process goes to a `Kept`. A replay is the same engine with anothe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -26,7 +26,7 @@ from agent.slo.budget.meter import Meter, Seen, Tally
 from agent.slo.budget.objective import MOST_GROUPS, Burn, Key, Objective, Tracks, Unit
 from agent.slo.budget.readings import Floats, Readings
 from agent.slo.budget.reckoning import Reckoning, certain
-from agent.slo.budget.ring import DAY_MS, HOUR_MS, Ring
+from agent.slo.budget.ring import DAY_MS, HOUR_MS, Amendment, Ring
 from agent.slo.budget.sampling import Sampler
 from agent.slo.budget.slices import ONE, Slicer, sliced, target_of
 from agent.slo.budget.stretch import Stretch
@@ -188,22 +188,39 @@ class Engine:
         Slots are taken in order of their ends; those that overlap another, or what is known already, are not. A budget of which
         nothing has come in yet is made. Time between slots stays unknown, and coverage says so.
         """
-        number = next(number for number, each in enumerate(self.objectives) if each.slo.id == key.slo)
-        objective = self.objectives[number]
+        return self.backfill_all({key: slots})[key]
+
+    def backfill_all(self, past: Mapping[Key, Iterable[Slot]]) -> dict[Key, int]:
+        """Take the past of several budgets at once; return how many slots were taken of each."""
         self._tracks.now_ms = self._ring.last_ms or 0
-        track = self._tracks.of(number, key.group)
+        numbers = {each.slo.id: number for number, each in enumerate(self.objectives)}
+        amendments: list[Amendment] = []
+        found: dict[Key, int] = {}
+        first_ms = self._ring.first_ms
+        for key, slots in past.items():
+            track = self._tracks.of(numbers[key.slo], key.group)
+            born = self._tracks.all[track].born_ms or first_ms
+            taken = _apart(slots, born)
+            found[key] = len(taken)
+            if taken:
+                amendments.append(self._amendment(track, taken, born))
+                own = self._tracks.find(self._tracks.all[track].key, Unit.SLICES)
+                if own is not None and (whole := _sliced(taken, self.objectives[numbers[key.slo]])):
+                    amendments.append(self._amendment(own, whole, born))
         self._ring.widen(len(self._tracks))
-        born = self._tracks.all[track].born_ms or self._ring.first_ms
-        taken = _apart(slots, born)
-        if taken:
-            self._amend(track, taken, born)
-            own = self._tracks.find(self._tracks.all[track].key, Unit.SLICES)
-            if own is not None and (whole := _sliced(taken, objective)):
-                self._amend(own, whole, born)
+        if amendments:
+            self._ring.amend_all(amendments)
+            self._ring.seal()
             self._keep(())
             self._silent = np.append(self._silent, np.zeros(len(self._tracks) - len(self._silent)))
         self._lay_out()
-        return len(taken)
+        return found
+
+    def known_from_ms(self, slo: str) -> int | None:
+        """Return from when on anything is known of an SLO, of its oldest group; None where nothing is."""
+        if self._ring.first_ms is None:
+            return None
+        return min((self._tracks.all[each].born_ms for each in self._tracks.groups(slo)), default=None)
 
     def slots(self, key: Key) -> list[Slot]:
         """Return all that is known of a budget's events (or time) as slots, one per checkpoint, for another engine's `backfill`.
@@ -380,8 +397,11 @@ class Engine:
         # Of a slow target that answered last time it is taken for granted that it will.
         return np.where(self._seen == Seen.VALUE, 0.0, self._silent[self._layout.sources])
 
-    def _amend(self, track: int, slots: Sequence[Slot], born: int | None) -> None:
-        """Add slots before a track's beginning; what lies between them, and between the last and the beginning, is unknown."""
+    def _amendment(self, track: int, slots: Sequence[Slot], born: int | None) -> Amendment:
+        """Return what adds slots before a track's beginning, and let it begin with them.
+
+        What lies between them, and between the last and the beginning, is unknown.
+        """
         starts, ends = [each.start_ms for each in slots], [each.end_ms for each in slots]
         amounts = np.zeros((QUANTITIES, len(slots) + 1))
         amounts[BAD, :-1] = [each.bad for each in slots]
@@ -389,9 +409,8 @@ class Engine:
         amounts[MISSED, 1:-1] = np.asarray(starts[1:]) - np.asarray(ends[:-1])
         until = ends[-1] if born is None else born
         amounts[MISSED, -1] = until - ends[-1]
-        self._ring.amend(track, starts[0], np.asarray([*ends, until], dtype=np.int64), amounts)
-        self._ring.seal()
         self._tracks.all[track] = replace(self._tracks.all[track], born_ms=starts[0])
+        return Amendment(track, starts[0], np.asarray([*ends, until], dtype=np.int64), amounts)
 
 
 _UNHEARD: Final = "nothing was heard of the targets of its series"

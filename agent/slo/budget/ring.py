@@ -42,6 +42,16 @@ class Mark:
     sums: Sums
 
 
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """What is added to a track in the past: `amounts`, of shape (3, slots), at `ends_ms`; nothing of it is before `start_ms`."""
+
+    track: int
+    start_ms: int
+    ends_ms: NDArray[np.int64]
+    amounts: NDArray[np.float64]
+
+
 class Ring:
     """Checkpoints of `tracks` tracks over at least `retention_ms`, beyond `fine_ms` on COARSE_MS.
 
@@ -158,17 +168,28 @@ class Ring:
 
         Checkpoints older than all others are made where they are missing, on the grid of their age.
         """
+        self.amend_all([Amendment(track, start_ms, ends_ms, amounts)])
+
+    def amend_all(self, amendments: Sequence[Amendment]) -> None:
+        """Add to several tracks at once: what is packed is unpacked only once."""
+        if not amendments:
+            return
         if self.last_ms is None:
-            self._push(int(ends_ms[-1]))
-        self._reach_back(start_ms)
-        running = np.concatenate((np.zeros((QUANTITIES, 1)), np.cumsum(amounts, axis=1)), axis=1)
+            self._push(max(int(each.ends_ms[-1]) for each in amendments))
+        self._reach_back(min(each.start_ms for each in amendments))
+        least = max(each.track for each in amendments) + 1
+        running = [
+            np.concatenate((np.zeros((QUANTITIES, 1)), np.cumsum(e.amounts, axis=1)), axis=1) for e in amendments
+        ]
+        head = np.asarray(self._times, dtype=np.int64)
         for index, chunk in enumerate(self.chunks):
-            sums = chunk.unpacked(max(track + 1, chunk.base.shape[1]))
-            sums[:, :, track] += running[:, np.searchsorted(ends_ms, chunk.times, side="right")]
+            sums = chunk.unpacked(max(least, chunk.base.shape[1]))
+            for each, added in zip(amendments, running, strict=True):
+                sums[:, :, each.track] += added[:, np.searchsorted(each.ends_ms, chunk.times, side="right")]
             self._replace(index, index + 1, [Chunk.of(chunk.times, sums, chunk.spacing_ms)])
-        upto = np.searchsorted(ends_ms, np.asarray(self._times, dtype=np.int64), side="right")
-        self._head[:, : len(self._times), track] += running[:, upto]
-        self._sums[:, track] += running[:, -1]
+        for each, added in zip(amendments, running, strict=True):
+            self._head[:, : len(head), each.track] += added[:, np.searchsorted(each.ends_ms, head, side="right")]
+            self._sums[:, each.track] += added[:, -1]
 
     def seal(self) -> None:
         """Pack the newest checkpoints, thin what has become old, and drop what is beyond the retention."""
