@@ -121,9 +121,11 @@ def _configuration(path: Path, report: Report) -> None:
     if config.routing_file is not None:
         strict = config.file.notify.alertmanager_compat == "strict" or None
         routing = _routes(config.routing_file, config.escalation_file, report, strict=strict)
-    for pattern in config.rule_globs:
-        if not glob.glob(pattern, recursive=True):  # noqa: PTH207  # the pattern is absolute, which Path.glob refuses
-            report.add(f"{path}:1:1: rule_files: {pattern} matches no file; nothing is evaluated from it", "nothing")
+    slo_globs = (str(config.root / each) for each in config.file.slo_files if glob.has_magic(each))
+    for name, patterns in (("rule_files", config.rule_globs), ("slo_files", slo_globs)):
+        for pattern in patterns:
+            if not glob.glob(pattern, recursive=True):  # noqa: PTH207  # the pattern is absolute, which Path.glob refuses
+                report.add(f"{path}:1:1: {name}: {pattern} matches no file; nothing is evaluated from it", "nothing")
     slos = _slos(config.file.slo_files, config.root, report, config) if config.file.slo_files else None
     if config.rule_globs or slos is not None:
         _rules(config.rule_globs, report, _setting(config, routing), legacy_names=config.legacy_names, slos=slos)

@@ -20,6 +20,7 @@ _FIELDS: Final = (
     ("month", 1, 12, _MONTHS),
     ("day of week", 0, 7, _DAYS),
 )
+_LONGEST: Final = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 _ITEM: Final = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
 
 
@@ -53,6 +54,9 @@ def parse_cron(text: str) -> Cron:
     values = [_field(field, *meaning) for field, meaning in zip(fields, _FIELDS, strict=True)]
     minutes, hours, days, months, weekdays = values
     restricted = not fields[2].startswith("*") and not fields[4].startswith("*")
+    if not restricted and min(days) > max(_LONGEST.get(month, 31) for month in months):
+        message = f'"{text}" never comes: no such month has a day {min(days)}'
+        raise ValueError(message)
     return Cron(minutes, hours, days, months, frozenset(day % 7 for day in weekdays), restricted)
 
 

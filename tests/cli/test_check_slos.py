@@ -211,6 +211,13 @@ def test_an_slo_of_90_days_is_right_where_samples_are_kept_for_two(check):
     assert (code, said[-1]) == (0, "2 files, 0 rules, 1 SLO: good")
 
 
+def test_a_pattern_that_finds_no_slo_file_is_said(check):
+    code, said = check(FILE, "burnline.yml", burnline='slo_files: ["slos/*.yml"]\n')
+
+    assert code == 3
+    assert said[0].startswith("burnline.yml:1:1: slo_files: slos/*.yml matches no file; nothing is evaluated from it")
+
+
 WINDOWS = """\
 apiVersion: sloth.slok.dev/v1
 kind: AlertWindows

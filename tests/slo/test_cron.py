@@ -52,8 +52,15 @@ def test_where_both_kinds_of_days_are_given_either_is_enough():
         ("5-1 * * * *", '"5-1" holds no minute'),
         ("*/0 * * * *", '"*/0" holds no minute'),
         ("1..3 * * * *", '"1..3" is no minute of cron'),
+        ("0 0 30 2 *", '"0 0 30 2 *" never comes: no such month has a day 30'),
+        ("0 0 31 4,6,9,11 *", "never comes"),
     ],
 )
 def test_a_wrong_field_is_named(text, reason):
     with pytest.raises(ValueError, match=re.escape(reason)):
         parse_cron(text)
+
+
+@pytest.mark.parametrize("text", ["0 0 29 2 *", "0 0 31 1,2 *", "0 0 31 2 mon", "0 0 30-31 4 *"])
+def test_what_comes_now_and_then_is_read(text):
+    assert parse_cron(text).days

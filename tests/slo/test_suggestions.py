@@ -142,3 +142,24 @@ def test_a_label_that_the_budget_is_grouped_by_may_have_several_values():
     text = FILE.replace("sum(", "sum by (route) (") + "    burnline: {group_by: [route]}\n"
 
     assert not warnings_of(compile_slos(read_slos(text, "f.yml").slos))
+
+
+@pytest.mark.parametrize(
+    ("exclusions", "left"),
+    [
+        ('{reason: x, cron: "0 * * * *", duration: 1h}', False),
+        ('{reason: x, cron: "0 0 * * *", duration: 1d, time_zone: Asia/Kolkata}', False),
+        ('{reason: x, cron: "0 0 * * *", duration: 12h}, {reason: y, cron: "0 12 * * *", duration: 12h}', False),
+        ('{reason: x, cron: "0 0 * * mon", duration: 1w}', False),
+        ('{reason: x, cron: "0 * * * *", duration: 59m}', True),
+        ('{reason: x, cron: "0 0 * * sat", duration: 2d}', True),
+        ("{reason: x, start: 1970-01-01, end: 2099-01-01}", True),
+    ],
+)
+def test_exclusions_that_leave_no_time_over_are_refused(exclusions, left):
+    text = FILE + f"    burnline: {{exclusions: [{exclusions}]}}\n"
+
+    if left:
+        assert compile_slos(read_slos(text, "f.yml").slos)
+    else:
+        assert refused(text).startswith('f.yml:4:5: SLO "rag-answers": its exclusions leave no time over')

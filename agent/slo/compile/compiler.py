@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from agent.errors import InvalidInput, SchemaError
 from agent.query import ast, parse
+from agent.slo.budget.exclusions import excluded_ms
 from agent.slo.compile.alerts import alert_group
 from agent.slo.compile.emitted import Compiled, in_window
 from agent.slo.compile.recordings import Recorder
@@ -18,6 +19,7 @@ from agent.slo.shapes import Counted, shape
 from agent.slo.windows import Windows, problems_of, remarks_on
 
 _ANY_WINDOW_MS = 300_000
+_WEEK_MS = 7 * 86_400_000
 
 
 def compile_slos(slos: Iterable[Slo], setting: Setting | None = None) -> list[Compiled]:
@@ -51,7 +53,7 @@ def compile_slo(slo: Slo, setting: Setting | None = None) -> Compiled:
 
 
 def _compiled(slo: Slo, windows: Windows, setting: Setting) -> Compiled:
-    problems = [*problems_of(slo, windows, setting.limits), *_ungrouped(slo)]
+    problems = [*problems_of(slo, windows, setting.limits), *_ungrouped(slo), *_never_counting(slo)]
     remarks = [*remarks_on(slo, windows), *([] if setting.engine else _unsaid(slo, windows)), *_several(slo)]
     if setting.dialect is Dialect.SLOTH:  # it would have made them, so what cannot work is only said
         return _warned(compile_as_sloth(slo, windows, setting), [*problems, *remarks])
@@ -97,6 +99,13 @@ def _several(slo: Slo) -> Iterator[str]:
                 "name the labels in group_by; with two of them it is SLOInvalid"
             )
             return
+
+
+def _never_counting(slo: Slo) -> Iterator[str]:
+    """Give a problem where what recurs leaves no time over; any week shows that."""
+    recurring = [each for each in slo.exclusions if each.cron]
+    if recurring and excluded_ms(recurring, 0, _WEEK_MS) == _WEEK_MS:
+        yield "its exclusions leave no time over, so nothing would ever count; give them shorter durations"
 
 
 def _ungrouped(slo: Slo) -> list[str]:
