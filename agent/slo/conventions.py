@@ -23,6 +23,8 @@ TIME_PERIOD_DAYS: Final = "slo:time_period:days"
 CURRENT_BURN_RATE: Final = "slo:current_burn_rate:ratio"
 PERIOD_BURN_RATE: Final = "slo:period_burn_rate:ratio"
 BUDGET_REMAINING: Final = "slo:period_error_budget_remaining:ratio"
+PERIOD_COVERAGE: Final = "slo:period_coverage:ratio"
+"""Which part of the period was seen; only the budget engine knows."""
 INFO: Final = "sloth_slo_info"
 
 ID: Final = "sloth_id"

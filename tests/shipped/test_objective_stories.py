@@ -124,14 +124,14 @@ def _a_busy_day_long_ago(app: Metrics) -> None:
 
 
 def test_a_text_message_says_how_many_failed_and_when_the_budget_is_gone_in_one_part(night):
-    """Three of a hundred that may fail are 97 % left; 3 of 7 is 428.6 times too much: of 30 days that leaves 98 minutes."""
+    """3 of 7 is 428.6 times too much: 30 days take 101 minutes. What is left after an hour of watching, nobody knows."""
     tale = night(MINUTE_MS)
     tale.lasts(2, _a_busy_day_long_ago)
     tale.lasts(70, lambda app: None)
     tale.lasts(1, asked(good=4, failed=3))
     tale.lasts(2, lambda app: None)
     text = Renderer().sms(_first(tale, ANA_SMS, "critical").message)
-    said = "CRIT rag AvailabilityBudgetBurn: availability: 3 of 7 bad in 1h, budget gone in 1h 38m (97% left), "
+    said = "CRIT rag AvailabilityBudgetBurn: availability: 3 of 7 bad in 1h, a whole budget lasts 1h 41m, "
     assert text.startswith(said)
     assert len(text) <= 160
     mail = Renderer().email(_first(tale, "email:ana@", "critical").message)

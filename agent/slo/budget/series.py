@@ -91,6 +91,7 @@ _ALONE: Final = (
     names.CURRENT_BURN_RATE,
     names.PERIOD_BURN_RATE,
     names.BUDGET_REMAINING,
+    names.PERIOD_COVERAGE,
 )
 
 
@@ -112,6 +113,7 @@ def _values(readings: Readings) -> Iterator[NDArray[np.float64]]:
     yield readings.ratio[layout.window(NOW_MS)] / budget
     yield period / budget
     yield readings.left
+    yield readings.period.coverage
     yield np.ones(len(readings))
 
 

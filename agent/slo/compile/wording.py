@@ -20,6 +20,9 @@ _SERIES: Final = "@series@"
 """Stands in an expression where the matchers of the alert's own series belong."""
 _ONE: Final = ". | first | value"
 _REMAINING: Final = f"max({names.BUDGET_REMAINING}{_SERIES})"
+_ENOUGH: Final = 0.5
+"""Below this coverage of the period what is left of a budget is not earned yet (as the budget engine has it)."""
+_YOUNG: Final = f"max({names.PERIOD_COVERAGE}{_SERIES}) < {_ENOUGH}"
 _COUNT: Final = f'{{{{ {_ONE} | printf "%.0f" }}}}'
 _SHORTLY: Final = '| humanizeDuration | reReplaceAll "^([^ ]+)( 0[hms])*$|^([^ ]+ [^ ]+).*$" "$1$3"'
 """Says a duration in its two largest units: `1h 2m` of `1h 2m 0s`, `5m` of `5m 0s`."""
@@ -47,6 +50,17 @@ def words(slo: Slo, windows: Windows, severity: Severity, *, counted: bool) -> d
         "value": "{{ $value | humanizePercentage }} bad",
         "threshold": _by_tier(slo, windows, tiers, lambda tier: _limit(slo, windows, tier)),
     }
+
+
+def _plain(text: str) -> str:
+    """Return a text that a template prints as it is."""
+    return text.replace("{{", '{{ "{{" }}')
+
+
+def _faster_pace(slo: Slo, tiers: tuple[Tier, ...]) -> str:
+    """Return how fast the budget burns by the worse of the tiers' long windows."""
+    ratios = " or ".join(f"{names.windowed(names.ERROR_RATIO, tier.long_ms)}{_SERIES}" for tier in tiers)
+    return f"max({ratios}) / {number(slo.budget)}"
 
 
 def _by_tier(slo: Slo, windows: Windows, tiers: tuple[Tier, ...], words: Callable[[Tier], str]) -> str:
@@ -78,18 +92,9 @@ def _end(slo: Slo, windows: Windows, pace: str) -> str:
     """Return when the budget is gone, in the words of a summary."""
     left = _asked(slo, f"100 * {_REMAINING} > 0", f' ({{{{ {_ONE} | printf "%.3g" }}}}% left)')
     gone = _asked(slo, _gone(windows, pace), f", budget gone in {{{{ {_ONE} {_SHORTLY} }}}}{left}")
-    return gone + _asked(slo, f"{_REMAINING} <= 0", ", the budget is used up")
-
-
-def _plain(text: str) -> str:
-    """Return a text that a template prints as it is."""
-    return text.replace("{{", '{{ "{{" }}')
-
-
-def _faster_pace(slo: Slo, tiers: tuple[Tier, ...]) -> str:
-    """Return how fast the budget burns by the worse of the tiers' long windows."""
-    ratios = " or ".join(f"{names.windowed(names.ERROR_RATIO, tier.long_ms)}{_SERIES}" for tier in tiers)
-    return f"max({ratios}) / {number(slo.budget)}"
+    known = gone + _asked(slo, f"{_REMAINING} <= 0", ", the budget is used up")
+    young = _asked(slo, _whole(windows, pace), f", a whole budget lasts {{{{ {_ONE} {_SHORTLY} }}}}")
+    return _asked(slo, _YOUNG, young, known)
 
 
 def _counts(tier: Tier) -> tuple[str, str]:
@@ -116,11 +121,21 @@ def _gone(windows: Windows, pace: str) -> str:
     return f"clamp_min(round({_REMAINING} * {seconds} / ({pace}), 60), 60) and {_REMAINING} > 0"
 
 
+def _whole(windows: Windows, pace: str) -> str:
+    """Return how many seconds a budget lasts of which nothing is used yet."""
+    return f"clamp_min(round({number(windows.period_ms / _SECOND)} / ({pace}), 60), 60)"
+
+
 def _left(slo: Slo, windows: Windows, pace: str) -> str:
     """Return what is left of the budget and how long it lasts; nothing where the period is not recorded."""
     lasts = _asked(slo, _gone(windows, pace), f" and at this pace it is gone in {{{{ {_ONE} {_SHORTLY} }}}}")
     some = f' {{{{ {_ONE} | printf "%.3g" }}}}% of the budget is left{lasts}.'
-    return _asked(slo, f"100 * {_REMAINING} > 0", some) + _asked(slo, f"{_REMAINING} <= 0", " The budget is used up.")
+    known = _asked(slo, f"100 * {_REMAINING} > 0", some) + _asked(slo, f"{_REMAINING} <= 0", " The budget is used up.")
+    period = format_duration(windows.period_ms)
+    seen = f" Only {{{{ {_ONE} {_SHORTLY} }}}} of {period} were seen so far, so nobody knows what is left of the budget"
+    lasts = _asked(slo, _whole(windows, pace), f"; a whole one lasts {{{{ {_ONE} {_SHORTLY} }}}} at this pace")
+    seconds = number(windows.period_ms / _SECOND)
+    return _asked(slo, f"clamp_min(round(({_YOUNG}) * {seconds}, 60), 60)", f"{seen}{lasts}.", known)
 
 
 def _times() -> str:

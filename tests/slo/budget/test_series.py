@@ -36,9 +36,10 @@ def test_each_budget_has_the_series_that_dashboards_know():
     assert value("slo:current_burn_rate:ratio") == pytest.approx(2)
     assert value("slo:period_burn_rate:ratio") == pytest.approx(2)
     assert value("slo:period_error_budget_remaining:ratio") == pytest.approx(-1)
+    assert value("slo:period_coverage:ratio") == pytest.approx(40 * 15 / (30 * 86_400), rel=0.001)
     info = {"sloth_mode": "burnline", "sloth_objective": "99.9", "sloth_spec": "prometheus/v1", "sloth_version": "0.1"}
     assert value("sloth_slo_info", burnline_counts="events", **info) == 1
-    assert len(found) == len(service.engine.read(service.at_ms).layout.windows_ms) * 4 + 3 + 6 + 1
+    assert len(found) == len(service.engine.read(service.at_ms).layout.windows_ms) * 4 + 3 + 7 + 1
 
 
 def test_a_series_without_a_value_ceases_once_and_is_absent_then():

@@ -25,6 +25,8 @@ from agent.slo import (
     compile_slos,
     rule_file,
 )
+from agent.slo.budget.readings import ENOUGH
+from agent.slo.compile.wording import _ENOUGH
 from agent.slo.windows import Catalog, Windows
 from tests.rules.world import World
 
@@ -109,6 +111,23 @@ def test_a_budget_that_is_used_up_and_one_that_nobody_knows_are_said_so():
     )
     assert told(unknown)[0][1] == "rag answers: 3 of 7 bad in 1h"
     assert told(unknown)[0][2].endswith("In the last 6h the budget burned 0.1 times as fast as it may.")
+
+
+def test_a_young_budget_is_not_said_to_be_used_up():
+    """A seventh of a day is seen: 30 days at 428.6 times the pace are 1 hour and 41 minutes."""
+    world = World(alerts_of(slo()))
+    burning(world, left=-400)
+    world.set(0, series("slo:period_coverage:ratio"), 1 / 7 / 30)
+
+    _, summary, description, *_ = told(world)[0]
+    assert summary == "rag answers: 3 of 7 bad in 1h, a whole budget lasts 1h 41m"
+    assert description.endswith(
+        " Only 3h 26m of 30d were seen so far, so nobody knows what is left of the budget; a whole one lasts 1h 41m at this pace."
+    )
+
+
+def test_a_budget_is_young_here_as_long_as_in_the_engine():
+    assert _ENOUGH == ENOUGH
 
 
 def test_the_summary_speaks_of_the_window_that_is_over_its_threshold():
