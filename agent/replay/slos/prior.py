@@ -54,9 +54,9 @@ def past_of(
             # Only from the first word of a target on is anything known.
             begun = True
             if at_ms - _spacing(at_ms, until_ms) >= from_ms:
-                engine.row(at_ms - _spacing(at_ms, until_ms), Step())
+                engine.count(at_ms - _spacing(at_ms, until_ms), Step())
         if begun:
-            engine.row(at_ms, step)
+            engine.count(at_ms, step)
     if not begun:
         return Past({}, history.oldest_ms, history.newest_ms)
     keys: Iterable[Key] = engine.read(until_ms).layout.keys

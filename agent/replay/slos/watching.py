@@ -128,10 +128,11 @@ class Watch:
     def _write(self, key: Key, going: _Open, readings: Readings, last_ms: int | None, closed_ms: int | None) -> None:
         number = readings.layout.numbers[key]
         since = (going.onset_ms if going.onset_ms is not None else going.opened_ms) - 1
-        found = self._engine.between(since, closed_ms or readings.at_ms).find(key)
-        period = readings.of(number).period
-        # Of a period that was seen in part the rest counts as busy as what was seen.
-        events = period.total / period.coverage if period.coverage else period.total
+        stretch = self._engine.between(since, closed_ms or readings.at_ms)
+        found, raw = stretch.find(key), float(stretch.amounts.bad[stretch.layout.numbers[key]])
+        # Of a period that was seen in part, or is not over, the rest counts as busy as what was seen.
+        length = float(readings.period_end_ms[number] - readings.period_start_ms[number])
+        events = float(readings.period.total[number]) * length / max(float(readings.period.seen_ms[number]), 1.0)
         allowed = float(readings.layout.budget[number]) * events
         spell = Spell(
             severity=going.severity,
@@ -142,7 +143,7 @@ class Watch:
             last_bad_ms=last_ms if closed_ms is not None else None,
             bad=found.bad,
             total=found.total,
-            burned=found.bad / allowed if allowed else 0.0,
+            burned=raw / allowed if allowed else 0.0,
         )
         self.spells.setdefault(key, []).append(spell)
 

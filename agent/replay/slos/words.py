@@ -165,10 +165,12 @@ def _unknown(account: BudgetAccount) -> Iterator[str]:
         yield "no samples of its indicator were found, so nothing is known of its budget."
         return
     if period.coverage < _WHOLE:
-        window = account.objective.slo.window
-        name = f"this {window.unit}" if isinstance(window, Calendar) else format_duration(period.window_ms)
+        window, seen = account.objective.slo.window, f"coverage {100 * period.coverage:.2g} %"
         known = duration(round(period.coverage * period.window_ms))
-        yield f"the budget of {name} is known for {known}; coverage {100 * period.coverage:.2g} %."
+        if isinstance(window, Calendar):
+            yield f"the budget of this {window.unit} so far is known in part; {seen}."
+        else:
+            yield f"the budget of {format_duration(period.window_ms)} is known for {known}; {seen}."
     if account.invalid_ms:
         yield f"for {duration(account.invalid_ms)} nothing was counted (SLOInvalid): {account.words}."
     if account.no_data_ms:

@@ -123,6 +123,13 @@ class Engine:
 
         A second row of one instant joins the first; a clock that was set back is described at `Ring.add`.
         """
+        return tuple(self._judge(at_ms, self._count(at_ms, deltas)))
+
+    def count(self, at_ms: int, deltas: Deltas) -> None:
+        """Count as `row` does and judge nothing, for who only wants the sums: what is open, and what is known, stays as it was."""
+        self._count(at_ms, deltas)
+
+    def _count(self, at_ms: int, deltas: Deltas) -> Tally:
         before = self._ring.last_ms
         elapsed = 1 if before is None else max(at_ms - before, 0)
         self._tracks.now_ms = at_ms if before is None else before
@@ -154,7 +161,7 @@ class Engine:
             rows.append((at_ms, ended))
             self._newest = self._newest + ended[[BAD, TOTAL]]
         self._keep(rows)
-        return tuple(self._judge(at_ms, tally))
+        return tally
 
     def read(self, at_ms: int, *, excluding: bool = True) -> Readings:
         """Return all budgets at an instant: that of the newest row, or an earlier one, as it would have been read then.

@@ -11,7 +11,20 @@ from agent.errors import InvalidInput
 from agent.model import Columns, Labels, Row
 from agent.replay.slos.trying import Wanted, try_slos
 from agent.replay.slos.versions import Version, with_least_events, with_objectives
-from agent.slo import Alert, Alerting, Catalog, Events, Rolling, Setting, Severity, Slo
+from agent.slo import (
+    Alert,
+    Alerting,
+    Calendar,
+    Catalog,
+    Composite,
+    Events,
+    Part,
+    Rolling,
+    Setting,
+    Severity,
+    Slo,
+    Timeslices,
+)
 from tests.replay.slos.recorded import Kept
 from tests.slo.budget.service import DAY, HOUR, MINUTE, SECOND, START, metric
 
@@ -168,3 +181,54 @@ def test_no_samples_are_no_budget():
 
     assert account.reading.left is None
     assert account.spells == ()
+
+
+def test_each_group_has_an_account_of_its_own():
+    grouped = replace(
+        ANSWERS,
+        group_by=("instance",),
+        indicator=Events(
+            *(each.replace("sum(", "sum by (instance) (") for each in (EVENTS.error_query, EVENTS.total_query))
+        ),
+    )
+    (account,) = played(recorded(outage(13 * HOUR, HOUR), 15), [grouped], hours=15, begin=12 * HOUR).versions[0].budgets
+
+    assert str(account.key) == 'rag-answers{instance="h:1"}'
+    assert len(account.of(PAGE)) == 1
+
+
+def test_slices_and_calendars_are_played_by_their_own_budgets():
+    sliced = replace(ANSWERS, name="slices", objective=99.0, budgeting=Timeslices(5 * MINUTE, 0.9))
+    monthly = replace(ANSWERS, name="monthly", window=Calendar("month", time_zone="Europe/Paris"))
+    report = played(recorded(outage(13 * HOUR, HOUR), 15), [sliced, monthly], hours=15, begin=12 * HOUR)
+    slices, month = report.versions[0].budgets
+
+    assert len(slices.of(PAGE)) == len(month.of(PAGE)) == 1
+    # 12 of the 8,640 slices of 30 days, of which 1 % may be bad; the budget of a month is one of 31 days.
+    assert slices.of(PAGE)[0].bad == 12
+    assert slices.of(PAGE)[0].burned == pytest.approx(12 / 86.4, rel=0.05)
+    assert month.of(PAGE)[0].burned == pytest.approx(HOUR / (31 * DAY * 0.001), rel=0.05)
+
+
+def test_what_is_no_indicator_of_its_own_is_not_played_and_it_is_said():
+    both = replace(ANSWERS, name="both", indicator=Composite(), parts=(Part("rag-answers"),))
+    report = played(recorded(outage(0, 0), 1), [ANSWERS, both], hours=1)
+
+    assert [str(each.key) for each in report.versions[0].budgets] == ["rag-answers"]
+    assert report.notes == ("rag-both is made of other SLOs and has no alerts of its own: it is not replayed.",)
+
+
+def test_an_interrupted_replay_tells_what_is_known_so_far():
+    seen = []
+
+    def stopping(done_ms):
+        seen.append(done_ms)
+        if sum(seen) > 30 * DAY + 2 * HOUR:
+            raise KeyboardInterrupt
+
+    wanted = Wanted([Version.of("as given", [ANSWERS], SETTING)], START + 12 * HOUR, START + 15 * HOUR)
+    report = try_slos(wanted, recorded(outage(13 * HOUR, HOUR), 15), stopping)
+
+    assert report.interrupted
+    assert START + 14 * HOUR <= report.until_ms < START + 14 * HOUR + 2 * MINUTE
+    assert len(report.versions[0].of(PAGE)) == 1
