@@ -6,13 +6,13 @@ is not seen.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model import METRIC_NAME, Columns, Labels, Matcher, MatchOp, Row, absent_row
+from agent.model import METRIC_NAME, Block, Columns, Labels, Matcher, MatchOp, Row, absent_row
 from agent.rules import Selector
 from agent.store import Store
 
@@ -24,23 +24,38 @@ _UP: Final = "up"
 Page = Mapping[Labels, float]
 
 
-def pages_at(store: Store, selectors: Iterable[Selector], instants: Collection[int]) -> dict[int, Page]:
+def pages_at(store: Store, selectors: Iterable[Selector], instants: Iterable[int]) -> dict[int, Page]:
     """Return of each instant at which somebody was scraped what the series of `selectors` were.
 
     A series of a page of that instant has its value, or the last before that it had.
     """
-    if not instants:
-        return {}
     named: set[tuple[Matcher, ...]] = {(Matcher(METRIC_NAME, MatchOp.EQUAL, name),) for name in _ALWAYS}
     named |= {_of_name(each) for each in selectors}
+    instants = sorted(set(instants))
     found: dict[int, dict[Labels, float]] = {at_ms: {} for at_ms in instants}
-    for matchers in named:
-        for block in store.select(matchers, min(instants) - _AWAY_MS, max(instants)):
-            for at_ms in found.keys() & set(block.timestamps.tolist()):
+    for together in _close(instants):
+        for block in _blocks(store, named, together):
+            for at_ms in set(together) & set(block.timestamps.tolist()):
                 upto = int(np.searchsorted(block.timestamps, at_ms, side="right"))
                 since = int(np.searchsorted(block.timestamps, at_ms - _AWAY_MS))
                 found[at_ms].update(zip(block.labels, _last(block.values[since:upto]).tolist(), strict=True))
     return {at_ms: {labels: value for labels, value in page.items() if value == value} for at_ms, page in found.items()}
+
+
+def _close(instants: Sequence[int]) -> list[list[int]]:
+    """Return instants (rising) in groups that lie close: a target that failed for days must not make days be read of all."""
+    found: list[list[int]] = []
+    for at_ms in instants:
+        if found and at_ms - found[-1][-1] <= _AWAY_MS:
+            found[-1].append(at_ms)
+        else:
+            found.append([at_ms])
+    return found
+
+
+def _blocks(store: Store, named: Iterable[tuple[Matcher, ...]], instants: Sequence[int]) -> Iterator[Block]:
+    for matchers in named:
+        yield from store.select(matchers, instants[0] - _AWAY_MS, instants[-1])
 
 
 def page_of(columns: Columns, at_ms: int, page: Page) -> Row | None:

@@ -1,77 +1,90 @@
-"""What a configuration's SLO files come to, and what is said of them before anything runs."""
+"""What SLO files come to: objectives and alerts with their places, every problem at once, and what is only said."""
 
 from __future__ import annotations
 
 import pytest
 
 from agent.app.budgets import read_promises
-from agent.app.build import build
+from agent.app.sources import sources_of
 from agent.config import Flags, load_config
 from agent.errors import SchemaError
-from agent.slo import compile_slos, load_slos, rule_file
+from tests.app.budgets.story import SLOS
 
-FILE = """\
-version: prometheus/v1
-service: rag
-slos:
-  - name: answers
-    objective: 99.9
-    sli: {{raw: {{error_ratio_query: '{query}'}}}}
-    alerting: {{name: AnswersBurn}}
-    burnline: {{slo_period: {period}}}
+DAY_MS = 86_400_000
+WINDOWS = """
+apiVersion: sloth.slok.dev/v1
+kind: AlertWindows
+spec:
+  sloPeriod: 7d
+  page:
+    quick: {errorBudgetPercent: 9, shortWindow: 5m, longWindow: 1h}
+    slow: {errorBudgetPercent: 15, shortWindow: 30m, longWindow: 6h}
+  ticket:
+    quick: {errorBudgetPercent: 25, shortWindow: 2h, longWindow: 1d}
+    slow: {errorBudgetPercent: 50, shortWindow: 6h, longWindow: 3d}
 """
 
 
-@pytest.fixture
-def promises(tmp_path):
-    def read(query="avg_over_time(broken[{{.window}}])", period="28d", settings="", windows=None):
-        (tmp_path / "a.yml").write_text(FILE.format(query=query, period=period))
-        (tmp_path / "windows").mkdir(exist_ok=True)
-        if windows is not None:
-            (tmp_path / "windows" / "w.yml").write_text(windows)
-        (tmp_path / "burnline.yml").write_text(f"slo_files: [a.yml]\n{settings}\n")
-        return read_promises(load_config(Flags(config_file=tmp_path / "burnline.yml"), {}, tmp_path))
+def promised(folder, slos=SLOS, section="", **more):
+    """Read a configuration with one SLO file, and other files by their names."""
+    (folder / "slos.yml").write_text(slos)
+    for name, text in more.items():
+        path = folder / name.replace("__", "/").replace("_yml", ".yml")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    path = folder / "burnline.yml"
+    path.write_text(f"slo_files: [slos.yml]\n{section}\n")
+    config = load_config(Flags(config_file=path), {}, folder)
+    return config, read_promises(config)
 
-    return read
+
+def test_alerts_stand_at_the_place_of_their_slo(tmp_path):
+    _, found = promised(tmp_path)
+    (group,) = found.groups
+    assert [str(each.alert) for each in group.rules] == ["AnswersBurn", "AnswersBurn"]
+    assert group.key.file == str(tmp_path / "slos.yml")
+    assert {str(each.expr.place) for each in group.rules} == {f"{tmp_path}/slos.yml:5:5"}
+    assert found.slo_of == {group.key: "rag-answers"}
+
+
+def test_the_period_and_the_windows_are_those_of_the_configuration(tmp_path):
+    section = "slo: {default_period: 7d, windows: windows}"
+    config, found = promised(tmp_path, section=section, windows__7d_yml=WINDOWS)
+    (objective,) = found.objectives
+    assert objective.period_ms == 7 * DAY_MS
+    assert objective.burns[0].factor == pytest.approx(0.09 * 7 * 24)
+    watched = sources_of(config)
+    assert {tmp_path / "slos.yml", tmp_path / "windows" / "7d.yml"} <= set(watched.paths())
+
+
+def test_a_file_that_only_moved_its_lines_counts_the_same_and_another_period_does_not(tmp_path):
+    _, before = promised(tmp_path)
+    assert promised(tmp_path, "# moved\n" + SLOS)[1].counts_like(before)
+    assert not promised(tmp_path, section="slo: {default_period: 28d}")[1].counts_like(before)
+
+
+def test_a_program_is_said_and_not_run(tmp_path):
+    plugin = SLOS[: SLOS.index("    sli:")] + "    sli: {plugin: {id: some/plugin}}\n    alerting: {name: A}\n"
+    _, found = promised(tmp_path, plugin)
+    assert found.objectives == ()
+    assert any("plugin" in str(each) and "slos.yml:5:5" in str(each) for each in found.warnings)
 
 
 @pytest.mark.parametrize(
-    ("query", "reach"),
+    ("changed", "to", "said"),
     [
-        ("avg_over_time(broken[{{.window}}])", ""),
-        ("avg_over_time(broken[{{.window}}] offset 1w)", ""),
-        ("avg_over_time(broken[{{.window}}] offset 30d)", "30d"),
-        ("avg_over_time(broken[{{.window}}]) / max(max_over_time(load[20d]))", "20d"),
-        ("avg_over_time(broken[{{.window}}]) / max(max_over_time(load[20d:1h]))", "20d"),
+        ("objective: 99.9", "objective: 100", r"slos\.yml:6:16: .*100"),
+        ("objective: 99.9", "objective: 90", r"slos\.yml:5:5: .*never"),
+        ("sum(rate(errors_total", "sum(rate(errors_total{", r"slos\.yml:9:"),
     ],
 )
-def test_a_query_that_asks_for_samples_that_are_gone_is_a_warning_with_its_place(promises, query, reach):
-    said = [str(each) for each in promises(query).warnings]
-
-    assert [f"a.yml:4:5: SLO \"rag-answers\": its query reaches {reach} back, and samples are kept for 15d" in each
-            for each in said] == ([True] if reach else [])  # fmt: skip
+def test_what_cannot_work_is_refused_with_its_place(tmp_path, changed, to, said):
+    with pytest.raises(SchemaError, match=said):
+        promised(tmp_path, SLOS.replace(changed, to))
 
 
-def test_a_period_beyond_what_samples_are_kept_for_is_right(promises):
-    assert promises(period="90d", settings="storage: {retention: 2d}").warnings == ()
-
-
-def test_windows_that_are_wrong_are_told_alone_and_not_what_would_follow_from_them(promises):
-    with pytest.raises(SchemaError) as refused:
-        promises(settings="slo: {windows: windows}", windows="kind: Windows\n", period="2d")
-
-    assert refused.value.problems
-    assert all("windows/w.yml:1:" in each for each in refused.value.problems)
-
-
-def test_rules_that_were_compiled_of_the_same_file_are_a_warning_of_the_agent_too(tmp_path):
-    (tmp_path / "a.yml").write_text(FILE.format(query="avg_over_time(broken[{{.window}}])", period="28d"))
-    rules = rule_file(compile_slos(load_slos([tmp_path / "a.yml"]).slos))
-    (tmp_path / "compiled.rules.yml").write_text(rules)
-    (tmp_path / "other.rules.yml").write_text(rules.replace("rag-answers", "rag-others"))
-    (tmp_path / "burnline.yml").write_text('slo_files: [a.yml]\nrule_files: ["*.rules.yml"]\n')
-
-    built = build(load_config(Flags(config_file=tmp_path / "burnline.yml"), {}, tmp_path), {})
-
-    (warning,) = map(str, built.promises.warnings)
-    assert warning.startswith(f'{tmp_path}/compiled.rules.yml:6:5: the rules of SLO "rag-answers" stand here')
+def test_a_configuration_without_slos_promises_nothing(tmp_path):
+    path = tmp_path / "burnline.yml"
+    path.write_text("global: {scrape_interval: 14s}\n")
+    found = read_promises(load_config(Flags(config_file=path), {}, tmp_path))
+    assert (found.objectives, found.groups, found.setting) == ((), (), None)

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from agent.errors import SchemaError, StorageError
+from agent.errors import InvalidInput, SchemaError, StorageError
 from agent.slo import Severity
 from agent.slo.budget import State
 from tests.app.budgets.story import SLOS
@@ -363,3 +363,58 @@ async def test_alerts_are_asked_only_while_a_tier_of_their_slo_is_open_or_someth
     opened = next(number for number, each in enumerate(evaluations()) if each.series)
     assert [each.results for each in evaluations()[opened:]] == [1] * (12 - opened)
     assert ("critical", "firing") in story.alerts_of("AnswersBurn")
+
+
+async def test_files_that_went_do_not_end_all_objectives_unless_somebody_asks(story):
+    await story.start()
+    story.write("burnline.yml", story.configure().read_text().replace("[slos.yml]", '["slos/*.yml"]'))
+    (story.folder / "slos").mkdir()
+    (story.folder / "slos.yml").rename(story.folder / "slos" / "one.yml")
+    await story.agent.reload()
+    (story.folder / "slos" / "one.yml").unlink()
+    with pytest.raises(InvalidInput, match="no SLO is there any longer"):
+        await story.agent._turns()
+    assert [each.id for each in story.agent.budgets.slos.slos] == ["rag-answers"]
+    await story.agent.reload()
+    assert story.agent.budgets.slos.slos == ()
+
+
+async def test_the_agents_own_metrics_say_how_budgets_are(story):
+    await story.start()
+    await story.serve(100, rounds=2)
+    status, text = await story.get("/metrics")
+    assert status == 200
+    assert 'burnline_slo_budgets{state="value"} 1.0' in text
+    assert "burnline_slo_durable 1.0" in text
+    assert "burnline_slo_row_duration_seconds_count" in text
+
+
+async def test_a_target_that_fails_after_a_restart_counts_once_it_is_back(story):
+    await story.start()
+    await story.serve(100, 1, rounds=4)
+    await story.stop()
+    answers = {name: value + 500 for name, value in story.page.items()}
+    story.page.clear()
+    story.page["no page"] = "at all"
+    await story.start()
+    await story.round()
+    await story.stop()  # its mark outlives an agent that never saw it
+    await story.start()
+    await story.round()
+    story.page.clear()
+    story.page.update(answers)
+    await story.round()
+    assert (story.reading().period.bad, story.reading().period.total) == (3 + 500, 300 + 500)
+
+
+async def test_a_series_that_was_away_when_the_agent_stopped_is_compared_with_what_it_was(story):
+    await story.start()
+    await story.serve(100, 5, rounds=4)
+    away = story.page.pop("errors_total")
+    await story.serve(100, rounds=2)
+    await story.stop()
+    story.page["errors_total"] = away + 2
+    story.page["requests_total"] += 100
+    await story.start()
+    await story.round()
+    assert story.reading().period.bad == 15 + 2
