@@ -126,7 +126,7 @@ class Engine:
         return tuple(self._judge(at_ms, self._count(at_ms, deltas)))
 
     def count(self, at_ms: int, deltas: Deltas) -> None:
-        """Count as `row` does and judge nothing, for who only wants the sums: what is open, and what is known, stays as it was."""
+        """Count as `row` does and judge nothing, for who only wants sums: what is open, and what is known, stays as it was."""
         self._count(at_ms, deltas)
 
     def _count(self, at_ms: int, deltas: Deltas) -> Tally:
