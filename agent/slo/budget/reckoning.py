@@ -28,10 +28,23 @@ class Reckoning:
 
     def windows(self) -> Amounts:
         """Return every window of the layout, arrays of shape (windows, budgets)."""
+        if not (self._excluding and self._layout.excluded):
+            return self._whole_windows()
         found = [self.since(self.at_ms - each) for each in self._layout.windows_ms]
         return Amounts(
             *(np.array(each) for each in zip(*((a.bad, a.total, a.seen_ms, a.length_ms) for a in found), strict=True))
         )
+
+    def _whole_windows(self) -> Amounts:
+        """Return the windows where nothing is excluded: all in one subtraction, for this is what each row pays for."""
+        layout, end = self._layout, self._mark(self.at_ms)
+        marks = [self._mark(self.at_ms - each) for each in layout.windows_ms]
+        began_ms = np.asarray([each.at_ms for each in marks], dtype=np.int64)[:, np.newaxis]
+        amounts = end.sums[:, layout.tracks] - np.stack([each.sums for each in marks])[:, :, layout.tracks]
+        elapsed = np.maximum(end.at_ms - np.maximum(began_ms, layout.born_ms), 0)
+        length = np.repeat(np.asarray(layout.windows_ms, dtype=np.float64)[:, np.newaxis], len(layout), axis=1)
+        seen = np.maximum(elapsed - amounts[:, MISSED], 0.0) - self._pending_ms
+        return Amounts(amounts[:, BAD], amounts[:, TOTAL], np.clip(seen, 0.0, length), length)
 
     def period(self, default_ms: int) -> tuple[Amounts, NDArray[np.int64], NDArray[np.int64]]:
         """Return each budget's own period, and where it starts and ends."""
