@@ -80,8 +80,8 @@ class Scrapes:
         self._of(target).landed(row)
 
     def failed(self, target: str, why: str) -> None:
-        """Take note that a scrape failed: what the counters rise by meanwhile counts when it is back."""
-        self._of(target).failed(f"{target}: {why}")
+        """Take note that a scrape failed, and `why`, which names whom: what counters rise by meanwhile counts when it is back."""
+        self._of(target).failed(why)
 
     def forget(self, target: str) -> None:
         """Forget a target that is not scraped any more."""

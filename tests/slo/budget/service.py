@@ -77,7 +77,7 @@ class Service:
 
     def down(self, after_ms: int = 15 * SECOND):
         self.at_ms += after_ms
-        self.scrapes.failed("service", "connection refused")
+        self.scrapes.failed("service", "service: connection refused")
         return self.engine.row(self.at_ms, self.scrapes)
 
     def read(self, number: int = 0):
