@@ -22,6 +22,8 @@ class Verdict(StrEnum):
     ESCALATED = "escalated"
     HURRIED = "escalation hurried"
     HELD = "escalation held"
+    ROUSED = "escalation roused"
+    """The severity became one that steps are for; they count from then."""
     ACKNOWLEDGED = "acknowledged"
     ACK_ENDED = "acknowledgement ended"
     ACK_REFUSED = "acknowledgement refused"

@@ -276,7 +276,7 @@ class Flush:
         roused = incident.follow(severity, self.at_ms)
         if roused and seen.before:
             steps = ", ".join(f"step {step.number} in {step.after_ms // 1000} s" for step in roused)
-            self._decide(group, Verdict.ESCALATED, f"{change}: escalation counts from now", names, steps)
+            self._decide(group, Verdict.ROUSED, f"{change}: escalation counts from now", names, steps)
 
     def _tell(self, group: Group, incident: Incident, seen: Visible) -> None:
         due: dict[str, tuple[Recipient, Reason]] = {}
@@ -364,7 +364,7 @@ class Flush:
         if destination.chosen(severity, directory, self.at_ms):
             return True
         if entry:
-            if destination.channel is not Channel.SMS or not self._is_louder(destination, severity):
+            if destination.channel is not Channel.SMS or not destination.is_louder(severity, directory, self.at_ms):
                 return True
             group.entries[destination.key] = untold(entry, frozenset(seen.over))
         reason = Reason.OTHER_SEVERITY
@@ -372,12 +372,6 @@ class Flush:
             self._decide(group, Verdict.DEDUPLICATED, reason, tuple(seen.firing_set), destination.key)
         group.last_reasons[destination.key] = reason
         return False
-
-    def _is_louder(self, destination: Destination, severity: str) -> bool:
-        """Say whether a way is for critical alerts, and not for what fires now."""
-        directory = self._routing.directory
-        chosen = (destination.chosen(each, directory, self.at_ms) for each in ("critical", severity))
-        return tuple(chosen) == (True, False)
 
     def _knows(self, incident: Incident, recipient: Recipient, reason: Reason, seen: Visible) -> bool:
         """Say whether a first message would tell the target nothing: a reload gave it the same under another name."""
@@ -403,10 +397,11 @@ class Flush:
             reason = self._unmuted(firing - entry.firing if entry else firing, seen)
         if reason is Reason.REPEAT and incident.ack and incident.ack.alive(self.at_ms):
             reason = Reason.ACKNOWLEDGED
-        if reason is Reason.REPEAT and self._is_louder(destination, self._severity(seen)):
+        if reason is Reason.REPEAT and destination.is_louder(self._severity(seen), self._routing.directory, self.at_ms):
             reason = Reason.OTHER_SEVERITY
         if reason.tells:
-            entry = told(entry, firing, resolved, self.at_ms)
+            quiet = destination.is_louder(self._severity(seen), self._routing.directory, self.at_ms)
+            entry = told(entry, firing, resolved, 2 * NEVER_MS if quiet else self.at_ms)
         elif entry:
             entry = untold(entry, frozenset(seen.over))
         if entry:
@@ -465,7 +460,7 @@ class Flush:
         if repeat_ms >= NEVER_MS:
             return
         wait_ms = max(repeat_ms, group.interval_ms)
-        dues = [entry.at_ms + wait_ms for entry in group.entries.values() if entry.firing]
+        dues = [each.at_ms + wait_ms for each in group.entries.values() if each.firing and each.at_ms < NEVER_MS]
         group.repeat_ms = min((due for due in dues if due > self.at_ms), default=None)
 
     def _await_ends(self, group: Group, seen: Visible) -> None:

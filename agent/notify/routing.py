@@ -126,6 +126,10 @@ class Destination:
         """Say whether a message of this severity goes by this way at all."""
         return self.entry is None or self.entry.chooses(self.channel, severity, directory, at_ms)
 
+    def is_louder(self, severity: str, directory: Directory, at_ms: int) -> bool:
+        """Say whether it is a way for critical alerts, and not for those of this severity."""
+        return self.chosen("critical", directory, at_ms) and not self.chosen(severity, directory, at_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -113,7 +113,7 @@ def test_steps_for_critical_alerts_count_from_the_page_and_not_from_the_ticket(s
     tale.at(2 * HOUR)
     assert [each.at for each in tale.messages(BOB_SMS)] == [HOUR + 300]
     assert [each.at for each in tale.messages(CHRIS_SMS)] == [HOUR + 900]
-    assert "warning → critical: escalation counts from now" in said(tale, PAGE, "escalated")
+    assert "warning → critical: escalation counts from now" in said(tale, PAGE, "roused")
 
 
 def test_steps_stop_when_the_page_is_over_and_begin_anew_when_it_is_back(story):

@@ -24,6 +24,7 @@ def test_the_example_configuration_names_all_shipped_rules_and_both_routing_file
     assert config.routing_file == root / "alertmanager" / "alertmanager.yml"
     assert config.escalation_file == root / "alertmanager" / "escalation.yml"
     assert config.under(config.file.system.textfile_directory).is_dir()
+    assert config.file.slo_files == ("rules/slos/*.yml",)
 
 
 def test_the_rules_give_no_reason_for_a_remark(config):
@@ -64,3 +65,4 @@ def test_run_with_a_target_alone_gets_the_rules_of_any_service(root: Path, tmp_p
     groups = {str(group.name) for group in load_rules(config.rule_globs).groups}
     assert {"service", "host", "burnline"} <= groups
     assert "rag" not in groups
+    assert config.file.slo_files == (), "the shipped objectives are about the RAG service"

@@ -123,7 +123,7 @@ def _of_message(message: Message) -> Iterator[Line]:
 def escalation_link(facts: Facts) -> Link | None:
     """Say which steps of escalation ran, were stopped, or are to come."""
     steps = [step for place in facts.places for step in place.steps]
-    kinds = (Verdict.ESCALATED, Verdict.HELD, Verdict.HURRIED)
+    kinds = (Verdict.ESCALATED, Verdict.HELD, Verdict.HURRIED, Verdict.ROUSED)
     lines = [
         Line(_step_words(each), each.at_ms, Mood.GOOD if each.what == Verdict.ESCALATED else Mood.WAITS)
         for each in facts.decisions
@@ -137,9 +137,12 @@ def escalation_link(facts: Facts) -> Link | None:
             lines.append(Line(f"step {step.number} is to come: {names}", step.due_ms, Mood.WAITS))
         elif step.state == "stopped":
             lines.append(Line(f"step {step.number} was stopped by the acknowledgement: {names}"))
+        elif step.state == "resting":
+            lines.append(Line(f"step {step.number} rests, since it is for another severity: {names}"))
     waiting = [step for step in steps if step.state == "waiting"]
     done = sum(each.what == Verdict.ESCALATED for each in facts.decisions if each.at_ms >= facts.began_ms)
-    text = f"{done} done, {len(waiting)} to come" if waiting or done else "stopped"
+    rests = "rests" if any(step.state == "resting" for step in steps) else "stopped"
+    text = f"{done} done, {len(waiting)} to come" if waiting or done else rests
     return Link("escalation", text, Mood.WAITS if waiting else Mood.PLAIN, _some(lines, _between))
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agent.app.budgets import read_promises
+from agent.app.budgets.states import labels_of
 from agent.app.sources import sources_of
 from agent.config import Flags, load_config
 from agent.errors import SchemaError
+from agent.slo import Alerting, Raw, Slo
 from tests.app.budgets.story import SLOS
 
 DAY_MS = 86_400_000
@@ -88,3 +90,12 @@ def test_a_configuration_without_slos_promises_nothing(tmp_path):
     path.write_text("global: {scrape_interval: 14s}\n")
     found = read_promises(load_config(Flags(config_file=path), {}, tmp_path))
     assert (found.objectives, found.groups, found.setting) == ((), (), None)
+
+
+def test_what_is_said_of_an_objective_has_the_labels_of_its_alerts_but_templates():
+    """So a rule that mutes or routes the burn alerts of a job finds what is said of their numbers as well."""
+    alerting = Alerting("Burn", labels={"job": "rag", "severity": "page", "route": "{{ $labels.route }}"})
+    slo = Slo("rag", "answers", 99.9, Raw("up"), alerting=alerting)
+    labels = dict(labels_of("SLONoData", slo).pairs)
+    assert (labels["job"], labels["severity"], labels["burnline_slo"]) == ("rag", "warning", "rag-answers")
+    assert "route" not in labels

@@ -451,3 +451,29 @@ def test_a_persons_account_explains_what_waits_for_their_quiet_hours(story: Begi
 def test_a_name_that_nobody_has_is_said_with_the_nearest(story: Begin):
     found = person(story(ROUTES, ANA).push(alert("A")).at(30), "anna")
     assert 'nobody is named "anna" in escalation.yml; did you mean "ana"?' in found.notes
+
+
+OBJECTIVE = """
+receivers:
+  oncall:
+    notify: [{slack: "#alerts"}, {person: ana, by: [slack], severities: [critical]}]
+    escalate: [{after: 5m, notify: [{person: bob, by: [sms], severities: [critical]}], until: ack}]
+"""
+
+
+def test_steps_that_are_for_another_severity_rest_and_say_when_they_began_to_count(story):
+    told = story(ROUTES, OBJECTIVE)
+    ticket, page = alert("Burn", severity="warning"), alert("Burn", severity="critical")
+    told.at(0).push(ticket)
+    told.at(600)
+    found = account(told, ticket)
+    assert link(found, "escalation").text == "rests"
+    assert "step 1 rests, since it is for another severity: bob by sms" in words(found, "escalation")
+    told.push(page)
+    told.at(700)
+    assert "warning → critical: escalation counts from now" in words(account(told, page), "escalation")
+    told.resolve(page)
+    told.at(800)
+    foretold = [what for _, what in coming(account(told, ticket))]
+    assert "#alerts by slack is told again (repeat_interval)" in foretold
+    assert not [what for what in foretold if "ana" in what], "she hears no repeats of a ticket"
