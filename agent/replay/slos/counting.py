@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from agent.model import ABSENT_BITS, ABSENT_NAN, HISTOGRAM_BITS, METRIC_NAME, STALE_BITS, Columns, Labels
 from agent.replay.slos.records import START
-from agent.slo.budget import Increases
+from agent.slo.budget import Increases, outlived
 
 _NO_NUMBER: Final = np.array([ABSENT_BITS, STALE_BITS, HISTOGRAM_BITS])
 _WOBBLE_SECONDS: Final = 1.0
@@ -78,6 +78,8 @@ class Counting:
         self._waiting: Cells = np.zeros(0)
         """What rose before a page that failed; it counts at the next one that did not."""
         self._start: int | None = None
+        self._started_ms = 0
+        """When its start was seen last."""
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -116,7 +118,8 @@ class Counting:
             if end > first:
                 part = slice(first, end)
                 places = np.searchsorted(edges_ms, pages.stamps[part])
-                for place, increases in self._landed(pages.state[part] == Page.LANDED, pages.cells[part], places):
+                landed = pages.state[part] == Page.LANDED
+                for place, increases in self._landed(pages.stamps[part], landed, pages.cells[part], places):
                     width = bisect_right(self._births, int(edges_ms[place]))
                     values = None if increases.values is None else increases.values[:width]
                     yield Heard(place, replace(increases, values=values), self, width)
@@ -132,13 +135,13 @@ class Counting:
                 self._start = column
 
     def _landed(
-        self, landed: NDArray[np.bool_], cells: Cells, places: NDArray[np.intp]
+        self, stamps: NDArray[np.int64], landed: NDArray[np.bool_], cells: Cells, places: NDArray[np.intp]
     ) -> Iterator[tuple[int, Increases]]:
         there = ~np.isin(cells.view(np.int64), _NO_NUMBER) & landed[:, np.newaxis]
         first = -1
         if not self._known and landed.any():
             first = int(np.argmax(landed))
-        rose = self._rises(cells, there)
+        rose = self._rises(stamps, cells, there)
         if first >= 0:
             rose[first] = 0.0  # what later pages are compared with
         self._known |= first >= 0
@@ -159,14 +162,14 @@ class Counting:
                     self._waiting = np.zeros_like(total)
                 yield place, Increases(self.columns, value)
 
-    def _rises(self, cells: Cells, there: NDArray[np.bool_]) -> Cells:
+    def _rises(self, stamps: NDArray[np.int64], cells: Cells, there: NDArray[np.bool_]) -> Cells:
         """Return by how much each counter rose at each page, 0 where it was not there; remember the last values."""
         number = there & ~np.isnan(cells)
         rows = np.arange(len(cells))[:, np.newaxis]
         upto = np.maximum.accumulate(np.where(number, rows, -1), axis=0)
         before = np.vstack((np.full((1, cells.shape[1]), -1), upto[:-1]))
         last = np.where(before >= 0, np.take_along_axis(cells, np.maximum(before, 0), axis=0), self._last)
-        began = self._restarts(cells, number, last)
+        began = self._restarts(stamps, cells, number, last, before)
         last = np.where(before < began[:, np.newaxis], 0.0, last)
         rose = np.zeros_like(cells)
         with np.errstate(invalid="ignore"):
@@ -175,12 +178,25 @@ class Counting:
         self._last = np.where(upto[-1] < began[-1], 0.0, newest)
         return rose
 
-    def _restarts(self, cells: Cells, number: NDArray[np.bool_], last: Cells) -> NDArray[np.intp]:
+    def _restarts(
+        self,
+        stamps: NDArray[np.int64],
+        cells: Cells,
+        number: NDArray[np.bool_],
+        last: Cells,
+        before: NDArray[np.intp],
+    ) -> NDArray[np.intp]:
         """Return for each page the newest one at or before it from which on the process was another one, -1 for none."""
         rows = np.full(len(cells), -1, dtype=np.intp)
         if self._start is not None:
             now, was = cells[:, self._start], last[:, self._start]
             with np.errstate(invalid="ignore"):
                 turned = number[:, self._start] & (now > was + _WOBBLE_SECONDS) & (was > 0)
-            rows[turned] = np.flatnonzero(turned)
+            for row in np.flatnonzero(turned).tolist():
+                place = int(before[row, self._start])
+                seen_ms = int(stamps[place]) if place >= 0 else self._started_ms
+                if outlived(float(was[row]), seen_ms, float(now[row]), int(stamps[row])):
+                    rows[row] = row
+            if number[:, self._start].any():
+                self._started_ms = int(stamps[np.flatnonzero(number[:, self._start])[-1]])
         return np.asarray(np.maximum.accumulate(rows), dtype=np.intp)

@@ -12,7 +12,7 @@ from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.slo.budget.composites import CompositeReading, composite, weighed
-    from agent.slo.budget.counters import Deltas, Increases, Scrapes
+    from agent.slo.budget.counters import Deltas, Increases, Scrapes, outlived
     from agent.slo.budget.engine import Change, Engine, Slot
     from agent.slo.budget.exclusions import intervals
     from agent.slo.budget.gate import Judgement, Reason, Verdict, judge, judge_composite, step_of, worst
@@ -57,6 +57,7 @@ __all__ = [
     "judge",
     "judge_composite",
     "lasted",
+    "outlived",
     "period",
     "said",
     "sampling_window_ms",
@@ -70,7 +71,7 @@ __getattr__ = lazy(
     __name__,
     {
         "composites": ("CompositeReading", "composite", "weighed"),
-        "counters": ("Deltas", "Increases", "Scrapes"),
+        "counters": ("Deltas", "Increases", "Scrapes", "outlived"),
         "engine": ("Change", "Engine", "Slot"),
         "exclusions": ("intervals",),
         "gate": ("Judgement", "Reason", "Verdict", "judge", "judge_composite", "step_of", "worst"),

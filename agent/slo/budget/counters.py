@@ -30,6 +30,8 @@ _NO_NUMBER: Final = np.array([ABSENT_BITS, STALE_BITS, HISTOGRAM_BITS])
 _START: Final = "process_start_time_seconds"
 _WOBBLE_SECONDS: Final = 1.0
 """Some exporters compute their start from the time of day, and it moves a little."""
+_OLDER: Final = 2
+"""At most so many times as long as a process ran the one before whose counters it has passed already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,15 @@ class Scrapes:
         return self._targets.setdefault(target, _Target())
 
 
+def outlived(was_seconds: float, seen_ms: int, now_seconds: float, at_ms: int) -> bool:
+    """Say whether a process, by its start, has run at least half as long by now as the one before had when it was seen last.
+
+    Only then may its counters have passed the old ones. Those of a younger process that did not fall are not its own: an
+    exporter, which was restarted, passes on what another program counts.
+    """
+    return at_ms / 1000 - now_seconds >= (seen_ms / 1000 - was_seconds) / _OLDER
+
+
 class _Target:
     """One target: the last value of each column ever seen, and the increases not yet asked for."""
 
@@ -116,6 +127,8 @@ class _Target:
         """Of the last page."""
         self.counted_ms: int | None = None
         self._start: int | None = None
+        self._started_ms = 0
+        """When its start was seen last."""
         self._last = np.zeros(0)
         self._rose = np.zeros(0)
         self._there = np.zeros(0, dtype=bool)
@@ -129,7 +142,7 @@ class _Target:
         self._follow(row.columns, len(row.values))
         values = np.concatenate((row.values, absent_row(len(self._last) - len(row.values))))
         there = ~np.isin(values.view(np.int64), _NO_NUMBER)
-        if self._restarted(values):
+        if self._restarted(values, row.timestamp_ms):
             self._last[:] = 0.0
         self.first, self._known = self.at_ms is None, self.at_ms is not None
         if self._known:
@@ -137,6 +150,8 @@ class _Target:
             self._rose[there] += np.where(now >= last, now - last, now)
         number = there & ~np.isnan(values)
         self._last[number] = values[number]
+        if self._start is not None and number[self._start]:
+            self._started_ms = row.timestamp_ms
         self._there, self.at_ms, self.heard = there, row.timestamp_ms, True
 
     def taken(self) -> Increases:
@@ -149,11 +164,12 @@ class _Target:
         self.counted_ms = self.at_ms
         return Increases(self._columns, values)
 
-    def _restarted(self, values: NDArray[np.float64]) -> bool:
-        """Say whether the process is another one: its counters began at 0, even those that are beyond their old value by now."""
-        return self._start is not None and bool(
-            values[self._start] > self._last[self._start] + _WOBBLE_SECONDS > _WOBBLE_SECONDS
-        )
+    def _restarted(self, values: NDArray[np.float64], at_ms: int) -> bool:
+        """Say whether the process is another one that may have passed the old one's counters: then they began at 0."""
+        if self._start is None:
+            return False
+        now, was = float(values[self._start]), float(self._last[self._start])
+        return now > was + _WOBBLE_SECONDS > _WOBBLE_SECONDS and outlived(was, self._started_ms, now, at_ms)
 
     def _follow(self, columns: Columns, width: int) -> None:
         """Follow the producer's columns: they grow, and when it begins anew with others, its series are found again by name."""

@@ -26,6 +26,7 @@ from agent.slo.budget.meter import Meter, Seen, Tally
 from agent.slo.budget.objective import MOST_GROUPS, Burn, Key, Objective, Tracks, Unit
 from agent.slo.budget.readings import Floats, Readings
 from agent.slo.budget.reckoning import Reckoning, certain
+from agent.slo.budget.remembered import Stood, packed
 from agent.slo.budget.ring import DAY_MS, HOUR_MS, Amendment, Ring
 from agent.slo.budget.sampling import Sampler
 from agent.slo.budget.slices import ONE, Slicer, sliced, target_of
@@ -92,6 +93,8 @@ class Engine:
         self._sampler = Sampler(self._tracks)
         self._audit = Audit()
         self._keeper = Keeper(kept) if kept is not None else None
+        self._stood: Mapping[Key, Stood] = {}
+        self._stands = b""
         self._silent = np.zeros(0)
         self._newest = np.zeros((2, 0))
         self._restore()
@@ -102,6 +105,7 @@ class Engine:
                 self._tracks.of(number, Labels())
         self._ring.widen(len(self._tracks))
         self._lay_out()
+        self._stands = packed(self._latest)
 
     @property
     def nbytes(self) -> int:
@@ -123,7 +127,11 @@ class Engine:
 
         A second row of one instant joins the first; a clock that was set back is described at `Ring.add`.
         """
-        return tuple(self._judge(at_ms, self._count(at_ms, deltas)))
+        changes = tuple(self._judge(at_ms, self._count(at_ms, deltas)))
+        if self._keeper is not None and (stands := packed(self._latest)) != self._stands:
+            self._stands = stands
+            self._keep(())
+        return changes
 
     def count(self, at_ms: int, deltas: Deltas) -> None:
         """Count as `row` does and judge nothing, for who only wants sums: what is open, and what is known, stays as it was."""
@@ -136,10 +144,13 @@ class Engine:
         if before is None:
             self._tracks.begin(at_ms - 1)
         tally = self._meter.read(deltas.increases(), lambda: len(self._tracks))
+        # Over a gap nobody looked: a ratio that is asked now says nothing of it.
+        looked = elapsed if elapsed <= PATIENCE * self.interval_ms else self.interval_ms
         for number, objective in enumerate(self.objectives):
             if objective.sampled is not None:
                 ratios = deltas.ratios(objective.slo.id)
-                tally = self._sampler.sample(tally, number, objective, ratios, elapsed)
+                tally = self._sampler.sample(tally, number, objective, ratios, looked)
+        self._let_go(tally, elapsed)
         self._audit.settle(tally)
         if len(self._tracks) != self._ring.tracks:
             self._ring.widen(len(self._tracks))
@@ -259,7 +270,7 @@ class Engine:
         if self._keeper is None:
             return
         try:
-            self._keeper.keep(self._ring, self._tracks, rows)
+            self._keeper.keep(self._ring, self._tracks, rows, self._stands)
             self.trouble = ""
         except StorageError as error:
             self.trouble = str(error)
@@ -276,6 +287,7 @@ class Engine:
             grown = np.zeros((QUANTITIES, self._ring.tracks))
             grown[:, : amounts.shape[1]] = amounts
             self._ring.add(at_ms, grown)
+        self._stood = found.stood
 
     def _lay_out(self) -> None:
         """Make the arrays of a new set of budgets, and begin them as they stand."""
@@ -297,6 +309,8 @@ class Engine:
             self._open_since = np.where(self._open, at_ms, 0)
         if before is not None:
             self._carry(before)
+        else:
+            self._remember()
         self._latest = self._reckoned(at_ms or 0)
 
     def _carry(self, before: Readings) -> None:
@@ -314,6 +328,40 @@ class Engine:
             self._open[:tiers, new] = before.open[:tiers, old]
             self._open_since[:tiers, new] = before.open_since_ms[:tiers, old]
             self._words = {a: before.words[b] for a, b in pairs if b in before.words}
+
+    def _let_go(self, tally: Tally, elapsed: int) -> None:
+        """Take a group that left, such as a version that was rolled back, for one without traffic while others have data.
+
+        Were nothing known of it, its page would never end. What failed has not left: its groups wait.
+        """
+        longest = PATIENCE * self.interval_ms
+        for objective in self.objectives:
+            tracks = self._tracks.groups(objective.slo.id) if objective.slo.group_by else ()
+            if not any(tally.seen[each] == Seen.VALUE for each in tracks):
+                continue
+            for each in tracks:
+                silent = elapsed + (self._silent[each] if each < len(self._silent) else 0)
+                ceased = tally.seen[each] == Seen.WAITING and elapsed <= longest < silent
+                if each in tally.left or ceased:
+                    tally.seen[each] = Seen.VALUE
+                    tally.words.pop(each, None)
+
+    def _remember(self) -> None:
+        """Take up how the budgets stood before a restart: what was unknown then is as it was."""
+        for key, stood in self._stood.items():
+            number = self._layout.numbers.get(key)
+            if number is None:
+                continue
+            if stood.seen != Seen.WAITING:
+                self._seen[number], self._since[number], self._words[number] = stood.seen, stood.since_ms, stood.words
+                for row, window in enumerate(self._layout.windows_ms):
+                    if window in stood.ratios:
+                        self._ratio[row, number], self._certain[row, number] = stood.ratios[window]
+                self._open[:, number] = self._over(self._ratio, self._certain)[:, number]
+            for tier, burn in enumerate(self._layout.objectives[number].burns):
+                if self._open[tier, number]:
+                    self._open_since[tier, number] = stood.open_since.get(burn.name, self._since[number])
+        self._stood = {}
 
     def _amounts(self, tally: Tally, elapsed: int) -> Sums:
         """Return the row as it is added: events, and the time that nothing was known of."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import msgspec
@@ -18,12 +18,14 @@ from agent.errors import StorageError
 from agent.model import Labels
 from agent.slo.budget.chunks import QUANTITIES, Chunk, Sums
 from agent.slo.budget.objective import Key, Track, Tracks, Unit
+from agent.slo.budget.remembered import Stood, unpacked
 from agent.slo.budget.ring import Ring
 
 _FORMAT: Final = 1
 _META: Final = "tracks"
 _CHUNK: Final = "chunk/"
 _ROW: Final = "row/"
+_STOOD: Final = "stood"
 
 
 class Kept(Protocol):
@@ -45,6 +47,7 @@ class Restored:
     tracks: tuple[Track, ...] = ()
     chunks: tuple[Chunk, ...] = ()
     rows: tuple[tuple[int, Sums], ...] = ()
+    stood: Mapping[Key, Stood] = field(default_factory=dict)
 
 
 class Keeper:
@@ -55,6 +58,7 @@ class Keeper:
         self._rows: list[str] = []
         self._number = 0
         self._tracks: tuple[Track, ...] = ()
+        self._stood = b""
         self._waiting: list[tuple[int, Sums]] = []
         """Rows that are in no chunk and not on the disk yet."""
         self._owed: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
@@ -70,10 +74,12 @@ class Keeper:
         chunks = [Chunk.decoded(_unpacked(data, key)) for key, data in found.items() if key.startswith(_CHUNK)]
         rows = [each for key in self._rows for each in _rows(Chunk.decoded(_unpacked(found[key], key)))]
         self._tracks = _tracks(_unpacked(found[_META], _META))
-        return Restored(self._tracks, tuple(sorted(chunks, key=lambda each: int(each.times[0]))), tuple(rows))
+        self._stood = found.get(_STOOD, b"")
+        stood = unpacked(self._stood) if self._stood else {}
+        return Restored(self._tracks, tuple(sorted(chunks, key=lambda each: int(each.times[0]))), tuple(rows), stood)
 
-    def keep(self, ring: Ring, tracks: Tracks, rows: Sequence[tuple[int, Sums]]) -> None:
-        """Keep rows that were just added; where chunks changed, those instead, and no rows any more.
+    def keep(self, ring: Ring, tracks: Tracks, rows: Sequence[tuple[int, Sums]], stood: bytes = b"") -> None:
+        """Keep rows that were just added; where chunks changed, those instead, and no rows any more. `stood`: see `remembered`.
 
         Raises StorageError; what was not written is written with what comes next.
         """
@@ -93,9 +99,11 @@ class Keeper:
             put[after[-1]] = zlib.compress(_encoded(self._waiting), 1)
         if tuple(tracks.all) != self._tracks:
             put[_META] = _encoded_tracks(tracks.all)
+        if stood != self._stood:
+            put[_STOOD] = stood
         self._kept.write(put, drop)
         self._number += bool(self._waiting)
-        self._tracks, self._rows, self._waiting = tuple(tracks.all), after, []
+        self._tracks, self._rows, self._waiting, self._stood = tuple(tracks.all), after, [], stood
         ring.forget_changes()
         self._owed = _changes(ring)
 

@@ -25,7 +25,9 @@ class Layout:
         chosen = [
             (number, track, of[track.key.slo])
             for number, track in enumerate(tracks.all)
-            if track.key.slo in of and track.unit is of[track.key.slo].budget_unit
+            if track.key.slo in of
+            and track.unit is of[track.key.slo].budget_unit
+            and of[track.key.slo].groups(track.key.group)
         ]
         self.tracks = np.asarray([number for number, _, _ in chosen], dtype=np.intp)
         self.keys: tuple[Key, ...] = tuple(track.key for _, track, _ in chosen)

@@ -7,7 +7,7 @@ series where one was promised, values that are no numbers, and more bad events t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
@@ -39,6 +39,8 @@ class Tally:
     amounts: NDArray[np.float64]
     seen: NDArray[np.int8]
     words: dict[int, str] = field(default_factory=dict)
+    left: set[int] = field(default_factory=set)
+    """Tracks without data that are on no live page any more, and on no page that failed."""
 
     @classmethod
     def of(cls, tracks: int) -> Tally:
@@ -51,7 +53,7 @@ class Tally:
         if more <= 0:
             return self
         amounts = np.concatenate((self.amounts, np.zeros((2, more))), axis=1)
-        return Tally(amounts, np.append(self.seen, np.zeros(more, dtype=np.int8)), self.words)
+        return Tally(amounts, np.append(self.seen, np.zeros(more, dtype=np.int8)), self.words, self.left)
 
     def refuse(self, track: int, seen: Seen, why: str) -> None:
         """Count nothing for a track, and say why."""
@@ -83,6 +85,8 @@ class _Plan:
         self.uses: list[_Use] = []
         self.tracks: list[int] = []
         self.results: list[Labels] = []
+        self.bounds: dict[tuple[int, Term], tuple[set[int], set[int]]] = {}
+        """Of a track and the bucket that it counts: its columns, and those of the bucket of everything beside them."""
         self._arrays: _Arrays | None = None
 
     def add(self, column: int, use: _Use, track: int, result: Labels) -> None:
@@ -134,6 +138,8 @@ class Meter:
         self._forget()
         targets = [(each, self._plan(each.columns)) for each in deltas]
         tally = Tally.of(tracks())
+        failed: set[int] = set()
+        unbounded = {track: term for slo, term in self._without_bucket.items() for track in self._tracks_of[slo]}
         live = np.zeros(tracks(), dtype=bool)
         present: dict[tuple[int, int], set[Labels]] = {
             key: set() for key, found in self._results.items() if len(found) > 1
@@ -142,23 +148,35 @@ class Meter:
             columns, places, signs, of_total = plan.arrays
             if each.values is None:
                 _silence(tally, places, each.why)
+                failed.update(places.tolist())
                 continue
             values = np.concatenate((each.values, absent_row(1)))[np.minimum(columns, len(each.values))]
             there = ~is_absent(values)
             live[places[there & of_total]] = True
             _silence(tally, places[of_total & ~there], "the series of its total are not on the page any more")
+            tally.left.update(places[of_total & ~there].tolist())
             amounts = np.where(there, values, 0.0) * signs
             for side, chosen in ((BAD, ~of_total), (TOTAL, of_total)):
                 tally.amounts[side] += np.bincount(places[chosen], amounts[chosen], minlength=len(live))
             self._note_present(plan, there, present)
+            for (track, term), (own, whole) in plan.bounds.items():
+                if not _any(each.values, own) and _any(each.values, whole):
+                    unbounded[track] = term
         tally.amounts[:, ~live] = 0.0
         # One live target is enough: a sum goes on without the replica that is down.
         tally.seen[live] = Seen.VALUE
         tally.words = {track: why for track, why in tally.words.items() if not live[track]}
-        self._judge(tally, targets, present)
+        tally.left = {track for track in tally.left - failed if not live[track]}
+        self._judge(tally, targets, present, unbounded)
         return tally
 
-    def _judge(self, tally: Tally, targets: Sequence[tuple[Increases, _Plan]], present: _Present) -> None:
+    def _judge(
+        self,
+        tally: Tally,
+        targets: Sequence[tuple[Increases, _Plan]],
+        present: _Present,
+        unbounded: Mapping[int, Term],
+    ) -> None:
         for broken in np.flatnonzero(np.isnan(tally.amounts).any(axis=0)).tolist():
             tally.refuse(broken, Seen.INVALID, f"{_broken(broken, targets)} is NaN")
         for (track, _), results in present.items():
@@ -166,12 +184,11 @@ class Meter:
                 one, other = sorted(map(str, results))[:2]
                 why = f"its query gives {len(results)} series, {one} and {other}: add them (sum), or name the label in group_by"
                 tally.refuse(track, Seen.INVALID, why)
-        for slo, term in self._without_bucket.items():
-            for track in self._tracks_of[slo]:
-                if tally.seen[track] == Seen.VALUE and tally.amounts[TOTAL, track]:
-                    there = _bounds(term, targets)
-                    why = f"no series is {term.text}; {f'its buckets are le={there}' if there else 'it has no buckets'}"
-                    tally.refuse(track, Seen.INVALID, why)
+        for track, term in unbounded.items():
+            if tally.seen[track] == Seen.VALUE and tally.amounts[TOTAL, track]:
+                there = _bounds(term, targets)
+                why = f"no series is {term.text}; {f'its buckets are le={there}' if there else 'it has no buckets'}"
+                tally.refuse(track, Seen.INVALID, why)
 
     def _note_present(self, plan: _Plan, there: NDArray[np.bool_], present: _Present) -> None:
         if present:
@@ -198,6 +215,8 @@ class Meter:
                 continue
             for key in (None, *labels.pairs):
                 for use in keyed.get(key, ()):
+                    if use.term.bucket and use.term.sign < 0:
+                        self._bound(plan, column, labels, use)
                     if use.term.matches(labels):
                         group = Labels([(each, labels.get(each)) for each in self._group_by[use.slo]])
                         track, result = self._track(use.slo, group), _apart_from(group, use.term.result(labels))
@@ -206,6 +225,17 @@ class Meter:
                         self._results[track, use.side].add(result)
                         if use.term is self._without_bucket.get(use.slo):
                             del self._without_bucket[use.slo]
+
+    def _bound(self, plan: _Plan, column: int, labels: Labels, use: _Use) -> None:
+        """Note a bucket that is taken off, or the one of everything beside it: a deploy may bring other bounds."""
+        own = use.term.matches(labels)
+        if own or (
+            labels.get("le") == "+Inf"
+            and all(each.name == "le" or each.matches(labels.get(each.name)) for each in use.term.matchers)
+        ):
+            group = Labels([(each, labels.get(each)) for each in self._group_by[use.slo]])
+            found = plan.bounds.setdefault((self._track(use.slo, group), use.term), (set(), set()))
+            found[0 if own else 1].add(column)
 
     def _forget(self) -> None:
         """Forget the plans of columns that have not come for long: their producer is gone, or has others."""
@@ -235,6 +265,10 @@ def _key(term: Term) -> tuple[str, str] | None:
     return None
 
 
+def _any(values: NDArray[np.float64], columns: Iterable[int]) -> bool:
+    return any(column < len(values) and not is_absent(values[column]) for column in columns)
+
+
 def _silence(tally: Tally, places: NDArray[np.intp], why: str) -> None:
     for track in sorted(set(places.tolist())):
         tally.seen[track] = Seen.NO_DATA
@@ -258,7 +292,8 @@ def _bounds(term: Term, targets: Sequence[tuple[Increases, _Plan]]) -> str:
     found = {
         labels.get("le")
         for each, _ in targets
-        for labels in each.columns.labels
+        for column, labels in enumerate(each.columns.labels)
         if labels.get(METRIC_NAME) == term.name and labels.get("le")
+        if each.values is not None and _any(each.values, [column])
     }
     return ", ".join(sorted(found, key=float)[:12])

@@ -96,6 +96,10 @@ class Objective:
         """The terms that are counted, where it is."""
         return self.shape if isinstance(self.shape, Counted) else None
 
+    def groups(self, group: Labels) -> bool:
+        """Say whether it has groups by such labels: those that were kept may be of an earlier `group_by`."""
+        return {name for name, _ in group.pairs} <= {*self.slo.group_by}
+
     @property
     def sampled(self) -> Sampled | None:
         """The query that is asked, where it is."""
@@ -133,6 +137,7 @@ class Tracks:
         self._most = most_groups
         self._numbers: dict[tuple[Key, Unit], int] = {}
         self._groups: dict[str, list[int]] = {}
+        self._of = {each.slo.id: each for each in objectives}
 
     def __len__(self) -> int:
         return len(self.all)
@@ -141,7 +146,8 @@ class Tracks:
         """Add a track as it was kept."""
         number = self._numbers[track.key, track.unit] = len(self.all)
         self.all.append(track)
-        if track.unit is not Unit.SLICES:
+        objective = self._of.get(track.key.slo)
+        if objective is not None and track.unit is objective.unit and objective.groups(track.key.group):
             self._groups.setdefault(track.key.slo, []).append(number)
         return number
 

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.slo.budget.chunks import QUANTITIES, TOTAL, Chunk, Sums
+from agent.slo.budget.chunks import MISSED, QUANTITIES, TOTAL, Chunk, Sums
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
@@ -117,7 +117,8 @@ class Ring:
         """Add one row's bad events, events and missed milliseconds per track, and say whether time went on.
 
         A second row of the same instant joins the first. A clock that was set back by up to six hours folds the checkpoints
-        beyond it into this row; one that was set back further is not believed, and the row joins the newest. No event is lost.
+        beyond it into this row; one that was set back further is not believed, and the row joins the newest. Hours of which
+        nothing was seen are none of these six: so a clock that was ahead for a while comes back. No event is lost.
         """
         total = self._sums + amounts
         # Neumaier: what a large sum cannot hold of a small amount waits in `_rest`.
@@ -125,12 +126,19 @@ class Ring:
         self._rest += np.where(big, (self._sums - total) + amounts, (amounts - total) + self._sums)
         self._sums = total
         last = self.last_ms
-        if last is not None and at_ms < last and last - at_ms <= FOLD_MS:
-            self._fold(at_ms)
-        if last is None or at_ms > last or last - at_ms <= FOLD_MS:
+        if last is None or at_ms >= last:
             self._push(at_ms)
             return last is None or at_ms > last
-        self._push(last)
+        before = self.sums(at_ms - 1)
+        missed = self._sums[MISSED] - before.sums[MISSED]
+        if last - at_ms - missed.min(initial=last - at_ms) <= FOLD_MS:
+            self._fold(at_ms)
+            # Of time that was taken back none can have been missed.
+            most = before.sums[MISSED] + max(at_ms - before.at_ms, 0)
+            self._sums[MISSED] = np.minimum(self._sums[MISSED], most)
+            self._push(at_ms)
+        else:
+            self._push(last)
         return False
 
     def sums(self, at_ms: int) -> Mark:

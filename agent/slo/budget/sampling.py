@@ -9,7 +9,7 @@ from typing import Final
 from agent.model import Labels
 from agent.slo.budget.chunks import BAD, TOTAL
 from agent.slo.budget.meter import Seen, Tally
-from agent.slo.budget.objective import Objective, Tracks
+from agent.slo.budget.objective import OTHER, Objective, Tracks
 
 _LEAST_MS: Final = 60_000
 
@@ -47,12 +47,18 @@ class Sampler:
         for track in self._tracks.groups(objective.slo.id):
             if track not in found and self._tracks.all[track].unit is objective.unit:
                 tally.refuse(track, Seen.NO_DATA, silence)
+                if ratios:
+                    tally.left.add(track)
         for track, series in found.items():
             self._take(tally, track, series, elapsed_ms)
         return tally
 
     def _take(self, tally: Tally, track: int, series: Sequence[tuple[Labels, float]], elapsed_ms: int) -> None:
         (labels, ratio), *more = series
+        if more and OTHER in self._tracks.all[track].key.group.values():
+            # What is beyond the most groups shares one: each weighs alike.
+            known = [each for _, each in series if not math.isnan(each)]
+            ratio, more = (sum(known) / len(known) if known else ratio), []
         if more:
             names = f"{labels} and {more[0][0]}"
             why = f"its query gives {len(series)} series, {names}: add them (sum), or name the label in group_by"

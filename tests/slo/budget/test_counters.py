@@ -21,7 +21,7 @@ def risen(*pages, names=("a", "b")):
         if page is DOWN:
             scrapes.failed("target", "connection refused")
         else:
-            scrapes.landed("target", Row(columns, number * 1000, np.asarray(page, dtype=float)))
+            scrapes.landed("target", Row(columns, (1_000 + number * 15) * 1000, np.asarray(page, dtype=float)))
         heard = scrapes.increases()
         values = heard[0].values if heard else None
         found.append(None if values is None else [None if np.isnan(each) else float(each) for each in values])
@@ -64,9 +64,20 @@ def test_a_value_that_is_no_number_is_passed_on_as_one_and_does_not_stay():
 
 
 def test_a_restart_between_two_scrapes_does_not_hide_behind_counters_that_have_overtaken_themselves():
-    pages = [(100, 5, 1.0), (100, 9, 1.3), (200, 12, 3.0)]
+    pages = [(990, 5, 1.0), (990, 9, 1.3), (1_016, 12, 3.0)]
 
-    assert risen(*pages, names=("process_start_time_seconds", "a", "b")) == [[0, 4, pytest.approx(0.3)], [200, 12, 3.0]]
+    found = risen(*pages, names=("process_start_time_seconds", "a", "b"))
+
+    assert [each[1:] for each in found] == [[4, pytest.approx(0.3)], [12, 3.0]]
+
+
+def test_an_exporter_that_was_restarted_passes_on_counters_that_are_not_its_own():
+    """Had they begun at 0, the millions of their whole life would be events of one scrape."""
+    pages = [(10, 5_000_000, 80), (10, 5_000_100, 80), (1_016, 5_000_200, 81), (1_016, 5_000_300, 81)]
+
+    found = risen(*pages, names=("process_start_time_seconds", "a", "b"))
+
+    assert [each[1:] for each in found] == [[100, 0], [100, 1], [100, 0]]
 
 
 def test_a_start_that_wobbles_is_no_restart():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,3 +45,31 @@ def test_after_a_day_away_the_last_hour_holds_an_hour_of_what_happened():
     assert abs(found.window(HOUR).total - 1_000) <= 200
     assert found.window(HOUR).coverage == 0
     assert not [each for each in opened if each.burn.severity == "page"]
+
+
+@pytest.mark.parametrize("ahead_ms", [5 * HOUR, 48 * HOUR, 20_000 * HOUR])
+def test_a_clock_that_was_ahead_for_a_moment_and_comes_back_hides_no_outage(ahead_ms):
+    service = Service(requests_total=0.0, errors_total=0.0)
+    for number in range(380):
+        service.rise("requests_total", 100)
+        service.rise("errors_total", 100 if number >= 340 else 0)
+        if number in (240, 241):
+            service.at_ms += ahead_ms * (1 if number == 240 else -1)
+        service.scraped()
+
+    found = service.read()
+    assert found.tiers[0].open
+    assert found.window(HOUR).coverage == pytest.approx(1, abs=0.01)
+    assert (found.window(HOUR).bad, found.period.total) == (4_000, 37_900)
+
+
+def test_a_clock_that_is_set_back_into_what_was_seen_is_not_believed():
+    service = Service(requests_total=0.0, errors_total=0.0)
+    for _ in range(600):
+        service.rise("requests_total", 100)
+        service.scraped(MINUTE)
+    before = service.engine.last_ms
+    service.rise("requests_total", 100)
+    service.scraped(-7 * HOUR)
+
+    assert service.engine.last_ms == before

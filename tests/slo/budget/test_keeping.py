@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agent.errors import StorageError
 from agent.model import Labels
 from agent.slo import Raw, Timeslices
+from agent.slo.budget import remembered
 from agent.slo.budget.engine import Engine, Slot
 from agent.slo.budget.objective import Key
 from agent.slo.budget.ring import ROWS
@@ -33,14 +34,14 @@ def numbers(engine: Engine, at_ms: int):
 
 
 class Dying(Memory):
-    """Loses power at one write: nothing of it, nor of any later one, is kept."""
+    """Loses power at the write of one row: nothing of it, nor of any later one, is kept."""
 
     def __init__(self, at: int) -> None:
         super().__init__()
         self.left = at
 
     def write(self, put, drop):
-        self.left -= 1
+        self.left -= {*put} != {"stood"}  # how tiers stand is written after a row, where it turned
         if self.left >= 0:
             super().write(put, drop)
 
@@ -79,6 +80,49 @@ def test_a_restored_engine_goes_on_as_if_it_had_never_stopped():
 
     assert numbers(first.engine, first.at_ms) == numbers(second.engine, second.at_ms)
     assert first.engine.read(first.at_ms).of(0).tiers[0].open
+
+
+def test_a_restart_ends_no_page_of_a_service_of_which_nothing_is_known_and_keeps_since_when():
+    kept = Memory()
+    service = Service(Engine([objective()], kept=kept), requests_total=0.0, errors_total=0.0)
+    for number in range(260):
+        service.rise("requests_total", 100)
+        service.rise("errors_total", 100 if number >= 240 else 0)
+        service.scraped()
+    for _ in range(60):
+        service.down()
+    before = service.read()
+    assert before.tiers[0].open
+
+    service.engine = Engine([objective()], kept=kept)
+    assert (service.read().state, service.read().words) == (before.state, before.words)
+    assert service.down() == ()
+
+    assert service.read().tiers == before.tiers
+    assert service.read().since_ms == before.since_ms
+    service.rise("requests_total", 4000)
+    assert "page.quick" in [each.burn.name for each in service.scraped() if not each.opened]
+
+
+def test_a_restart_keeps_since_when_a_tier_is_open():
+    kept = Memory()
+    service = Service(Engine([objective()], kept=kept), requests_total=0.0, errors_total=0.0)
+    for number in range(260):
+        service.rise("requests_total", 100)
+        service.rise("errors_total", 100 if number >= 240 else 0)
+        service.scraped()
+
+    tiers = service.read().tiers
+    service.engine = Engine([objective()], kept=kept)
+
+    assert tiers[0].open
+    assert service.read().tiers == tiers
+
+
+def test_what_was_remembered_and_is_damaged_or_newer_is_refused():
+    for data in (b"nonsense", msgspec.msgpack.encode((2, []))):
+        with pytest.raises(StorageError, match="remembered"):
+            remembered.unpacked(data)
 
 
 def test_a_clock_that_was_set_back_is_restored_too():

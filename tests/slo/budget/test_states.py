@@ -10,7 +10,19 @@ from agent.slo import Events, Exclusion, Good, Plugin, Raw
 from agent.slo.budget.engine import Engine
 from agent.slo.budget.objective import OTHER, Key
 from agent.slo.budget.readings import State
-from tests.slo.budget.service import EVENTS, HOUR, MINUTE, SECOND, START, Service, Told, metric, objective, slo
+from tests.slo.budget.service import (
+    EVENTS,
+    HOUR,
+    MINUTE,
+    SECOND,
+    START,
+    Memory,
+    Service,
+    Told,
+    metric,
+    objective,
+    slo,
+)
 
 STEP = 15 * SECOND
 BY_ROUTE = Events(
@@ -302,3 +314,118 @@ def test_columns_that_come_no_more_are_forgotten_with_what_was_found_in_them():
             service.scraped()
     assert len(service.engine._meter._plans) <= 20
     assert service.read().period.total == 30 * 100 - 1
+
+
+def test_time_in_which_nobody_asked_has_no_ratio_by_what_is_answered_later():
+    engine = Engine([objective(slo("probe", indicator=Raw("avg_over_time(failed[{{.window}}])")))])
+    for number in range(100):
+        engine.row(START + number * STEP, Told(rag_probe=[(Labels(), 0.0)]))
+    at_ms = START + 100 * STEP + 8 * HOUR
+    engine.row(at_ms, Told(rag_probe=[(Labels(), 1.0)]))
+
+    period = engine.read(at_ms).of(0).period
+    assert (period.bad, period.total) == (STEP, 100 * STEP + 1)
+    assert engine.read(at_ms).of(0).window(HOUR).coverage == 0.0
+
+
+def test_of_sampled_groups_what_is_beyond_the_most_shares_one_by_its_mean():
+    engine = Engine([objective(slo("probe", indicator=Raw("failed[{{.window}}]"), group_by=("site",)))], most_groups=1)
+    for number in range(21):
+        answer = [(Labels({"site": name}), ratio) for name, ratio in (("a", 0.0), ("b", 0.1), ("c", 0.3))]
+        engine.row(START + number * STEP, Told(rag_probe=answer))
+
+    other = engine.read(START + 20 * STEP).find(Key("rag-probe", Labels({"site": OTHER})))
+    assert other.state is State.VALUE
+    assert other.window(5 * MINUTE).ratio == pytest.approx(0.2)
+
+
+def test_a_deploy_that_brings_other_buckets_is_invalid_and_no_outage():
+    indicator = Good('sum(rate(seconds_bucket{le="2.5"}[{{.window}}]))', "sum(rate(seconds_count[{{.window}}]))")
+    service = Service(Engine([objective(slo(indicator=indicator))]))
+    for le in ("2.5", "2"):
+        service.values.clear()
+        for _ in range(20):
+            service.rise("seconds_count", 10)
+            service.rise("seconds_bucket", 9, le=le)
+            service.rise("seconds_bucket", 10, le="+Inf")
+            service.scraped()
+
+    assert service.read().state is State.INVALID
+    assert service.read().words == 'no series is seconds_bucket{le="2.5"}; its buckets are le=2, +Inf'
+    assert service.read().period.bad == 19
+
+
+def test_a_bucket_of_which_no_series_is_good_enough_is_an_outage_and_not_invalid():
+    good = 'sum(rate(seconds_bucket{le="2.5",code="200"}[{{.window}}]))'
+    service = Service(Engine([objective(slo(indicator=Good(good, "sum(rate(seconds_count[{{.window}}]))")))]))
+    for code in ("200", "500"):
+        service.values.clear()
+        for _ in range(20):
+            service.rise("seconds_count", 10, code=code)
+            for le in ("2.5", "+Inf"):
+                service.rise("seconds_bucket", 10, le=le, code=code)
+            service.scraped()
+
+    assert service.read().state is State.VALUE
+    assert service.read().period.bad == 200
+
+
+def grouped() -> Service:
+    """Route /a is good, on a target of its own /b has been bad for an hour."""
+    service = Service(Engine([objective(slo(indicator=BY_ROUTE, group_by=("route",)))]))
+    other = Service(service.engine)
+    for _ in range(240):
+        other.at_ms = service.at_ms + STEP
+        other.rise("requests_total", 100, route="/b")
+        other.rise("errors_total", 50, route="/b")
+        service.scrapes.landed("b", other.page())
+        run(service, 1, route="/a")
+    return service
+
+
+def of_route(service: Service, route: str):
+    return service.engine.read(service.at_ms).find(Key("rag-answers", Labels({"route": route})))
+
+
+def test_the_page_of_a_group_whose_target_was_taken_away_ends_as_without_traffic():
+    service = grouped()
+    assert of_route(service, "/b").tiers[0].open
+    service.scrapes.forget("b")
+    run(service, 300, route="/a")
+
+    assert of_route(service, "/b").state is State.NO_TRAFFIC
+    assert not of_route(service, "/b").tiers[0].open
+
+
+def test_the_page_of_a_group_whose_target_fails_stays_though_others_have_data():
+    service = grouped()
+    for _ in range(300):
+        service.scrapes.failed("b", "connection refused")
+        run(service, 1, route="/a")
+
+    assert (of_route(service, "/b").state, of_route(service, "/b").words) == (State.NO_DATA, "b: connection refused")
+    assert of_route(service, "/b").tiers[0].open
+
+
+def test_the_page_of_a_group_that_is_on_the_page_no_more_ends_as_without_traffic():
+    service = Service(Engine([objective(slo(indicator=BY_ROUTE, group_by=("route",)))]))
+    for route in ("/a", "/b"):
+        run(service, 240, route=route)
+        run(service, 20, errors=50, route=route)
+    assert of_route(service, "/b").tiers[0].open
+    for name in ("requests_total", "errors_total"):
+        del service.values[metric(name, route="/b")]
+    run(service, 300, route="/a")
+
+    assert of_route(service, "/b").state is State.NO_TRAFFIC
+    assert not of_route(service, "/b").tiers[0].open
+
+
+def test_groups_of_an_earlier_group_by_are_no_budgets_any_more():
+    kept = Memory()
+    service = Service(Engine([objective(slo(indicator=BY_ROUTE, group_by=("route",)))], kept=kept))
+    run(service, 20, errors=50, route="/a")
+    service.engine = Engine([objective()], kept=kept)
+    run(service, 20, route="/a")
+
+    assert [str(each.key) for each in service.engine.read(service.at_ms)] == ["rag-answers"]

@@ -1,0 +1,71 @@
+"""What of a judgement the sums do not say: since when tiers are open, and how a budget stood when it was last heard of.
+
+Without it a restart would end the page of a service that does not answer, though nobody knows that it is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from agent.errors import StorageError
+from agent.model import Labels
+from agent.slo.budget.meter import Seen
+from agent.slo.budget.objective import Key
+from agent.slo.budget.readings import Readings
+
+_FORMAT = 1
+_Entry = tuple[str, list[tuple[str, str]], int, int, str, dict[str, int], dict[int, tuple[float, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """How a budget stood. `open_since`: by tier; `ratios`: what decides and what is certain, by window, where it is unknown."""
+
+    seen: int
+    since_ms: int
+    words: str
+    open_since: Mapping[str, int]
+    ratios: Mapping[int, tuple[float, float]]
+
+
+def packed(readings: Readings) -> bytes:
+    """Pack the budgets of which there is something to remember; the same bytes as long as nothing turns."""
+    return msgspec.msgpack.encode((_FORMAT, list(_entries(readings))))
+
+
+def unpacked(data: bytes) -> dict[Key, Stood]:
+    """Return what `packed` wrote; raise StorageError for other bytes."""
+    try:
+        version, listed = msgspec.msgpack.decode(data, type=tuple[int, list[_Entry]])
+    except msgspec.DecodeError as error:
+        message = f"what was remembered of budgets is damaged: {error}"
+        raise StorageError(message) from error
+    if version != _FORMAT:
+        message = (
+            f"what was remembered of budgets has format {version}; this version reads {_FORMAT}: a newer agent wrote it"
+        )
+        raise StorageError(message)
+    return {
+        Key(slo, Labels(pairs)): Stood(seen, since_ms, words, open_since, ratios)
+        for slo, pairs, seen, since_ms, words, open_since, ratios in listed
+    }
+
+
+def _entries(readings: Readings) -> Iterator[_Entry]:
+    layout = readings.layout
+    unknown = (readings.seen == Seen.NO_DATA) | (readings.seen == Seen.INVALID)
+    for number in np.flatnonzero(unknown | readings.open.any(axis=0)).tolist():
+        key, burns = layout.keys[number], layout.objectives[number].burns
+        since = readings.open_since_ms[:, number].tolist()
+        opened = {each.name: since[tier] for tier, each in enumerate(burns) if readings.open[tier, number]}
+        pairs, seen = list(key.group.pairs), int(readings.seen[number])
+        if not unknown[number]:
+            yield key.slo, pairs, int(Seen.WAITING), 0, "", opened, {}
+            continue
+        both = zip(readings.ratio[:, number].tolist(), readings.certain[:, number].tolist(), strict=True)
+        ratios = dict(zip(layout.windows_ms, both, strict=True))
+        yield key.slo, pairs, seen, int(readings.seen_since_ms[number]), readings.words.get(number, ""), opened, ratios
