@@ -106,6 +106,9 @@ class Backfilling:
                     self._done(section, work, None, {}, at_ms)
                     continue
                 past = await asyncio.to_thread(self._read, section, work)
+                if any(each not in self._budgets.objectives for each in work.objectives):
+                    self._due_ms = at_ms  # they were changed meanwhile: what was read may count something else
+                    return
                 taken = await asyncio.to_thread(self._budgets.backfill, past.slots)
                 self._done(section, work, past.oldest_ms, {key.slo: count for key, count in taken.items()}, at_ms)
             self._failures, self._why = 0, ""
