@@ -205,3 +205,40 @@ def test_who_took_the_page_is_said_of_the_page_and_not_of_the_ticket_that_it_hid
     tale.at(HOUR + 100)
     (taken,) = [each for each in tale.messages(ROOM) if each.message.reason == "acknowledged by ana"]
     assert taken.firing == {"page"}
+
+
+@pytest.mark.parametrize(
+    "called",
+    [
+        "{team: search, on_call: next}",
+        "{team: search, on_call: next, by: [sms], severities: [critical]}, {slack: '#more'}",
+    ],
+    ids=["by policy", "beside a line for all"],
+)
+@pytest.mark.parametrize("when", [200, HOUR], ids=["before the step ran", "after it ran"])
+def test_a_step_that_told_only_others_of_the_ticket_calls_for_the_page(story, called, when):
+    """A step that ran for the ticket by Slack has called nobody; it waits its time from the page on, and calls then."""
+    plan = f"""
+policies: {{critical: {{by: [slack, sms]}}, warning: {{by: [slack]}}}}
+receivers:
+  objective: {{notify: [{{team: search}}], escalate: [{{after: 5m, notify: [{called}]}}]}}
+"""
+    tale = story(ROUTES, plan)
+    tale.at(0).push(TICKET)
+    tale.at(when).push(PAGE)
+    tale.at(when + HOUR)
+    assert [each.at for each in tale.messages(BOB_SMS)] == [when + 300]
+
+
+def test_a_page_that_is_visible_again_stays_acknowledged(story):
+    """Whoever took it has it: that something else held it back for a while makes it neither new nor anybody else's."""
+    held = ROUTES + '  - {source_matchers: [tier="down"], target_matchers: [tier="page"], equal: [slo]}\n'
+    down = alert("Burn", slo="a", tier="down", severity="warning", i="down", ends=9 * DAY)
+    tale = story(held, PLAN)
+    tale.at(0).push(PAGE)
+    tale.at(60).ack("ana", fingerprint=PAGE.fingerprint)
+    tale.at(120).push(down)
+    tale.at(130).ack("ana", fingerprint=down.fingerprint)
+    tale.at(600).resolve(down)
+    tale.at(HOUR - 60)
+    assert tale.messages(BOB_SMS) == tale.messages(CHRIS_SMS) == []
