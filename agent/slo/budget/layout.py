@@ -15,6 +15,8 @@ NOW_MS: Final = 5 * 60_000
 """The window of the current burn rate, and the shortest that is always read."""
 PACE_MS: Final = 60 * 60_000
 """The window whose burn rate says when a budget will be gone."""
+SHIFT_MS: Final = 6 * 60 * 60_000
+"""The window that is shown beside it, whatever windows the alerts have."""
 
 
 class Layout:
@@ -59,7 +61,7 @@ class Layout:
         found = {
             each for objective in self.objectives for burn in objective.burns for each in (burn.short_ms, burn.long_ms)
         }
-        return tuple(sorted(found | {NOW_MS, PACE_MS}))
+        return tuple(sorted(found | {NOW_MS, PACE_MS, SHIFT_MS}))
 
     def _burns(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
         """Return each tier's long and short window (rows) and factor; infinite where a budget has fewer tiers than others."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agent.model import Labels, is_absent, is_stale
-from agent.slo import Calendar, Timeslices
+from agent.slo import Calendar, Catalog, Rolling, Timeslices
 from agent.slo.budget.engine import Engine
+from agent.slo.budget.objective import Objective, burns_of
 from agent.slo.budget.series import Recorder, series_of
-from tests.slo.budget.service import MINUTE, SECOND, Service, objective, slo
+from tests.slo.budget.service import DAY, HOUR, MINUTE, SECOND, Service, objective, slo
 
 ID = {"sloth_id": "rag-answers", "sloth_service": "rag", "sloth_slo": "answers", "team": "search"}
 
@@ -40,6 +41,15 @@ def test_each_budget_has_the_series_that_dashboards_know():
     info = {"sloth_mode": "burnline", "sloth_objective": "99.9", "sloth_spec": "prometheus/v1", "sloth_version": "0.1"}
     assert value("sloth_slo_info", burnline_counts="events", **info) == 1
     assert len(found) == len(service.engine.read(service.at_ms).layout.windows_ms) * 4 + 3 + 7 + 1
+
+
+def test_six_hours_are_recorded_and_shown_whatever_windows_a_period_has():
+    """Of 14 days the tiers look at 28 minutes and 2 h 50 min; people compare an hour with six everywhere."""
+    fortnight = 14 * DAY
+    short = Objective.of(slo(window=Rolling(fortnight)), burns_of(Catalog().windows(fortnight)), fortnight)
+    readings = Service(Engine([short]), requests_total=0.0).engine.read(0)
+
+    assert {HOUR, 6 * HOUR} <= set(readings.layout.windows_ms)
 
 
 def test_a_series_without_a_value_ceases_once_and_is_absent_then():
