@@ -153,6 +153,9 @@ class Agent:
         self._start_rules(built, now_ms)
         ends.push_async_callback(self.server.stop)
         heartbeats = HeartbeatDesk(lambda: self.lifelines, self.clock, self.telemetry, self.woken)
+        self.promises = SloDesk(
+            lambda: self.budgets, lambda: self.journal, self.clock, lambda: self.config.file.storage.alert_history
+        )
         await self.server.serve(
             create_app(
                 Handles(self),
@@ -165,12 +168,7 @@ class Agent:
                 heartbeat_handles=heartbeats,
                 drill_handles=DrillDesk(lambda: self.lifelines.drills, self.clock, self.woken),
                 explainer=Explaining(self),
-                slo_handles=SloDesk(
-                    lambda: self.budgets,
-                    lambda: self.journal,
-                    self.clock,
-                    lambda: self.config.file.storage.alert_history,
-                ),
+                slo_handles=self.promises,
                 twilio_handles=Twilio(
                     lambda: self.dispatcher, lambda: self.config.external_url, self.clock, self.woken
                 ),

@@ -60,12 +60,12 @@ class _Lines:
 
     def show(self, snapshot: Snapshot) -> None:
         """Print what is new."""
-        lines = [f"{name}: {place}" for name, place in snapshot.places.items()]
-        lines += [f"chapter: {snapshot.chapter}"]
-        lines += [f"{each.state}: {each.name} ({each.summary})" for each in snapshot.alerts if each.state == "firing"]
-        for line in lines:
+        lines = {f"{name}: {place}": "" for name, place in snapshot.places.items()}
+        lines |= {f"chapter: {snapshot.chapter}": ""}
+        lines |= {f"firing: {each.name}": f" ({each.summary})" for each in snapshot.alerts if each.state == "firing"}
+        for line, words in lines.items():
             if line not in self._said:
-                self._say(snapshot, line)
+                self._say(snapshot, line + words)
                 self._said.add(line)
         total = sum(snapshot.arrived.values())
         for line in snapshot.messages[len(snapshot.messages) - min(total - self._arrived, len(snapshot.messages)) :]:

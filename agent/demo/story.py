@@ -10,7 +10,7 @@ import re
 import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,16 +19,19 @@ import aiohttp
 from agent.app import Agent, wall_clock
 from agent.config import Flags, load_config
 from agent.demo.files import write_files
+from agent.demo.objectives import objective_of, promise_of, seen_of
 from agent.demo.processes import Companion, Service, port_or_free
 from agent.demo.table import ShownAlert, Snapshot
 from agent.notify.inbox import Arrival, Inbox
 
 if TYPE_CHECKING:
     from agent.web import AlertView
+    from agent.web.slos import StandingView
 
 FAULT_AFTER_S: Final = 20.0
-FAULT_LASTS_S: Final = 40.0
-ERROR_RATIO: Final = 0.35
+FAULT_LASTS_S: Final = 30.0
+ERROR_RATIO: Final = 0.09
+"""Enough to page by the budget of availability, and too little for its ticket, which would outlast the story."""
 LATENCY_S: Final = 6.5
 RATE: Final = 20
 CHANNELS: Final = ("email", "slack", "sms")
@@ -54,6 +57,8 @@ class Verdict:
     arrived: Mapping[str, int]
     complete: Mapping[str, bool]
     """By channel: did firing and resolved of one such alert arrive?"""
+    promise: str = ""
+    """What became of the objective that suffered most, in words."""
 
     @property
     def good(self) -> bool:
@@ -63,9 +68,10 @@ class Verdict:
     def __str__(self) -> str:
         arrived = ", ".join(f"{channel} {self.arrived.get(channel, 0)}" for channel in CHANNELS)
         alerts = f"{len(self.fired)} alert{'' if len(self.fired) == 1 else 's'}"
-        return (
+        told = (
             f"demo: {self.queries} queries, people told of {alerts}, {len(self.resolved)} of them resolved, {arrived}"
         )
+        return f"{self.promise}\n{told}" if self.promise else told
 
 
 def judge(messages: Sequence[Arrival], fault_ms: int, watched: frozenset[str], queries: int) -> Verdict:
@@ -101,6 +107,7 @@ class Story:
         self.started_ms = self.fault_ms = wall_clock()
         self.chapter = "all is well"
         self.history: dict[str, deque[float]] = {name: deque(maxlen=_HISTORY) for name in _QUESTIONS}
+        self.standing: StandingView | None = None
         self.before: set[str] = set()
         self.watched: set[str] = set()
         self.queries = 0
@@ -125,6 +132,7 @@ class Story:
         numbers = {name: await self.agent.number(question, now_ms) for name, question in _QUESTIONS.items()}
         for name, value in numbers.items():
             self.history[name].append(value or 0.0)
+        self.standing = await self.agent.promises.status()
         self.queries = int(await self.agent.number('sum(rag_queries_total{job="rag"})', now_ms) or self.queries)
         return Snapshot(
             elapsed_s=elapsed,
@@ -135,6 +143,8 @@ class Story:
             p95_seconds=numbers["p95, uncached"],
             cache_hit_ratio=numbers["cache hit rate"],
             history=self.history,
+            objectives=[objective_of(slo) for slo in self.standing.slos],
+            seen=seen_of(self.standing),
             alerts=[_shown(each, now_ms) for each in alerts],
             arrived={channel: len(self.inbox.messages(channel)) for channel in CHANNELS},
             messages=[line_of(each) for each in self.inbox.messages()[-6:]],
@@ -146,7 +156,7 @@ class Story:
             await self.service.break_it(
                 error_ratio=ERROR_RATIO, latency_seconds=LATENCY_S, duration_seconds=FAULT_LASTS_S
             )
-            self.chapter, self.fault_ms = "the service breaks: a third of its queries fail, the rest are slow", now_ms
+            self.chapter, self.fault_ms = "the service breaks: one query in eleven fails, the rest are slow", now_ms
         elif self.chapter.startswith("the service breaks") and elapsed_s >= FAULT_AFTER_S + FAULT_LASTS_S:
             await self.service.mend_it()
             self.chapter = "the service is mended; the alerts resolve"
@@ -155,7 +165,8 @@ class Story:
 
     def verdict(self) -> Verdict:
         """Judge by what has arrived so far."""
-        return judge(self.inbox.messages(), self.fault_ms, frozenset(self.watched), self.queries)
+        found = judge(self.inbox.messages(), self.fault_ms, frozenset(self.watched), self.queries)
+        return replace(found, promise=promise_of(self.standing)) if self.standing else found
 
 
 async def tell(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Group, RenderableType
@@ -28,6 +28,18 @@ class ShownAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownObjective:
+    """One objective as the table shows it, in words: `99.9 %`, `93.913 %`, `141 of 2,312`, `61x`, and whether it pages."""
+
+    name: str
+    promised: str
+    good: str
+    bad: str
+    burn: str
+    pages: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One look at the story. Ratios are 0–1, times seconds; None where there is no value yet."""
 
@@ -39,6 +51,9 @@ class Snapshot:
     p95_seconds: float | None = None
     cache_hit_ratio: float | None = None
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    objectives: Sequence[ShownObjective] = ()
+    seen: str = ""
+    """How little of the objectives' period there is yet, in words."""
     alerts: Sequence[ShownAlert] = ()
     arrived: Mapping[str, int] = field(default_factory=dict)
     messages: Sequence[str] = ()
@@ -46,12 +61,13 @@ class Snapshot:
 
 
 def render(snapshot: Snapshot) -> RenderableType:
-    """Draw a snapshot: where to look, the four numbers with their last minute, the alerts, what arrived."""
+    """Draw a snapshot: where to look, the four numbers with their last minute, objectives, alerts, what arrived."""
     parts: list[RenderableType] = [
         _places(snapshot.places),
         Text(),
         _numbers(snapshot),
         Text(),
+        *_objectives(snapshot),
         _alerts(snapshot.alerts),
     ]
     parts += [Text(), _arrived(snapshot)]
@@ -88,6 +104,21 @@ def _numbers(snapshot: Snapshot) -> Table:
             Text(line, style="red" if bad else "green"),
         )
     return table
+
+
+def _objectives(snapshot: Snapshot) -> Iterator[RenderableType]:
+    """Give a row for each objective. No bar says what is left: two minutes of a period prove nothing about the rest."""
+    if not snapshot.objectives:
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("objective", "promised", "good", "failed", "budget burns"):
+        table.add_column(heading, no_wrap=True, justify="left" if heading == "objective" else "right")
+    table.add_column(snapshot.seen, no_wrap=True)
+    for each in snapshot.objectives:
+        style = "bold red" if each.pages else ""
+        cells = (each.promised, each.good, each.bad, each.burn, "pages somebody" if each.pages else "")
+        table.add_row(Text(each.name, style=style), *(Text(cell, style=style) for cell in cells))
+    yield from (table, Text())
 
 
 def _alerts(alerts: Sequence[ShownAlert]) -> RenderableType:

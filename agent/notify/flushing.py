@@ -269,24 +269,14 @@ class Flush:
         severity, names = self._severity(seen), tuple(seen.firing_set)
         seen.before = incident.severity
         change = f"{seen.before} → {severity}"
-        if seen.before and incident.ack and is_worse(severity, seen.before) and self._is_news(incident.ack, seen):
+        if seen.before and incident.ack and is_worse(severity, seen.before):
             self._decide(group, Verdict.ACK_ENDED, f"{change} after {incident.ack.by} had acknowledged it", names)
             seen.taken_by = incident.ack.by
             incident.lift(self.at_ms)
-        roused = incident.follow(severity, self.at_ms, self._routing.directory)
+        roused = incident.follow(severity, self.at_ms)
         if roused and seen.before:
             steps = ", ".join(f"step {step.number} in {step.after_ms // 1000} s" for step in roused)
             self._decide(group, Verdict.ROUSED, f"{change}: escalation counts from now", names, steps)
-
-    @staticmethod
-    def _is_news(ack: Ack, seen: Visible) -> bool:
-        """Say whether what is worse is more than what was acknowledged, was held back for a while, and is visible again."""
-        worse = {
-            each.fingerprint
-            for each in seen.firing
-            if is_worse(worst_severity((each.labels.get("severity"),)), seen.before)
-        }
-        return not worse <= ack.fingerprints & seen.released.keys()
 
     def _tell(self, group: Group, incident: Incident, seen: Visible) -> None:
         due: dict[str, tuple[Recipient, Reason]] = {}

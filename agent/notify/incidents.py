@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from agent.notify.hours import Hours, hours_from_json, hours_to_json
-from agent.notify.notification import Channel, Target, is_worse
+from agent.notify.notification import Channel, Target
 from agent.notify.people import Directory
 from agent.notify.records import target_from_json, target_to_json
 from agent.notify.routing import Destination, Step
@@ -97,12 +97,6 @@ class Whom:
     severities: tuple[str, ...] = ()
     hours: Hours | None = None
 
-    def tells(self, severity: str, directory: Directory, at_ms: int) -> bool:
-        """Say whether it tells anybody of this severity: by its own word, or by the policy of the people whom it means now."""
-        if self.severities and severity not in self.severities:
-            return False
-        return not self.by_policy or bool(self.now(directory, at_ms, severity))
-
     def now(self, directory: Directory, at_ms: int, severity: str = "") -> tuple[Target, ...]:
         """Return the places it means now for this severity; where the name is gone, those of the beginning."""
         if self.severities and severity not in self.severities:
@@ -143,12 +137,6 @@ class RunningStep:
     def concerns(self, severity: str) -> bool:
         """Say whether a line of it tells somebody of this severity."""
         return any(not each.severities or severity in each.severities for each in self.whom)
-
-    def gains(self, severity: str, before: str, directory: Directory, at_ms: int) -> bool:
-        """Say whether a line of it tells somebody of this severity who hears nothing of the one before."""
-        return any(
-            each.tells(severity, directory, at_ms) and not each.tells(before, directory, at_ms) for each in self.whom
-        )
 
     def count_from(self, at_ms: int) -> None:
         """Let it wait as long as it says, from now on."""
@@ -208,28 +196,23 @@ class Incident:
             if step.until == "ack" and step.state in (StepState.WAITING, StepState.RESTING):
                 step.state = StepState.STOPPED
 
-    def follow(self, severity: str, at_ms: int, directory: Directory) -> tuple[RunningStep, ...]:
+    def follow(self, severity: str, at_ms: int) -> tuple[RunningStep, ...]:
         """Take over the severity of what fires now, and return the steps that count from now because of it.
 
-        A step that tells nobody of this severity rests. One of which a line does, and did not of the milder one before, begins
-        to count: whoever is called must neither be forgotten nor called at once because something milder has lasted for long.
+        A step that tells nobody of this severity rests. One that does, and told nobody of the severity before, begins to count:
+        whoever is called must not be called at once because something milder has lasted for long.
         """
         before, self.severity = self.severity, severity
-        rose = bool(before) and is_worse(severity, before)
         roused = []
         for step in self.steps:
             if not step.concerns(severity):
                 step.state = StepState.RESTING if step.state is StepState.WAITING else step.state
             elif step.state is StepState.RESTING or (
-                rose and not self._stops(step) and not step.hurried and step.gains(severity, before, directory, at_ms)
+                step.state is StepState.DONE and before and not step.concerns(before)
             ):
                 step.count_from(at_ms)
                 roused.append(step)
         return tuple(roused)
-
-    def _stops(self, step: RunningStep) -> bool:
-        """Say whether somebody has the incident, and that stops the step."""
-        return step.state is StepState.STOPPED or (self.ack is not None and step.until == "ack")
 
     def known(self, fingerprints: Iterable[str]) -> frozenset[str]:
         """Return which of the group's alerts somebody was told of, or could have been: what waits for its turn is not."""

@@ -6,11 +6,14 @@ import pytest
 import yaml
 
 from agent.config import shipped
+from agent.demo.files import windows
 from agent.demo.overlay import SPEED, divided, rescale, rescale_expression
 from agent.errors import InvalidInput
 from agent.model import parse_duration
+from agent.slo import Catalog
 
-FILES = sorted([*shipped("rules").glob("*.yml"), *shipped("alertmanager").glob("*.yml")], key=lambda path: path.name)
+FOLDERS = (shipped("rules"), shipped("rules", "slos"), shipped("alertmanager"))
+FILES = sorted((path for folder in FOLDERS for path in folder.glob("*.yml")), key=lambda path: path.name)
 
 
 def every_duration_is(word):
@@ -54,6 +57,19 @@ def test_a_duration_is_found_where_promql_has_one(expression, expected):
 def test_what_is_not_promql_is_said_and_not_guessed_at():
     with pytest.raises(InvalidInput, match="cannot rescale"):
         rescale_expression("rate(x[5m")
+
+
+def test_objectives_burn_at_the_shipped_rates_in_windows_that_are_sixty_times_shorter(tmp_path):
+    (tmp_path / "1d.yml").write_text(windows())
+    ours, month = (
+        Catalog.load(tmp_path).windows(parse_duration("1d")),
+        Catalog().windows(parse_duration("30d")),
+    )
+
+    assert [ours.factor(each) for each in ours.tiers] == pytest.approx([month.factor(each) for each in month.tiers])
+    assert [(each.short_ms * 60, each.long_ms * 60) for each in ours.tiers] == [
+        (each.short_ms, each.long_ms) for each in month.tiers
+    ]
 
 
 def test_values_keep_their_kind():
