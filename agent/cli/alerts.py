@@ -23,6 +23,9 @@ from agent.model import METRIC_NAME, Matcher, MatchOp, match_all, parse_duration
 _MATCHER: Final = re.compile(r"(?P<name>[^=!~{}\s]+)\s*(?P<op>=~|!~|!=|=)\s*(?P<value>.*)", re.DOTALL)
 _STYLES: Final = {"firing": "bold red", "pending": "yellow", "resolved": "green", "inactive": "dim"}
 
+_SAID_BY_THE_ID: Final = ("sloth_id", "sloth_service", "sloth_slo")
+"""Labels of an objective's alert that say again what `burnline_slo` says: of no use in a column."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -176,7 +179,8 @@ def alerts_table(alerts: Iterable[Mapping[str, Any]]) -> Table:
 
 
 def _alert(labels: Mapping[str, str], rule: str) -> Text:
-    others = ", ".join(f"{name}={value}" for name, value in labels.items() if name not in ("alertname", METRIC_NAME))
+    hidden = {"alertname", METRIC_NAME}.union(_SAID_BY_THE_ID if "burnline_slo" in labels else ())
+    others = ", ".join(f"{name}={value}" for name, value in labels.items() if name not in hidden)
     text = Text(labels.get("alertname") or rule, style="bold")
     return text.append(f" {others}", style="not bold dim") if others else text
 

@@ -154,8 +154,8 @@ def _row(slo: SloView, budget: BudgetView, name: str, at_ms: int, wide: bool) ->
     may = allowance(slo, budget)
     if wide:
         cells = (*cells, f"{promised(slo.objective)} {slo.period}", may, seen(budget))
-    else:
-        under.insert(0, (_details(slo, budget, may), "dim"))
+    elif details := _details(slo, budget, may):
+        under.insert(0, (details, "dim"))
     return Row(cells, _STYLES[tone(budget).value], "bold" if not budget.group else "", tuple(under))
 
 

@@ -135,6 +135,13 @@ def test_groups_stand_under_their_slo_and_only_the_worst_ten():
     assert any("and 4 more groups" in line for line in lines)
 
 
+def test_no_line_is_empty_where_there_is_nothing_to_add():
+    young = budget(earned=False, seen_ms=15_000, group={"tenant": "a"})
+    *rows, _blank, _foot = shown(view(young, budget(group={"tenant": "b"}))).splitlines()
+
+    assert all(line.strip() for line in rows)
+
+
 def test_a_composite_says_which_part_burned_its_budget():
     of = view(unit="composite", blame=(ShareView("rag-index", 0.2), ShareView("rag-answers", 0.8)))
 

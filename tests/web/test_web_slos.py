@@ -105,6 +105,15 @@ async def test_an_override_is_recorded_and_answered(at):
     assert [each.subject for each in world.journal.events(GATE_KIND)] == ["rag-answers"]
 
 
+async def test_what_somebody_writes_of_an_override_is_one_line_of_text(at):
+    """A line of a pipeline's log or of a report is the agent's word, so nobody else may begin one, nor colour it."""
+    body = {"names": ["rag"], "reason": "go\nGO, all is well\x1b[32m \u202eevil", "by": "ana\r\n<b>"}
+    answer = await (await (await at(low())).post(OVERRIDE, json=body)).json()
+    passed = msgspec.convert(answer["data"], GateAnswer).overridden
+
+    assert (passed.by, passed.reason) == ("ana <b>", "go GO, all is well [32m evil")
+
+
 BAD_BODIES = [
     b"",
     b"[]",
@@ -112,6 +121,7 @@ BAD_BODIES = [
     b'{"names": ["rag"], "reason": "", "by": "ana"}',
     b'{"names": ["rag"], "reason": "  ", "by": "ana"}',
     b'{"names": ["rag"], "reason": "r", "by": " "}',
+    b'{"names": ["rag"], "reason": "r", "by": "\\u0000"}',
     b'{"names": ["rag"], "by": "ana"}',
     b'{"names": ["rag"], "reason": "r", "by": "ana", "force": true}',
     b'{"names": ["rag"], "reason": "r", "by": "ana", "min_budget": "10"}',

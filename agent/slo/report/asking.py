@@ -77,7 +77,11 @@ def asked(text: str, zone_name: str, now_ms: int) -> Asked:
     except ValueError as error:
         message = f"cannot make a report: {error}"
         raise InvalidInput(message) from error
-    span, before = _rolling(text, now_ms) or _calendar(text.strip().lower(), zone, now_ms)
+    try:
+        span, before = _rolling(text, now_ms) or _calendar(text.strip().lower(), zone, now_ms)
+    except OverflowError as error:
+        message = f'cannot report on "{text}": it, or the period before it, lies beyond the calendar; {_HINT}'
+        raise InvalidInput(message) from error
     if span.start_ms > now_ms:
         message = f'cannot report on "{text}": it has not begun; this-month is the month under way'
         raise InvalidInput(message)

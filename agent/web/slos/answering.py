@@ -53,12 +53,13 @@ async def override(request: web.Request) -> web.Response:
     except msgspec.MsgspecError as error:
         example = '{"names": ["rag-answers"], "reason": "rollback of 4.2", "by": "ana"}'
         raise ApiError(ErrorType.BAD_DATA, f"cannot read the override: {error}; send JSON like {example}") from error
-    for what, text in (("reason", body.reason), ("by", body.by)):
-        if not text.strip():
+    by, reason = _one_line(body.by), _one_line(body.reason)
+    for what, text in (("reason", reason), ("by", by)):
+        if not text:
             words = f"cannot override the gate: `{what}` is empty; say {'why' if what == 'reason' else 'who you are'}"
             raise ApiError(ErrorType.BAD_DATA, words)
     asked = GateAsked(tuple(body.names), least(body.min_budget))
-    return success(await request.config_dict[SLOS].override(asked, body.by.strip(), body.reason.strip()))
+    return success(await request.config_dict[SLOS].override(asked, by, reason))
 
 
 async def report(request: web.Request) -> web.Response:
@@ -81,6 +82,11 @@ async def report(request: web.Request) -> web.Response:
         "Cache-Control": "no-store",
     }
     return web.Response(body=answer.text.encode(), headers=headers)
+
+
+def _one_line(text: str) -> str:
+    """Return what somebody wrote as one line: it is shown in terminals and logs, where a line is somebody's word."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def least(text: str) -> float:
