@@ -148,17 +148,20 @@ class Counting:
         begins = np.flatnonzero(np.diff(places, prepend=-1))
         ends = np.append(begins[1:], len(places)) - 1
         sums = np.add.reduceat(rose, begins, axis=0)
-        values = np.where(there[ends] | (sums != 0), sums, ABSENT_NAN)
+        # Of a step that ends with a failure what it counted before counts all the same: the target may never be back.
+        some = np.add.reduceat(landed & (np.arange(len(landed)) != first), begins) > 0
+        seen = np.where(landed[ends][:, np.newaxis], there[ends], np.logical_or.reduceat(there, begins, axis=0))
+        values = np.where(seen | (sums != 0), sums, ABSENT_NAN)
         for number, end in enumerate(ends.tolist()):
             place = int(places[end])
-            if not landed[end]:
+            if not landed[end] and not some[number]:
                 self._waiting = self._waiting + sums[number]
                 yield place, Increases(self.columns, None, f"{self._name}: its scrape failed")
             elif end != first:
                 value = values[number]
                 if self._waiting.any():
                     total = self._waiting + sums[number]
-                    value = np.where(there[end] | (total != 0), total, ABSENT_NAN)
+                    value = np.where(seen[number] | (total != 0), total, ABSENT_NAN)
                     self._waiting = np.zeros_like(total)
                 yield place, Increases(self.columns, value)
 

@@ -94,3 +94,19 @@ def test_there_is_no_past_where_there_are_no_samples():
 
     assert past.slots == {}
     assert past.oldest_ms is None
+
+
+def test_what_a_target_counted_before_it_failed_for_good_is_part_of_the_past():
+    """Rows of the past are a minute apart, and scrapes are not: those before the failure stand in the same row."""
+    both, target = Both(), Target()
+    counters = {metric("requests_total", code=code, route="/a"): 0.0 for code in ("200", "500")}
+    for number in range(40):
+        at_ms = START + number * 15_000
+        for labels in counters:
+            counters[labels] += 10
+        both.scraped(target, at_ms, counters if number < 21 else None)
+
+    past = past_of(History(both.kept, OBJECTIVES, 15_000), OBJECTIVES, START - HOUR, at_ms)
+
+    events = next(slots for key, slots in past.slots.items() if key.slo == "rag-events")
+    assert (sum(each.bad for each in events), sum(each.total for each in events)) == (200, 400)
