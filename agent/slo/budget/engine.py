@@ -388,8 +388,9 @@ class Engine:
         found = self._reckoned(at_ms)
         quiet = found.windows.total == 0
         busy = np.take_along_axis(found.windows.total, self._layout.holds, axis=0) > 0
+        held = quiet & busy & self._shorts_of_open()
         unknown = (self._seen == Seen.NO_DATA) | (self._seen == Seen.INVALID)
-        self._ratio = np.where(unknown | (quiet & busy), self._ratio, found.windows.ratio)
+        self._ratio = np.where(unknown | held, self._ratio, found.windows.ratio)
         self._certain = np.where(unknown, self._certain, certain(found.windows, self._layout.min_events))
         was, self._open = self._open, self._over(self._ratio, self._certain)
         turned = was != self._open
@@ -400,6 +401,17 @@ class Engine:
             yield Change(
                 self._layout.keys[number], burn, bool(self._open[tier, number]), at_ms, self._latest, int(number)
             )
+
+    def _shorts_of_open(self) -> NDArray[np.bool_]:
+        """Say which windows are the short ones of open tiers, (windows, budgets).
+
+        Silence ends nothing that is open, and opens nothing either: of a busy day the long window forgets the good events
+        first, and hours after the last request a few old errors would be all that is left of it.
+        """
+        found = np.zeros(self._ratio.shape, dtype=bool)
+        for short, is_open in zip(self._layout.short, self._open, strict=True):
+            found[short[is_open], np.flatnonzero(is_open)] = True
+        return found
 
     def _note(self, at_ms: int, tally: Tally) -> None:
         """Remember what the row says of each budget, and since when; a row on which nothing was heard says nothing."""

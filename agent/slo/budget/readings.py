@@ -128,8 +128,9 @@ class Reading:
 class Readings:
     """All B budgets of `layout` at `at_ms`; `windows` has arrays of shape (W, B), `period` of (B,).
 
-    ratio: (W, B), the ratio that decides: a short window without traffic keeps its last while the long one has some, and where
-    nothing is known all do; certain: (W, B), what of it is certain with few events or little coverage, NaN where nothing is.
+    ratio: (W, B), the ratio that decides: the short window of an open tier keeps its last while the long one has traffic, and
+    where nothing is known all do; certain: (W, B), what of it is certain with few events or little coverage, NaN where nothing
+    is.
     """
 
     at_ms: int

@@ -403,7 +403,7 @@ def test_the_page_of_a_group_whose_target_fails_stays_though_others_have_data():
         service.scrapes.failed("b", "connection refused")
         run(service, 1, route="/a")
 
-    assert (of_route(service, "/b").state, of_route(service, "/b").words) == (State.NO_DATA, "b: connection refused")
+    assert (of_route(service, "/b").state, of_route(service, "/b").words) == (State.NO_DATA, "connection refused")
     assert of_route(service, "/b").tiers[0].open
 
 

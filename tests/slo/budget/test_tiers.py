@@ -106,6 +106,34 @@ def test_a_page_without_any_traffic_is_over_when_the_long_window_is_empty():
     assert not service.read().tiers[0].open
 
 
+def burst_before_silence(silent_minutes: int) -> tuple[Service, list]:
+    """Return a service that served well for four hours, failed four times and was idle since, and what changed since."""
+    service = Service(Engine([objective()]), requests_total=0.0, errors_total=0.0)
+    service.scraped()
+    for _ in range(4 * 240):
+        service.rise("requests_total", 15)
+        service.scraped()
+    for _ in range(4):
+        service.rise("requests_total", 1)
+        service.rise("errors_total", 1)
+        service.scraped()
+    return service, [change for _ in range(4 * silent_minutes) for change in service.scraped()]
+
+
+def test_a_few_old_errors_page_nobody_when_only_the_traffic_around_them_is_forgotten():
+    _, changes = burst_before_silence(540)
+
+    assert changes == []
+
+
+def test_the_same_errors_page_when_one_more_request_fails():
+    service, _ = burst_before_silence(57)
+    service.rise("requests_total", 1)
+    service.rise("errors_total", 1)
+
+    assert [(each.opened, each.burn.name) for each in service.scraped()] == [(True, "page.quick")]
+
+
 def opened(errors: float) -> list:
     """Return what changes in an hour at 100 requests a second, after two clean ones."""
     service = Service(Engine([objective()], interval_ms=5 * MINUTE), requests_total=0.0, errors_total=0.0)
