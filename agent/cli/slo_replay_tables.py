@@ -49,7 +49,8 @@ def report_shown(report: SloReport, *, verbose: bool) -> Iterator[RenderableType
 def _table(report: SloReport) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("SLO", overflow="fold", min_width=12)
-    for name in ("objective", "pages", "false", "tickets", "held", "detected", "over after", "budget left", "coverage"):
+    shown = _columns(report)
+    for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
     lines: dict[str, list[BudgetAccount]] = {}
     for version in report.versions:
@@ -58,24 +59,38 @@ def _table(report: SloReport) -> Table:
     for key, accounts in lines.items():
         for number, account in enumerate(accounts):
             # The second of a pair stands below the first, without its name.
-            table.add_row(Text("" if number else key, style="bold"), *_line(report, account))
+            cells = _line(report, account)
+            table.add_row(Text("" if number else key, style="bold"), *(cells[name] for name in shown))
     return table
 
 
-def _line(report: SloReport, account: BudgetAccount) -> list[RenderableType]:
+def _columns(report: SloReport) -> list[str]:
+    """Return the heads of columns, without those of counts that are 0 throughout: eighty characters hold the rest."""
+    accounts = [each for version in report.versions for each in version.budgets]
+    counts = {
+        "false": any(each.false(report.false_below) for each in accounts),
+        "tickets": any(each.of(Severity.TICKET) for each in accounts),
+        "held": any(each.held for each in accounts),
+    }
+    heads = ("objective", "pages", *counts, "detected", "over\nafter", "budget\nleft", "coverage")
+    return [each for each in heads if counts.get(each, True)]
+
+
+def _line(report: SloReport, account: BudgetAccount) -> dict[str, RenderableType]:
+    """Return the cells of a row by the heads of their columns."""
     pages = account.of(Severity.PAGE)
     spent = account.reading.left is not None and account.reading.left < 0
-    return [
-        Text(f"{account.objective.slo.objective:g} %"),
-        _number(len(pages), "bold red"),
-        _number(len(account.false(report.false_below)), ""),
-        _number(len(account.of(Severity.TICKET)), "bold yellow"),
-        _number(len(account.held), ""),
-        _length(median([each.detection_ms for each in pages])),
-        _length(median([each.reset_ms for each in pages])),
-        Text(left(account), style="red" if spent else ""),
-        Text(share(account.reading.period.coverage)),
-    ]
+    return {
+        "objective": Text(f"{account.objective.slo.objective:g} %"),
+        "pages": _number(len(pages), "bold red"),
+        "false": _number(len(account.false(report.false_below)), ""),
+        "tickets": _number(len(account.of(Severity.TICKET)), "bold yellow"),
+        "held": _number(len(account.held), ""),
+        "detected": _length(median([each.detection_ms for each in pages])),
+        "over\nafter": _length(median([each.reset_ms for each in pages])),
+        "budget\nleft": Text(left(account), style="red" if spent else ""),
+        "coverage": Text(share(account.reading.period.coverage)),
+    }
 
 
 def _number(count: int, style: str) -> Text:
@@ -110,7 +125,7 @@ def _incidents(report: SloReport, version: VersionAccount, *, verbose: bool) -> 
         ("open", "right"),
     ):
         table.add_column(name, justify=justify, no_wrap=name != "SLO")  # type: ignore[arg-type]
-    for name in ("over after", "bad", "of budget"):
+    for name in ("over\nafter", "bad", "of\nbudget"):
         table.add_column(name, justify="right", no_wrap=True)
     for _, account, spell, held in shown:
         table.add_row(*_incident(report, account, spell, held=held))

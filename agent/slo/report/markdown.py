@@ -82,14 +82,18 @@ def _section(slo: SloReport, report: Report) -> Iterator[str]:
 
 
 def _days(slo: SloReport, report: Report) -> Iterator[str]:
-    """Give the days that matter: the worst, and those of which not all was seen; the rest in one sentence."""
+    """Give the days that matter: the worst, and those that were seen in part; the rest in a sentence.
+
+    Of days that nobody saw another table tells.
+    """
     worst = {each.day.date: each for each in slo.worst}
-    told = [each for each in slo.days if each.date in worst or each.figures.coverage < _WHOLE]
+    days = [each for each in slo.days if each.figures.coverage > 0 or each.figures.total]
+    told = [each for each in days if each.date in worst or each.figures.coverage < _WHOLE]
     if told:
         rows = [_day(each, worst.get(each.date), report) for each in told]
         yield ""
         yield from _table(("day", "bad", "budget burned", worst_words(slo), "seen"), rows, "bad,budget burned,seen")
-    rest = [_burned(each) for each in slo.days if each not in told]
+    rest = [_burned(each) for each in days if each not in told]
     if rest and told:
         yield ""
         yield f"{times(len(rest), 'other day')}: at most {percent(max(rest))} each."
