@@ -50,7 +50,7 @@ def _overview(report: Report) -> list[str]:
             kept(each.figures.ratio, each.objective),
             f"{each.objective:g} %",
             percent(each.figures.spent),
-            percent(each.before.spent),
+            percent(each.before.spent if each.before.coverage >= ENOUGH else None),
             percent(each.figures.coverage),
             bars(each),
         )

@@ -42,9 +42,11 @@ def turn(at_ms: int, fires: bool, severity: Severity = Severity.PAGE, of: str = 
     return Turn(at_ms, of, own, severity, fires, own.fingerprint())
 
 
-def incident(began_ms: int, ended_ms: int | None, severity: Severity = Severity.PAGE, **labels: str) -> list[Turn]:
-    ends = [] if ended_ms is None else [turn(ended_ms, False, severity, **labels)]
-    return [turn(began_ms, True, severity, **labels), *ends]
+def incident(
+    began_ms: int, ended_ms: int | None, severity: Severity = Severity.PAGE, of: str = "rag-answers", **labels: str
+) -> list[Turn]:
+    ends = [] if ended_ms is None else [turn(ended_ms, False, severity, of, **labels)]
+    return [turn(began_ms, True, severity, of, **labels), *ends]
 
 
 def bad_day(at_ms: int) -> tuple[int, int]:

@@ -138,6 +138,16 @@ def test_markdown_shows_what_people_wrote_as_text(report):
     ]
 
 
+@pytest.mark.parametrize(("period", "shown"), [("2026-01-08", "10 %"), ("2026-01-04..2026-01-11", "–")])
+def test_with_what_was_hardly_seen_of_the_period_before_nothing_is_compared(period, shown):
+    """A tenth of the budget burns each day from the first of January on; of the eight days before the fourth three were seen."""
+    service, slos = month(bad_day, days=8)
+    text = write_report(make_report(material(service, slos), asked(period, "UTC", service.at_ms)), "md")
+
+    (row,) = (line.split("|") for line in text.splitlines() if line.startswith("| rag-answers |"))
+    assert row[6].strip() == shown
+
+
 def test_json_reads_back_as_the_same_report(report):
     assert msgspec.json.decode(write_report(report, "json"), type=Report) == report
 
