@@ -23,6 +23,7 @@ from agent.journal import Journal
 from agent.model import Alert, Labels
 from agent.notify import Dispatcher, load_routing, receivers_for
 from agent.notify.messages import Renderer
+from tests.e2e.test_run import until
 from tests.peers.processes import free_port, get, running
 from tests.replay.recorded import record
 
@@ -35,6 +36,7 @@ ELSEWHERE = {"make bench\n", "make demo\n", "make test\n", "burnline inbox\n"}
 STAYS = "burnline run"
 """What begins so runs until it is told to end."""
 INBOX = "burnline inbox --environment"
+OBJECTIVES = "burnline slo status"
 SHAPE = re.compile(r"^```yaml\nscrape_configs:.*?^```", re.MULTILINE | re.DOTALL)
 
 NAMED = dict(re.findall(r"^```yaml (\S+)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
@@ -61,6 +63,7 @@ def place(tmp_path):
         shutil.copytree(ROOT / name, tmp_path / name)
     (tmp_path / "rules" / "mine.yml").write_text(corrected())
     for name, text in NAMED.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     block = SHAPE.search(TEXT)
     assert block
@@ -130,7 +133,7 @@ def test_every_block_is_run_somewhere():
 
 @pytest.mark.parametrize(
     "block",
-    [block for block in BLOCKS if block not in ELSEWHERE and INBOX not in block],
+    [block for block in BLOCKS if block not in ELSEWHERE and INBOX not in block and OBJECTIVES not in block],
     ids=lambda block: block.split("\n")[0],
 )
 def test_a_block_does_what_it_says(block, place, service, tmp_path):
@@ -166,6 +169,31 @@ def test_the_block_that_tries_a_receiver_reaches_the_inbox_by_every_channel(plac
     arrived = json.loads(get(port, "/counts")[1])
     assert [arrived[kind]["total"] for kind in ("email", "slack", "sms")] == [1, 2, 1], done.stdout
     assert "FAIL" not in done.stdout
+
+
+def test_the_block_about_objectives_asks_an_agent_that_counts_them(place, service, tmp_path):
+    """The line about `slo_files` is the README's; of seconds the gate knows nothing, so nothing is deployed."""
+    (block,) = (each for each in BLOCKS if OBJECTIVES in each)
+    line = re.search(r"`(slo_files: .*?)`", TEXT)
+    assert line
+    port = free_port()
+    told = place / "burnline.yml"
+    text = told.read_text().replace("127.0.0.1:8000", f"127.0.0.1:{service}")
+    told.write_text(f"global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n{text}{line[1]}\n")
+    command = [sys.executable, "-m", "agent", "run", "--web.listen-address", f"127.0.0.1:{port}"]
+    with running(command, port, "/-/ready", tmp_path / "run.log", cwd=place, env=environment()):
+        until(lambda: json.loads(get(port, "/api/v1/slos")[1])["data"]["atMs"], seconds=30)
+        variables = {**environment(), "BURNLINE_URL": f"http://127.0.0.1:{port}", "COLUMNS": "100"}
+        done = subprocess.run(
+            ["bash", "-euc", block], cwd=place, env=variables, check=True, timeout=150, capture_output=True, text=True
+        )
+
+    said = " ".join(done.stdout.split())
+    assert "1 objective, 1 too young to say what is left" in said
+    assert "unknown: rag-answers: young" in said
+    assert "deploy" not in done.stdout.splitlines()
+    assert "99.5" in said
+    assert "rag-answers" in (place / "report.html").read_text()
 
 
 def test_the_inbox_ends_well(tmp_path):

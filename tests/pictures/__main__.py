@@ -1,7 +1,8 @@
 """Make docs/pictures anew: `python -m tests.pictures` tells one story by the shipped files and photographs what arrived.
 
-Everything is real but the world: router, outbox and receivers, on a moved clock, before the local inbox. It needs chromium, which
-nothing else in the project does; no test looks at the pictures, whoever changes how messages look does.
+Everything is real but the world: router, outbox and receivers, on a moved clock, before the local inbox; objectives and the demo
+come from `objectives.py`. It needs chromium, which nothing else in the project does; no test looks at the pictures, whoever
+changes how things look does.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from agent.notify.inbox import Arrival, Inbox
 from agent.notify.messages import Renderer
 from agent.telemetry import configure_logging
 from agent.web import FakeHandles, create_app
+from tests.pictures.objectives import write_demo, write_objectives
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PICTURES: Final = ROOT / "docs" / "pictures"
@@ -139,13 +141,19 @@ def _only(section: str, page: str) -> str:
     return page.replace("</head>", f"<style>{ONLY.format(section)}</style></head>")
 
 
-def photograph(page: Path, picture: Path, height: int) -> None:
-    """Photograph a page as a phone shows it, two pixels for one."""
+def photograph(page: Path, picture: Path, height: int, width: int = WIDTH, scale: float = 2) -> None:
+    """Photograph a page, as a phone shows it unless a width is given, with so many pixels for one."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         sys.exit("cannot photograph: no chromium on the path; install the package chromium")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-device-scale-factor=2"]
-    size = f"--window-size={WIDTH},{height}"
+    options = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        f"--force-device-scale-factor={scale:g}",
+    ]
+    size = f"--window-size={width},{height}"
     command = [browser, *options, size, f"--screenshot={picture}", page.as_uri()]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
 
@@ -156,8 +164,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         asyncio.run(tell(folder))
+        asyncio.run(write_objectives(folder))
+        asyncio.run(write_demo(folder))
         for page, height in (("mail", 605), ("slack", 505), ("sms", 555), ("link", 605)):
             photograph(folder / f"{page}.html", PICTURES / f"{page}.png", height)
+        photograph(folder / "slos.html", PICTURES / "slos.png", 745)
+        photograph(folder / "slo-report.html", PICTURES / "slo-report.png", 930, 980, 1.25)
+        photograph(folder / "slo-status.html", PICTURES / "slo-status.png", 312, 800, 1.6)
+        photograph(folder / "demo.html", PICTURES / "demo.png", 690, 1130, 1.3)
 
 
 if __name__ == "__main__":
