@@ -79,8 +79,8 @@ def test_it_says_when_somebody_would_have_been_told_and_what_it_cost(place):
     assert "In 12h 1 page and 1 ticket would have been told." in text
     # Seen with the first step of the trouble; the window of 30m ends it. 30,000 of the 129,600 that 30 days may lose at 0.1 %.
     assert "Tue 14 Nov 14:01 rag-answers page.quick 0s 39m 30m 30,000 of 120,000 23 %" in text
-    assert "rag-answers: the budget of 30d is known for 23h 50m; coverage 3.3 %." in text
-    assert "for 10m nothing was known (SLONoData), and alerts stayed as they were." in text
+    assert "rag-answers: the budget of 30d is known for 23h 51m; coverage 3.3 %." in text
+    assert "for 9m nothing was known (SLONoData), and alerts stayed as they were." in text
     assert "scraped every 30s: sums are exact, and what opens or closes is seen up to 1m later than live." in text
 
 

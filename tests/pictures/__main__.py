@@ -171,7 +171,7 @@ def main() -> None:
         photograph(folder / "slos.html", PICTURES / "slos.png", 745)
         photograph(folder / "slo-report.html", PICTURES / "slo-report.png", 930, 980, 1.25)
         photograph(folder / "slo-status.html", PICTURES / "slo-status.png", 312, 800, 1.6)
-        photograph(folder / "demo.html", PICTURES / "demo.png", 690, 1130, 1.3)
+        photograph(folder / "demo.html", PICTURES / "demo.png", 612, 1130, 1.3)
 
 
 if __name__ == "__main__":
