@@ -77,7 +77,7 @@ def run_slo_replay(options: Options) -> int:
     else:
         from agent.cli.slo_replay_tables import report_shown
 
-        for each in report_shown(report, verbose=options.verbose):
+        for each in report_shown(report, verbose=options.verbose, width=console.width):
             console.print(each, highlight=False)
     return 130 if report.interrupted else 0
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final, TypeVar
 
-from rich.console import RenderableType
+from rich.console import JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -26,11 +27,17 @@ from agent.slo import Severity
 _SPELLS_SHOWN = 200
 _FEW_SPELLS = 12
 """So many are shown without being asked for."""
+_T = TypeVar("_T")
+_NARROW: Final = 110
+"""Below so many characters an incident's objective stands under its instant, so that neither is ever cut."""
 _STYLES = {Severity.PAGE: "red", Severity.TICKET: "yellow"}
 
 
-def report_shown(report: SloReport, *, verbose: bool) -> Iterator[RenderableType]:
-    """Give what is printed; `verbose` shows each incident of every version, however many there are."""
+def report_shown(report: SloReport, *, verbose: bool, width: int = 200) -> Iterator[RenderableType]:
+    """Give what is printed; `verbose` shows each incident of every version, however many there are.
+
+    `width` is the terminal's, in characters.
+    """
     both = len(report.versions) > 1
     if both:
         for sentence in differences(report):
@@ -42,7 +49,7 @@ def report_shown(report: SloReport, *, verbose: bool) -> Iterator[RenderableType
     yield ""
     yield _table(report)
     for version in report.versions:
-        yield from _incidents(report, version, verbose=verbose)
+        yield from _incidents(report, version, verbose=verbose, narrow=width < _NARROW)
     yield from _remarks(report)
 
 
@@ -101,7 +108,7 @@ def _length(length_ms: int | None) -> Text:
     return Text("–", style="dim") if length_ms is None else Text(duration(length_ms))
 
 
-def _incidents(report: SloReport, version: VersionAccount, *, verbose: bool) -> Iterator[RenderableType]:
+def _incidents(report: SloReport, version: VersionAccount, *, verbose: bool, narrow: bool) -> Iterator[RenderableType]:
     lines = sorted(
         (
             (spell.opened_ms, account, spell, spell in account.held)
@@ -117,22 +124,27 @@ def _incidents(report: SloReport, version: VersionAccount, *, verbose: bool) -> 
         yield Text(f"{version.name}:", style="bold")
     shown = lines[: _SPELLS_SHOWN if verbose else _FEW_SPELLS]
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, justify in (
-        ("opened", "left"),
-        ("SLO", "left"),
-        ("what", "left"),
-        ("detected", "right"),
-        ("open", "right"),
-    ):
-        table.add_column(name, justify=justify, no_wrap=name != "SLO")  # type: ignore[arg-type]
-    for name in ("over\nafter", "bad", "of\nbudget"):
-        table.add_column(name, justify="right", no_wrap=True)
+    heads = ["opened", "SLO", "what", "detected", "open", "over\nafter", "bad", "of\nbudget"]
+    for name in _fewer(heads) if narrow else heads:
+        whole = name not in ("opened", "what", "open") if narrow else name != "SLO"
+        justify: JustifyMethod = "left" if name in ("opened", "SLO", "what") else "right"
+        table.add_column(
+            name, justify=justify, no_wrap=whole, overflow="fold", min_width=16 if name == "opened" else None
+        )
     for _, account, spell, held in shown:
-        table.add_row(*_incident(report, account, spell, held=held))
+        line = _incident(report, account, spell, held=held)
+        if narrow:
+            line[0] = Text(f"{line[0]}\n").append(str(account.key), style="bold")
+        table.add_row(*(_fewer(line) if narrow else line))
     yield table
     if len(lines) > len(shown):
         more = "--json has all" if verbose else "--verbose shows them"
         yield Text(f"and {len(lines) - len(shown):,} more; {more}", style="dim")
+
+
+def _fewer(cells: list[_T]) -> list[_T]:
+    """Return a row without its objective, and without how long it was open after the trouble."""
+    return [cells[0], *cells[2:5], *cells[6:]]
 
 
 def _all(account: BudgetAccount) -> Sequence[Spell]:

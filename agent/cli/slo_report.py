@@ -15,7 +15,15 @@ import click
 from agent.cli.client import call, read_text
 from agent.errors import InvalidInput
 
-_SUFFIXES: Final = {".md": "md", ".html": "html", ".htm": "html", ".csv": "csv", ".json": "json"}
+_SUFFIXES: Final = {
+    "": "md",
+    ".txt": "md",
+    ".md": "md",
+    ".html": "html",
+    ".htm": "html",
+    ".csv": "csv",
+    ".json": "json",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +41,14 @@ class Wanted:
 
     @property
     def format(self) -> str:
-        """The format to write."""
+        """The format to write; raises InvalidInput for a file whose name speaks of one that there is not."""
         if self.form is not None:
             return self.form
-        return _SUFFIXES.get(self.out.suffix.lower(), "md") if self.out is not None else "md"
+        suffix = self.out.suffix.lower() if self.out is not None else ""
+        if suffix not in _SUFFIXES:
+            message = f"cannot write a report as {suffix}: name it .md, .html, .csv or .json, or say --format"
+            raise InvalidInput(message)
+        return _SUFFIXES[suffix]
 
 
 def write_report(wanted: Wanted) -> None:

@@ -73,6 +73,17 @@ def said(*words, code=0):
     return re.sub(r"[ \t]+", " ", result.output)
 
 
+def test_eighty_columns_hold_names_and_instants(place):
+    line = ["slo", "replay", "slos.yml", "--storage.path", "data", "--from", "12h", "--objective", "answers=99"]
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(burnline, line)
+
+    assert max(map(len, result.output.splitlines())) <= 80
+    assert "…" not in result.output
+    assert "budget\n" in result.output, "the last head is whole"
+    assert re.search(r"^rag-answers +99\.9 % +1 ", result.output, re.MULTILINE)
+    assert re.search(r"^Tue 14 Nov 14:\d\d +page\.\w+ .*\d %$\nrag-answers +$", result.output, re.MULTILINE)
+
+
 def test_it_says_when_somebody_would_have_been_told_and_what_it_cost(place):
     text = said()
 

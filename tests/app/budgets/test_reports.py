@@ -99,6 +99,7 @@ async def test_the_command_reads_a_folder_without_an_agent(story):
         (("--period", "last-mouth"), '"last-mouth" is no period'),
         (("nothing",), 'no SLO or service is called "nothing"'),
         (("--time-zone", "Europe/Pariss"), 'no time zone "Europe/Pariss"'),
+        (("--out", "october.pdf"), "cannot write a report as .pdf"),
         (("--config.file", "burnline.yml"), "--config.file goes with --storage.path"),
     ],
 )
