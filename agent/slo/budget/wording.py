@@ -24,9 +24,12 @@ def said(change: Change) -> str:
 
 
 def gone(reading: Reading) -> str:
-    """Return what is left of a budget and when it will be gone, in words."""
+    """Return what is left of a budget and when it will be gone, in words; of one that is young, that nobody knows."""
     if reading.left is None:
         return "nothing is known of the budget yet"
+    if not reading.earned:
+        period = lasted(reading.period_end_ms - reading.period_start_ms)
+        return f"only {rough(reading.seen_ms)} of {period} were seen, too little to say what is left of the budget"
     left = remaining(reading.left)
     if reading.exhaustion_ms is None or reading.left <= 0:
         return left
