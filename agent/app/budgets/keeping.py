@@ -28,16 +28,19 @@ class JournalKept:
     def __init__(self, journal: Journal, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
         self._journal, self._patience_seconds = journal, patience_seconds
         self.marks: Mapping[str, int] = _marks(journal.record(MARKS, _ALL))
+        self._owed: dict[str, bytes | None] = {}
+        """What could not be written, None where it should go: an engine that is made meanwhile must not begin without it."""
 
     def read(self) -> Mapping[str, bytes]:
-        """Return everything that is kept; raise StorageError where it is no bytes."""
-        return kept_bytes(self._journal.records)
+        """Return everything that is kept, and what is owed; raise StorageError where it is no bytes."""
+        found = {**kept_bytes(self._journal.records), **self._owed}
+        return {key: data for key, data in found.items() if data is not None}
 
     def write(self, put: Mapping[str, bytes], drop: Iterable[str]) -> None:
         """Keep and drop, on the disk when it returns: never call it in the event loop. Raises StorageError."""
+        self._owed |= {**dict.fromkeys(drop), **put}
         done = self._journal.write(
-            *(Put(KIND, key, data) for key, data in put.items()),
-            *(Delete(KIND, key) for key in drop),
+            *(Delete(KIND, key) if data is None else Put(KIND, key, data) for key, data in self._owed.items()),
             Put(MARKS, _ALL, dict(self.marks)),
         )
         try:
@@ -45,6 +48,7 @@ class JournalKept:
         except TimeoutError as error:
             message = f"the journal did not write the budgets within {self._patience_seconds:g} s; look at its disk"
             raise StorageError(message) from error
+        self._owed = {}
 
 
 class ReaderKept:

@@ -45,6 +45,31 @@ async def test_a_service_that_is_down_makes_no_data_and_neither_opens_nor_ends_a
     assert story.alerts_of("SLONoData") == [("warning", "firing")]
 
 
+@pytest.mark.parametrize("how", ["restart", "reload"])
+async def test_the_page_of_a_service_that_does_not_answer_outlasts_a_restart_and_other_objectives(story, how):
+    await story.start()
+    await story.serve(100, rounds=240)
+    await story.serve(100, 80, rounds=20)
+    assert ("critical", "firing") in story.alerts_of("AnswersBurn")
+    story.page.clear()
+    story.page["not a page"] = "at all"
+    for _ in range(15):
+        await story.round(60)
+    before = story.reading().tiers[0]
+
+    if how == "restart":
+        await story.stop()
+        await story.start()
+    else:
+        story.write("slos.yml", SLOS.replace("objective: 99.9", "objective: 99.8"))
+        await story.agent.reload()
+    for _ in range(3):
+        await story.round(60)
+
+    assert (story.reading().tiers[0].open, story.reading().tiers[0].since_ms) == (True, before.since_ms)
+    assert ("critical", "firing") in story.alerts_of("AnswersBurn")
+
+
 async def test_the_recorded_series_can_be_asked_for_over_http_with_the_labels_of_the_file(story):
     story.write("slos.yml", SLOS.replace("service: rag\n", "service: rag\nlabels: {team: search}\n"))
     await story.start()
@@ -347,6 +372,33 @@ async def test_a_full_disk_stops_neither_counting_nor_paging_and_what_was_not_wr
     await story.stop()
     await story.start()
     assert (story.reading().period.bad, story.reading().period.total) == (480, 800)
+
+
+async def test_other_objectives_that_come_while_the_disk_is_full_begin_with_all_that_was_counted(story, monkeypatch):
+    agent = await story.start()
+    await story.serve(100, rounds=2)
+    write = agent.journal.write
+    full = True
+
+    def refusing(*writes):
+        if full and any(getattr(each, "kind", "") == "slo_budget" for each in writes):
+            failed = Future()
+            failed.set_exception(StorageError("cannot write the journal: No space left on device"))
+            return failed
+        return write(*writes)
+
+    monkeypatch.setattr(agent.journal, "write", refusing)
+    await story.serve(100, 80, rounds=6)
+    story.write("slos.yml", SLOS.replace("objective: 99.9", "objective: 99.95"))
+    await agent.reload()
+    await story.serve(100)
+    assert (story.reading().period.bad, story.reading().period.total) == (480, 800)
+    assert ("critical", "firing") in story.alerts_of("AnswersBurn")
+    full = False
+    await story.serve(100)
+    await story.stop()
+    await story.start()
+    assert (story.reading().period.bad, story.reading().period.total) == (480, 900)
 
 
 async def test_alerts_are_asked_only_while_a_tier_of_their_slo_is_open_or_something_of_them_is_active(story):
