@@ -123,6 +123,9 @@ def test_the_code_and_the_link_that_acknowledge_are_told():
         ("first notification", ", since 13:58 UTC"),
         ("new alerts added", ", new alerts, since 13:58 UTC"),
         ("repeat interval elapsed", ", still since 13:58 UTC"),
+        ("what inhibited it is over, still firing", ", still since 13:58 UTC"),
+        ("silence ended, still firing; ana had acknowledged the others", ", still since 13:58 UTC"),
+        ("less severe now, still firing", ", page over, since 13:58 UTC"),
     ],
 )
 def test_an_update_and_a_repeat_say_what_they_are(reason, words):
