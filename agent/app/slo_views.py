@@ -33,10 +33,10 @@ def slo_view(
     overrides: Sequence[OverrideView],
 ) -> SloView:
     """Return one objective, its budgets sorted, the worst first. Texts of files know their place, which no answer does."""
-    from agent.slo.budget import step_of
+    from agent.slo.budget import ENOUGH, certain_left, step_of
 
-    known = [each.left for each in budgets if each.left is not None]
-    step = step_of(slo, min(known, default=None))
+    whole = composite.left if composite is not None and composite.coverage >= ENOUGH else None
+    step = step_of(slo, certain_left(readings) if composite is None else whole)
     first = readings[0] if readings else None
     shares = composite.shares if composite is not None else {}
     return SloView(

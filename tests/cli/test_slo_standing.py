@@ -106,6 +106,16 @@ def test_a_young_budget_pretends_nothing():
     assert "too many" not in text
 
 
+def test_a_bad_beginning_says_how_long_a_whole_budget_lasts_and_not_that_it_is_gone():
+    """55 times as fast as it may, a day's budget lasts 26 minutes; the tables say the same as the message."""
+    begun = budget(-54.0, **{**YOUNG, "seen_ms": 45_000, "elapsed_ms": DAY, "period": window(DAY, 55, coverage=0.0005)})
+    text = " ".join(shown(view(begun)).split())
+
+    assert "young: 45 s of 24 h seen; at their pace a whole budget lasts 26m" in text
+    assert "5,400" not in text
+    assert "<0.1 %" in " ".join(shown(view(begun), width=160).split())
+
+
 @pytest.mark.parametrize(
     ("objective", "ratio", "expected"),
     [

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.slo.budget.counters import Deltas, Increases, Scrapes, outlived
     from agent.slo.budget.engine import Change, Engine, Slot
     from agent.slo.budget.exclusions import intervals
-    from agent.slo.budget.gate import Judgement, Reason, Verdict, judge, judge_composite, step_of, worst
+    from agent.slo.budget.gate import Judgement, Reason, Verdict, certain_left, judge, judge_composite, step_of, worst
     from agent.slo.budget.keeping import Kept
     from agent.slo.budget.objective import Burn, Key, Objective, Unit, burns_of
     from agent.slo.budget.periods import Period, period
@@ -51,6 +51,7 @@ __all__ = [
     "Verdict",
     "WindowReading",
     "burns_of",
+    "certain_left",
     "composite",
     "gone",
     "intervals",
@@ -74,7 +75,7 @@ __getattr__ = lazy(
         "counters": ("Deltas", "Increases", "Scrapes", "outlived"),
         "engine": ("Change", "Engine", "Slot"),
         "exclusions": ("intervals",),
-        "gate": ("Judgement", "Reason", "Verdict", "judge", "judge_composite", "step_of", "worst"),
+        "gate": ("Judgement", "Reason", "Verdict", "certain_left", "judge", "judge_composite", "step_of", "worst"),
         "keeping": ("Kept",),
         "objective": ("Burn", "Key", "Objective", "Unit", "burns_of"),
         "periods": ("Period", "period"),

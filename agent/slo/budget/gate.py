@@ -81,7 +81,8 @@ def judge(slo: Slo, readings: Sequence[Reading], now_ms: int, least: float = LEA
     known = [each.left for each in readings if each.left is not None]
     left = min(known, default=None)
     reasons = found[0][1] if not slo.group_by else _grouped(found)
-    return Judgement(slo, worst(each.verdict for each in reasons), tuple(reasons), left, step_of(slo, left))
+    step = step_of(slo, certain_left(readings))
+    return Judgement(slo, worst(each.verdict for each in reasons), tuple(reasons), left, step)
 
 
 def judge_composite(
@@ -102,7 +103,14 @@ def judge_composite(
     reasons += _budget(
         left, _composite_span(slo, have), composite.coverage >= ENOUGH, least, "a part was seen too briefly"
     )
-    return Judgement(slo, worst(each.verdict for each in reasons), tuple(reasons), left, step_of(slo, left))
+    step = step_of(slo, left if composite.coverage >= ENOUGH else None)
+    return Judgement(slo, worst(each.verdict for each in reasons), tuple(reasons), left, step)
+
+
+def certain_left(readings: Sequence[Reading]) -> float | None:
+    """Return the least that is left of these budgets, at best where less than half of a period was seen; None where unknown."""
+    known = [each.left if each.earned else span_left(each)[1] for each in readings if each.left is not None]
+    return min(known, default=None)
 
 
 def span_left(reading: Reading) -> tuple[float, float]:

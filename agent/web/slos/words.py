@@ -54,8 +54,13 @@ def left(fraction: float | None) -> str:
 
 
 def left_of(budget: BudgetView) -> str:
-    """Return the part of a budget that is left, `~98 %` where it is reckoned from less than half of the period."""
-    return left(budget.left) if budget.earned or budget.left is None else f"~{left(budget.left)}"
+    """Return the part of a budget that is left, `~98 %` where it is reckoned from less than half of the period.
+
+    A bad beginning says how fast a budget burns, and not that it is gone: then `–`.
+    """
+    if budget.earned or budget.left is None:
+        return left(budget.left)
+    return f"~{left(budget.left)}" if budget.left >= 0 else "–"
 
 
 def spent(budget: BudgetView) -> bool:
@@ -113,7 +118,8 @@ def until_gone(budget: BudgetView, at_ms: int) -> str:
 
 def seen(budget: BudgetView) -> str:
     """Say how much of the period up to now was seen: `100 %`."""
-    return f"{_cut(100 * budget.period.coverage, 0 if budget.earned else 1):g} %"
+    shown = _cut(100 * budget.period.coverage, 0 if budget.earned else 1)
+    return f"{shown:g} %" if shown or not budget.period.coverage else "<0.1 %"
 
 
 def urgency(budget: BudgetView) -> tuple[int, float]:
@@ -148,8 +154,7 @@ def notes(slo: SloView, budget: BudgetView, at_ms: int) -> Iterator[Note]:
     elif budget.state == "no traffic":
         yield Note(Tone.UNKNOWN, "no traffic in the last 5 min")
     if not budget.earned:
-        of = _of(budget.seen_ms, budget.elapsed_ms)
-        yield Note(Tone.UNKNOWN, f"young: {of} seen; what is left is reckoned from these")
+        yield Note(Tone.UNKNOWN, f"young: {_of(budget.seen_ms, budget.elapsed_ms)} seen; {_reckoned(slo, budget)}")
     step = next((each for each in slo.policy if each.in_force), None)
     if step is not None:
         yield Note(Tone.WATCH, f"below {promised(100 * step.below)}: {step.action}")
@@ -187,6 +192,14 @@ def overall(standing: StandingView) -> Note:
     if not said:
         return Note(Tone.GOOD, f"{objectives}, every budget has something left")
     return Note(Tone.BAD if paging or empty else Tone.UNKNOWN, said if paging else f"{said}, of {objectives}")
+
+
+def _reckoned(slo: SloView, budget: BudgetView) -> str:
+    burn = budget.period.burn
+    if budget.left is None or budget.left >= 0 or not burn:
+        return "what is left is reckoned from these"
+    whole_ms = slo.period_end_ms - slo.period_start_ms or budget.elapsed_ms
+    return f"at their pace a whole budget lasts {_brief(round(whole_ms / burn))}"
 
 
 def _fires(budget: BudgetView, severity: str, tiers: list[TierView], at_ms: int) -> str:

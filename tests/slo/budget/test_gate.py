@@ -137,6 +137,18 @@ def test_a_young_budget_is_judged_where_the_unseen_time_could_not_change_the_ver
     assert found.reasons[-1].text.startswith("young: 2h of 30d seen")
 
 
+@pytest.mark.parametrize(("errors", "action"), [(0.002, None), (0.3, "Freeze deploys.")])
+def test_of_a_young_budget_a_step_of_the_policy_is_in_force_only_where_the_rest_of_the_period_cannot_undo_it(
+    errors, action
+):
+    """Two hours are 1/360 of 30 days: at twice what is allowed most is left, at 300 times 17 % at best."""
+    policy = (BudgetStep(0.25, "Freeze deploys."),)
+    reading = served(2, errors)
+    found = judge(replace(reading.objective.slo, budget_policy=policy), (reading,), reading.at_ms)
+
+    assert (found.step.action if found.step else None) == action
+
+
 def test_seconds_prove_nothing_however_many_requests_they_had():
     assert verdict(served(0.5, per_minute=1_000_000)).verdict is Verdict.UNKNOWN
 
