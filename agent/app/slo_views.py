@@ -33,9 +33,9 @@ def slo_view(
     overrides: Sequence[OverrideView],
 ) -> SloView:
     """Return one objective, its budgets sorted, the worst first. Texts of files know their place, which no answer does."""
-    from agent.slo.budget import ENOUGH, certain_left, step_of
+    from agent.slo.budget import certain_left, step_of
 
-    whole = composite.left if composite is not None and composite.coverage >= ENOUGH else None
+    whole = composite.left if composite is not None and all(each.earned for each in budgets) else None
     step = step_of(slo, certain_left(readings) if composite is None else whole)
     first = readings[0] if readings else None
     shares = composite.shares if composite is not None else {}
@@ -95,6 +95,7 @@ def budget_view(reading: Reading) -> BudgetView:
         gone_ms=reading.exhaustion_ms,
         seen_ms=reading.seen_ms,
         elapsed_ms=reading.at_ms - reading.period_start_ms,
+        whole_ms=reading.length_ms,
         earned=reading.earned,
         tiers=tuple(
             TierView(
@@ -140,7 +141,7 @@ def _window(window: WindowReading) -> WindowView:
 
 
 def _of_composite(composite: CompositeReading, readings: Readings) -> BudgetView:
-    from agent.slo.budget import ENOUGH, Key
+    from agent.slo.budget import Key
     from agent.slo.budget import composite as over
 
     slo = composite.slo
@@ -164,5 +165,6 @@ def _of_composite(composite: CompositeReading, readings: Readings) -> BudgetView
         left_ms=composite.left * slo.budget * length if composite.left is not None else None,
         seen_ms=min((each.seen_ms for each in parts), default=0),
         elapsed_ms=max((each.at_ms - each.period_start_ms for each in parts), default=0),
-        earned=composite.coverage >= ENOUGH,
+        whole_ms=length,
+        earned=bool(parts) and all(each.earned for each in parts),
     )

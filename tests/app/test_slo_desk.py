@@ -9,9 +9,9 @@ import pytest
 
 from agent.app.slo_desk import GATE_KIND
 from agent.errors import InvalidInput, StorageError
-from agent.slo import Plugin, read_slos
+from agent.slo import Calendar, Plugin, read_slos
 from agent.slo.budget import Key
-from agent.web.slos import GateAnswer, GateAsked, StandingView
+from agent.web.slos import GateAnswer, GateAsked, StandingView, allowance, left_of, notes, outage
 from tests.app import slo_world
 from tests.app.slo_world import World, healthy, low
 from tests.slo.budget.service import HOUR, MINUTE, slo
@@ -91,6 +91,21 @@ async def test_a_composite_has_its_parts_blame_and_burn_rates():
     assert [each.window_ms for each in budget.windows] == [HOUR, 6 * HOUR]
     assert budget.windows[0].burn == pytest.approx(0.25)
     assert not budget.earned
+
+
+async def test_a_month_that_has_just_begun_is_shown_as_young_however_badly_it_began():
+    world = World(slo(window=Calendar("month"), budget_policy=slo_world.POLICY)).traffic(5, total=1000, bad=20)
+    view = await the_only(world)
+    (budget,) = view.budgets
+    (verdict,) = (await world.desk.gate(GateAsked(("all",)))).slos
+
+    assert (budget.earned, budget.left, left_of(budget)) == (False, pytest.approx(-19), "–")
+    assert allowance(view, budget) == outage(budget) == ""
+    assert "young: 5 min of 31 days seen; at their pace a whole budget lasts 1d13h" in [
+        each.text for each in notes(view, budget, world.now_ms)
+    ]
+    assert not any(each.in_force for each in view.policy)
+    assert verdict.verdict == "unknown"
 
 
 async def test_the_policys_step_in_force_is_marked():

@@ -1,7 +1,8 @@
 """Whether the state of a budget lets a change through: go, stop, or unknown, each with its reasons in words and numbers. Pure.
 
 A gate that guesses is worse than none. Where less than half of a period was seen, what is left is a span, from the case that the
-rest was clean to the case that it was as bad as what was seen can prove; a verdict is given where both ends agree.
+rest was clean to the case that it was as bad as what was seen can prove; a verdict is given where both ends agree. Of the
+period of a calendar the rest is also what is still to come.
 """
 
 from __future__ import annotations
@@ -79,10 +80,9 @@ def judge(slo: Slo, readings: Sequence[Reading], now_ms: int, least: float = LEA
     silent = all(each.state is State.NO_DATA for each in readings)
     found = [(each, _of_one(each, now_ms, least, unheard=silent)) for each in readings]
     known = [each.left for each in readings if each.left is not None]
-    left = min(known, default=None)
     reasons = found[0][1] if not slo.group_by else _grouped(found)
     step = step_of(slo, certain_left(readings))
-    return Judgement(slo, worst(each.verdict for each in reasons), tuple(reasons), left, step)
+    return Judgement(slo, worst(each.verdict for each in reasons), tuple(reasons), min(known, default=None), step)
 
 
 def judge_composite(
@@ -100,10 +100,9 @@ def judge_composite(
     # Its parts had no traffic, though they were looked at: nothing burned.
     left = 1.0 if composite.left is None and composite.coverage >= ENOUGH else composite.left
     have = [(part.weight, parts[part.id]) for part in slo.parts if part.id in parts]
-    reasons += _budget(
-        left, _composite_span(slo, have), composite.coverage >= ENOUGH, least, "a part was seen too briefly"
-    )
-    step = step_of(slo, left if composite.coverage >= ENOUGH else None)
+    earned = composite.coverage >= ENOUGH and all(reading.earned for _, reading in have)
+    reasons += _budget(left, _composite_span(slo, have), earned, least, "a part was seen too briefly")
+    step = step_of(slo, left if earned else None)
     return Judgement(slo, worst(each.verdict for each in reasons), tuple(reasons), left, step)
 
 
@@ -122,7 +121,7 @@ def span_left(reading: Reading) -> tuple[float, float]:
 
 def _span(reading: Reading) -> tuple[float, float]:
     """Return the error ratio of the whole period at best (the rest clean) and at worst (the rest as bad as may be)."""
-    window, seen = reading.period, reading.period.coverage
+    window, seen = reading.period, reading.known
     look = _LOOK_MS if reading.objective.budget_unit is Unit.TIME else 1
     ratio = window.ratio or 0.0
     rest = upper_bound(window.bad / look, window.total / look) if reading.seen_ms >= LEAST_SEEN_MS else 1.0
@@ -140,7 +139,7 @@ def _composite_span(slo: Slo, parts: Sequence[tuple[float, Reading]]) -> tuple[f
 
 def _of_one(reading: Reading, now_ms: int, least: float, *, unheard: bool) -> list[Reason]:
     reasons = [*_pages(reading), *_silence(reading, now_ms, unheard=unheard)]
-    young = f"young: {rough(reading.seen_ms)} of {lasted(reading.at_ms - reading.period_start_ms)} seen"
+    young = f"young: {rough(reading.seen_ms)} of {lasted(reading.length_ms)} seen"
     text = gone(reading) if reading.left is not None and reading.left < least else ""
     return [*reasons, *_budget(reading.left, span_left(reading), reading.earned, least, young, text)]
 

@@ -105,9 +105,20 @@ class Reading:
     """The time of the period that was seen, without what is excluded."""
 
     @property
+    def length_ms(self) -> int:
+        """The whole period, which a calendar has most of still before it on its first days."""
+        return self.period_end_ms - self.period_start_ms
+
+    @property
+    def known(self) -> float:
+        """The part of the whole period that was seen, 0 to 1; of a calendar's, what is still to come was not."""
+        passed = (self.at_ms - self.period_start_ms) / self.length_ms if self.length_ms > 0 else 1.0
+        return self.period.coverage * min(passed, 1.0)
+
+    @property
     def earned(self) -> bool:
-        """Whether at least half of the period was seen, so that what is left says more than how it began."""
-        return self.period.coverage >= ENOUGH
+        """Whether at least half of the whole period was seen, so that what is left says more than how it began."""
+        return self.known >= ENOUGH
 
     @property
     def told(self) -> tuple[TierReading, ...]:
@@ -152,6 +163,14 @@ class Readings:
         """The fraction of each budget that is left: 1 without traffic, NaN where nothing was seen in the whole period."""
         spent = np.nan_to_num(self.period.ratio, nan=0.0) / self.layout.budget
         return np.asarray(np.where((self.period.seen_ms > 0) | (self.period.length_ms == 0), 1 - spent, np.nan))
+
+    @cached_property
+    def known(self) -> Floats:
+        """The part of each whole period that was seen, as `Reading.known`."""
+        length = (self.period_end_ms - self.period_start_ms).astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            passed = np.where(length > 0, np.minimum((self.at_ms - self.period_start_ms) / length, 1.0), 1.0)
+        return np.asarray(self.period.coverage * passed)
 
     @cached_property
     def exhaustion_ms(self) -> Floats:

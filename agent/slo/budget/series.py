@@ -113,7 +113,7 @@ def _values(readings: Readings) -> Iterator[NDArray[np.float64]]:
     yield readings.ratio[layout.window(NOW_MS)] / budget
     yield period / budget
     yield readings.left
-    yield readings.period.coverage
+    yield readings.known
     yield np.ones(len(readings))
 
 

@@ -28,8 +28,8 @@ def gone(reading: Reading) -> str:
     if reading.left is None:
         return "nothing is known of the budget yet"
     if not reading.earned:
-        period = lasted(reading.period_end_ms - reading.period_start_ms)
-        return f"only {rough(reading.seen_ms)} of {period} were seen, too little to say what is left of the budget"
+        seen = f"{rough(reading.seen_ms)} of {lasted(reading.length_ms)}"
+        return f"only {seen} were seen, too little to say what is left of the budget"
     left = remaining(reading.left)
     if reading.exhaustion_ms is None or reading.left <= 0:
         return left

@@ -21,7 +21,7 @@ _SERIES: Final = "@series@"
 _ONE: Final = ". | first | value"
 _REMAINING: Final = f"max({names.BUDGET_REMAINING}{_SERIES})"
 _ENOUGH: Final = 0.5
-"""Below this coverage of the period what is left of a budget is not earned yet (as the budget engine has it)."""
+"""Below this coverage of the period what is left of a budget is not earned yet (as `Reading.earned` has it)."""
 _YOUNG: Final = f"max({names.PERIOD_COVERAGE}{_SERIES}) < {_ENOUGH}"
 _COUNT: Final = f'{{{{ {_ONE} | printf "%.0f" }}}}'
 _SHORTLY: Final = '| humanizeDuration | reReplaceAll "^([^ ]+)( 0[hms])*$|^([^ ]+ [^ ]+).*$" "$1$3"'

@@ -40,7 +40,8 @@ class BudgetView(Value, frozen=True):
 
     state: `value`, `no traffic`, `SLONoData` or `SLOInvalid`, with `why` and `since_ms` of the last two; left: the fraction of
     the budget; left_events: how many more may be bad, in the SLO's unit; left_ms: the same as full outage; gone_ms: the instant
-    at which it is gone at the pace of the last hour; elapsed_ms: the time of the period up to now, of which seen_ms was seen.
+    at which it is gone at the pace of the last hour; elapsed_ms: the time of the period up to now, of which seen_ms was seen;
+    whole_ms: the time of all of it; earned: whether half of all of it was seen.
     """
 
     state: str
@@ -55,6 +56,7 @@ class BudgetView(Value, frozen=True):
     gone_ms: int | None = None
     seen_ms: int = 0
     elapsed_ms: int = 0
+    whole_ms: int = 0
     earned: bool = True
     tiers: tuple[TierView, ...] = ()
 

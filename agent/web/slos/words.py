@@ -154,7 +154,8 @@ def notes(slo: SloView, budget: BudgetView, at_ms: int) -> Iterator[Note]:
     elif budget.state == "no traffic":
         yield Note(Tone.UNKNOWN, "no traffic in the last 5 min")
     if not budget.earned:
-        yield Note(Tone.UNKNOWN, f"young: {_of(budget.seen_ms, budget.elapsed_ms)} seen; {_reckoned(slo, budget)}")
+        of = _of(budget.seen_ms, max(budget.whole_ms, budget.elapsed_ms))
+        yield Note(Tone.UNKNOWN, f"young: {of} seen; {_reckoned(slo, budget)}")
     step = next((each for each in slo.policy if each.in_force), None)
     if step is not None:
         yield Note(Tone.WATCH, f"below {promised(100 * step.below)}: {step.action}")
@@ -198,7 +199,7 @@ def _reckoned(slo: SloView, budget: BudgetView) -> str:
     burn = budget.period.burn
     if budget.left is None or budget.left >= 0 or not burn:
         return "what is left is reckoned from these"
-    whole_ms = slo.period_end_ms - slo.period_start_ms or budget.elapsed_ms
+    whole_ms = budget.whole_ms or slo.period_end_ms - slo.period_start_ms or budget.elapsed_ms
     return f"at their pace a whole budget lasts {_brief(round(whole_ms / burn))}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import InvalidInput
-from agent.slo import Calendar, Exclusion, Rolling
+from agent.slo import BudgetStep, Calendar, Exclusion, Rolling
+from agent.slo.budget import gone, judge
 from agent.slo.budget.engine import Engine
 from agent.slo.budget.exclusions import excluded_ms, intervals
 from agent.slo.budget.periods import longest_ms, period
+from agent.slo.budget.series import series_of
 from tests.slo.budget.service import DAY, HOUR, MINUTE, SECOND, Service, objective, slo
 
 
@@ -119,6 +122,64 @@ def test_a_calendar_budget_is_not_gone_before_its_period_ends():
 
     assert service.read().left == pytest.approx(0.4)
     assert service.read().exhaustion_ms is None
+
+
+def month_of(*, until: str, bad: float, began="2026-03-01T00:00", zone="Europe/Madrid"):
+    """Return how a calendar month stands that had 1,000 requests a minute until an instant, a share of them bad."""
+    of = objective(slo(window=Calendar("month", time_zone=zone)), ())
+    start, end = at(began, zone), at(until, zone)
+    service = Service(Engine([of], interval_ms=HOUR), start - MINUTE, requests_total=0.0, errors_total=0.0)
+    service.scraped(MINUTE)
+    step = min(HOUR, (end - start) // 5)
+    while service.at_ms < end:
+        service.rise("requests_total", 1000 * step / MINUTE)
+        service.rise("errors_total", bad * 1000 * step / MINUTE)
+        service.scraped(step)
+    return service
+
+
+@pytest.mark.parametrize(
+    ("until", "bad", "verdict", "says"),
+    [
+        ("2026-03-01T00:05", 0.02, "unknown", "young: 5m of 30d23h seen"),  # 100 of 5,000: nothing is proved yet
+        ("2026-03-01T00:05", 0.0, "unknown", "young: 5m of 30d23h seen"),
+        ("2026-03-02T00:00", 0.5, "stop", "young: 1d of 30d23h seen; at best"),  # a month's budget, in a day
+        ("2026-03-05T00:00", 0.0, "go", "young: 4d of 30d23h seen; at worst"),
+        ("2026-03-15T00:00", 0.0005, "go", "young: 14d of 30d23h seen"),
+        ("2026-03-17T00:00", 0.0005, "go", "50 % of the budget is left"),
+        ("2026-03-17T00:00", 0.02, "stop", "the budget is overspent"),
+    ],
+)
+def test_a_calendar_budget_is_young_until_half_of_its_period_is_over(until, bad, verdict, says):
+    service = month_of(until=until, bad=bad)
+    reading = service.read()
+    found = judge(reading.objective.slo, [reading], reading.at_ms)
+
+    assert reading.earned is (until > "2026-03-16T12")
+    assert reading.period.coverage == 1.0
+    assert (found.verdict, found.reasons[-1].text[: len(says)]) == (verdict, says)
+
+
+def test_the_first_minutes_of_a_month_are_told_as_little_and_what_may_still_fail_stays_true():
+    reading = month_of(until="2026-03-01T00:05", bad=0.02).read()
+
+    assert reading.left == pytest.approx(-19)
+    assert reading.left_events == pytest.approx(0.001 * 5000 - 100)
+    assert gone(reading) == "only 5m of 30d23h were seen, too little to say what is left of the budget"
+
+
+def test_the_recorded_coverage_of_a_month_counts_what_is_still_to_come_as_not_seen():
+    service = month_of(until="2026-03-08T00:00", bad=0.0)
+    recorded = {labels.get("__name__"): value for labels, value in series_of(service.engine.read(service.at_ms), "")}
+
+    assert recorded["slo:period_coverage:ratio"] == pytest.approx(7 * 24 / (31 * 24 - 1))
+
+
+def test_a_policy_is_not_in_force_by_what_the_first_minutes_of_a_month_burned():
+    reading = month_of(until="2026-03-01T00:05", bad=0.02).read()
+    of = replace(reading.objective.slo, budget_policy=(BudgetStep(0.1, "Freeze deploys."),))
+
+    assert judge(of, [reading], reading.at_ms).step is None
 
 
 NIGHTLY = Exclusion("backup", cron="30 2 * * *", duration_ms=HOUR, time_zone="Europe/Madrid")
