@@ -136,7 +136,7 @@ def _configuration(path: Path, report: Report) -> None:
 
 def _slos(patterns: Iterable[str | Path], root: Path, report: Report, config: Config | None = None) -> Objectives:
     """Read and compile SLO files, and return what lints read of them."""
-    from agent.cli.check_slos import objectives, setting_of
+    from agent.cli.check_slos import objectives, setting_of, slices
     from agent.slo import load_slos
 
     problems: list[str] = []
@@ -147,6 +147,8 @@ def _slos(patterns: Iterable[str | Path], root: Path, report: Report, config: Co
         report.add(str(warning), "slo")
     report.files += [str(root / each) for each in found.files]
     report.slos += len(found.slos)
+    for text in slices(found, config) if config is not None else ():
+        report.add(text, "slo")
     return objectives(found, setting_of(config, report), report)
 
 

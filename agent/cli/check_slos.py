@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from agent.model import format_duration, quote
 from agent.rules import Finding, Group, Rule, RuleSet
 from agent.schema import Place, Text
-from agent.slo import Composite, Plugin, Slo, queries_of, with_window
+from agent.slo import Composite, Plugin, RatioTimeslices, Slo, Timeslices, queries_of, with_window
 
 if TYPE_CHECKING:
     from agent.cli.check_live import LiveServer
@@ -109,6 +109,19 @@ def objectives(found: SloSet, setting: Setting | None, report: Report) -> Object
         queries.append(_group(slo, _QUERIES, _query_rules(slo, window)))
         made += [_group(slo, _RATIO, _ratio_rules(slo, window)), _group(slo, _ALERTS, _alert_rules(compiled))]
     return Objectives(tuple(good), tuple(queries), tuple(made))
+
+
+def slices(found: SloSet, config: Config) -> Iterator[str]:
+    """Say of which SLOs no target of a configuration is scraped once a slice: the agent would find them SLOInvalid."""
+    intervals = [job.scrape_interval for job in config.file.scrape_configs]
+    if not intervals:
+        return
+    closest = min(intervals)
+    for slo in found.slos:
+        if isinstance(slo.budgeting, Timeslices | RatioTimeslices) and slo.budgeting.slice_ms < closest:
+            short, apart = format_duration(slo.budgeting.slice_ms), format_duration(closest)
+            fault = f"its slices of {short} are shorter than the {apart} between scrapes, so none would count"
+            yield f'{_place(slo)}: SLO "{slo.id}": {fault}: make slices longer, or scrape more often'
 
 
 def _query_rules(slo: Slo, window: str) -> Iterator[Rule]:

@@ -187,6 +187,25 @@ def test_an_slo_whose_compiled_rules_are_named_too_is_found_once_of_each_file(ch
     assert check(FILE.replace("rag\n", "other\n"), "--lint=slo-twice", burnline=config)[0] == 0
 
 
+@pytest.mark.parametrize(("interval", "found"), [("15s", 0), ("1m", 0), ("2m", 1)])
+def test_slices_that_no_scrape_comes_in_are_found_by_the_configuration_that_scrapes(check, interval, found):
+    jobs = f"  - {{job_name: a, scrape_interval: {interval}}}\n  - {{job_name: b, scrape_interval: 5m}}\n"
+    config = f"slo_files: [a.yml]\nscrape_configs:\n{jobs}"
+
+    _, said = check(
+        FILE + "    burnline: {budgeting: {method: timeslices, slice: 1m, target: 0.95}}\n",
+        "--lint=slo",
+        "burnline.yml",
+        burnline=config,
+    )
+
+    wanted = (
+        'a.yml:4:5: SLO "rag-answers": its slices of 1m are shorter than the 2m between scrapes, so none would count: '
+        "make slices longer, or scrape more often (slo)"
+    )
+    assert said[:-1] == [wanted][:found]
+
+
 def test_a_range_that_samples_are_not_kept_for_is_found_in_slos_and_in_rules(check):
     config = "slo_files: [a.yml]\nrule_files: [r.yml]\nstorage: {retention: 15d}\n"
     text = FILE.replace("sum(rate(requests_total[{{.window}}]))", "sum(rate(requests_total[{{.window}}] offset 20d))")

@@ -24,6 +24,7 @@ from agent.slo.budget.keeping import Keeper, Kept
 from agent.slo.budget.layout import Layout
 from agent.slo.budget.meter import Meter, Seen, Tally
 from agent.slo.budget.objective import MOST_GROUPS, Burn, Key, Objective, Tracks, Unit
+from agent.slo.budget.pace import Pace
 from agent.slo.budget.readings import Floats, Readings
 from agent.slo.budget.reckoning import Reckoning, certain
 from agent.slo.budget.remembered import Stood, packed
@@ -92,6 +93,7 @@ class Engine:
         self._meter = Meter([each.counted for each in self.objectives], group_by, self._tracks.of)
         self._sampler = Sampler(self._tracks)
         self._audit = Audit()
+        self._pace = Pace(self.objectives)
         self._keeper = Keeper(kept) if kept is not None else None
         self._stood: Mapping[Key, Stood] = {}
         self._stands = b""
@@ -152,6 +154,7 @@ class Engine:
                 tally = self._sampler.sample(tally, number, objective, ratios, looked)
         self._let_go(tally, elapsed)
         self._audit.settle(tally)
+        self._pace.judge(tally, elapsed, self._tracks.all)
         if len(self._tracks) != self._ring.tracks:
             self._ring.widen(len(self._tracks))
             self._lay_out()
@@ -358,6 +361,8 @@ class Engine:
                     if window in stood.ratios:
                         self._ratio[row, number], self._certain[row, number] = stood.ratios[window]
                 self._open[:, number] = self._over(self._ratio, self._certain)[:, number]
+            if stood.seen == Seen.INVALID:
+                self._pace.doubt(int(self._layout.sources[number]), self._tracks.all)
             for tier, burn in enumerate(self._layout.objectives[number].burns):
                 if self._open[tier, number]:
                     self._open_since[tier, number] = stood.open_since.get(burn.name, self._since[number])

@@ -10,7 +10,7 @@ from agent.slo import Composite, Events, Exclusion, Part, RatioTimeslices, Times
 from agent.slo.budget.composites import composite
 from agent.slo.budget.engine import Engine
 from agent.slo.budget.readings import State
-from tests.slo.budget.service import HOUR, MINUTE, SECOND, START, Service, objective, slo
+from tests.slo.budget.service import HOUR, MINUTE, SECOND, START, Memory, Service, objective, slo
 
 STEP = 15 * SECOND
 SLICE = 5 * MINUTE
@@ -142,3 +142,60 @@ def test_a_composite_of_nothing_known_is_no_number():
 def test_a_part_that_is_not_there_is_named():
     with pytest.raises(KeyError, match="rag-part1"):
         composite(whole(1, 1), [parts(1)])
+
+
+TOO_SHORT = "its slices of 1m are shorter than the 2m between scrapes of requests_total: make slices longer, or scrape more often"
+
+
+def paced(engine: Engine, *, apart_ms: int, minutes: int, step_ms: int = STEP) -> list[str]:
+    """Scrape so far apart, with rows by another target in between; return what is said after each row."""
+    service, said = Service(engine, engine.last_ms or START, requests_total=0.0, errors_total=0.0), []
+    for number in range(1, minutes * MINUTE // step_ms + 1):
+        if number * step_ms % apart_ms == 0:
+            service.rise("requests_total", 100)
+            service.scraped(step_ms)
+        else:
+            service.at_ms += step_ms
+            engine.row(service.at_ms, service.scrapes)
+        reading = service.read()
+        said.append(f"{reading.state}: {reading.words}" if reading.words else str(reading.state))
+    return said
+
+
+@pytest.mark.parametrize("step_ms", [STEP, 2 * MINUTE])
+@pytest.mark.parametrize("budgeting", [Timeslices(MINUTE, 0.95), RatioTimeslices(MINUTE)])
+def test_slices_shorter_than_scrapes_are_apart_are_invalid_and_say_what_to_do(budgeting, step_ms):
+    engine = Engine([objective(slo(objective=99.0, budgeting=budgeting))], interval_ms=2 * MINUTE)
+
+    assert paced(engine, apart_ms=2 * MINUTE, minutes=20, step_ms=step_ms)[-1] == f"SLOInvalid: {TOO_SHORT}"
+
+
+@pytest.mark.parametrize("apart_ms", [STEP, MINUTE])
+def test_slices_as_long_as_scrapes_are_apart_count(apart_ms):
+    engine = Engine([objective(slo(objective=99.0, budgeting=Timeslices(MINUTE, 0.95)))], interval_ms=2 * MINUTE)
+    said = paced(engine, apart_ms=apart_ms, minutes=20)
+
+    assert not any("SLOInvalid" in each for each in said)
+    assert engine.read(engine.last_ms).of(0).period.total >= 17
+
+
+def test_slices_that_are_too_short_are_invalid_over_a_restart_until_scrapes_are_closer():
+    of, kept = objective(slo(objective=99.0, budgeting=Timeslices(MINUTE, 0.95))), Memory()
+    paced(Engine([of], interval_ms=2 * MINUTE, kept=kept), apart_ms=2 * MINUTE, minutes=20)
+    again = Engine([of], interval_ms=2 * MINUTE, kept=kept)
+
+    said = paced(again, apart_ms=2 * MINUTE, minutes=10)
+
+    assert all(each.startswith("SLOInvalid: its slices of 1m are shorter than the ") for each in said)
+    assert said[-1] == f"SLOInvalid: {TOO_SHORT}"
+    assert paced(again, apart_ms=STEP, minutes=10)[-1] == "value"
+
+
+def test_an_hour_without_the_agent_or_a_failed_scrape_makes_no_slice_too_short():
+    service = sliced(Timeslices(MINUTE, 0.95))
+    for number in range(60):
+        service.rise("requests_total", 100)
+        service.down() if number % 3 else service.scraped()
+        service.scraped(2 * MINUTE if number % 10 == 0 else STEP)
+
+        assert service.read().state is not State.INVALID
