@@ -102,8 +102,9 @@ class Budgeting:
 
     def notices(self) -> list[str]:
         """Return sentences that deserve attention."""
-        trouble = self.budgets.trouble
-        return [f"Error budgets are not safe on the disk: {trouble}"] if trouble else []
+        trouble, halted = self.budgets.trouble, self.budgets.halted
+        said = [f"Error budgets are not safe on the disk: {trouble}"] if trouble else []
+        return said + ([f"No burn alert can open or end: {halted}."] if halted else [])
 
     async def stop(self) -> None:
         """End the waiting; a row that is being counted is finished."""

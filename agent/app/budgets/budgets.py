@@ -152,6 +152,11 @@ class Budgets:
         return self._unread or (self._engine.trouble if self._engine is not None else "")
 
     @property
+    def halted(self) -> str:
+        """Why time stands still for budgets, empty while it goes on."""
+        return self._engine.halted if self._engine is not None else ""
+
+    @property
     def marks(self) -> Mapping[str, int]:
         """Of each target the timestamp of the last page that is counted, as the journal has it."""
         return self._kept.marks if self._kept is not None else {}
@@ -181,11 +186,15 @@ class Budgets:
             if self._kept is not None:
                 self._kept.marks = marks
             engine.interval_ms = interval_ms
-            trouble = engine.trouble
+            trouble, halted = engine.trouble, engine.halted
             changes = engine.row(at_ms, RowDeltas(at_ms, increases, self._promises.objectives, self._ask, interval_ms))
             self._latest = readings = engine.read(at_ms)
             if engine.trouble and engine.trouble != trouble:
                 _log.error("budgets are counted and not written down", why=engine.trouble)
+            if engine.halted != halted:
+                _log.error("time stands still for budgets", why=engine.halted) if engine.halted else _log.info(
+                    "time goes on for budgets", at_ms=at_ms
+                )
             if self._recorder is not None and at_ms != self._recorded_ms:
                 self._recorded_ms = at_ms  # a second row of an instant would not be stored, nor what ends in it
                 self._sink(self._recorder.row(readings))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import InvalidInput, StorageError
-from agent.model import Labels
+from agent.model import Labels, format_duration, format_rfc3339
 from agent.slo.budget.audit import Audit
 from agent.slo.budget.chunks import BAD, MISSED, QUANTITIES, TOTAL, Sums
 from agent.slo.budget.counters import Deltas
@@ -28,7 +28,7 @@ from agent.slo.budget.pace import Pace
 from agent.slo.budget.readings import Floats, Readings
 from agent.slo.budget.reckoning import Reckoning, certain
 from agent.slo.budget.remembered import Stood, packed
-from agent.slo.budget.ring import DAY_MS, HOUR_MS, Amendment, Ring
+from agent.slo.budget.ring import DAY_MS, FOLD_MS, HOUR_MS, Amendment, Ring
 from agent.slo.budget.sampling import Sampler
 from agent.slo.budget.slices import ONE, Slicer, sliced, target_of
 from agent.slo.budget.stretch import Stretch
@@ -84,6 +84,8 @@ class Engine:
         self.objectives = tuple(objectives)
         self.interval_ms = interval_ms
         self.trouble = ""
+        self.halted = ""
+        """Why time stands still: the clock was set back further than is believed; empty while it goes on."""
         self._default_ms = default_period_ms
         self._tracks = Tracks(self.objectives, most_groups)
         longest = max((each.period_ms for each in self.objectives), default=default_period_ms)
@@ -129,7 +131,11 @@ class Engine:
 
         A second row of one instant joins the first; a clock that was set back is described at `Ring.add`.
         """
-        changes = tuple(self._judge(at_ms, self._count(at_ms, deltas)))
+        tally = self._count(at_ms, deltas)
+        self.halted = self._halted(at_ms)
+        if self.halted:
+            _halt(tally, self.halted)
+        changes = tuple(self._judge(at_ms, tally))
         if self._keeper is not None and (stands := packed(self._latest)) != self._stands:
             self._stands = stands
             self._keep(())
@@ -332,6 +338,17 @@ class Engine:
             self._open_since[:tiers, new] = before.open_since_ms[:tiers, old]
             self._words = {a: before.words[b] for a, b in pairs if b in before.words}
 
+    def _halted(self, at_ms: int) -> str:
+        """Say why a row did not move time on, empty where it did; the same words until it does."""
+        last_ms = self._ring.last_ms
+        if last_ms is None or at_ms >= last_ms:
+            return ""
+        newest, most = format_rfc3339(last_ms), format_duration(FOLD_MS)
+        return (
+            f"the agent's clock was set back by more than {most} from {newest}, the instant of the newest count: "
+            f"time stands still for budgets until it is within {most} of that. Set the clock right"
+        )
+
     def _let_go(self, tally: Tally, elapsed: int) -> None:
         """Take a group that left, such as a version that was rolled back, for one without traffic while others have data.
 
@@ -423,7 +440,8 @@ class Engine:
         now = tally.seen[self._layout.sources]
         now = np.where(now == Seen.WAITING, self._seen, now).astype(np.int8)
         turned = now != self._seen
-        self._since = np.where(turned, at_ms, self._since)
+        # After a clock was set back, nothing has lasted since an instant that is still to come.
+        self._since = np.where(turned | (self._since > at_ms), at_ms, self._since)
         self._seen = now
         unknown = (now == Seen.NO_DATA) | (now == Seen.INVALID)
         self._words = {
@@ -486,6 +504,13 @@ class Engine:
 
 
 _UNHEARD: Final = "nothing was heard of the targets of its series"
+
+
+def _halt(tally: Tally, why: str) -> None:
+    """Say of every track that nothing is known of now; what is invalid stays so."""
+    unseen = tally.seen != Seen.INVALID
+    tally.seen[unseen] = Seen.NO_DATA
+    tally.words |= dict.fromkeys(np.flatnonzero(unseen).tolist(), why)
 
 
 def _apart(slots: Iterable[Slot], until_ms: int | None) -> list[Slot]:

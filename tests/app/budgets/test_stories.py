@@ -7,6 +7,7 @@ import shutil
 from concurrent.futures import Future
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent.errors import InvalidInput, SchemaError, StorageError
 from agent.slo import Severity
@@ -470,3 +471,23 @@ async def test_a_series_that_was_away_when_the_agent_stopped_is_compared_with_wh
     await story.start()
     await story.round()
     assert story.reading().period.bad == 15 + 2
+
+
+async def test_a_clock_that_was_set_back_too_far_is_said_in_the_log_at_the_head_of_the_page_and_as_an_alert(story):
+    await story.start()
+    await story.serve(100, 1, rounds=3)
+    await story.serve(100, 1, rounds=8, after_s=3600)
+    with capture_logs() as lines:
+        await story.serve(100, 80, after_s=-7 * 3600)
+        await story.serve(100, 80, rounds=6, after_s=60)
+        halted = [each["why"] for each in lines if each["event"] == "time stands still for budgets"]
+        assert len(halted) == 1
+        assert "set back by more than 6h" in halted[0]
+        assert f"No burn alert can open or end: {halted[0]}." in story.agent.notices()
+        (alert,) = [each for each in story.agent.alerts() if each.name == "SLONoData"]
+        assert halted[0] in alert.annotations["summary"]
+
+        await story.serve(100, 1, after_s=7 * 3600)
+    assert "time goes on for budgets" in [each["event"] for each in lines]
+    assert story.alerts_of("SLONoData") == []
+    assert not any("No burn alert" in each for each in story.agent.notices())

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.slo.budget.gaps import spread
+from agent.slo.budget.readings import State
 from tests.slo.budget.service import HOUR, MINUTE, SECOND, Service
 
 
@@ -73,3 +74,48 @@ def test_a_clock_that_is_set_back_into_what_was_seen_is_not_believed():
     service.scraped(-7 * HOUR)
 
     assert service.engine.last_ms == before
+
+
+def test_while_a_clock_that_was_set_back_stands_still_nothing_is_known_and_the_reason_is_said():
+    service = Service(requests_total=0.0, errors_total=0.0)
+    for _ in range(600):
+        service.rise("requests_total", 100)
+        service.scraped(MINUTE)
+    service.scraped(-7 * HOUR)
+    halted, since = service.engine.halted, service.at_ms
+    for _ in range(59):
+        service.rise("requests_total", 100)
+        service.rise("errors_total", 100)
+        assert service.scraped(MINUTE) == ()
+        found = service.read()
+        assert (found.state, found.words, found.since_ms) == (State.NO_DATA, halted, since)
+
+    assert "set back by more than 6h from 2026-01-01T10:00:00" in halted
+    service.rise("requests_total", 100)
+    opened = service.scraped(MINUTE)
+
+    assert service.engine.halted == ""
+    assert service.read().state is State.VALUE
+    assert service.read().period.total == (599 + 59 + 1) * 100  # the first page is what the second is compared with
+    assert [each.opened for each in opened if each.burn.severity == "page"][:1] == [True]
+
+
+def test_what_was_unknown_before_a_clock_was_set_back_is_so_since_the_time_that_it_is_now():
+    service = Service(requests_total=0.0, errors_total=0.0)
+    for _ in range(600):
+        service.scraped(MINUTE)
+    for _ in range(3):
+        service.down(MINUTE)
+    service.down(-9 * HOUR)
+
+    assert service.read().since_ms == service.at_ms
+
+
+@pytest.mark.parametrize("back_ms", [MINUTE, 5 * HOUR])
+def test_a_clock_that_is_set_back_as_far_as_is_believed_halts_nothing(back_ms):
+    service = Service(requests_total=0.0, errors_total=0.0)
+    for _ in range(600):
+        service.scraped(MINUTE)
+    service.scraped(-back_ms)
+
+    assert (service.engine.halted, service.read().state) == ("", State.NO_TRAFFIC)
