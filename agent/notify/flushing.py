@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from agent.journal import Write
@@ -23,44 +23,17 @@ from agent.notify.inhibition import Inhibitor, Sources
 from agent.notify.intervals import UTC
 from agent.notify.messenger import Messenger, wants_resolved
 from agent.notify.notification import Channel, is_worse, worst_severity
-from agent.notify.reasons import ENDED, Reason, Suppression
+from agent.notify.reasons import Reason, Suppression
 from agent.notify.routing import LOG_TARGET, Destination, Routing
 from agent.notify.silences import Silences
 from agent.notify.table import AlertTable
+from agent.notify.visible import Visible
 from agent.telemetry import Telemetry
 
 STRETCH: Final = 1_000
 """Alerts that are looked at before others get a turn."""
-_FALLING: Final = (Reason.NEW_ALERTS, Reason.INHIBITION_ENDED, Reason.NO_LONGER_MUTED, Reason.SOME_RESOLVED)
-"""Why a message is sent when something is over and something milder takes its place."""
 Stretches = Generator[None, None, None]
 """Work that gives way to others where it yields."""
-
-
-@dataclass
-class Visible:
-    """A group's alerts at one instant, sorted as Alertmanager does, firing ones with an open end."""
-
-    firing: list[Alert] = field(default_factory=list)
-    resolved: list[Alert] = field(default_factory=list)
-    muted: set[str] = field(default_factory=set)
-    """Fingerprints of firing alerts that something holds back."""
-    over: set[str] = field(default_factory=set)
-    """Fingerprints of all that are over, muted or not."""
-    unseen: set[str] = field(default_factory=set)
-    """Fingerprints of those that are over, that somebody believes to fire, and that something held back until the end."""
-    taken_by: str = ""
-    """Who had acknowledged what was there before new alerts joined just now."""
-    before: str = ""
-    """The severity of what fired visibly at the last flush, where that is known."""
-    causes: set[tuple[Suppression, str]] = field(default_factory=set)
-    """What holds alerts back."""
-    released: dict[str, str] = field(default_factory=dict)
-    """What held an alert back at the last flush and does so no longer, by fingerprint."""
-    firing_set: frozenset[str] = frozenset()
-    """The fingerprints of the visible firing alerts."""
-    resolved_set: frozenset[str] = frozenset()
-    """The fingerprints of the visible alerts that are over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +239,7 @@ class Flush:
 
     def _follow(self, group: Group, incident: Incident, seen: Visible) -> None:
         """Take note of how severe the incident is now: its steps follow, and an acknowledgement was of something milder."""
-        severity, names = self._severity(seen), tuple(seen.firing_set)
+        severity, names = seen.severity, tuple(seen.firing_set)
         seen.before = incident.severity
         change = f"{seen.before} → {severity}"
         if seen.before and incident.ack and is_worse(severity, seen.before):
@@ -281,7 +254,7 @@ class Flush:
     def _tell(self, group: Group, incident: Incident, seen: Visible) -> None:
         due: dict[str, tuple[Recipient, Reason]] = {}
         plan = self._routing.receiver(group.receiver) if group.route else None
-        severity = self._severity(seen) if plan and plan.by_severity else ""
+        severity = seen.severity if plan and plan.by_severity else ""
         for destination in plan.destinations if plan else ():
             if not self._is_way(group, destination, severity, seen):
                 continue
@@ -302,7 +275,7 @@ class Flush:
                     else:
                         due.setdefault(recipient.target.key, (recipient, reason))
         if incident.steps and seen.firing and not incident.ack:
-            woken = self._messenger.wake(group, incident, tuple(seen.firing), self._severity(seen), self.at_ms)
+            woken = self._messenger.wake(group, incident, tuple(seen.firing), seen.severity, self.at_ms)
             for key in woken:
                 self._decide(group, Verdict.ESCALATED, "it became more severe", tuple(seen.firing_set), key)
         self._close(group, incident, due, seen)
@@ -346,14 +319,10 @@ class Flush:
         self, group: Group, destination: Destination, means: Sequence[Recipient], seen: Visible
     ) -> None:
         """Let the repeat count from the end of quiet hours, where all whom a message is for are left to sleep till then."""
-        leaves_ms = min(self._messenger.held_until(each, self.at_ms, lambda: self._severity(seen))[0] for each in means)
+        leaves_ms = min(self._messenger.held_until(each, self.at_ms, lambda: seen.severity)[0] for each in means)
         entry = group.entries.get(destination.key)
         if entry and leaves_ms > self.at_ms:
             group.entries[destination.key] = replace(entry, at_ms=leaves_ms)
-
-    @staticmethod
-    def _severity(seen: Visible) -> str:
-        return worst_severity(alert.labels.get("severity") for alert in seen.firing or seen.resolved)
 
     def _is_way(self, group: Group, destination: Destination, severity: str, seen: Visible) -> bool:
         """Say whether a message of this severity goes by this way; one that was told before hears on.
@@ -394,13 +363,13 @@ class Flush:
             at_ms=self.at_ms,
         )
         if reason is Reason.NO_LONGER_MUTED:
-            reason = self._unmuted(firing - entry.firing if entry else firing, seen)
+            reason = seen.unmuted(firing - entry.firing if entry else firing)
         if reason is Reason.REPEAT and incident.ack and incident.ack.alive(self.at_ms):
             reason = Reason.ACKNOWLEDGED
-        if reason is Reason.REPEAT and destination.is_louder(self._severity(seen), self._routing.directory, self.at_ms):
+        if reason is Reason.REPEAT and destination.is_louder(seen.severity, self._routing.directory, self.at_ms):
             reason = Reason.OTHER_SEVERITY
         if reason.tells:
-            quiet = destination.is_louder(self._severity(seen), self._routing.directory, self.at_ms)
+            quiet = destination.is_louder(seen.severity, self._routing.directory, self.at_ms)
             entry = told(entry, firing, resolved, 2 * NEVER_MS if quiet else self.at_ms)
         elif entry:
             entry = untold(entry, frozenset(seen.over))
@@ -411,17 +380,10 @@ class Flush:
         group.last_reasons[destination.key] = reason
         return reason
 
-    @staticmethod
-    def _unmuted(back: frozenset[str], seen: Visible) -> Reason:
-        """Say what ended so that these alerts are visible again; the general word where it was not one thing."""
-        kinds = {seen.released.get(each, "").partition(":")[0] for each in back}
-        kind = kinds.pop() if len(kinds) == 1 else ""
-        return ENDED[Suppression(kind)] if kind else Reason.NO_LONGER_MUTED
-
     def _write(self, group: Group, incident: Incident, due: dict[str, tuple[Recipient, Reason]], seen: Visible) -> None:
         people = {key: recipient.target.person for key, (recipient, _) in due.items()}
         for key, (recipient, why) in due.items():
-            reason = self._reworded(why, seen)
+            reason = why if self._routing.settings.strict else seen.reworded(why)
             known = incident.told[key].firing if key in incident.told else set()
             ended = [each for each in seen.resolved if each.fingerprint in known]
             alerts = self._sorted(tuple(seen.firing), tuple(ended) if recipient.send_resolved else ())
@@ -433,18 +395,6 @@ class Flush:
             why_not = self._messenger.send(group, incident, recipient, words, alerts, self.at_ms)
             verdict = Verdict.DEDUPLICATED if why_not else Verdict.NOTIFIED
             self._decide(group, verdict, why_not or words, tuple(alert.fingerprint for alert in alerts), key)
-
-    def _reworded(self, reason: Reason, seen: Visible) -> Reason:
-        """Say that the severity rose or fell, where that is what happened: alerts of one problem that take turns are no news."""
-        now = self._severity(seen)
-        if not seen.firing or not seen.before or self._routing.settings.strict:
-            return reason
-        if reason is Reason.NEW_ALERTS and is_worse(now, seen.before):
-            return Reason.MORE_SEVERE
-        over = worst_severity(each.labels.get("severity") for each in seen.resolved)
-        if reason in _FALLING and is_worse(over, now) and is_worse(seen.before, now):
-            return Reason.LESS_SEVERE
-        return reason
 
     def _sorted(self, firing: tuple[Alert, ...], ended: tuple[Alert, ...]) -> tuple[Alert, ...]:
         """Put alerts that are in order already, firing and resolved, into one."""

@@ -14,7 +14,7 @@ from agent.model import Alert
 from agent.notify.decisions import Verdict
 from agent.notify.dedup import Entry, decide
 from agent.notify.flights import Flight
-from agent.notify.flushing import Flush, Flushed, Visible
+from agent.notify.flushing import Flush, Flushed
 from agent.notify.groups import Group
 from agent.notify.incidents import Incident, Recipient, begin
 from agent.notify.messenger import wants_resolved
@@ -23,6 +23,7 @@ from agent.notify.reasons import Reason
 from agent.notify.routing import LOG_TARGET, Destination
 from agent.notify.rows import Row
 from agent.notify.table import AlertTable
+from agent.notify.visible import Visible
 
 SHORTEST_TICK_MS: Final = 10_000
 """A message is tried for a group_interval, and for so long at least."""
@@ -95,7 +96,7 @@ class StrictFlush(Flush):
             names = tuple(seen.resolved_set)
             self._decide(group, Verdict.DEDUPLICATED, Reason.RESOLVED_NOT_WANTED, names, destination.key)
             return
-        severity = self._severity(seen)
+        severity = seen.severity
         recipients = self._messenger.recipients(destination, self.at_ms, severity)
         if not recipients:
             self._decide(group, Verdict.DEDUPLICATED, Reason.NO_TARGET, tuple(seen.firing_set), destination.key)
