@@ -235,6 +235,7 @@ class Agent:
             tally=tally,
             sink=self._keep,
             notify=hand_over,
+            turned=hand_over,
             write=self.journal.write,
             telemetry=self.telemetry,
             settings=built.settings,

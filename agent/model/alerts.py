@@ -22,7 +22,8 @@ class Alert:
     """One problem, identified by its labels.
 
     Times are milliseconds since the epoch. `ends_at_ms` in the past or equal to now means resolved; 0 means open end.
-    `value` is what the expression gave when the alert was last evaluated, None where it came from elsewhere.
+    `value` is what the expression gave when the alert was last evaluated, None where it came from elsewhere. `kept`: its
+    condition is over, and it fires for as long as `keep_firing_for` says.
     """
 
     labels: Labels
@@ -32,6 +33,7 @@ class Alert:
     generator_url: str = ""
     updated_at_ms: int = 0
     value: float | None = None
+    kept: bool = False
     fingerprint: str = field(init=False, compare=False, default="")
 
     def __post_init__(self) -> None:

@@ -32,6 +32,8 @@ from agent.telemetry import Telemetry
 
 STRETCH: Final = 1_000
 """Alerts that are looked at before others get a turn."""
+_KEPT: Final = "keep_firing_for: its condition was over before what held it back"
+"""Why an alert goes on being held back: whoever was not told of it while it was true needs no call for what is left of it."""
 Stretches = Generator[None, None, None]
 """Work that gives way to others where it yields."""
 
@@ -129,6 +131,9 @@ class Flush:
                     seen.muted.add(alert.fingerprint)
             elif over:
                 seen.resolved.append(alert)
+            elif alert.kept and alert.fingerprint in group.held and not self._is_told(alert, believed):
+                held[alert.fingerprint] = _KEPT
+                seen.muted.add(alert.fingerprint)
             else:
                 seen.firing.append(known.shown())
         seen.firing_set = frozenset(alert.fingerprint for alert in seen.firing)
@@ -137,6 +142,10 @@ class Flush:
         seen.released = {each: why for each, why in group.held.items() if each not in held}
         yield from self._note_held(group, held)
         return seen
+
+    def _is_told(self, alert: Alert, believed: set[str]) -> bool:
+        """Say whether an alert whose condition is over, and which something held back, is told all the same."""
+        return alert.fingerprint in believed or self._routing.settings.strict
 
     def interval(self, group: Group) -> tuple[Suppression, str] | None:
         """Return the time interval that keeps a group silent now; found once for all groups of a route."""

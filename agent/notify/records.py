@@ -37,6 +37,7 @@ def alert_from_json(data: Mapping[str, Any]) -> Alert:
         generator_url=data["generator_url"],
         updated_at_ms=data["updated_at_ms"],
         value=data["value"],
+        kept=data.get("kept", False),
     )
 
 

@@ -38,6 +38,7 @@ class Known:
                 known.generator_url,
                 known.updated_at_ms,
                 known.value,
+                known.kept,
             )
         return self._open
 
@@ -98,7 +99,16 @@ class AlertTable:
             ends_at_ms, guessed = _later_end(old, ends_at_ms, at_ms, timeout=timeout)
             timeout = timeout if forget_said_ends else guessed
             starts_at_ms = min(old.alert.starts_at_ms, starts_at_ms)
-        made = Alert(alert.labels, alert.annotations, starts_at_ms, ends_at_ms, alert.generator_url, at_ms, alert.value)
+        made = Alert(
+            alert.labels,
+            alert.annotations,
+            starts_at_ms,
+            ends_at_ms,
+            alert.generator_url,
+            at_ms,
+            alert.value,
+            alert.kept,
+        )
         order = old.order if old else alert_order(made)
         self._known[alert.fingerprint] = Known(made, timeout, order)
         return made, old is None or _is_news(old, made, at_ms, timeout=timeout)
@@ -171,6 +181,7 @@ def _is_news(old: Known, made: Alert, at_ms: int, *, timeout: bool) -> bool:
         known.annotations != made.annotations
         or known.starts_at_ms != made.starts_at_ms
         or known.generator_url != made.generator_url
+        or known.kept != made.kept
         or old.timeout != timeout
         or known.resolved_at(at_ms)
         or made.resolved_at(at_ms)

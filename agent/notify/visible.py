@@ -47,7 +47,7 @@ class Visible:
         """Say what ended so that these alerts are visible again; the general word where it was not one thing."""
         kinds = {self.released.get(each, "").partition(":")[0] for each in back}
         kind = kinds.pop() if len(kinds) == 1 else ""
-        return ENDED[Suppression(kind)] if kind else Reason.NO_LONGER_MUTED
+        return ENDED[Suppression(kind)] if kind in ENDED else Reason.NO_LONGER_MUTED
 
     def reworded(self, reason: Reason) -> Reason:
         """Say that the severity rose or fell, where that is what happened: alerts of one problem that take turns are no news."""

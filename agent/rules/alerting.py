@@ -44,8 +44,9 @@ _INHERITED: Final = "the condition holds; the rule got other labels by a reload,
 class Alerting:
     """What alerting rules need beside their own state: where to ask, to write, to keep and to hand over."""
 
-    def __init__(self, query: Query, sink: Sink, notify: Notify, keeper: Keeper) -> None:
+    def __init__(self, query: Query, sink: Sink, notify: Notify, keeper: Keeper, turned: Notify | None = None) -> None:
         self._query, self._sink, self._notify, self._keeper = query, sink, notify, keeper
+        self._turned = turned
 
     def evaluate(
         self,
@@ -77,6 +78,7 @@ class Alerting:
         if settings.recovered_value and any(each.after is State.INACTIVE for each in made):
             after = self._with_recovered(rule, after, at_ms, knowledge)
         self._keeper.stepped(rule.key, rule.active, after, made)
+        turned = _turned(rule, after) if self._turned and rule.spec.keep_firing_for_ms else []
         rule.active = after
         transitions += made
         try:
@@ -84,6 +86,8 @@ class Alerting:
                 self._write(rule, at_ms - group.offset_ms)
         finally:
             self._send(group, rule, at_ms, settings)
+            if self._turned and turned:
+                self._turned([to_send(alert, at_ms, group.interval_ms, settings) for alert in turned], at_ms)
 
     def _write(self, rule: RunningRule, at_ms: int) -> None:
         row = rule.output.row(alert_series(rule.spec.name, rule.active.values()), at_ms)
@@ -120,6 +124,16 @@ class Alerting:
         sent = [replace(alert, last_sent_at_ms=at_ms) for alert in due]
         rule.active.update((alert.labels, alert) for alert in sent)
         self._keeper.put(rule.key, sent)
+
+
+def _turned(rule: RunningRule, after: Mapping[Labels, ActiveAlert]) -> list[ActiveAlert]:
+    """Return the firing alerts whose condition ended just now, or holds again, while `keep_firing_for` keeps them."""
+    known = ((rule.active.get(labels), alert) for labels, alert in after.items() if alert.state is State.FIRING)
+    return [
+        alert
+        for before, alert in known
+        if before and (before.keep_firing_since_ms is None) is not (alert.keep_firing_since_ms is None)
+    ]
 
 
 def _worded(before: Labels, after: Labels) -> Labels:

@@ -71,7 +71,8 @@ class Evaluator:
     """All rule groups, their state, and the verb that evaluates one of them at an instant.
 
     surely_empty: says of a group and the instant that its expressions would be asked at that all of them are known to give
-    nothing; alerting rules with nothing active are then not asked at all.
+    nothing; alerting rules with nothing active are then not asked at all. turned: takes firing alerts between two hand-overs
+    when only `keep_firing_for` keeps them from now on, or no longer; Prometheus tells nobody of that.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Evaluator:
         settings: Settings | None = None,
         tally: Tally | None = None,
         surely_empty: Callable[[GroupKey, int], bool] = lambda _key, _at_ms: False,
+        turned: Notify | None = None,
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.settings = settings or Settings()
@@ -98,7 +100,7 @@ class Evaluator:
         self._groups = build(rules, self.settings)
         share_memory(self._groups.values())
         self._leaving = Leaving()
-        self._alerting = Alerting(query, sink, notify, self._keeper)
+        self._alerting = Alerting(query, sink, notify, self._keeper, turned)
         self._latest_ms = 0
 
     # --- what can be asked ---

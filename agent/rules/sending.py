@@ -34,4 +34,5 @@ def to_send(alert: ActiveAlert, at_ms: int, interval_ms: int, settings: Settings
         generator_url=f"{settings.external_url.rstrip('/')}/alert/{labels.fingerprint()}",
         updated_at_ms=at_ms,
         value=alert.recovered if resolved else alert.value,
+        kept=not resolved and alert.keep_firing_since_ms is not None,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.notify import parse_matchers
@@ -202,3 +204,54 @@ def test_the_phone_that_was_spared_the_end_rings_when_it_fires_anew(story):
     tale.at(900)
     assert [each.at for each in tale.messages(BOB)] == [1, 801]
     assert [bool(each.firing) for each in tale.messages(SLACK)] == [True, False, True]
+
+
+HIGH, VERY_HIGH = alert("High", job="rag", ends=LONG), alert("VeryHigh", job="rag", ends=LONG)
+KEPT = replace(HIGH, kept=True)
+"""Its condition is over; `keep_firing_for` holds it."""
+
+
+def outage_that_is_over(tale: Story) -> Story:
+    """Play a stronger alert that mutes a weaker one, and whose end finds that one only kept firing."""
+    tale.at(0).push(VERY_HIGH, HIGH)
+    tale.at(290).push(KEPT)
+    tale.at(300).resolve(VERY_HIGH)
+    return tale
+
+
+def test_nobody_is_called_for_what_is_only_kept_firing_when_what_muted_it_is_over(story):
+    tale = story(ROUTES, TEAM)
+    outage_that_is_over(tale).at(700).resolve(KEPT)
+    tale.at(3000)
+    tale.want(between(1, 1), SLACK, firing={"VeryHigh"})
+    tale.want(between(300, 301), SLACK, resolved={"VeryHigh"})
+    tale.done()
+    assert "keep_firing_for: its condition was over before what held it back" in [
+        each["reason"] for each in tale.history(HIGH.fingerprint)
+    ]
+
+
+def test_what_was_only_kept_firing_is_told_once_its_condition_holds_again(story):
+    tale = story(ROUTES, TEAM)
+    outage_that_is_over(tale).at(500).push(HIGH)
+    tale.at(1200)
+    tale.want(between(1, 1), SLACK, firing={"VeryHigh"})
+    tale.want(between(300, 301), SLACK, resolved={"VeryHigh"})
+    tale.want(between(500, 801), SLACK, firing={"High"})
+    tale.done()
+
+
+def test_whoever_was_told_of_an_alert_hears_of_it_as_before_while_it_is_only_kept_firing(story):
+    tale = story(ROUTES, TEAM)
+    tale.at(0).push(HIGH)
+    tale.at(100).push(VERY_HIGH)
+    tale.at(290).push(KEPT)
+    tale.at(400).resolve(VERY_HIGH)
+    tale.at(900).resolve(KEPT)
+    tale.at(3000)
+    tale.want(between(1, 1), SLACK, firing={"High"})
+    tale.want(between(101, 101), SLACK, firing={"VeryHigh"})
+    tale.want(between(400, 401), SLACK, resolved={"VeryHigh"})
+    tale.want(between(400, 401), SLACK, firing={"High"}, reason="still firing")
+    tale.want(between(900, 901), SLACK, resolved={"High"})
+    tale.done()

@@ -379,3 +379,19 @@ def test_an_idle_rule_asks_its_expression_and_does_nothing_else():
     world.evaluate(0, 1)
     assert world.asked == [("x > 5", 0), ("x > 5", 1)]
     assert (world.rows, world.sent, world.transitions()) == ([], [], [])
+
+
+def test_that_only_keep_firing_for_keeps_an_alert_is_said_between_the_hand_overs():
+    """At once when its condition ends and when it holds again; the hand-overs of Prometheus stay as they are."""
+    turned = []
+    world = World(
+        ERRORS.replace("for: 2m", "keep_firing_for: 5m"),
+        settings=Settings(interval_ms=MINUTE, resend_delay_ms=10 * MINUTE),
+        turned=lambda alerts, at_ms: turned.append((World.minute(at_ms), [each.kept for each in alerts])),
+    )
+    errors(world, 0, 3, 4)
+    errors(world, 1, 2, 5, 6, 7, 8, 9, 10, ratio=0.01)
+    world.evaluate(*range(11))
+
+    assert turned == [(1, [True]), (3, [False]), (5, [True])]
+    assert [(minute, [each.kept for each in alerts]) for minute, alerts in world.sent] == [(0, [False]), (10, [False])]
