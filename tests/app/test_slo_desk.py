@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -106,6 +107,23 @@ async def test_a_month_that_has_just_begun_is_shown_as_young_however_badly_it_be
     ]
     assert not any(each.in_force for each in view.policy)
     assert verdict.verdict == "unknown"
+
+
+async def test_a_composite_is_as_young_as_the_months_of_its_parts():
+    month = [replace(each, window=Calendar("month")) for each in slo_world.chain()]
+    month[-1] = replace(month[-1], budget_policy=slo_world.POLICY)
+    world = World(*month)
+    world.service.rise("misses_total", 0)
+    world.traffic(30, total=1000, bad=200)
+    view = next(each for each in (await world.desk.status()).slos if each.id == "rag-chain")
+    (budget,) = view.budgets
+    (answer,) = (await world.desk.gate(GateAsked(("rag-chain",)))).slos
+
+    assert (budget.earned, left_of(budget)) == (False, "–")
+    assert budget.period.coverage > 0.9
+    assert any("min of 31 days seen; at their pace" in each.text for each in notes(view, budget, world.now_ms))
+    assert not any(each.in_force for each in view.policy)
+    assert not any("overspent" in each for each in answer.reasons)
 
 
 async def test_the_policys_step_in_force_is_marked():

@@ -22,7 +22,7 @@ PATIENCE_MS: Final = 300_000
 """How long a state lasts before somebody is told."""
 _MOST_GROUPS: Final = 5
 _ADVICE: Final = {
-    "SLONoData": "While it lasts, what happens is not counted: the budget stays as it is, and no burn alert opens or ends.",
+    "SLONoData": "While it lasts, the budget stays as it is, and no burn alert opens or ends.",
     "SLOInvalid": "Nothing is counted until the numbers are right: the budget stays as it is, and no burn alert opens or ends.",
 }
 _UNSEEN: Final = "no series that it counts was ever seen"
