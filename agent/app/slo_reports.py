@@ -92,11 +92,20 @@ def report_kept(storage: Path, config: Config, wanted: ReportAsked, now_ms: int)
     """
     promises = read_promises(config)
     if promises.setting is None or not promises.slos.slos:
-        message = f"cannot report: {config.source} names no objectives; slo_files says where they are (--config.file)"
-        raise InvalidInput(message)
+        raise InvalidInput(_no_objectives(config))
     with offline(storage) as reader:
         engine = Engine(promises.objectives, default_period_ms=promises.setting.period_ms, kept=ReaderKept(reader))
         return report_on(_Kept(promises.slos, engine), reader, wanted, now_ms, config.file.storage.alert_history)
+
+
+def _no_objectives(config: Config) -> str:
+    if config.source == "command line":
+        looked = config.root / "burnline.yml"
+        return (
+            f"cannot report from a folder alone, whose objectives stand in the agent's configuration: there is no {looked}; "
+            "name the file with --config.file"
+        )
+    return f"cannot report: {config.source} names no objectives; slo_files says where they are (--config.file)"
 
 
 class _Kept:

@@ -82,6 +82,8 @@ def group_budgets(
 
 def budget_view(reading: Reading) -> BudgetView:
     """Return one budget."""
+    from agent.slo.budget import ENOUGH
+
     return BudgetView(
         state=reading.state.value,
         period=_window(reading.period),
@@ -106,6 +108,7 @@ def budget_view(reading: Reading) -> BudgetView:
                 each.burn.factor,
                 each.open,
                 each.since_ms,
+                reading.window(each.burn.long_ms).coverage < ENOUGH,
             )
             for each in reading.told
         ),

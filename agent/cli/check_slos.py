@@ -35,7 +35,14 @@ _SAID: Final = {
     _RATIO: frozenset({"join-never"}),
     _ALERTS: frozenset(
         {
-            *("no-runbook", "runbook-missing", "severity-unknown", "value-in-label", "alertname-label"),
+            *(
+                "no-runbook",
+                "runbook-missing",
+                "runbook-scheme",
+                "severity-unknown",
+                "value-in-label",
+                "alertname-label",
+            ),
             *("template-fails", "routed-nowhere"),
         }
     ),

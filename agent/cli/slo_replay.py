@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def run_slo_replay(options: Options) -> int:
     config = load_config(Flags(options.config_file), os.environ, Path.cwd())
     versions = _versions(options, config)
     now_ms = time.time_ns() // 1_000_000
-    records, until_ms = _records(options, config, now_ms)
+    records, until_ms, kept = _records(options, config, now_ms)
     from_ms = instant(options.since, until_ms, "--from")
     if from_ms >= until_ms:
         message = f"--from {said(from_ms)} is not before --to {said(until_ms)}"
@@ -72,6 +72,8 @@ def run_slo_replay(options: Options) -> int:
     with progress_bar(console) as bar:
         task = bar.add_task("replaying", total=until_ms - wanted.begins_ms)
         report = try_slos(wanted, records, lambda done: bar.advance(task, done))
+    if kept and report.oldest_ms is None:
+        report = replace(report, notes=(*report.notes, kept))
     if options.as_json:
         print(json.dumps(slo_report_json(report), indent=2))  # noqa: T201  # no console may break its lines
     else:
@@ -123,21 +125,25 @@ def _objective(text: str) -> tuple[str, float]:
         raise InvalidInput(message) from error
 
 
-def _records(options: Options, config: Config, now_ms: int) -> tuple[Records, int]:
-    """Return the samples, those of a folder or those behind an API, and the instant at which the replay ends."""
+def _records(options: Options, config: Config, now_ms: int) -> tuple[Records, int, str]:
+    """Return the samples, those of a folder or those behind an API, the instant at which the replay ends, and what a folder has.
+
+    The last is a sentence, for where nothing in it is of the indicators; "" of an API.
+    """
     if options.storage is not None:
         samples = Samples.kept_in(options.storage)
         until_ms = instant(options.until, now_ms, "--to") if options.until else min(now_ms, samples.newest_ms)
+        there = f"from {said(samples.oldest_ms)} to {said(samples.newest_ms)}"
         if until_ms <= samples.oldest_ms:
-            there = f"from {said(samples.oldest_ms)} to {said(samples.newest_ms)}"
             message = f"no samples before --to {said(until_ms)}; there are samples {there}"
             raise InvalidInput(message)
-        return StoreRecords(samples.recorded, limits_of(config.file.query)), until_ms
+        kept = f"{options.storage} has samples {there}; none that were read are of these indicators."
+        return StoreRecords(samples.recorded, limits_of(config.file.query)), until_ms, kept
 
     def post(path: str, form: Mapping[str, Any]) -> Any:
         return call(options.url, path, form, timeout=120)
 
-    return Api(post).records(), instant(options.until, now_ms, "--to") if options.until else now_ms
+    return Api(post).records(), instant(options.until, now_ms, "--to") if options.until else now_ms, ""
 
 
 def _duration(text: str, option: str) -> int:

@@ -98,6 +98,11 @@ def test_nothing_is_found_in_a_good_file_with_its_routes(check):
             "a.yml:16:34: … the runbook answers.md is no file, neither beside the rules nor here (runbook-missing)",
         ),
         (
+            '"https://wiki.example.org/answers"',
+            "'javascript:alert(1)'",
+            "a.yml:16:35: … the runbook is no web page but javascript:, so messages and pages do not link to it",
+        ),
+        (
             '      annotations: {runbook_url: "https://wiki.example.org/answers"}\n',
             "",
             'a.yml:4:5: … its alerts have no annotation "runbook_url"',

@@ -159,4 +159,23 @@ def test_a_service_that_was_never_scraped_is_said_to_have_no_samples(place):
 
     text = said()
     assert "rag-answers: no samples of its indicator were found, so nothing is known of its budget." in text
-    assert "In 12h nobody would have been told." in text
+    assert "In 12h no samples were found of the events that are counted, so it is not known who would have been" in text
+    assert "data has samples from 2023-11-14 00:00:00 to 2023-11-15 00:00:00; none that were read are of these" in text
+    assert "nobody" not in text
+
+
+def test_a_stretch_without_samples_says_from_when_to_when_there_are_some(place):
+    text = said("--from", "2023-11-15T12:00", "--to", "2023-11-16T00:00")
+
+    there = "there are some from Tue 14 Nov 00:00 to Wed 15 Nov 00:00"
+    assert f"no samples were found of the events that are counted ({there}), so it is not known who" in text
+
+
+def test_numbers_that_cannot_be_right_are_not_said_to_be_missing(place):
+    several = SLOS.replace("sum(rate(requests_total[{{.window}}]))", "rate(requests_total[{{.window}}])")
+    assert several != SLOS
+    (place / "slos.yml").write_text(several)
+
+    text = said()
+    assert "In 12h nothing was counted (SLOInvalid: its query gives 2 series" in text
+    assert "no samples" not in text

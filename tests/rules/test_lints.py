@@ -32,6 +32,11 @@ def test_good_rules_have_no_findings():
     [
         ("severity: page", "team: a", '5:5: group "g", rule "A": the alert has no label "severity"'),
         ('summary: "{{ $value }}", ', "", '5:5: group "g", rule "A": the alert has no annotation "summary"'),
+        (
+            "runbook_url: /runbooks/a",
+            'runbook_url: "JavaScript:alert(1)"',
+            '9:58: group "g", rule "A": the runbook is no web page but JavaScript:, so messages and pages do not link to it',
+        ),
         (", runbook_url: /runbooks/a", "", '5:5: group "g", rule "A": the alert has no annotation "runbook_url"'),
         (
             "severity: page",

@@ -182,6 +182,14 @@ async def test_the_page_of_one_shows_tiers_policy_and_who_overrode_the_gate(at):
         assert words in found.text
 
 
+async def test_the_tiers_of_a_young_objective_say_why_they_are_quiet_and_those_of_an_old_one_do_not(at):
+    young = World(slo()).traffic(5, bad=20)
+    said = "The unseen part of a window counts as clean while less than half of it was seen"
+
+    assert said in (await page(await at(young), "/slos/rag-answers")).text
+    assert said not in (await page(await at(healthy()), "/slos/rag-answers")).text
+
+
 async def test_an_unknown_objective_leads_on(at):
     found = await page(await at(healthy()), "/slos/rag-answer", 404)
 

@@ -108,7 +108,8 @@ class VersionAccount:
 class SloReport:
     """A whole what-if: versions side by side, over [from_ms, until_ms], looked at every `step_ms`.
 
-    interval_ms: how often targets were scraped; oldest_ms: the oldest sample of the indicators, None without any.
+    interval_ms: how often targets were scraped; oldest_ms, newest_ms: the oldest and the newest
+    sample of the indicators, None without any.
     """
 
     from_ms: int
@@ -120,6 +121,7 @@ class SloReport:
     false_below: float = FALSE_BELOW
     notes: tuple[str, ...] = ()
     interrupted: bool = False
+    newest_ms: int | None = None
 
 
 def median(values: Sequence[int | None]) -> int | None:

@@ -183,4 +183,5 @@ def _report(
         false_below=wanted.false_below,
         notes=tuple(dict.fromkeys(notes)),
         interrupted=run.interrupted,
+        newest_ms=history.newest_ms,
     )

@@ -27,6 +27,8 @@ def headline(report: SloReport, version: VersionAccount) -> str:
     """Return what a version would have told in all, in one or two sentences."""
     span = f"In {duration(report.until_ms - report.from_ms)}"
     pages, tickets = version.of(Severity.PAGE), version.of(Severity.TICKET)
+    if not pages and not tickets and not report.interrupted and (dark := _dark(report, version)):
+        return f"{span} {dark}, so it is not known who would have been told."
     said = f"{span} {_told(pages, tickets)}."
     false = len(version.false(report.false_below))
     if false:
@@ -43,6 +45,21 @@ def _told(pages: Sequence[Spell], tickets: Sequence[Spell]) -> str:
         return "nobody would have been told"
     kinds = [times(len(each), noun) for each, noun in ((pages, "page"), (tickets, "ticket")) if each]
     return f"{' and '.join(kinds)} would have been told"
+
+
+def _dark(report: SloReport, version: VersionAccount) -> str:
+    """Say that there is nothing to judge by; "" where there is."""
+    counted = all(each.objective.unit is not Unit.TIME for each in version.budgets)
+    if all(each.reading.left is None for each in version.budgets):
+        wrong = next((each.words for each in version.budgets if each.invalid_ms), None)
+        if wrong is not None:
+            return f"nothing was counted (SLOInvalid: {wrong})"
+        return f"no samples were found of {'the events that are counted' if counted else 'what the objectives read'}"
+    newest_ms = report.newest_ms
+    if counted and report.oldest_ms is not None and newest_ms is not None and newest_ms < report.from_ms:
+        there = f"there are some from {moment(report.oldest_ms)} to {moment(newest_ms)}"
+        return f"no samples were found of the events that are counted ({there})"
+    return ""
 
 
 def differences(report: SloReport) -> Iterator[str]:
@@ -161,10 +178,10 @@ def _shared(report: SloReport) -> Iterator[tuple[str, list[str]]]:
 
 def _unknown(account: BudgetAccount) -> Iterator[str]:
     period = account.reading.period
-    if account.reading.left is None:
+    if account.reading.left is None and not account.invalid_ms:
         yield "no samples of its indicator were found, so nothing is known of its budget."
         return
-    if period.coverage < _WHOLE:
+    if account.reading.left is not None and period.coverage < _WHOLE:
         window, seen = account.objective.slo.window, f"coverage {100 * period.coverage:.2g} %"
         known = duration(round(period.coverage * period.window_ms))
         if isinstance(window, Calendar):

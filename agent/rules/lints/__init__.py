@@ -28,6 +28,7 @@ _EVERY_RULE: Final[tuple[Check, ...]] = (selections, operators, names)
 _ALERTS: Final[tuple[Check, ...]] = (
     conduct.missing,
     conduct.runbook_file,
+    conduct.runbook_scheme,
     conduct.severity,
     conduct.labels,
     conduct.short_for,

@@ -14,6 +14,7 @@ from agent.rules.lints.subject import Subject
 _VALUE: Final = re.compile(r"\{\{[^}]*(?:\$value|\.Value)\b")
 _PRINTED: Final = re.compile(r"\$labels\.([a-zA-Z_]\w*)|index\s+\$labels\s+[\"`]([^\"`]+)[\"`]")
 _TESTED: Final = re.compile(r"\{\{-?\s*(?:if|with|else if|else with)\b[^}]*?\$labels\.([a-zA-Z_]\w*)")
+_SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d)")
 _SEVERITIES: Final = (
     *("critical", "warning", "info", "none", "page", "ticket", "error", "notice", "debug", "emergency", "alert"),
     *("high", "medium", "low", "major", "minor", "warn", "crit", "informational", "disaster", "average", "urgent"),
@@ -34,6 +35,15 @@ def missing(subject: Subject) -> Iterator[Remark]:
     if not rule.annotations.get("runbook_url"):
         why = "so whoever is woken is not told what to do"
         yield Remark(rule.place, "no-runbook", f'the alert has no annotation "runbook_url", {why}')
+
+
+def runbook_scheme(subject: Subject) -> Iterator[Remark]:
+    """Find a runbook whose address no browser, or none that is careful, opens from a message."""
+    url = subject.rule.annotations.get("runbook_url")
+    scheme = _SCHEME.match(url.strip()) if url else None
+    if url and scheme and scheme[1].lower() not in ("http", "https"):
+        message = f"the runbook is no web page but {scheme[1]}:, so messages and pages do not link to it"
+        yield Remark(url.place, "runbook-scheme", message)
 
 
 def runbook_file(subject: Subject) -> Iterator[Remark]:

@@ -52,6 +52,9 @@ _ROWS: Final = (
     Code("no-runbook", "an alert without the annotation `runbook_url`", "say what to do to whoever is woken"),
     Code("runbook-missing", "a relative `runbook_url` that names no file", "create it, or correct the path"),
     Code(
+        "runbook-scheme", "a `runbook_url` that is no http or https address", "nobody can follow it; write a web page's"
+    ),
+    Code(
         "severity-unknown", "a severity that nothing asks for, close to one that is asked for", "correct the spelling"
     ),
     Code(

@@ -94,6 +94,7 @@ class Engine:
         group_by = [each.slo.group_by for each in self.objectives]
         self._meter = Meter([each.counted for each in self.objectives], group_by, self._tracks.of)
         self._sampler = Sampler(self._tracks)
+        self._of = {each.slo.id: number for number, each in enumerate(self.objectives)}
         self._audit = Audit()
         self._pace = Pace(self.objectives)
         self._keeper = Keeper(kept) if kept is not None else None
@@ -416,13 +417,26 @@ class Engine:
         self._certain = np.where(unknown, self._certain, certain(found.windows, self._layout.min_events))
         was, self._open = self._open, self._over(self._ratio, self._certain)
         turned = was != self._open
-        self._open_since = np.where(turned, np.where(self._open, at_ms, 0), self._open_since)
+        self._open_since = self._told_since(was, at_ms)
         self._latest = self._reckoned(at_ms, found)
         for tier, number in zip(*np.nonzero(turned), strict=True):
             burn = self._layout.objectives[number].burns[tier]
             yield Change(
                 self._layout.keys[number], burn, bool(self._open[tier, number]), at_ms, self._latest, int(number)
             )
+
+    def _told_since(self, was: NDArray[np.bool_], at_ms: int) -> NDArray[np.int64]:
+        """Return since when people are told of each open tier, (tiers, budgets); `was`: those that were open at the row before.
+
+        All tiers of a severity are one alert, which is as old as its oldest stretch without a break: a slow tier that stays
+        when the quick one ends is no new page.
+        """
+        found = np.zeros_like(self._open_since)
+        for of in (self._layout.pages, ~self._layout.pages):
+            known = was & of & (self._open_since > 0)
+            begun = np.where(known, self._open_since, at_ms).min(axis=0, initial=at_ms)
+            found = np.where(self._open & of, begun, found)
+        return found
 
     def _shorts_of_open(self) -> NDArray[np.bool_]:
         """Say which windows are the short ones of open tiers, (windows, budgets).
@@ -444,10 +458,17 @@ class Engine:
         self._since = np.where(turned | (self._since > at_ms), at_ms, self._since)
         self._seen = now
         unknown = (now == Seen.NO_DATA) | (now == Seen.INVALID)
-        self._words = {
-            number: tally.words.get(int(self._layout.sources[number]), "") or self._words.get(number, "") or _UNHEARD
-            for number in np.flatnonzero(unknown).tolist()
-        }
+        self._words = {number: self._why(number, tally) for number in np.flatnonzero(unknown).tolist()}
+
+    def _why(self, number: int, tally: Tally) -> str:
+        """Return why nothing is known of a budget: what the row says, else what was said before."""
+        track = int(self._layout.sources[number])
+        if track in tally.words:
+            return tally.words[track]
+        # What was counted before a restart had a series, though no target that is up has it now.
+        never = bool(np.isnan(self._latest.left[number]))
+        absent = self._meter.unmatched(self._of[self._layout.keys[number].slo], track) if never else ""
+        return absent or self._words.get(number, "") or _UNHEARD
 
     def _over(self, ratio: Floats, sure: Floats) -> NDArray[np.bool_]:
         """Say which tiers are open, (tiers, budgets): over the long window, for certain, and still over the short one."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.slo.budget.objective import Key, Objective, Tracks, Unit
+from agent.slo.model import Severity
 
 NOW_MS: Final = 5 * 60_000
 """The window of the current burn rate, and the shortest that is always read."""
@@ -46,6 +47,7 @@ class Layout:
         )
         self.windows_ms = self._windows()
         self.long, self.short, self.factor = self._burns()
+        self.pages = self._pages()
         self.holds = self._holds()
         self.periods = self._grouped([(each.slo.window, each.period_ms) for each in self.objectives])
         self.excluded = self._grouped([each.slo.exclusions for each in self.objectives])
@@ -73,6 +75,13 @@ class Layout:
                 long[tier, number], short[tier, number] = self.window(burn.long_ms), self.window(burn.short_ms)
                 factor[tier, number] = burn.factor
         return long, short, factor
+
+    def _pages(self) -> NDArray[np.bool_]:
+        """Say which tiers are pages, (tiers, B); the others are tickets."""
+        found = np.zeros(self.long.shape, dtype=bool)
+        for number, objective in enumerate(self.objectives):
+            found[: len(objective.burns), number] = [each.severity is Severity.PAGE for each in objective.burns]
+        return found
 
     def _holds(self) -> NDArray[np.intp]:
         """Return for each window the one (a row) while whose traffic goes on it keeps its ratio when it has none itself."""

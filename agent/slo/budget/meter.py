@@ -126,6 +126,9 @@ class Meter:
         self._results: dict[tuple[int, int], set[Labels]] = defaultdict(set)
         self._tracks_of: dict[int, set[int]] = defaultdict(set)
         self._without_bucket: dict[int, Term] = {}
+        self._answered = False
+        """Whether any target's page was read."""
+        self._shapes = shapes
         for slo, shape in enumerate(shapes):
             for side, terms in ((BAD, shape.bad), (TOTAL, shape.total)) if shape else ():
                 for term in terms:
@@ -150,6 +153,7 @@ class Meter:
                 _silence(tally, places, each.why)
                 failed.update(places.tolist())
                 continue
+            self._answered = True
             values = np.concatenate((each.values, absent_row(1)))[np.minimum(columns, len(each.values))]
             there = ~is_absent(values)
             live[places[there & of_total]] = True
@@ -169,6 +173,13 @@ class Meter:
         tally.left = {track for track in tally.left - failed if not live[track]}
         self._judge(tally, targets, present, unbounded)
         return tally
+
+    def unmatched(self, slo: int, track: int) -> str:
+        """Say what no series was ever like, of an SLO whose total never had one though targets answer; "" otherwise."""
+        shape = self._shapes[slo]
+        if shape is None or not self._answered or self._results.get((track, TOTAL)):
+            return ""
+        return f"no target has a series like {' or '.join(dict.fromkeys(each.text for each in shape.total))}"
 
     def _judge(
         self,

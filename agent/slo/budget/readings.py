@@ -69,7 +69,7 @@ class WindowReading:
 
 @dataclass(frozen=True, slots=True)
 class TierReading:
-    """One tier of one budget: whether it is open, and since when."""
+    """One tier of one budget: whether it is open, and since when a tier of its severity is without a break, as its alert."""
 
     burn: Burn
     open: bool

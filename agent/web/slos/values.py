@@ -24,7 +24,11 @@ class WindowView(Value, frozen=True):
 
 
 class TierView(Value, frozen=True):
-    """One tier of burn rates: `severity` is page or ticket; open when both windows burn over `factor`."""
+    """One tier of burn rates: `severity` is page or ticket; open when both windows burn over `factor`.
+
+    since_ms: since when a tier of its severity is open without a break; partly: whether less than half of its long window was
+    seen, so that the rest counts as clean.
+    """
 
     severity: str
     name: str
@@ -33,6 +37,7 @@ class TierView(Value, frozen=True):
     factor: float
     open: bool
     since_ms: int | None = None
+    partly: bool = False
 
 
 class BudgetView(Value, frozen=True):

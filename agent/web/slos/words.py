@@ -161,6 +161,19 @@ def notes(slo: SloView, budget: BudgetView, at_ms: int) -> Iterator[Note]:
         yield Note(Tone.WATCH, f"below {promised(100 * step.below)}: {step.action}")
 
 
+def unseen(budget: BudgetView) -> str:
+    """Say why tiers may be quiet though they burn over their limits: of how little their windows are; "" where that is not so."""
+    seen_of = {each.window_ms: each.coverage for each in budget.windows}
+    spans = sorted({each.long_ms for each in budget.tiers if each.partly and not each.open})
+    parts = ", ".join(f"{_cut(100 * seen_of.get(each, 0.0), 1):g} % of {_brief(each)}" for each in spans)
+    if not parts:
+        return ""
+    return (
+        f"The unseen part of a window counts as clean while less than half of it was seen (so far {parts}): "
+        "such a tier compares less with its limit than what it shows as now."
+    )
+
+
 def blame(slo: SloView) -> str:
     """Say which parts of a composite burned its budget: `retrieve 80 %, rerank 20 %`; "" where nothing burned."""
     parts = sorted(slo.blame, key=lambda each: -each.share)

@@ -117,6 +117,11 @@ async def test_a_folder_without_objectives_or_journal_is_refused(story, tmp_path
     config = load_config(Flags(config_file=tmp_path / "empty.yml"), {}, tmp_path)
     with pytest.raises(InvalidInput, match="names no objectives"):
         report_kept(story.folder / "data", config, ReportAsked(), story.clock.now_ms)
+    none = load_config(Flags(), {}, tmp_path / "elsewhere")
+    with pytest.raises(
+        InvalidInput, match=rf"there is no {tmp_path}/elsewhere/burnline\.yml; name the file with --config\.file"
+    ):
+        report_kept(story.folder / "data", none, ReportAsked(), story.clock.now_ms)
     own = load_config(Flags(config_file=story.folder / "burnline.yml"), {}, story.folder)
     with pytest.raises(StorageError, match="there is no such file"):
         report_kept(tmp_path / "nowhere", own, ReportAsked(), story.clock.now_ms)

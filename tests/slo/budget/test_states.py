@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.errors import InvalidInput
@@ -85,7 +87,41 @@ def test_an_slo_whose_series_never_came_says_so():
         service.scraped()
 
     assert (service.read().state, service.read().left) == (State.NO_DATA, None)
+    assert service.read().words == "no target has a series like requests_total"
+
+
+def test_an_slo_of_which_no_target_ever_answered_blames_no_name():
+    service = Service(other_total=0.0)
+    for _ in range(10):
+        service.down()
+
     assert service.read().words == "nothing was heard of the targets of its series"
+
+
+def test_the_targets_of_a_known_slo_that_are_gone_after_a_restart_blame_no_name():
+    kept = Memory()
+    service = Service(Engine([objective()], kept=kept), requests_total=0.0)
+    run(service, 10)
+    after = Service(Engine([objective()], kept=kept), at_ms=service.at_ms, other_total=0.0)
+    for _ in range(10):
+        after.scraped()
+
+    assert after.read().state is State.NO_DATA
+    assert after.read().words == "nothing was heard of the targets of its series"
+
+
+def test_a_name_that_is_corrected_into_another_wrong_one_says_the_new_one():
+    kept = Memory()
+    service = Service(Engine([objective()], kept=kept), other_total=0.0)
+    for _ in range(10):
+        service.scraped()
+    slips = replace(
+        slo(), indicator=Events("sum(rate(errors_total[{{.window}}]))", 'sum(rate(a{job="b"}[{{.window}}]))')
+    )
+    service.engine = Engine([objective(slips)], kept=kept)
+    service.scraped()
+
+    assert service.read().words == 'no target has a series like a{job="b"}'
 
 
 def test_one_live_replica_is_enough():

@@ -12,7 +12,8 @@ from agent.slo.budget.readings import Amounts, Reading
 from agent.slo.budget.reckoning import certain
 from agent.slo.budget.wording import gone, said
 from agent.slo.evidence import LEAST_BAD, lower_bound
-from tests.slo.budget.service import DAY, HOUR, MINUTE, SECOND, Service, objective, slo
+from agent.slo.model import Severity
+from tests.slo.budget.service import DAY, HOUR, MINUTE, SECOND, Memory, Service, objective, slo
 
 STEP = 15 * SECOND
 
@@ -174,6 +175,43 @@ def served(*stretches: tuple[int, float, float]) -> Service:
 def grown(reading: Reading) -> Reading:
     """Return a reading as if the whole period had been like what was seen of it."""
     return replace(reading, period=replace(reading.period, coverage=1.0))
+
+
+def test_a_page_is_as_old_as_its_alert_when_the_quick_tier_ends_before_the_slow_one_and_after_a_restart():
+    kept = Memory()
+    service = Service(Engine([objective()], kept=kept), requests_total=0.0, errors_total=0.0)
+    opened: dict[str, list[int]] = {}
+
+    def go_on(minutes: int, errors: int = 0) -> None:
+        for _ in range(minutes):
+            service.rise("requests_total", 1000)
+            service.rise("errors_total", errors)
+            for change in service.scraped(MINUTE):
+                if change.opened:
+                    opened.setdefault(change.burn.name, []).append(change.at_ms)
+
+    def pages() -> dict[str, int | None]:
+        tiers = service.read().tiers
+        return {each.burn.name: each.since_ms for each in tiers if each.open and each.burn.severity is Severity.PAGE}
+
+    go_on(8 * 60)
+    go_on(20, errors=300)
+    quick, slow = opened["page.quick"], opened["page.slow"]
+    assert quick[0] < slow[0]
+    assert pages() == {"page.quick": quick[0], "page.slow": quick[0]}
+    go_on(10)
+    assert pages() == {"page.slow": quick[0]}
+    service.engine = Engine([objective()], kept=kept)
+    go_on(1)
+    assert pages() == {"page.slow": quick[0]}
+    assert {each.since_ms for each in service.read().tiers if each.open and each.burn.severity is Severity.TICKET} == {
+        opened["ticket.quick"][0]
+    }
+    go_on(30)
+    assert pages() == {}
+    go_on(5, errors=900)
+    assert set(pages().values()) == {min(quick[1], slow[1])}
+    assert quick[1] > quick[0]
 
 
 def test_what_is_left_is_said_in_words():
