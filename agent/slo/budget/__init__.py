@@ -13,11 +13,12 @@ from agent.doors import lazy
 if TYPE_CHECKING:
     from agent.slo.budget.composites import CompositeReading, composite, weighed
     from agent.slo.budget.counters import Deltas, Increases, Scrapes, outlived
-    from agent.slo.budget.engine import Change, Engine, Slot
+    from agent.slo.budget.engine import Change, Engine
     from agent.slo.budget.exclusions import intervals
     from agent.slo.budget.gate import Judgement, Reason, Verdict, certain_left, judge, judge_composite, step_of, worst
     from agent.slo.budget.keeping import Kept
     from agent.slo.budget.objective import Burn, Key, Objective, Unit, burns_of
+    from agent.slo.budget.past import Slot
     from agent.slo.budget.periods import Period, period
     from agent.slo.budget.readings import ENOUGH, Reading, Readings, State, TierReading, WindowReading
     from agent.slo.budget.sampling import sampling_window_ms
@@ -73,11 +74,12 @@ __getattr__ = lazy(
     {
         "composites": ("CompositeReading", "composite", "weighed"),
         "counters": ("Deltas", "Increases", "Scrapes", "outlived"),
-        "engine": ("Change", "Engine", "Slot"),
+        "engine": ("Change", "Engine"),
         "exclusions": ("intervals",),
         "gate": ("Judgement", "Reason", "Verdict", "certain_left", "judge", "judge_composite", "step_of", "worst"),
         "keeping": ("Kept",),
         "objective": ("Burn", "Key", "Objective", "Unit", "burns_of"),
+        "past": ("Slot",),
         "periods": ("Period", "period"),
         "readings": ("ENOUGH", "Reading", "Readings", "State", "TierReading", "WindowReading"),
         "sampling": ("sampling_window_ms",),

@@ -25,12 +25,13 @@ from agent.slo.budget.layout import Layout
 from agent.slo.budget.meter import Meter, Seen, Tally
 from agent.slo.budget.objective import MOST_GROUPS, Burn, Key, Objective, Tracks, Unit
 from agent.slo.budget.pace import Pace
+from agent.slo.budget.past import Slot, apart, between_checkpoints, in_slices
 from agent.slo.budget.readings import Floats, Readings
 from agent.slo.budget.reckoning import Reckoning, certain
 from agent.slo.budget.remembered import Stood, packed
 from agent.slo.budget.ring import DAY_MS, FOLD_MS, HOUR_MS, Amendment, Ring
 from agent.slo.budget.sampling import Sampler
-from agent.slo.budget.slices import ONE, Slicer, sliced, target_of
+from agent.slo.budget.slices import Slicer
 from agent.slo.budget.stretch import Stretch
 
 INTERVAL_MS: Final = 15_000
@@ -52,16 +53,6 @@ class Change:
     at_ms: int
     reading: Readings
     number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """What is known of a stretch of the past: `bad` of `total` events between two instants."""
-
-    start_ms: int
-    end_ms: int
-    bad: float
-    total: float
 
 
 class Engine:
@@ -228,12 +219,12 @@ class Engine:
         for key, slots in past.items():
             track = self._tracks.of(numbers[key.slo], key.group)
             born = self._tracks.all[track].born_ms or first_ms
-            taken = _apart(slots, born)
+            taken = apart(slots, born)
             found[key] = len(taken)
             if taken:
                 amendments.append(self._amendment(track, taken, born))
                 own = self._tracks.find(self._tracks.all[track].key, Unit.SLICES)
-                if own is not None and (whole := _sliced(taken, self.objectives[numbers[key.slo]])):
+                if own is not None and (whole := in_slices(taken, self.objectives[numbers[key.slo]])):
                     amendments.append(self._amendment(own, whole, born))
         self._ring.widen(len(self._tracks))
         if amendments:
@@ -259,7 +250,7 @@ class Engine:
         track = self._tracks.find(key, self.objectives[number].unit)
         if track is None or self._ring.last_ms is None:
             return []
-        return _slots(*self._ring.history(track), self._tracks.all[track].born_ms)
+        return between_checkpoints(*self._ring.history(track), self._tracks.all[track].born_ms)
 
     @property
     def newest(self) -> Sums:
@@ -532,53 +523,3 @@ def _halt(tally: Tally, why: str) -> None:
     unseen = tally.seen != Seen.INVALID
     tally.seen[unseen] = Seen.NO_DATA
     tally.words |= dict.fromkeys(np.flatnonzero(unseen).tolist(), why)
-
-
-def _apart(slots: Iterable[Slot], until_ms: int | None) -> list[Slot]:
-    """Return the slots that may be taken: whole, in order, apart from each other, and before what is known."""
-    found: list[Slot] = []
-    for each in sorted(slots, key=lambda each: each.end_ms):
-        follows = not found or each.start_ms >= found[-1].end_ms
-        right = each.start_ms < each.end_ms and 0 <= each.bad <= each.total
-        if follows and right and (until_ms is None or each.end_ms <= until_ms):
-            found.append(each)
-    return found
-
-
-def _slots(times: NDArray[np.int64], sums: Sums, born_ms: int) -> list[Slot]:
-    """Return what lies between checkpoints; time that was missed is taken off the newest stretch first, as it was found out."""
-    found: list[Slot] = []
-    missed = 0.0
-    for place in range(len(times) - 1, 0, -1):
-        start, end = max(int(times[place - 1]), born_ms), int(times[place])
-        if end <= born_ms:
-            break
-        bad, total, more = (float(each) for each in sums[:, place] - sums[:, place - 1])
-        missed += more
-        lost = min(missed, end - start)
-        missed -= lost
-        seen = end - start - round(lost)
-        if seen > 0 or total > 0:
-            # Events that were only seen after a gap need a moment to stand in.
-            found.append(Slot(end - max(seen, 1), end, min(max(bad, 0.0), total), total))
-    return found[::-1]
-
-
-def _sliced(slots: Sequence[Slot], objective: Objective) -> list[Slot]:
-    """Return the slices that slots make up, in millionths of slices."""
-    length = objective.slice_ms
-    sums: dict[int, list[float]] = {}
-    for each in slots:
-        at = sums.setdefault((each.end_ms - 1) // length, [0.0, 0.0])
-        at[0], at[1] = at[0] + each.bad, at[1] + each.total
-    target = np.asarray([target_of(objective.slo.budgeting)])
-    return [
-        Slot(
-            number * length,
-            (number + 1) * length,
-            float(sliced(np.asarray([bad]), np.asarray([total]), target)[0]),
-            ONE,
-        )
-        for number, (bad, total) in sums.items()
-        if total
-    ]

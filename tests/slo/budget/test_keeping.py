@@ -13,8 +13,9 @@ from agent.errors import StorageError
 from agent.model import Labels
 from agent.slo import Raw, Timeslices
 from agent.slo.budget import remembered
-from agent.slo.budget.engine import Engine, Slot
+from agent.slo.budget.engine import Engine
 from agent.slo.budget.objective import Key
+from agent.slo.budget.past import Slot
 from agent.slo.budget.ring import ROWS
 from tests.slo.budget.service import DAY, HOUR, MINUTE, SECOND, START, Memory, Service, Told, objective, slo
 
