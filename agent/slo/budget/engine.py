@@ -366,10 +366,10 @@ class Engine:
                 continue
             if stood.seen != Seen.WAITING:
                 self._seen[number], self._since[number], self._words[number] = stood.seen, stood.since_ms, stood.words
-                for row, window in enumerate(self._layout.windows_ms):
-                    if window in stood.ratios:
-                        self._ratio[row, number], self._certain[row, number] = stood.ratios[window]
-                self._open[:, number] = self._over(self._ratio, self._certain)[:, number]
+            for row, window in enumerate(self._layout.windows_ms):
+                if window in stood.ratios:
+                    self._ratio[row, number], self._certain[row, number] = stood.ratios[window]
+            self._open[:, number] = self._over(self._ratio, self._certain)[:, number]
             if stood.seen == Seen.INVALID:
                 self._pace.doubt(int(self._layout.sources[number]), self._tracks.all)
             for tier, burn in enumerate(self._layout.objectives[number].burns):

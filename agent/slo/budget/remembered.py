@@ -23,7 +23,11 @@ _Entry = tuple[str, list[tuple[str, str]], int, int, str, dict[str, int], dict[i
 
 @dataclass(frozen=True, slots=True)
 class Stood:
-    """How a budget stood. `open_since`: by tier; `ratios`: what decides and what is certain, by window, where it is unknown."""
+    """How a budget stood.
+
+    open_since: by tier; ratios: what decides and what is certain, by window: of all where the budget is unknown, else of those
+    without traffic that an open tier holds.
+    """
 
     seen: int
     since_ms: int
@@ -63,9 +67,11 @@ def _entries(readings: Readings) -> Iterator[_Entry]:
         since = readings.open_since_ms[:, number].tolist()
         opened = {each.name: since[tier] for tier, each in enumerate(burns) if readings.open[tier, number]}
         pairs, seen = list(key.group.pairs), int(readings.seen[number])
-        if not unknown[number]:
-            yield key.slo, pairs, int(Seen.WAITING), 0, "", opened, {}
-            continue
         both = zip(readings.ratio[:, number].tolist(), readings.certain[:, number].tolist(), strict=True)
         ratios = dict(zip(layout.windows_ms, both, strict=True))
+        if not unknown[number]:
+            held = (readings.windows.total[:, number] == 0) & ~np.isnan(readings.ratio[:, number])
+            ratios = {window: ratios[window] for window, kept in zip(layout.windows_ms, held, strict=True) if kept}
+            yield key.slo, pairs, int(Seen.WAITING), 0, "", opened, ratios
+            continue
         yield key.slo, pairs, seen, int(readings.seen_since_ms[number]), readings.words.get(number, ""), opened, ratios

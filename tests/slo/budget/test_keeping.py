@@ -120,6 +120,26 @@ def test_a_restart_keeps_since_when_a_tier_is_open():
     assert service.read().tiers == tiers
 
 
+def test_a_restart_ends_no_page_that_silence_holds_since_nobody_asks_a_dead_service():
+    kept = Memory()
+    service = Service(Engine([objective()], kept=kept), requests_total=0.0, errors_total=0.0)
+    for number in range(260):
+        service.rise("requests_total", 100)
+        service.rise("errors_total", 100 if number >= 240 else 0)
+        service.scraped()
+    for _ in range(40):
+        service.scraped()
+    before = service.read()
+    assert before.tiers[0].open
+
+    service.engine = Engine([objective()], kept=kept)
+
+    assert service.read().tiers == before.tiers
+    assert service.scraped() == ()
+    service.rise("requests_total", 1)
+    assert "page.quick" in [each.burn.name for each in service.scraped() if not each.opened]
+
+
 def test_what_was_remembered_and_is_damaged_or_newer_is_refused():
     for data in (b"nonsense", msgspec.msgpack.encode((2, []))):
         with pytest.raises(StorageError, match="remembered"):
