@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agent.errors import InvalidInput, StorageError
 from agent.model import Labels, format_duration, format_rfc3339
@@ -20,13 +19,14 @@ from agent.slo.budget.chunks import BAD, MISSED, QUANTITIES, TOTAL, Sums
 from agent.slo.budget.counters import Deltas
 from agent.slo.budget.exclusions import intervals
 from agent.slo.budget.gaps import AWAY_MS, spread
+from agent.slo.budget.judging import Judge, over
 from agent.slo.budget.keeping import Keeper, Kept
 from agent.slo.budget.layout import Layout
 from agent.slo.budget.meter import Meter, Seen, Tally
 from agent.slo.budget.objective import MOST_GROUPS, Burn, Key, Objective, Tracks, Unit
 from agent.slo.budget.pace import Pace
 from agent.slo.budget.past import Slot, apart, between_checkpoints, in_slices
-from agent.slo.budget.readings import Floats, Readings
+from agent.slo.budget.readings import Amounts, Floats, Readings
 from agent.slo.budget.reckoning import Reckoning, certain
 from agent.slo.budget.remembered import Stood, packed
 from agent.slo.budget.ring import DAY_MS, FOLD_MS, HOUR_MS, Amendment, Ring
@@ -127,7 +127,7 @@ class Engine:
         self.halted = self._halted(at_ms)
         if self.halted:
             _halt(tally, self.halted)
-        changes = tuple(self._judge(at_ms, tally))
+        changes = tuple(self._judged(at_ms, tally))
         if self._keeper is not None and (stands := packed(self._latest)) != self._stands:
             self._stands = stands
             self._keep(())
@@ -185,7 +185,7 @@ class Engine:
         found = self._reckoned(at_ms, excluding=excluding)
         ratio = found.windows.ratio
         sure = certain(found.windows, self._layout.min_events)
-        return replace(found, ratio=ratio, certain=sure, open=self._over(ratio, sure))
+        return replace(found, ratio=ratio, certain=sure, open=over(self._layout, ratio, sure))
 
     def between(self, from_ms: int, until_ms: int, *, excluding: bool = True) -> Stretch:
         """Return what happened from an instant until another, of all budgets, whatever their periods; exact as windows are.
@@ -295,40 +295,18 @@ class Engine:
         before = getattr(self, "_latest", None)
         self._layout = Layout(self.objectives, self._tracks)
         self._slicer = Slicer(self._layout)
-        count = len(self._layout)
-        self._seen = np.zeros(count, dtype=np.int8)
-        self._since = np.zeros(count, dtype=np.int64)
-        self._words: dict[int, str] = {}
-        self._open = np.zeros(self._layout.long.shape, dtype=bool)
-        self._open_since = np.zeros(self._layout.long.shape, dtype=np.int64)
-        self._ratio, self._certain = (np.full((len(self._layout.windows_ms), count), np.nan) for _ in range(2))
+        self._judge = Judge(self._layout)
         at_ms = self._ring.last_ms
-        if at_ms is not None and count:
-            found = self._reckoned(at_ms)
-            self._ratio, self._certain = found.windows.ratio, certain(found.windows, self._layout.min_events)
-            self._open = self._over(self._ratio, self._certain)
-            self._open_since = np.where(self._open, at_ms, 0)
+        if at_ms is not None and len(self._layout):
+            self._judge.begin(self._reckoning(at_ms).windows(), at_ms)
         if before is not None:
-            self._carry(before)
+            self._judge.carry(before)
         else:
-            self._remember()
+            self._judge.remember(self._stood)
+            for number in np.flatnonzero(self._judge.seen == Seen.INVALID).tolist():
+                self._pace.doubt(int(self._layout.sources[number]), self._tracks.all)
+            self._stood = {}
         self._latest = self._reckoned(at_ms or 0)
-
-    def _carry(self, before: Readings) -> None:
-        """Keep what the budgets that there were are remembered by."""
-        pairs = [
-            (new, before.layout.numbers[key])
-            for new, key in enumerate(self._layout.keys)
-            if key in before.layout.numbers
-        ]
-        if pairs and before.layout.windows_ms == self._layout.windows_ms:
-            new, old = (np.asarray(each, dtype=np.intp) for each in zip(*pairs, strict=True))
-            self._seen[new], self._since[new] = before.seen[old], before.seen_since_ms[old]
-            self._ratio[:, new], self._certain[:, new] = before.ratio[:, old], before.certain[:, old]
-            tiers = min(len(self._open), len(before.open))
-            self._open[:tiers, new] = before.open[:tiers, old]
-            self._open_since[:tiers, new] = before.open_since_ms[:tiers, old]
-            self._words = {a: before.words[b] for a, b in pairs if b in before.words}
 
     def _halted(self, at_ms: int) -> str:
         """Say why a row did not move time on, empty where it did; the same words until it does."""
@@ -358,25 +336,6 @@ class Engine:
                     tally.seen[each] = Seen.VALUE
                     tally.words.pop(each, None)
 
-    def _remember(self) -> None:
-        """Take up how the budgets stood before a restart: what was unknown then is as it was."""
-        for key, stood in self._stood.items():
-            number = self._layout.numbers.get(key)
-            if number is None:
-                continue
-            if stood.seen != Seen.WAITING:
-                self._seen[number], self._since[number], self._words[number] = stood.seen, stood.since_ms, stood.words
-            for row, window in enumerate(self._layout.windows_ms):
-                if window in stood.ratios:
-                    self._ratio[row, number], self._certain[row, number] = stood.ratios[window]
-            self._open[:, number] = self._over(self._ratio, self._certain)[:, number]
-            if stood.seen == Seen.INVALID:
-                self._pace.doubt(int(self._layout.sources[number]), self._tracks.all)
-            for tier, burn in enumerate(self._layout.objectives[number].burns):
-                if self._open[tier, number]:
-                    self._open_since[tier, number] = stood.open_since.get(burn.name, self._since[number])
-        self._stood = {}
-
     def _amounts(self, tally: Tally, elapsed: int) -> Sums:
         """Return the row as it is added: events, and the time that nothing was known of."""
         tracks = len(self._tracks)
@@ -396,100 +355,51 @@ class Engine:
         found[MISSED, self._layout.tracks[own]] = found[MISSED, self._layout.sources[own]]
         return found
 
-    def _judge(self, at_ms: int, tally: Tally) -> Iterator[Change]:
-        """Say which tiers opened and closed; where nothing is known, everything stays as it was."""
-        self._note(at_ms, tally)
-        found = self._reckoned(at_ms)
-        quiet = found.windows.total == 0
-        busy = np.take_along_axis(found.windows.total, self._layout.holds, axis=0) > 0
-        held = quiet & busy & self._shorts_of_open()
-        unknown = (self._seen == Seen.NO_DATA) | (self._seen == Seen.INVALID)
-        self._ratio = np.where(unknown | held, self._ratio, found.windows.ratio)
-        self._certain = np.where(unknown, self._certain, certain(found.windows, self._layout.min_events))
-        was, self._open = self._open, self._over(self._ratio, self._certain)
-        turned = was != self._open
-        self._open_since = self._told_since(was, at_ms)
-        self._latest = self._reckoned(at_ms, found)
+    def _judged(self, at_ms: int, tally: Tally) -> Iterator[Change]:
+        """Judge a row, and give which tiers opened and closed."""
+        self._judge.hear(at_ms, tally, self._unmatched)
+        reckoning = self._reckoning(at_ms)
+        windows = reckoning.windows()
+        turned = self._judge.judge(at_ms, windows)
+        self._latest = self._as_judged(reckoning, windows)
         for tier, number in zip(*np.nonzero(turned), strict=True):
-            burn = self._layout.objectives[number].burns[tier]
-            yield Change(
-                self._layout.keys[number], burn, bool(self._open[tier, number]), at_ms, self._latest, int(number)
-            )
+            burn, is_open = self._layout.objectives[number].burns[tier], bool(self._latest.open[tier, number])
+            yield Change(self._layout.keys[number], burn, is_open, at_ms, self._latest, int(number))
 
-    def _told_since(self, was: NDArray[np.bool_], at_ms: int) -> NDArray[np.int64]:
-        """Return since when people are told of each open tier, (tiers, budgets); `was`: those that were open at the row before.
+    def _unmatched(self, number: int) -> str:
+        """Say that no target has the series of a budget, empty where one has.
 
-        All tiers of a severity are one alert, which is as old as its oldest stretch without a break: a slow tier that stays
-        when the quick one ends is no new page.
+        What was counted before a restart had a series, though no target that is up has it now.
         """
-        found = np.zeros_like(self._open_since)
-        for of in (self._layout.pages, ~self._layout.pages):
-            known = was & of & (self._open_since > 0)
-            begun = np.where(known, self._open_since, at_ms).min(axis=0, initial=at_ms)
-            found = np.where(self._open & of, begun, found)
-        return found
+        if not np.isnan(self._latest.left[number]):
+            return ""
+        return self._meter.unmatched(self._of[self._layout.keys[number].slo], int(self._layout.sources[number]))
 
-    def _shorts_of_open(self) -> NDArray[np.bool_]:
-        """Say which windows are the short ones of open tiers, (windows, budgets).
+    def _reckoning(self, at_ms: int, *, excluding: bool = True) -> Reckoning:
+        return Reckoning(self._ring, self._layout, at_ms, self._pending(at_ms), excluding=excluding)
 
-        Silence ends nothing that is open, and opens nothing either: of a busy day the long window forgets the good events
-        first, and hours after the last request a few old errors would be all that is left of it.
-        """
-        found = np.zeros(self._ratio.shape, dtype=bool)
-        for short, is_open in zip(self._layout.short, self._open, strict=True):
-            found[short[is_open], np.flatnonzero(is_open)] = True
-        return found
-
-    def _note(self, at_ms: int, tally: Tally) -> None:
-        """Remember what the row says of each budget, and since when; a row on which nothing was heard says nothing."""
-        now = tally.seen[self._layout.sources]
-        now = np.where(now == Seen.WAITING, self._seen, now).astype(np.int8)
-        turned = now != self._seen
-        # After a clock was set back, nothing has lasted since an instant that is still to come.
-        self._since = np.where(turned | (self._since > at_ms), at_ms, self._since)
-        self._seen = now
-        unknown = (now == Seen.NO_DATA) | (now == Seen.INVALID)
-        self._words = {number: self._why(number, tally) for number in np.flatnonzero(unknown).tolist()}
-
-    def _why(self, number: int, tally: Tally) -> str:
-        """Return why nothing is known of a budget: what the row says, else what was said before."""
-        track = int(self._layout.sources[number])
-        if track in tally.words:
-            return tally.words[track]
-        # What was counted before a restart had a series, though no target that is up has it now.
-        never = bool(np.isnan(self._latest.left[number]))
-        absent = self._meter.unmatched(self._of[self._layout.keys[number].slo], track) if never else ""
-        return absent or self._words.get(number, "") or _UNHEARD
-
-    def _over(self, ratio: Floats, sure: Floats) -> NDArray[np.bool_]:
-        """Say which tiers are open, (tiers, budgets): over the long window, for certain, and still over the short one."""
-        threshold = self._layout.factor * self._layout.budget
-        long = np.take_along_axis(ratio, self._layout.long, axis=0)
-        short = np.take_along_axis(ratio, self._layout.short, axis=0)
-        known = np.take_along_axis(sure, self._layout.long, axis=0)
-        return np.asarray((long > threshold) & (short > threshold) & (known > threshold))
-
-    def _reckoned(self, at_ms: int, known: Readings | None = None, *, excluding: bool = True) -> Readings:
+    def _reckoned(self, at_ms: int, *, excluding: bool = True) -> Readings:
         """Return the windows that end at an instant, with what is remembered beside them."""
-        if known is None:
-            reckoning = Reckoning(self._ring, self._layout, at_ms, self._pending(at_ms), excluding=excluding)
-            windows, (period, starts, ends) = reckoning.windows(), reckoning.period(self._default_ms)
-        else:
-            windows, period, starts, ends = known.windows, known.period, known.period_start_ms, known.period_end_ms
+        reckoning = self._reckoning(at_ms, excluding=excluding)
+        return self._as_judged(reckoning, reckoning.windows())
+
+    def _as_judged(self, reckoning: Reckoning, windows: Amounts) -> Readings:
+        period, starts, ends = reckoning.period(self._default_ms)
+        judge = self._judge
         return Readings(
-            at_ms=at_ms,
+            at_ms=reckoning.at_ms,
             layout=self._layout,
             windows=windows,
             period=period,
             period_start_ms=starts,
             period_end_ms=ends,
-            ratio=self._ratio,
-            certain=self._certain,
-            seen=self._seen,
-            seen_since_ms=self._since,
-            open=self._open,
-            open_since_ms=self._open_since,
-            words=self._words,
+            ratio=judge.ratio,
+            certain=judge.certain,
+            seen=judge.seen,
+            seen_since_ms=judge.since_ms,
+            open=judge.open,
+            open_since_ms=judge.open_since_ms,
+            words=judge.words,
         )
 
     def _pending(self, at_ms: int) -> Floats:
@@ -497,7 +407,7 @@ class Engine:
         if at_ms != self._ring.last_ms or len(self._silent) < len(self._tracks):
             return np.zeros(len(self._layout))
         # Of a slow target that answered last time it is taken for granted that it will.
-        return np.where(self._seen == Seen.VALUE, 0.0, self._silent[self._layout.sources])
+        return np.where(self._judge.seen == Seen.VALUE, 0.0, self._silent[self._layout.sources])
 
     def _amendment(self, track: int, slots: Sequence[Slot], born: int | None) -> Amendment:
         """Return what adds slots before a track's beginning, and let it begin with them.
@@ -513,9 +423,6 @@ class Engine:
         amounts[MISSED, -1] = until - ends[-1]
         self._tracks.all[track] = replace(self._tracks.all[track], born_ms=starts[0])
         return Amendment(track, starts[0], np.asarray([*ends, until], dtype=np.int64), amounts)
-
-
-_UNHEARD: Final = "nothing was heard of the targets of its series"
 
 
 def _halt(tally: Tally, why: str) -> None:
