@@ -19,26 +19,18 @@ from agent.config import Flags, load_config
 from agent.errors import SchemaError
 from agent.query import Engine, MemoryQueryable, parse
 from tests.rules.world import series
+from tests.slo.placed import ANSWERS
 from tests.slo.test_bad_input import ODD, TEXTS, VALUE
 
-FILE = """\
-version: prometheus/v1
-service: rag
-slos:
-  - name: answers
-    objective: 99.9
-    sli:
-      events:
-        error_query: |
-          sum(
-            rate(errors_total[{{.window}}])
-          )
-        total_query: sum(rate(requests_total[{{.window}}]))
+FILE = (
+    ANSWERS
+    + """\
     alerting:
       name: AnswersBurn
       labels: {team: search}
       annotations: {runbook_url: "https://wiki.example.org/answers"}
 """
+)
 ROUTES = """\
 route:
   receiver: nobody

@@ -16,24 +16,11 @@ from click.testing import CliRunner
 from agent.cli.main import burnline
 from tests.e2e.test_run import BURNLINE, until
 from tests.peers.processes import free_port, get, running
+from tests.slo.placed import ANSWERS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
 
-SLOS = """\
-version: prometheus/v1
-service: rag
-slos:
-  - name: answers
-    objective: 99.9
-    sli:
-      events:
-        error_query: |
-          sum(
-            rate(errors_total[{{.window}}])
-          )
-        total_query: sum(rate(requests_total[{{.window}}]))
-    alerting: {name: AnswersBurn, annotations: {runbook_url: "https://wiki.example.org"}}
-"""
+SLOS = ANSWERS + '    alerting: {name: AnswersBurn, annotations: {runbook_url: "https://wiki.example.org"}}\n'
 FLAWS = {
     "a whole as objective": (SLOS.replace("99.9", "100"), "slos/a.yml:5:16: ", "leaves no budget"),
     "a fraction": (SLOS.replace("99.9", "0.999"), "slos/a.yml:5:16: ", 'did you mean "99.9"?'),

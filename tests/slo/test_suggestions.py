@@ -6,22 +6,9 @@ import pytest
 
 from agent.errors import SchemaError
 from agent.slo import compile_slos, read_slos, warnings_of
+from tests.slo.placed import ANSWERS
 
-FILE = """\
-version: prometheus/v1
-service: rag
-slos:
-  - name: answers
-    objective: 99.9
-    sli:
-      events:
-        error_query: |
-          sum(
-            rate(errors_total[{{.window}}])
-          )
-        total_query: sum(rate(requests_total[{{.window}}]))
-    alerting: {name: AnswersBurn}
-"""
+FILE = ANSWERS + "    alerting: {name: AnswersBurn}\n"
 
 
 def refused(text: str) -> str:
