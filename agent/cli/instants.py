@@ -1,4 +1,4 @@
-"""Times as people write them on the command line: a duration back, seconds since the epoch, or a date and a time."""
+"""Times as people write them on the command line: a duration back, seconds since the epoch, or a date and a time; and lengths."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from agent.errors import InvalidInput
-from agent.model import parse_duration
+from agent.model import format_duration, parse_duration
 
 _NUMBER: Final = re.compile(r"\d{9,}(\.\d+)?")
 _LATEST_MS: Final = 253_402_214_400_000
@@ -36,6 +36,17 @@ def _date(text: str, option: str) -> float:
         message = f'{option}: not a time: "{text}"; write a duration such as 7d, or a time such as 2026-01-05T09:00'
         raise InvalidInput(message) from error
     return moment.timestamp() if moment.year > 1970 else 0.0
+
+
+def length(text: str, option: str) -> int:
+    """Return a duration in ms; raise InvalidInput where it is none, or no longer than nothing."""
+    try:
+        found = parse_duration(text)
+    except ValueError as error:
+        raise InvalidInput(f"{option}: {error}") from error
+    if found <= 0:
+        raise InvalidInput(f"{option}: {format_duration(found)} is no length of time")
+    return found
 
 
 def said(at_ms: int) -> str:

@@ -17,11 +17,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from agent.app import Samples, length_ms, limits_of, replay_over, rule_settings
 from agent.cli.client import call
-from agent.cli.instants import instant, said
+from agent.cli.instants import instant, length, said
 from agent.cli.screen import Screen
 from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput
-from agent.model import format_duration, parse_duration
 from agent.replay import (
     Asked,
     Comparison,
@@ -140,7 +139,7 @@ def _wanted(options: Options, files: tuple[str, ...]) -> RuleSet:
         raise InvalidInput(
             f"there is no alerting rule in {', '.join(files)}; a replay tells what alerts would have done"
         )
-    return with_interval(rules, _duration(options.interval, "--interval")) if options.interval else rules
+    return with_interval(rules, length(options.interval, "--interval")) if options.interval else rules
 
 
 def _paths(files: tuple[str, ...]) -> list[str]:
@@ -204,13 +203,3 @@ def _stretch(options: Options, samples: Samples, now_ms: int) -> tuple[int, int,
     if from_ms < oldest:
         notes.append(f"The samples begin at {said(oldest)}: that is where the replay begins, too.")
     return max(from_ms, oldest), until_ms, notes
-
-
-def _duration(text: str, option: str) -> int:
-    try:
-        found = parse_duration(text)
-    except ValueError as error:
-        raise InvalidInput(f"{option}: {error}") from error
-    if found <= 0:
-        raise InvalidInput(f"{option}: {format_duration(found)} is no interval")
-    return found

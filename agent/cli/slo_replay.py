@@ -15,13 +15,12 @@ import structlog
 
 from agent.app import Api, Samples, StoreRecords, limits_of
 from agent.cli.client import call
-from agent.cli.instants import instant, said
+from agent.cli.instants import instant, length, said
 from agent.cli.kinds import expanded
 from agent.cli.replay import progress_bar
 from agent.cli.screen import Screen
 from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput
-from agent.model import format_duration, parse_duration
 from agent.replay.slos import (
     Records,
     Version,
@@ -67,7 +66,7 @@ def run_slo_replay(options: Options) -> int:
     if from_ms >= until_ms:
         message = f"--from {said(from_ms)} is not before --to {said(until_ms)}"
         raise InvalidInput(message)
-    step_ms = _duration(options.step, "--step") if options.step else None
+    step_ms = length(options.step, "--step") if options.step else None
     wanted = Wanted(versions, from_ms, until_ms, step_ms, options.false_below / 100)
     with progress_bar(console) as bar:
         task = bar.add_task("replaying", total=until_ms - wanted.begins_ms)
@@ -88,9 +87,7 @@ def _versions(options: Options, config: Config) -> tuple[Version, ...]:
     """Return the SLOs as they are given and, where anything is changed, as they would be then."""
     slos = _loaded(options.files)
     section = config.file.slo
-    period_ms = (
-        _duration(options.default_period, "--default-period") if options.default_period else section.default_period
-    )
+    period_ms = length(options.default_period, "--default-period") if options.default_period else section.default_period
     setting = Setting(
         period_ms=period_ms,
         catalog=Catalog.load(config.under(section.windows) if section.windows else None),
@@ -144,13 +141,3 @@ def _records(options: Options, config: Config, now_ms: int) -> tuple[Records, in
         return call(options.url, path, form, timeout=120)
 
     return Api(post).records(), instant(options.until, now_ms, "--to") if options.until else now_ms, ""
-
-
-def _duration(text: str, option: str) -> int:
-    try:
-        found = parse_duration(text)
-    except ValueError as error:
-        raise InvalidInput(f"{option}: {error}") from error
-    if found <= 0:
-        raise InvalidInput(f"{option}: {format_duration(found)} is no length of time")
-    return found
