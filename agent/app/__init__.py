@@ -9,6 +9,7 @@ from agent.doors import lazy
 if TYPE_CHECKING:
     from agent.app.agent import Agent
     from agent.app.bench import Bench
+    from agent.app.budgets import slo_setting
     from agent.app.build import rule_settings
     from agent.app.explanation.kept import explain_kept, explain_person_kept
     from agent.app.loops import Clock, wall_clock
@@ -46,6 +47,7 @@ __all__ = [
     "routes_json",
     "rule_settings",
     "serve",
+    "slo_setting",
     "wall_clock",
 ]
 
@@ -58,6 +60,7 @@ __getattr__ = lazy(
         ),
         "agent": ("Agent",),
         "bench": ("Bench",),
+        "budgets": ("slo_setting",),
         "build": ("rule_settings",),
         "loops": (
             "Clock",

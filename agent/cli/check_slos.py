@@ -76,18 +76,17 @@ class Objectives:
 def setting_of(config: Config | None, report: Report) -> Setting | None:
     """Return how the agent of a configuration compiles its SLOs; None where its windows are wrong, which is noted."""
     from agent.errors import SchemaError
-    from agent.slo import Catalog, Setting
+    from agent.slo import Setting
 
-    setting = Setting(recordings=False, engine=True)
     if config is None:
-        return setting
-    section = config.file.slo
+        return Setting(recordings=False, engine=True)
+    from agent.app import slo_setting
+
     try:
-        catalog = Catalog.load(config.under(section.windows) if section.windows else None)
+        return slo_setting(config)
     except SchemaError as error:
         report.refused(error)
         return None
-    return replace(setting, period_ms=section.default_period, catalog=catalog)
 
 
 def objectives(found: SloSet, setting: Setting | None, report: Report) -> Objectives:

@@ -11,8 +11,10 @@ from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.app.budgets.budgets import Budgets
-    from agent.app.budgets.promises import Promises, beside, read_promises
+    from agent.app.budgets.promises import Promises, beside, read_promises, slo_setting
 
-__all__ = ["Budgets", "Promises", "beside", "read_promises"]
+__all__ = ["Budgets", "Promises", "beside", "read_promises", "slo_setting"]
 
-__getattr__ = lazy(__name__, {"budgets": ("Budgets",), "promises": ("Promises", "beside", "read_promises")})
+__getattr__ = lazy(
+    __name__, {"budgets": ("Budgets",), "promises": ("Promises", "beside", "read_promises", "slo_setting")}
+)

@@ -50,20 +50,28 @@ def read_promises(config: Config) -> Promises:
     """Read the SLO files that `config` names; raise SchemaError with the problems of all of them."""
     if not config.file.slo_files:
         return Promises()
-    from agent.slo import Catalog, Setting, load_slos  # only an agent with SLOs pays for them
+    from agent.slo import load_slos  # only an agent with SLOs pays for it
 
     problems: list[str] = []
     slos = load_slos(config.file.slo_files, config.root, into=problems)
     try:
-        catalog = Catalog.load(config.under(config.file.slo.windows) if config.file.slo.windows else None)
+        setting = slo_setting(config)
     except SchemaError as error:
         raise SchemaError([*problems, *error.problems]) from error  # what else is wrong may only follow from this
-    setting = Setting(period_ms=config.file.slo.default_period, catalog=catalog, recordings=False, engine=True)
     found = _promised(slos, setting, problems)
     if problems:
         raise SchemaError(problems)
     beyond = _beyond(slos, config.file.storage.retention)
     return replace(found, warnings=(*found.warnings, *beyond), backfill=config.file.slo.backfill)
+
+
+def slo_setting(config: Config) -> Setting:
+    """Return how the agent of a configuration compiles its SLOs; raise SchemaError where its windows are wrong."""
+    from agent.slo import Catalog, Setting
+
+    section = config.file.slo
+    catalog = Catalog.load(config.under(section.windows) if section.windows else None)
+    return Setting(period_ms=section.default_period, catalog=catalog, recordings=False, engine=True)
 
 
 def beside(promises: Promises, rules: RuleSet) -> Promises:

@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 
 from agent.model import ABSENT_BITS, ABSENT_NAN, HISTOGRAM_BITS, METRIC_NAME, STALE_BITS, Columns, Labels
 from agent.replay.slos.records import START
-from agent.slo.budget import Increases, outlived
+from agent.slo.budget import Increases, began_anew
 
 _NO_NUMBER: Final = np.array([ABSENT_BITS, STALE_BITS, HISTOGRAM_BITS])
-_WOBBLE_SECONDS: Final = 1.0
-"""As in the counters of the engine: by so much a start may move without being another one."""
 
 Cells = NDArray[np.float64]
 
@@ -194,11 +192,11 @@ class Counting:
         if self._start is not None:
             now, was = cells[:, self._start], last[:, self._start]
             with np.errstate(invalid="ignore"):
-                turned = number[:, self._start] & (now > was + _WOBBLE_SECONDS) & (was > 0)
-            for row in np.flatnonzero(turned).tolist():
+                later = number[:, self._start] & (now > was)
+            for row in np.flatnonzero(later).tolist():
                 place = int(before[row, self._start])
                 seen_ms = int(stamps[place]) if place >= 0 else self._started_ms
-                if outlived(float(was[row]), seen_ms, float(now[row]), int(stamps[row])):
+                if began_anew(float(was[row]), seen_ms, float(now[row]), int(stamps[row])):
                     rows[row] = row
             if number[:, self._start].any():
                 self._started_ms = int(stamps[np.flatnonzero(number[:, self._start])[-1]])

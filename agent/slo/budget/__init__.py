@@ -12,7 +12,7 @@ from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.slo.budget.composites import CompositeReading, composite, weighed
-    from agent.slo.budget.counters import Deltas, Increases, Scrapes, outlived
+    from agent.slo.budget.counters import Deltas, Increases, Scrapes, began_anew
     from agent.slo.budget.engine import Change, Engine
     from agent.slo.budget.exclusions import intervals
     from agent.slo.budget.gate import Judgement, Reason, Verdict, certain_left, judge, judge_composite, step_of, worst
@@ -51,6 +51,7 @@ __all__ = [
     "Unit",
     "Verdict",
     "WindowReading",
+    "began_anew",
     "burns_of",
     "certain_left",
     "composite",
@@ -59,7 +60,6 @@ __all__ = [
     "judge",
     "judge_composite",
     "lasted",
-    "outlived",
     "period",
     "said",
     "sampling_window_ms",
@@ -73,7 +73,7 @@ __getattr__ = lazy(
     __name__,
     {
         "composites": ("CompositeReading", "composite", "weighed"),
-        "counters": ("Deltas", "Increases", "Scrapes", "outlived"),
+        "counters": ("Deltas", "Increases", "Scrapes", "began_anew"),
         "engine": ("Change", "Engine"),
         "exclusions": ("intervals",),
         "gate": ("Judgement", "Reason", "Verdict", "certain_left", "judge", "judge_composite", "step_of", "worst"),

@@ -104,12 +104,14 @@ class Scrapes:
         return self._targets.setdefault(target, _Target())
 
 
-def outlived(was_seconds: float, seen_ms: int, now_seconds: float, at_ms: int) -> bool:
-    """Say whether a process, by its start, has run at least half as long by now as the one before had when it was seen last.
+def began_anew(was_seconds: float, seen_ms: int, now_seconds: float, at_ms: int) -> bool:
+    """Say whether a process, by its start, is another one that may have passed the old one's counters: then they began at 0.
 
-    Only then may its counters have passed the old ones. Those of a younger process that did not fall are not its own: an
-    exporter, which was restarted, passes on what another program counts.
+    It may have if it has run at least half as long by now as the old one had when that was seen last. Those of a younger
+    process that did not fall are not its own: an exporter, which was restarted, passes on what another program counts.
     """
+    if not now_seconds > was_seconds + _WOBBLE_SECONDS > _WOBBLE_SECONDS:
+        return False
     return at_ms / 1000 - now_seconds >= (seen_ms / 1000 - was_seconds) / _OLDER
 
 
@@ -165,11 +167,9 @@ class _Target:
         return Increases(self._columns, values)
 
     def _restarted(self, values: NDArray[np.float64], at_ms: int) -> bool:
-        """Say whether the process is another one that may have passed the old one's counters: then they began at 0."""
         if self._start is None:
             return False
-        now, was = float(values[self._start]), float(self._last[self._start])
-        return now > was + _WOBBLE_SECONDS > _WOBBLE_SECONDS and outlived(was, self._started_ms, now, at_ms)
+        return began_anew(float(self._last[self._start]), self._started_ms, float(values[self._start]), at_ms)
 
     def _follow(self, columns: Columns, width: int) -> None:
         """Follow the producer's columns: they grow, and when it begins anew with others, its series are found again by name."""
