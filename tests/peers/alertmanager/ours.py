@@ -31,8 +31,9 @@ class Ours:
         self._loop: asyncio.Task[None] | None = None
         self.dispatcher: Dispatcher | None = None
 
-    def start(self) -> None:
-        """Begin to dispatch, in the running loop: groups are swept as long after this as the other side sweeps its own."""
+    def start(self, began_ms: int | None) -> int:
+        """Begin to dispatch, in the running loop, as if this had begun with the other side: both sweep groups at one instant."""
+        began_ms = now_ms() if began_ms is None else began_ms
         self._folder.mkdir(parents=True, exist_ok=True)
         routing = self.routing(self._scenario.config)
         receivers = receivers_for(routing, self._renderer)
@@ -40,13 +41,14 @@ class Ours:
             routing,
             self._journal,
             receivers,
-            now_ms(),
+            began_ms,
             external_url=EXTERNAL_URL,
             now_ms=now_ms,
             log=_Quiet(),
         )
         self.dispatcher.changed = self._due.set
         self._loop = asyncio.create_task(self._run(self.dispatcher))
+        return began_ms
 
     async def open(self) -> None:
         """Be open already."""

@@ -10,11 +10,13 @@ from typing import Protocol
 
 from tests.peers.alertmanager.hooks import Hooks, now_ms, sleep_until
 from tests.peers.alertmanager.ours import Ours
-from tests.peers.alertmanager.scenarios import LASTS_MS, Expire, Post, Reload, Scenario, Silence, scenario
+from tests.peers.alertmanager.scenarios import LASTS_MS, QUIET, Expire, Post, Reload, Scenario, Silence, scenario
 from tests.peers.alertmanager.theirs import Theirs
 
 AGREED_LAG_MS = 60
 """A loop that was later than this may have put something after a tick that belongs before it."""
+_STARTS_MS = 60
+"""How long Alertmanager takes at least until it sweeps."""
 
 
 class Side(Protocol):
@@ -22,8 +24,8 @@ class Side(Protocol):
 
     name: str
 
-    def start(self) -> None:
-        """Start what blocks."""
+    def start(self, began_ms: int | None) -> int:
+        """Start what blocks, and return since when groups are swept: that of the side before where this can be chosen."""
         ...
 
     async def open(self) -> None:
@@ -56,12 +58,18 @@ MakeSide = Callable[[Scenario, Hooks, Path], Side]
 
 @dataclass
 class Played:
-    """What a story became: the webhooks of both sides, and by how much the machine was late at worst."""
+    """What a story became: the webhooks of both sides, when these began, and by how much the machine was late at worst."""
 
     scenario: Scenario
     hooks: tuple[Hooks, Hooks]
     names: tuple[str, str]
+    began_ms: tuple[int, ...] = ()
     lag_ms: int = 0
+
+    @property
+    def by_chance(self) -> bool:
+        """Say whether a moment may have decided what happened: the machine was late, or groups were swept amid events."""
+        return self.lag_ms > AGREED_LAG_MS or any(each % 1000 not in QUIET for each in self.began_ms)
 
 
 def against_ours(program: str) -> tuple[MakeSide, MakeSide]:
@@ -85,10 +93,13 @@ async def play(seeds: Sequence[int], sides: tuple[MakeSide, MakeSide], folder: P
                 side(each, hooks, folder / f"{each.seed}-{number}") for number, (side, hooks) in _cast(sides, pair)
             ]
             played.append(Played(each, (pair[0], pair[1]), (parts[0].name, parts[1].name)))
+            began_ms: list[int] = []
+            await sleep_until(_quiet(now_ms()))
             for part, hooks in zip(parts, pair, strict=True):
-                part.start()
                 cast.append((each, part, hooks))
+                began_ms.append(part.start(began_ms[-1] if began_ms else None))
                 await hooks.open()
+            played[-1].began_ms = tuple(began_ms)
         await asyncio.gather(*(part.open() for _, part, _ in cast))
         start_ms = now_ms() // 1000 * 1000 + 1000
         lateness = _Lateness()
@@ -101,6 +112,12 @@ async def play(seeds: Sequence[int], sides: tuple[MakeSide, MakeSide], folder: P
         await asyncio.gather(*(part.close() for _, part, _ in cast))
         await asyncio.gather(*(hooks.close() for _, _, hooks in cast))
     return played
+
+
+def _quiet(at_ms: int) -> int:
+    """Return when to start a program next, so that it begins at a quiet fraction of a second: it takes a tenth, or two."""
+    fraction, until = QUIET.start - _STARTS_MS, QUIET.stop - 2 * _STARTS_MS
+    return at_ms if fraction <= at_ms % 1000 < until else at_ms + (fraction - at_ms) % 1000
 
 
 def _cast(sides: tuple[MakeSide, MakeSide], hooks: tuple[Hooks, ...]) -> enumerate[tuple[MakeSide, Hooks]]:

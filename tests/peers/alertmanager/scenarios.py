@@ -32,6 +32,9 @@ REPEAT: Final = 620
 """The fraction of repeat intervals: no difference of two of the instants above comes near it."""
 EDGE: Final = 450
 """The fraction at which webhooks begin and cease to fail, and alerts end that nobody repeats."""
+QUIET: Final = range(660, 940)
+"""The fractions at which nothing happens. Sides begin at these: whole seconds later they sweep away groups that are empty, and a
+group that is empty only until somebody hands an alert over must not be swept by one side before that and by the other after."""
 
 Config = dict[str, Any]
 

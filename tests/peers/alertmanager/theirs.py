@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 import subprocess
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 
 from tests.peers.alertmanager.hooks import Hooks
 from tests.peers.alertmanager.scenarios import Expire, Post, Reload, Scenario, Silence
 from tests.peers.processes import free_port, running
+
+_LOADED: Final = re.compile(r"^ts=(\S+) .*Completed loading of configuration file", re.MULTILINE)
+"""It dispatches from then on."""
 
 
 class Theirs:
@@ -41,10 +46,13 @@ class Theirs:
         self._process: subprocess.Popen[bytes] | None = None
         self._session: aiohttp.ClientSession | None = None
 
-    def start(self) -> None:
-        """Start the process and wait until it is ready: this blocks."""
+    def start(self, began_ms: int | None) -> int:
+        """Start the process and wait until it is ready: this blocks. It has a beginning of its own, which is in its log."""
         self._file.write_text(self._scenario.text(self._scenario.config, self._hooks.urls))
         self._process = self._running.enter_context(running(self._command, self.port, "/-/ready", self._log))
+        loaded = _LOADED.search(self._log.read_text())
+        assert loaded
+        return round(datetime.fromisoformat(loaded[1]).timestamp() * 1000)
 
     async def open(self) -> None:
         """Open what actions need."""
