@@ -14,31 +14,27 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import Final
 
-from agent.journal import Delete, Event, Prune, Put, Write
-from agent.model import Alert, Labels, Matcher
+from agent.journal import Event, Prune, Put, Write
+from agent.model import Alert, Matcher
 from agent.notify import groups, kept_routing, notification_log, table
 from agent.notify.acks import Acks, Reply, meant
 from agent.notify.decisions import RETENTION_MS, Decision, Verdict
-from agent.notify.drill import is_drill, receiver_of
 from agent.notify.flushing import Flush, Stretches
-from agent.notify.group_table import GroupTable
 from agent.notify.groups import Group
 from agent.notify.incidents import Incident
-from agent.notify.inhibition import Sources
 from agent.notify.intake import Batch, Intake
 from agent.notify.links import Links
+from agent.notify.membership import Membership
 from agent.notify.messenger import Messenger
 from agent.notify.notification import Channel
 from agent.notify.notification_log import NotificationLog
 from agent.notify.outbox import HISTORY, MOST_SUBJECTS, Outbox
 from agent.notify.records import Book
-from agent.notify.resettling import adopt, hold_overdue
 from agent.notify.routing import Route, Routing
 from agent.notify.rows import Row
 from agent.notify.semantics import ALERTMANAGER, Semantics
 from agent.notify.silences import Silence, Silences, SilenceState
 from agent.notify.strict import Landings, StrictFlush, land, leaving
-from agent.notify.table import AlertTable
 from agent.notify.views import Acknowledged, View
 from agent.telemetry import Telemetry
 
@@ -51,11 +47,6 @@ CLOCK: Final = "notify.clock"
 """What time it was at the last write, so that a clock that is set back while nothing runs is noticed."""
 _LEAP_MS: Final = 60_000
 """Nobody is late by so much in saying what time it is, unless the machine slept or the clock was set."""
-
-
-def _is_late(alert: Alert, route: Route, at_ms: int) -> bool:
-    """Say whether an alert has burnt for longer than its group would wait."""
-    return alert.starts_at_ms + route.group_wait_ms < at_ms
 
 
 def _woken_for_nothing(row: Row, incident: Incident) -> bool:
@@ -81,15 +72,10 @@ class Triage:
         self._journal = journal
         self._telemetry = telemetry
         self._routing = routing
-        self._table = AlertTable()
-        self._groups = GroupTable()
+        self._members = Membership(routing)
+        self._table, self._groups = self._members.table, self._members.groups
         self._intake = Intake()
         self._work: tuple[Flush, Stretches] | None = None
-        self._unheard: set[str] = set()
-        """Groups with steps that were overdue at the start and wait to hear that an alert still fires."""
-        self._routes: dict[str, list[Route]] = {}
-        """What the routing says of each alert in the table: it is asked again each time the alert is handed over."""
-        self._sources = Sources(routing.inhibit_rules)
         self._next_housekeeping_ms = at_ms + HOUSEKEEPING_MS
         self._log = NotificationLog(journal.records(notification_log.KIND))
         self._landings = Landings()
@@ -118,14 +104,6 @@ class Triage:
     def routing(self) -> Routing:
         """What is in force."""
         return self._routing
-
-    @property
-    def _bypass(self) -> bool:
-        return self._routing.settings.critical_bypass and not self._routing.settings.strict
-
-    @property
-    def _renotifies(self) -> bool:
-        return self._routing.settings.renotify_on_unmute and not self._routing.settings.strict
 
     @property
     def _semantics(self) -> Semantics:
@@ -241,7 +219,7 @@ class Triage:
             self._groups.touch(group)
         if group.causes != causes:
             self._groups.holds(group, causes)
-        writes = [write for each in flushed.over if (write := self._leave(group, each))]
+        writes = [write for each in flushed.over if (write := self._members.leave(group, each))]
         if not group.fingerprints and not self._semantics.sweep_ms:
             writes.append(self._groups.end(group))
         self.outbox.keep([*writes, *flush.writes])
@@ -260,7 +238,7 @@ class Triage:
             flight, group.flight = group.flight, None
             group.next_flush_ms = max(group.next_flush_ms, min(settled_ms, at_ms))
             over = frozenset() if flight.failed else leaving(group, flight, self._table)
-            self.outbox.keep([write for each in over if (write := self._leave(group, each))])
+            self.outbox.keep([write for each in over if (write := self._members.leave(group, each))])
             if over and group.fingerprints:
                 self.outbox.keep(self._over(group, over, at_ms).lines())
             if group.incident and not group.fingerprints:
@@ -275,52 +253,26 @@ class Triage:
         says = self._semantics
         if says.sweep_ms and at_ms >= self._sweep_ms:
             self._sweep_ms += says.sweep_ms * (1 + (at_ms - self._sweep_ms) // says.sweep_ms)
-            for group in [each for each in self._groups if not each.fingerprints and not each.flight]:
-                self.outbox.keep([self._groups.end(group)])
+            self.outbox.keep(self._members.end_empty())
         if says.keep_ended_ms and at_ms >= self._forget_ms:
             self._forget_ms += says.keep_ended_ms * (1 + (at_ms - self._forget_ms) // says.keep_ended_ms)
-            over = [
-                each
-                for each in self._table
-                if each.resolved_at(at_ms) and not self._groups.members.get(each.fingerprint)
-            ]
-            self.outbox.keep([*(self._forget(each.fingerprint) for each in over), *self._log.collect(at_ms)])
-
-    def _leave(self, group: Group, fingerprint: str) -> Write | None:
-        """Take an alert out of a group; one that is in no other is forgotten, at once or by a sweep."""
-        if not self._groups.leave(group, fingerprint) or self._semantics.keep_ended_ms:
-            return None
-        return self._forget(fingerprint)
-
-    def _let_go(self, cause: str, at_ms: int, *, wait: bool = False) -> None:
-        """Look again at the groups in which something that has ended held alerts back: now, or after their group_wait.
-
-        What an alert that is over held back is often over itself a moment later, so it waits as something new would.
-        """
-        if not self._renotifies:
-            return
-        for group in self._groups.held_by(cause):
-            group.hasten(at_ms + (group.route.group_wait_ms if wait and group.route else 0))
-            self._groups.touch(group)
+            self.outbox.keep([*self._members.forget_over(at_ms), *self._log.collect(at_ms)])
 
     def _silences_changed(self, changed: Sequence[Silence], at_ms: int) -> None:
         for silence in changed:
             if silence.state(at_ms) is not SilenceState.ACTIVE:
-                self._let_go(silence.id, at_ms)
+                self._members.let_go(silence.id, at_ms)
         self.changed()
 
     def _take_in(self) -> None:
         """Take in the next alerts that were handed over."""
         batch, alerts = self._intake.take()
-        routed: dict[str, list[str]] = {}
-        writes: list[Write] = []
         try:
-            for alert in alerts:
-                self._take_one(alert, batch.at_ms, routed, writes)
+            joined, writes = self._members.take(alerts, batch.at_ms)
         except BaseException as error:
             batch.failed(error)
             raise
-        decisions = [self._routed(self._groups.by_id[key], tuple(each), batch.at_ms) for key, each in routed.items()]
+        decisions = [self._routed(self._groups.by_id[key], tuple(each), batch.at_ms) for key, each in joined.items()]
         batch.kept(self._commit(decisions, writes))
 
     def _routed(self, group: Group, fingerprints: tuple[str, ...], at_ms: int) -> Decision:
@@ -334,43 +286,6 @@ class Triage:
             "it is over; others of its group are not" if group.fingerprints else "it is over, and nobody had been told"
         )
         return Decision(Verdict.OVER, at_ms, words, tuple(fingerprints), group.receiver, group.key, incident)
-
-    def _take_one(self, alert: Alert, at_ms: int, routed: dict[str, list[str]], writes: list[Write]) -> None:
-        known, news = self._table.merge(
-            alert,
-            at_ms,
-            self._routing.settings.resolve_timeout_ms,
-            forget_said_ends=self._semantics.forget_said_ends,
-        )
-        fingerprint = known.fingerprint
-        self._sources.add(fingerprint, known.labels)
-        for route in self._routes_of(known):
-            if group := self._group(route, known, at_ms):
-                routed.setdefault(group.id, []).append(fingerprint)
-        if not self._groups.members.get(fingerprint):
-            writes.append(self._forget(fingerprint))
-        elif news:
-            writes.append(self._table.record(fingerprint))
-        if news and is_drill(known.labels) and known.resolved_at(at_ms):
-            self._let_hear(fingerprint, at_ms)
-        if self._unheard and not known.resolved_at(at_ms):
-            self._heard_again(fingerprint)
-        if self._groups.is_cause(fingerprint) and known.resolved_at(at_ms):
-            self._let_go(fingerprint, at_ms, wait=True)
-
-    def _heard_again(self, fingerprint: str) -> None:
-        """Let the overdue steps of an alert's groups run that waited to hear whether it still fires."""
-        for group in self._groups.of(fingerprint):
-            if group.id in self._unheard and group.incident:
-                group.incident.heard_again()
-                self._groups.touch(group)
-            self._unheard.discard(group.id)
-
-    def _let_hear(self, fingerprint: str, at_ms: int) -> None:
-        """Let the groups of an alert be flushed now: whoever was tested need not wait to hear that it is over."""
-        for group in self._groups.of(fingerprint):
-            group.hasten(at_ms)
-            self._groups.touch(group)
 
     def follow(self, at_ms: int) -> None:
         """Take note of what time it is, every few seconds: after a clock that was set back, all timers go back with it.
@@ -387,19 +302,13 @@ class Triage:
             self.outbox.set_forward(-by_ms)
         if by_ms <= 0:
             return
-        self._set_back(by_ms, at_ms)
+        self.outbox.keep(self._members.set_back(by_ms, at_ms))
+        self.outbox.set_back(by_ms)
         self._next_housekeeping_ms -= by_ms
         self._sweep_ms -= by_ms
         self._forget_ms -= by_ms
         self._commit([], [])
         self.changed()
-
-    def _set_back(self, by_ms: int, heard_ms: int = 0) -> None:
-        self.outbox.keep(self._table.set_back(by_ms, heard_ms))
-        for group in self._groups:
-            group.set_back(by_ms)
-            self._groups.touch(group)
-        self.outbox.set_back(by_ms)
 
     def next_due(self) -> int | None:
         """Return when `flush` has something to do next, or None."""
@@ -422,13 +331,13 @@ class Triage:
         self._routing = routing
         self.outbox.keep([kept_routing.record(routing)])
         self.outbox.lead(routing.way_to)
-        self._routes.clear()
-        self._sources = Sources(routing.inhibit_rules, ((each.fingerprint, each.labels) for each in self._table))
+        self._members.route_by(routing)
         if self._semantics.reload_rebuilds:
             self._rebuild(at_ms)
         else:
-            self._adopt(list(self._groups), at_ms)
-            self._commit([], [self._forget(each) for each in self._groups.unused()])
+            self.outbox.keep(self._members.adopt(list(self._groups), at_ms))
+            self.outbox.keep(self._members.forget_unused())
+        self._commit([], [])
         self._count_channels()
         self._count()
         self.changed()
@@ -518,6 +427,10 @@ class Triage:
             if group and (hurried := self._hurried(group, row.incident, flush.at_ms, why)):
                 flush.decisions.append(hurried)
 
+    def routes_of(self, alert: Alert) -> list[Route]:
+        """Return the routes that an alert takes."""
+        return self._members.routes_of(alert)
+
     def view(self, at_ms: int) -> View:
         """Return what pages and the API ask about, as of an instant; values, nothing that changes."""
         return View(
@@ -535,52 +448,20 @@ class Triage:
         return self._journal.events(HISTORY, fingerprint, since_ms=since_ms, limit=limit)
 
     def _flush(self, at_ms: int) -> Flush:
-        given = self._routing, self._table, self.silences, self._messenger, at_ms, self._sources, self._telemetry
+        given = (
+            self._routing,
+            self._table,
+            self.silences,
+            self._messenger,
+            at_ms,
+            self._members.sources,
+            self._telemetry,
+        )
         if not self._semantics.one_pipeline:
             return Flush(*given)
         flush = StrictFlush(*given)
         flush.log = self._log
         return flush
-
-    def _group(self, route: Route, alert: Alert, at_ms: int) -> Group | None:
-        """Put an alert into its group on a route and return the group, if it joins; one that is over joins nothing new."""
-        labels = route.group_labels(alert.labels)
-        group = self._groups.at(route, labels)
-        if group and self._semantics.old_alerts_hurry and not group.flushed and _is_late(alert, route, at_ms):
-            group.next_flush_ms = min(group.next_flush_ms, at_ms)
-            self._groups.touch(group)
-        if group and alert.fingerprint in group.fingerprints:
-            return None
-        if alert.resolved_at(at_ms) and not self._semantics.resolved_join:
-            return None
-        if group is None:
-            group = self._begin(route, labels, alert, at_ms)
-        elif group.flushed and self._bypass and alert.labels.get("severity") == "critical":
-            group.hasten(at_ms + route.group_wait_ms)
-            self._groups.touch(group)
-        self._groups.join(group, alert.fingerprint)
-        return group
-
-    def _begin(self, route: Route, labels: Labels, alert: Alert, at_ms: int) -> Group:
-        """Make a group. An alert that has burnt longer than group_wait (after a restart, a reload) does not wait again."""
-        late = _is_late(alert, route, at_ms)
-        return self._groups.begin(route, labels, at_ms, at_ms if late else at_ms + route.group_wait_ms)
-
-    def _forget(self, fingerprint: str) -> Delete:
-        self._routes.pop(fingerprint, None)
-        self._sources.forget(fingerprint)
-        return self._table.drop(fingerprint)
-
-    def _routes_of(self, alert: Alert) -> list[Route]:
-        found = self._routes.get(alert.fingerprint)
-        if found is None:
-            found = self._routes[alert.fingerprint] = self.routes_of(alert)
-        return found
-
-    def routes_of(self, alert: Alert) -> list[Route]:
-        """Return the routes that an alert takes; a drill may name its receiver, and so may the alert about one."""
-        chosen = receiver_of(alert)
-        return self._routing.routes_to(chosen) if chosen else self._routing.match(dict(alert.labels.pairs))
 
     def _keep_house(self, at_ms: int) -> list[Write]:
         self._next_housekeeping_ms = at_ms + HOUSEKEEPING_MS
@@ -635,46 +516,20 @@ class Triage:
     def _restore(self, at_ms: int) -> None:
         self.outbox.restore()
         self.outbox.lead(self._routing.way_to)
-        grace_ms = self._routing.settings.resolve_timeout_ms
-        was_ms = self._journal.records(CLOCK).get("", 0)
-        self._table.restore(self._journal.records(table.KIND), max(at_ms, was_ms), grace_ms)
-        self._sources = Sources(self._routing.inhibit_rules, ((each.fingerprint, each.labels) for each in self._table))
-        saved = [groups.from_json(key, data) for key, data in self._journal.records(groups.KIND).items()]
-        self._adopt(saved, at_ms, restored=True)
+        records = self._journal.records
+        was_ms = records(CLOCK).get("", 0)
+        self.outbox.keep(self._members.restore(records(table.KIND), records(groups.KIND), at_ms, was_ms))
         if was_ms > at_ms:
-            self._set_back(was_ms - at_ms)
-        held, self._unheard = hold_overdue(self._groups, at_ms)
-        self._commit(held, [kept_routing.record(self._routing)])
+            self.outbox.keep(self._members.set_back(was_ms - at_ms))
+            self.outbox.set_back(was_ms - at_ms)
+        self._commit(self._members.hold_overdue(at_ms), [kept_routing.record(self._routing)])
         self._count_channels()
         self._count()
 
     def _rebuild(self, at_ms: int) -> None:
-        """Throw all groups away, with what is under way, and make them anew; who is escalating goes on."""
-        old = self._groups.by_id.copy()
-        for group in old.values():
+        """Make all groups anew, and call off what was under way for the old ones."""
+        for group in self._groups:
             if group.flight:
                 self.outbox.call_off(group.flight.rows, "the configuration was read again meanwhile", at_ms)
-            self.outbox.keep([self._groups.end(group)])
-        self._groups.clear(())
+        self.outbox.keep(self._members.rebuild(at_ms))
         self._sweep_ms = at_ms + self._semantics.sweep_ms
-        for alert in self._table:
-            for route in self._routes_of(alert):
-                self._group(route, alert, at_ms)
-        for group in self._groups:
-            if before := old.get(group.id):
-                group.incident, group.held = before.incident, before.held
-        self._commit([], [])
-
-    def _adopt(self, old: list[Group], at_ms: int, *, restored: bool = False) -> None:
-        """Let each old group go on at its place in the routing, and begin those that no old one fits."""
-        left, places = adopt(old, self._groups, self._table, self._routes_of, at_ms, restored=restored)
-        self.outbox.keep([Delete(groups.KIND, group.id) for group in left])
-        for group in self._groups:
-            if group.causes and self._renotifies:
-                group.hasten(at_ms)  # what held something back may have ended meanwhile, or hold no longer
-        for (route, labels), alerts in places:
-            firing = [alert for alert in alerts if not alert.resolved_at(at_ms)]
-            if firing:
-                group = self._groups.at(route, labels) or self._begin(route, labels, firing[0], at_ms)
-                for alert in firing:
-                    self._groups.join(group, alert.fingerprint)
