@@ -1,6 +1,7 @@
-"""`burnline slo status`: how objectives stand, the worst first, in columns that eighty characters hold.
+"""`burnline slo status`: how objectives stand, the worst first, in as many columns as the terminal holds, a phone's too.
 
-What has to be said of an objective beside its numbers stands in lines under its row, never in a column that would be cut.
+What there is no column for, and what has to be said of an objective beside its numbers, stands in lines under its row: nothing
+is ever cut.
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ _HOUR_MS: Final = 3_600_000
 _STALE_MS: Final = 60_000
 _MOST_GROUPS: Final = 10
 _GAP: Final = 2
+_PHONE: Final = ("objective", "budget left", "gone in")
+_NARROW: Final = ("objective", "good", "budget left", "burn 1h", "6h", "gone in")
+_WIDE: Final = (*_NARROW, "promised", "may still", "seen")
+_WORDS: Final = {"objective", "budget left", "promised", "may still"}
+"""Columns that begin at their left edge; of the others, which are numbers, the ends stand under one another."""
 _STYLES: Final = {"bad": "bold red", "watch": "yellow", "good": "green", "unknown": "dim"}
 _RENEWED_EVERY_S: Final = 5.0
 
@@ -92,22 +98,26 @@ def ask(url: str, names: Sequence[str]) -> Any:
 
 def table(standing: StandingView, width: int) -> Text:
     """Return the whole picture; `width` is that of the terminal, in characters."""
-    heads, rows, widths = _columns(standing, width, wide=True)
-    if widths[0] < max(cell_len(row.cells[0]) for row in (heads, *rows)):
-        heads, rows, widths = _columns(standing, width, wide=False)
-    lines = [_line(heads, widths)] if rows else []
+    heads, rows, widths = _columns(standing, width)
+    lines = [_line(heads, widths, heads)] if rows else []
     for row in rows:
-        lines += _laid_out(row, widths, width)
+        lines += _laid_out(row, heads, widths, width)
     return _joined([*lines, *([Text()] if rows else []), *_foot(standing)])
 
 
-def _columns(standing: StandingView, width: int, *, wide: bool) -> tuple[Row, list[Row], list[int]]:
-    """Return the head, the rows and how wide each column is; names get what the others leave."""
-    rows = [row for slo in standing.slos for row in _rows(slo, standing.at_ms, wide)]
-    heads = _heads(wide)
-    widths = [max(cell_len(row.cells[place]) for row in (heads, *rows)) for place in range(len(heads.cells))]
-    room = width - sum(widths[1:]) - _GAP * (len(widths) - 1)
-    widths[0] = max(min(widths[0], room), cell_len(heads.cells[0]))
+def _columns(standing: StandingView, width: int) -> tuple[Row, list[Row], list[int]]:
+    """Return the head, the rows and how wide each column is, in the most columns that fit; names get what the others leave.
+
+    All columns are shown where the names have room beside them; elsewhere a name that is too long has a line of its own.
+    """
+    for columns in (_WIDE, _NARROW, _PHONE):
+        rows = [row for slo in standing.slos for row in _rows(slo, standing.at_ms, columns)]
+        heads = Row(columns, "bold", "bold")
+        widths = [max(cell_len(row.cells[place]) for row in (heads, *rows)) for place in range(len(columns))]
+        room = width - sum(widths[1:]) - _GAP * (len(widths) - 1)
+        if room >= (widths[0] if columns is _WIDE else cell_len(columns[0])):
+            break
+    widths[0] = max(min(widths[0], room), cell_len(columns[0]))
     return heads, rows, widths
 
 
@@ -120,47 +130,47 @@ class Row(msgspec.Struct, frozen=True):
     under: tuple[tuple[str, str], ...] = ()
 
 
-def _heads(wide: bool) -> Row:
-    cells = ("objective", "good", "budget left", "burn 1h", "6h", "gone in")
-    return Row((*cells, "promised", "may still", "seen") if wide else cells, "bold", "bold")
-
-
-def _rows(slo: SloView, at_ms: int, wide: bool) -> Iterator[Row]:
+def _rows(slo: SloView, at_ms: int, columns: Sequence[str]) -> Iterator[Row]:
     if len(slo.budgets) == 1 and not slo.budgets[0].group:
-        yield _row(slo, slo.budgets[0], slo.id, at_ms, wide)
+        yield _row(slo, slo.budgets[0], slo.id, at_ms, columns)
         return
-    blank = ("",) * (len(_heads(wide).cells) - 1)
+    blank = ("",) * (len(columns) - 1)
     many = f"{promised(slo.objective)} over {slo.period}, {len(slo.budgets)} groups, the worst first"
     yield Row((slo.id, *blank), name_style="bold", under=((many, "dim"),))
     for budget in slo.budgets[:_MOST_GROUPS]:
-        yield _row(slo, budget, f"  {group(budget)}", at_ms, wide)
+        yield _row(slo, budget, f"  {group(budget)}", at_ms, columns)
     if len(slo.budgets) > _MOST_GROUPS:
         more = f"and {len(slo.budgets) - _MOST_GROUPS} more groups, none of them worse; --json has all"
         yield Row((f"  {more}", *blank), name_style="dim")
 
 
-def _row(slo: SloView, budget: BudgetView, name: str, at_ms: int, wide: bool) -> Row:
-    cells: tuple[str, ...] = (
-        name,
-        sli(slo, budget),
-        f"{bar(budget.left) if budget.earned else 'young':8} {left_of(budget):>7}",
-        burn(budget, _HOUR_MS),
-        burn(budget, 6 * _HOUR_MS),
-        until_gone(budget, at_ms),
-    )
+def _row(slo: SloView, budget: BudgetView, name: str, at_ms: int, columns: Sequence[str]) -> Row:
+    may = allowance(slo, budget)
+    cells = {
+        "objective": name,
+        "good": sli(slo, budget),
+        "budget left": f"{bar(budget.left) if budget.earned else 'young':8} {left_of(budget):>7}",
+        "burn 1h": burn(budget, _HOUR_MS),
+        "6h": burn(budget, 6 * _HOUR_MS),
+        "gone in": until_gone(budget, at_ms),
+        "promised": f"{promised(slo.objective)} {slo.period}",
+        "may still": may,
+        "seen": seen(budget),
+    }
     under = [(note.text, _STYLES[note.tone.value]) for note in notes(slo, budget, at_ms)]
     if slo.blame:
         under.append((f"burned by {blame(slo)}", ""))
-    may = allowance(slo, budget)
-    if wide:
-        cells = (*cells, f"{promised(slo.objective)} {slo.period}", may, seen(budget))
-    elif details := _details(slo, budget, may):
+    if columns is not _WIDE and (details := _details(slo, budget, may)):
         under.insert(0, (details, "dim"))
-    return Row(cells, _STYLES[tone(budget).value], "bold" if not budget.group else "", tuple(under))
+    if columns is _PHONE and budget.period.ratio is not None:
+        numbers = f"{cells['good']} good · burns {cells['burn 1h']} over 1h, {cells['6h']} over 6h"
+        under.insert(0, (numbers, ""))
+    shown = tuple(cells[each] for each in columns)
+    return Row(shown, _STYLES[tone(budget).value], "bold" if not budget.group else "", tuple(under))
 
 
 def _details(slo: SloView, budget: BudgetView, may: str) -> str:
-    """Return what a narrow table has no columns for."""
+    """Return what only the widest table has columns for."""
     whole = outage(budget) if slo.unit == "events" and (budget.left or 0) > 0 and budget.period.total else ""
     parts = [
         "" if budget.group else f"{promised(slo.objective)} over {slo.period}",
@@ -170,26 +180,25 @@ def _details(slo: SloView, budget: BudgetView, may: str) -> str:
     return " · ".join(each for each in parts if each)
 
 
-def _laid_out(row: Row, widths: Sequence[int], width: int) -> Iterator[Text]:
+def _laid_out(row: Row, heads: Row, widths: Sequence[int], width: int) -> Iterator[Text]:
     """Give the lines of a row: a name that is too long has a line of its own."""
     if cell_len(row.cells[0]) > widths[0] and any(row.cells[1:]):
         yield Text(row.cells[0], style=row.name_style)
         row = Row(("", *row.cells[1:]), row.style, row.name_style, row.under)
-    yield _line(row, widths)
+    yield _line(row, widths, heads)
     indent = "    " if row.cells[0].startswith("  ") else "  "
     for text, style in row.under:
         for part in _wrapped(text, width - len(indent)):
             yield Text(indent + part, style=style)
 
 
-def _line(row: Row, widths: Sequence[int]) -> Text:
+def _line(row: Row, widths: Sequence[int], heads: Row) -> Text:
     line = Text()
-    for place, (cell, width) in enumerate(zip(row.cells, widths, strict=True)):
+    for name, cell, width in zip(heads.cells, row.cells, widths, strict=True):
         space = " " * max(width - cell_len(cell), 0)
-        to_the_left = place in (0, 2, 6, 7)
-        style = row.name_style if place == 0 else row.style if place == 2 or row.style == "bold" else ""
-        line.append(cell + space if to_the_left else space + cell, style=style)
-        line.append(" " * _GAP if place < len(widths) - 1 else "")
+        style = row.name_style if name == "objective" else row.style if name == "budget left" or row is heads else ""
+        line.append(cell + space if name in _WORDS else space + cell, style=style)
+        line.append(" " * _GAP)
     line.rstrip()
     return line
 

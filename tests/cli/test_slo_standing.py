@@ -1,4 +1,4 @@
-"""`burnline slo status` and `burnline slo gate`: what the terminal shows, at eighty columns too, and with which exit code."""
+"""`burnline slo status` and `burnline slo gate`: what the terminal shows, at forty columns too, and with which exit code."""
 
 from __future__ import annotations
 
@@ -86,12 +86,28 @@ IN_COLUMNS = ("100 % seen", "620 more may fail, or 26 min of outage", "99.9 % ov
 
 
 @pytest.mark.parametrize(("slo", "words"), SAID)
-@pytest.mark.parametrize("width", [80, 160])
+@pytest.mark.parametrize("width", [40, 80, 160])
 def test_a_row_says(slo, words, width):
     text = " ".join(shown(slo, width=width).split())
 
     for each in words:
         assert each in text or (width == 160 and each in IN_COLUMNS)
+
+
+@pytest.mark.parametrize("width", [40, 47, 62, 71, 80, 110])
+def test_no_line_of_a_row_is_wider_than_the_terminal(width):
+    groups = (budget(0.1, group={"tenant": "a-name-that-is-too-long-for-a-column-of-a-phone"[: width - 9]}), budget())
+    slos = [slo for slo, _ in SAID] + [view(*groups, name="rag-answers-of-tenants")]
+    *rows, _blank, _foot = shown(*slos, width=width).splitlines()
+
+    assert max(map(cell_len, rows)) <= width
+
+
+def test_what_a_phone_has_no_column_for_stands_under_the_row():
+    text = " ".join(shown(view(), view(SILENT, name="silent"), width=40).split())
+
+    assert "99.962 % good · burns 0.4x over 1h, 1.1x over 6h" in text
+    assert text.count(" good ") == 1, "of what nothing is known of, there is nothing to add"
 
 
 def test_what_is_not_in_force_is_not_said():
