@@ -158,6 +158,10 @@ class Engine:
             self._lay_out()
         amounts = self._amounts(tally, elapsed)
         self._newest = amounts[[BAD, TOTAL]]
+        counted: Mapping[int, int] | None = None
+        if self._ring.folds(at_ms, amounts[MISSED]):
+            undone, counted = self._slicer.taken_back(self._ring, at_ms)
+            amounts = amounts + undone
         if before is None:
             # What the first row brings has to lie after a checkpoint to be in a window.
             rows = [(at_ms - 1, np.zeros_like(amounts)), (at_ms, amounts)]
@@ -167,7 +171,7 @@ class Engine:
             rows = [(at_ms, amounts)]
         for each_ms, each in rows:
             self._ring.add(each_ms, each)
-        ended = self._slicer.ended(self._ring, before, at_ms)
+        ended = self._slicer.ended(self._ring, before, at_ms, counted)
         if ended is not None:
             self._ring.add(at_ms, ended)
             rows.append((at_ms, ended))

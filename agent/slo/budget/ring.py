@@ -120,6 +120,7 @@ class Ring:
         beyond it into this row; one that was set back further is not believed, and the row joins the newest. Hours of which
         nothing was seen are none of these six: so a clock that was ahead for a while comes back. No event is lost.
         """
+        folds = self.folds(at_ms, amounts[MISSED])
         total = self._sums + amounts
         # Neumaier: what a large sum cannot hold of a small amount waits in `_rest`.
         big = np.abs(self._sums) >= np.abs(amounts)
@@ -129,9 +130,8 @@ class Ring:
         if last is None or at_ms >= last:
             self._push(at_ms)
             return last is None or at_ms > last
-        before = self.sums(at_ms - 1)
-        missed = self._sums[MISSED] - before.sums[MISSED]
-        if last - at_ms - missed.min(initial=last - at_ms) <= FOLD_MS:
+        if folds:
+            before = self.sums(at_ms - 1)
             self._fold(at_ms)
             # Of time that was taken back none can have been missed.
             most = before.sums[MISSED] + max(at_ms - before.at_ms, 0)
@@ -140,6 +140,14 @@ class Ring:
         else:
             self._push(last)
         return False
+
+    def folds(self, at_ms: int, missed: NDArray[np.float64]) -> bool:
+        """Say whether a row at `at_ms`, which has missed so much of each track, takes back time; see `add`."""
+        last = self.last_ms
+        if last is None or at_ms >= last:
+            return False
+        unseen = self._sums[MISSED] + missed - self.sums(at_ms - 1).sums[MISSED]
+        return bool(last - at_ms - unseen.min(initial=last - at_ms) <= FOLD_MS)
 
     def sums(self, at_ms: int) -> Mark:
         """Return the newest checkpoint at or before `at_ms`, the oldest one where all are later; O(tracks + log checkpoints).

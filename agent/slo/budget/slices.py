@@ -1,15 +1,17 @@
 """Slices of time from the same slots: when one ends, it becomes an amount on a track of its own, so their windows are O(1) too.
 
-A slice without traffic is none, as in the compiled rules; neither is one of which less than half was seen.
+A slice without traffic is none, as in the compiled rules; neither is one of which less than half was seen. A slice is counted
+once: where the clock is set back, those that are to end again are taken back.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
-from agent.slo.budget.chunks import BAD, TOTAL, Sums
+from agent.slo.budget.chunks import BAD, QUANTITIES, TOTAL, Sums
 from agent.slo.budget.layout import Layout
 from agent.slo.budget.ring import Ring
 from agent.slo.model import Budgeting, RatioTimeslices, Timeslices
@@ -28,14 +30,33 @@ class Slicer:
         self._layout = layout
         self._target = np.asarray([target_of(each.slo.budgeting) for each in layout.objectives])
 
-    def ended(self, ring: Ring, before_ms: int | None, at_ms: int) -> Sums | None:
-        """Return the amounts of slices that ended after `before_ms` and by `at_ms`, per track; None where none did."""
+    def taken_back(self, ring: Ring, at_ms: int) -> tuple[Sums, dict[int, int]]:
+        """Return, as amounts below zero, the slices that end after `at_ms`, where the clock is set back to it.
+
+        Beside them, per length of slices, the instant up to which those that ended by then are counted.
+        """
+        found, counted = np.zeros((QUANTITIES, ring.tracks)), {}
+        newest = ring.sums(ring.last_ms or at_ms)
+        for length, chosen in self._groups.items():
+            kept = ring.sums((at_ms // length + 1) * length - 1)
+            tracks = self._layout.tracks[chosen]
+            found[[[BAD], [TOTAL]], tracks] = (kept.sums - newest.sums)[[[BAD], [TOTAL]], tracks]
+            counted[length] = kept.at_ms
+        return found, counted
+
+    def ended(
+        self, ring: Ring, before_ms: int | None, at_ms: int, counted: Mapping[int, int] | None = None
+    ) -> Sums | None:
+        """Return the amounts of slices that ended after `before_ms` and by `at_ms`, per track; None where none did.
+
+        counted: by length, instead of `before_ms`, as `taken_back` has it.
+        """
         if before_ms is None or not self._groups:
             return None
-        found = np.zeros((3, ring.tracks))
+        found = np.zeros((QUANTITIES, ring.tracks))
         some = False
         for length, chosen in self._groups.items():
-            end = (before_ms // length + 1) * length
+            end = ((counted or {}).get(length, before_ms) // length + 1) * length
             # Of a gap only its first slice can have been seen; the last is under way.
             if end <= at_ms:
                 some = True

@@ -10,7 +10,7 @@ from agent.slo import Composite, Events, Exclusion, Part, RatioTimeslices, Times
 from agent.slo.budget.composites import composite
 from agent.slo.budget.engine import Engine
 from agent.slo.budget.readings import State
-from tests.slo.budget.service import HOUR, MINUTE, SECOND, START, Memory, Service, objective, slo
+from tests.slo.budget.service import DAY, HOUR, MINUTE, SECOND, START, Memory, Service, objective, slo
 
 STEP = 15 * SECOND
 SLICE = 5 * MINUTE
@@ -199,3 +199,57 @@ def test_an_hour_without_the_agent_or_a_failed_scrape_makes_no_slice_too_short()
         service.scraped(2 * MINUTE if number % 10 == 0 else STEP)
 
         assert service.read().state is not State.INVALID
+
+
+def slowly_sliced(events: list[tuple[int, int, int]], ends: set[int]) -> tuple[int, int]:
+    """Return (bad, all) of the slices that ended, each once, by adding up the events in each."""
+    found = []
+    for end in ends:
+        inside = [(bad, total) for at, bad, total in events if end - SLICE < at <= end]
+        bad, total = (sum(each) for each in zip(*inside, strict=True)) if inside else (0, 0)
+        found.append((total - bad < 0.95 * total, total))
+    return sum(bad for bad, total in found if total), sum(1 for _, total in found if total)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 3), st.integers(0, 2 * HOUR // 1000), st.booleans())))
+def test_a_slice_is_counted_once_however_often_the_clock_is_set_back_into_it(lives):
+    """Each life: so many scrapes with so many errors of 20 requests, then the clock is set back; or the agent begins anew."""
+    of, kept = objective(slo(objective=99.0, budgeting=Timeslices(SLICE, 0.95))), Memory()
+    service = Service(Engine([of], kept=kept), requests_total=0.0, errors_total=0.0)
+    service.scraped()
+    events, ends = [], set()
+    for scrapes, errors, back_s, again in [*lives, (1, 0, 0, False)]:
+        for number in range(scrapes):
+            before, back = service.at_ms, 0 if number or not events else back_s * 1000
+            service.rise("requests_total", 20)
+            service.rise("errors_total", errors)
+            service.scraped(STEP - min(back, service.at_ms - START - MINUTE))
+            now = service.at_ms
+            if now <= before:  # what was counted beyond it counts now; slices that end after it are to end again
+                events = [(min(at, now), bad, total) for at, bad, total in events]
+                ends = {each for each in ends if each <= now}
+            else:
+                ends |= {each for each in [(before // SLICE + 1) * SLICE] if each <= now}
+            events.append((now, errors, 20))
+        if again:
+            service.engine = Engine([of], kept=kept)
+
+    found = service.read().period
+    assert (found.bad, found.total) == slowly_sliced(events, ends)
+
+
+def test_a_slice_before_a_clock_that_jumped_ahead_and_came_back_is_counted_once():
+    service = sliced(Timeslices(SLICE, 0.95))
+    play(service, [(0, 100), (10, 100)])
+    service.rise("requests_total", 100)
+    for _ in range(16):
+        service.scraped()
+    service.scraped(DAY)
+    assert service.read().period.total == 3
+    service.scraped(-DAY + 2 * MINUTE)
+
+    assert (service.read().period.bad, service.read().period.total) == (1, 3)
+    service.rise("requests_total", 100)
+    play(service, [(0, 100)])
+    assert service.read().period.total == 4
