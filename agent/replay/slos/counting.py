@@ -165,7 +165,7 @@ class Counting:
 
     def _rises(self, stamps: NDArray[np.int64], cells: Cells, there: NDArray[np.bool_]) -> Cells:
         """Return by how much each counter rose at each page, 0 where it was not there; remember the last values."""
-        number = there & ~np.isnan(cells)
+        number = there & np.isfinite(cells)
         rows = np.arange(len(cells))[:, np.newaxis]
         upto = np.maximum.accumulate(np.where(number, rows, -1), axis=0)
         before = np.vstack((np.full((1, cells.shape[1]), -1), upto[:-1]))

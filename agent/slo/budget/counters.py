@@ -39,7 +39,7 @@ class Increases:
     """What one target's counters rose by since they were last asked for.
 
     values: float64 of shape (n,), n ≤ len(columns): 0 or more, ABSENT_NAN where the series was not on the last page, another
-    NaN where its value was one. None: the target failed, so nothing is known.
+    NaN or an infinity where its value was one. None: the target failed, so nothing is known.
     """
 
     columns: Columns
@@ -149,8 +149,9 @@ class _Target:
         self.first, self._known = self.at_ms is None, self.at_ms is not None
         if self._known:
             now, last = values[there], self._last[there]
-            self._rose[there] += np.where(now >= last, now - last, now)
-        number = there & ~np.isnan(values)
+            with np.errstate(invalid="ignore"):  # +Inf and -Inf of two pages are NaN, which is no number either
+                self._rose[there] += np.where(now >= last, now - last, now)
+        number = there & np.isfinite(values)
         self._last[number] = values[number]
         if self._start is not None and number[self._start]:
             self._started_ms = row.timestamp_ms

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.model import METRIC_NAME, Columns, Labels, MatchOp, absent_row, is_absent
+from agent.model import METRIC_NAME, Columns, Labels, MatchOp, absent_row, format_float, is_absent
 from agent.slo.budget.chunks import BAD, TOTAL
 from agent.slo.budget.counters import Increases
 from agent.slo.shapes import Counted, Term
@@ -63,6 +63,8 @@ class Tally:
 
 
 _KEPT_READS: Final = 1_000
+_MOST: Final = 2.0**48
+"""Events of one row that can be counted: beyond them sums would soon have no room for single ones (float64 ends at 2^53)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +190,9 @@ class Meter:
         present: _Present,
         unbounded: Mapping[int, Term],
     ) -> None:
-        for broken in np.flatnonzero(np.isnan(tally.amounts).any(axis=0)).tolist():
-            tally.refuse(broken, Seen.INVALID, f"{_broken(broken, targets)} is NaN")
+        countable = np.abs(tally.amounts) <= _MOST
+        for broken in np.flatnonzero(~countable.all(axis=0)).tolist():
+            tally.refuse(broken, Seen.INVALID, _broken(broken, targets))
         for (track, _), results in present.items():
             if len(results) > 1:
                 one, other = sorted(map(str, results))[:2]
@@ -287,16 +290,17 @@ def _silence(tally: Tally, places: NDArray[np.intp], why: str) -> None:
 
 
 def _broken(track: int, targets: Sequence[tuple[Increases, _Plan]]) -> str:
+    """Say which series of a track is no number, or rose by more than can be counted."""
     for each, plan in targets:
         for place, column in zip(plan.tracks, plan.columns, strict=True):
-            if (
-                place == track
-                and each.values is not None
-                and column < len(each.values)
-                and np.isnan(each.values[column])
-            ):
-                return str(each.columns.labels[column])
-    return "one of its series"
+            if place == track and each.values is not None and column < len(each.values):
+                rose = float(each.values[column])
+                if not is_absent(each.values[column]) and not abs(rose) <= _MOST:
+                    series = each.columns.labels[column]
+                    if not np.isfinite(rose):
+                        return f"{series} is {format_float(rose)}"
+                    return f"{series} rose by {rose:g} at once, and what rises so fast counts no events"
+    return "its series together rose by more than can be counted"
 
 
 def _bounds(term: Term, targets: Sequence[tuple[Increases, _Plan]]) -> str:

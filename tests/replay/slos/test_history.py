@@ -58,7 +58,7 @@ class Happening:
     restart: bool
     down: bool
     gone: bool
-    not_a_number: bool
+    no_number: float | None
 
 
 def rarely(one_in: int):
@@ -73,7 +73,7 @@ HAPPENINGS = st.builds(
     restart=rarely(9),
     down=rarely(7),
     gone=rarely(12),
-    not_a_number=rarely(30),
+    no_number=st.sampled_from([None] * 29 + [float("nan"), float("inf")]),
 )
 
 
@@ -98,8 +98,8 @@ class Service:
         page = {metric("process_start_time_seconds"): self.started, **self.values}
         if happening.gone:
             page = {labels: value for labels, value in page.items() if labels.get("code") != "500"}
-        if happening.not_a_number:
-            page = dict.fromkeys(page, float("nan"))
+        if happening.no_number is not None:
+            page = dict.fromkeys(page, happening.no_number)
         return page
 
     def _rise(self, name: str, by: float, **labels: str) -> None:
@@ -145,7 +145,7 @@ def test_history_gives_the_rows_that_live_scrapes_gave(lives, every, length):
 def test_rows_that_are_further_apart_count_the_same_events():
     both, service = Both(), Service("h:1")
     for number in range(241):
-        happening = Happening(50, number % 7, "/a", number == 100, number % 50 == 49, False, False)
+        happening = Happening(50, number % 7, "/a", number == 100, number % 50 == 49, False, None)
         both.scraped(service.target, START + number * STEP, service.page(happening, START + number * STEP))
     sums = []
     for step_ms in (STEP, MINUTE, 4 * MINUTE):
@@ -162,7 +162,7 @@ def test_rows_that_are_further_apart_count_the_same_events():
 def test_a_stretch_that_ends_between_two_pages_loses_nothing(monkeypatch):
     both, service = Both(), Service("h:1")
     for number in range(100):
-        happening = Happening(5, number % 3, "/a", number == 50, number % 11 == 10, False, False)
+        happening = Happening(5, number % 3, "/a", number == 50, number % 11 == 10, False, None)
         both.scraped(service.target, START + number * STEP, service.page(happening, START + number * STEP))
     read = []
     for stretch in (7 * STEP, 6 * 60 * MINUTE):

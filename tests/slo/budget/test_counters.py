@@ -52,15 +52,15 @@ def test_increases_between_pages(pages, wanted):
     assert risen(*pages) == wanted
 
 
-def test_a_value_that_is_no_number_is_passed_on_as_one_and_does_not_stay():
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_value_that_is_no_number_is_passed_on_as_it_is_and_does_not_stay(value):
     scrapes, columns = Scrapes(), Columns([metric("a")])
     rose = []
-    for number, value in enumerate((5.0, float("nan"), 7.0)):
-        scrapes.landed("target", Row(columns, number, np.asarray([value])))
+    for number, each in enumerate((5.0, value, value, 7.0)):
+        scrapes.landed("target", Row(columns, number, np.asarray([each])))
         rose += [each.values[0] for each in scrapes.increases()]
 
-    assert np.isnan(rose[0])
-    assert rose[1:] == [2.0]
+    np.testing.assert_equal(rose, [value, value, 2.0])
 
 
 def test_a_restart_between_two_scrapes_does_not_hide_behind_counters_that_have_overtaken_themselves():

@@ -241,6 +241,41 @@ def test_a_counter_that_is_no_number_is_invalid_and_named():
     assert (service.read().state, service.read().words) == (State.INVALID, "errors_total is NaN")
 
 
+@pytest.mark.parametrize("name", ["requests_total", "errors_total"])
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf"])
+def test_a_counter_that_is_no_number_for_a_while_leaves_nothing_of_it_in_the_budget(name, value):
+    """An infinite sum would stay infinite for the whole period, and say that all of the budget is left."""
+    service, right = (Service(requests_total=0.0, errors_total=0.0) for _ in range(2))
+    for each in (service, right):
+        run(each, 5, errors=1)
+    true = service.values[metric(name)]
+    service.values[metric(name)] = float(value)
+    for each in (service, right):
+        each.scraped()
+
+    assert (service.read().state, service.read().words) == (State.INVALID, f"{name} is {value}")
+
+    service.values[metric(name)] = true
+    for each in (service, right):
+        run(each, 5, errors=1)
+
+    assert service.read().state is State.VALUE
+    assert (service.read().period.bad, service.read().period.total) == (9, 900)
+    assert service.read().left == right.read().left
+
+
+@pytest.mark.parametrize("name", ["requests_total", "errors_total"])
+def test_a_counter_that_rises_beyond_what_can_be_counted_is_invalid_and_counts_nothing(name):
+    service = Service(requests_total=0.0, errors_total=0.0)
+    run(service, 5)
+    service.rise(name, 1e300)
+    service.scraped()
+
+    words = f"{name} rose by 1e+300 at once, and what rises so fast counts no events"
+    assert (service.read().state, service.read().words) == (State.INVALID, words)
+    assert service.read().period.total == 400
+
+
 def test_a_bucket_that_is_not_there_is_invalid_and_the_others_are_named():
     indicator = Good('sum(rate(seconds_bucket{le="2.5"}[{{.window}}]))', "sum(rate(seconds_count[{{.window}}]))")
     service = Service(Engine([objective(slo(indicator=indicator))]))
