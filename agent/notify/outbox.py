@@ -9,23 +9,24 @@ Messages of one group to one target leave in order, one at a time.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from agent.journal import Append, Delete, Put, Write
+from agent.notify import threads
 from agent.notify.awaited import Awaited
+from agent.notify.lanes import Lanes, lane_of
 from agent.notify.limits import Held
+from agent.notify.loudness import others_heard
 from agent.notify.notification import Channel, Delivery, Notification, Receipt, Target
-from agent.notify.queue import Queue
 from agent.notify.reasons import Reason
 from agent.notify.records import Book
 from agent.notify.rows import Row, RowState, row_from_json
+from agent.notify.threads import Threads
 
 KIND: Final = "notify.outbox"
-THREADS: Final = "notify.thread"
 HISTORY: Final = "notify.history"
 DEADLINE_MS: Final = 24 * 3_600_000
 RETENTION_MS: Final = 5 * 24 * 3_600_000
@@ -35,17 +36,10 @@ MOST_SENDINGS: Final = 3
 """How often a message is sent that its provider accepted and then could not deliver for now."""
 TRY_AGAIN_MS: Final = 60_000
 """… and how long after, times the number of sendings."""
-_RINGING: Final = frozenset({Channel.SMS, Channel.PAGERDUTY})
-_READ: Final = frozenset(Channel) - {Channel.LOG}
-_UNREAD: Final = frozenset({Channel.SMS, Channel.LOG})
-"""The channels by which nobody is told quietly."""
 _NOT_OUT: Final = (RowState.FAILED, RowState.SUPERSEDED)
 MOST_SUBJECTS: Final = 500
 """Alerts of one message that get a line of history each."""
 
-
-Lane = tuple[str, str]
-"""A group's id and a target's key: what leaves in order, one at a time."""
 Redirect = Callable[[Row, Reason, int], None]
 
 
@@ -57,9 +51,8 @@ class Outbox:
         self._external_url = external_url
         self._rows: dict[str, Row] = {}
         self._of_incident: dict[str, dict[str, None]] = {}
-        self._pending: dict[str, Row] = {}
-        self._lanes: dict[Lane, dict[str, None]] = {}
-        self._threads: dict[str, dict[str, Any]] = {}
+        self._threads = Threads()
+        self._lanes = Lanes(self._threads.is_begun)
         self._beliefs: dict[str, dict[str, tuple[bool, int, str]]] = {}
         self._refused: dict[str, tuple[str, int]] = {}
         self._turned_away: list[Row] = []
@@ -68,13 +61,7 @@ class Outbox:
         self._writes: list[Write] = []
         self._durable: dict[str, Future[None]] = {}
         self._awaited = Awaited()
-        self._last: dict[str, int] = {}
-        """The order of the newest row of each thread."""
-        self._newest: dict[str, str] = {}
-        """The id of that row."""
-        self._waiting: Counter[Channel] = Counter()
-        self._in_flight: set[str] = set()
-        self.queue = Queue()
+        self.queue = self._lanes.queue
         self.queue.held = self._held
         self.stop: Callable[[Iterable[str]], None] = lambda _row_ids: None
         """What ends the sending of rows that is under way."""
@@ -97,77 +84,66 @@ class Outbox:
 
     def restore(self) -> None:
         """Read back the rows and the threads. What was under way when the process ended is pending, with the same key."""
-        self._threads = {key: dict(data) for key, data in self._journal.records(THREADS).items()}
+        self._threads.restore(self._journal.records(threads.KIND))
         rows = [row_from_json(key, data) for key, data in self._journal.records(KIND).items()]
         for row in sorted(rows, key=lambda each: each.order):
             self._rows[row.id] = row
             self._of_incident.setdefault(row.incident, {})[row.id] = None
-            self._last[_thread(row)], self._newest[_thread(row)] = row.order, row.id
+            self._threads.follow(row)
             self._order = max(self._order, row.order)
             if row.state is RowState.PENDING:
-                self._wait(row)
+                self._lanes.wait(row)
             if row.state is RowState.PENDING or row.accepted:
                 self._believe(row)
             if row.state is RowState.SENT:
                 self._awaited.add(row)
-        for lane in self._lanes:
-            self._offer(lane)
+        self._lanes.offer_all()
 
     def add(self, row: Row) -> Row:
         """Take a row in; `flush` writes it down. Unsent rows of the same incident to the same target are superseded."""
         self._order += 1
         due_ms = max(row.next_at_ms, row.at_ms)
         row = replace(row, order=self._order, next_at_ms=due_ms, deadline_ms=row.deadline_ms or due_ms + DEADLINE_MS)
-        for older in () if row.within_tick else self._unsent(row):
-            if older.incident == row.incident or _thread(older) not in self._threads:
+        for older in () if row.within_tick else self._lanes.unsent(row):
+            if older.incident == row.incident or not self._threads.is_begun(older):
                 row = self._supersede(older, row)
             elif not older.attempts and older.next_at_ms > row.next_at_ms:
                 self._keep(replace(older, next_at_ms=row.next_at_ms))
         self._believe(row)
         self._keep(row)
-        self._offer(_lane(row))
+        self._lanes.offer(lane_of(row))
         self._note(row, "written", row.at_ms, cause="hours" if row.error and row.next_at_ms > row.at_ms else "")
         return row
 
     def unheard(self, row: Row) -> list[Row]:
         """Return what waits for its hour, never tried, of the same group for the same target."""
-        return [each for each in self._unsent(row) if not each.attempts and each.next_at_ms > row.at_ms]
+        return [each for each in self._lanes.unsent(row) if not each.attempts and each.next_at_ms > row.at_ms]
 
     def sleeping(self, group_id: str, target: str, at_ms: int) -> Row | None:
         """Return the message to a target, by its key, that waits for its hour and was never tried, or None."""
-        rows = (self._pending[each] for each in self._lanes.get((group_id, target), ()))
+        rows = self._lanes.of((group_id, target))
         return next((each for each in rows if not each.attempts and each.next_at_ms > at_ms), None)
 
     def reached(self, incident: str, target: str) -> bool:
         """Say whether any message of an incident was accepted for a target, by the target's key."""
-        return f"{incident}|{target}" in self._threads
+        return self._threads.reached(incident, target)
 
     def incidents_told(self, target: str) -> list[str]:
         """Return the incidents of which a target, by its key, accepted a message; those long over are forgotten."""
-        return [key.removesuffix(f"|{target}") for key in self._threads if key.endswith(f"|{target}")]
+        return self._threads.incidents_told(target)
 
     def failed_to_reach(self, row: Row) -> bool:
         """Say whether the target was to be told of the row's incident, never was, and is not about to be."""
-        newest = self._rows.get(self._newest.get(_thread(row), ""))
-        waits = any(self._pending[each].incident == row.incident for each in self._lanes.get(_lane(row), ()))
-        return bool(newest and newest.state in _NOT_OUT) and not waits and _thread(row) not in self._threads
-
-    def rings_for_nothing(self, row: Row, at_ms: int) -> bool:
-        """Say whether a row would ring a phone that no page had reached, only for an end that others were told of quietly."""
-        if row.reason != Reason.FIRED_AND_RESOLVED or row.target.channel is not Channel.SMS:
-            return False
-        heard: dict[str, dict[str, bool]] = {}
-        for each in self.rows(incident=row.incident):
-            if each.target.channel not in _UNREAD and _got_out(each, at_ms):
-                heard.setdefault(each.target.key, {}).update(each.states)
-        return any(all(states.get(each) for each in row.states) for states in heard.values())
+        newest = self._rows.get(self._threads.newest(row))
+        waits = any(each.incident == row.incident for each in self._lanes.of(lane_of(row)))
+        return bool(newest and newest.state in _NOT_OUT) and not waits and not self._threads.is_begun(row)
 
     def withdraw_unheard(self, row: Row, why: str) -> None:
         """Retire what waits of the row's incident for its target, and the row with it: nobody needs to hear either."""
         self._order += 1
         for each in (*self.unheard(row), replace(row, order=self._order)):
-            if each.id in self._pending:
-                self._take(each.id)
+            if each.id in self._lanes:
+                self._lanes.take(each.id)
             retired = replace(each, state=RowState.SUPERSEDED, finished_at_ms=row.at_ms, error=why)
             self._believe(replace(retired, alerts=row.alerts, at_ms=row.at_ms))
             self._keep(retired)
@@ -200,7 +176,7 @@ class Outbox:
         Ask when all messages of the moment are written: one that follows may reach somebody.
         """
         rows, self._turned_away = self._turned_away, []
-        return [row for row in rows if not self._others_heard(row, at_ms)]
+        return [row for row in rows if not self._is_heard_from_others(row, at_ms)]
 
     def keep(self, writes: Iterable[Write]) -> None:
         """Let `writes` be written together with the rows, by the next `flush`."""
@@ -229,10 +205,10 @@ class Outbox:
 
     def set_back(self, by_ms: int) -> None:
         """Bring what waits forward, as the clock was set back; `flush` writes it down."""
-        for row in tuple(self._pending.values()):
-            if row.id not in self._in_flight:
+        for row in self._lanes:
+            if not self._lanes.is_under_way(row.id):
                 self._keep(replace(row, next_at_ms=row.next_at_ms - by_ms, deadline_ms=row.deadline_ms - by_ms))
-                self._offer(_lane(row))
+                self._lanes.offer(lane_of(row))
         asked = [row for row in self._rows.values() if row.state is RowState.SENT and row.ask_at_ms]
         for row in asked:
             self._keep(replace(row, ask_at_ms=tuple(each - by_ms for each in row.ask_at_ms)))
@@ -242,22 +218,22 @@ class Outbox:
 
     def set_forward(self, by_ms: int) -> None:
         """Give what waits as much more time, as the machine slept or the clock was set; `flush` writes it down."""
-        for row in tuple(self._pending.values()):
+        for row in self._lanes:
             self._keep(replace(row, deadline_ms=row.deadline_ms + by_ms))
-            self._offer(_lane(row))
+            self._lanes.offer(lane_of(row))
 
     def lead(self, way_to: Callable[[Target, str], str]) -> None:
         """Send what waits by the transports that lead to its targets now; `flush` writes it down."""
-        for row in tuple(self._pending.values()):
+        for row in self._lanes:
             transport = way_to(row.target, row.transport)
             if transport != row.transport:
                 self._keep(replace(row, transport=transport))
-                self._offer(_lane(row))
+                self._lanes.offer(lane_of(row))
 
     def due(self, at_ms: int) -> list[Row]:
         """Return what may be sent now: critical first, then as written; per group and target only the oldest."""
-        heads = (self._pending[next(iter(lane))] for lane in self._lanes.values() if self._in_flight.isdisjoint(lane))
-        return sorted((row for row in heads if row.next_at_ms <= at_ms), key=lambda each: (each.priority, each.order))
+        due = (row for row in self._lanes.heads() if row.next_at_ms <= at_ms)
+        return sorted(due, key=lambda each: (each.priority, each.order))
 
     def next_due(self) -> int | None:
         """Return when something can be sent next, or None. What waits for something under way is not counted."""
@@ -265,23 +241,19 @@ class Outbox:
 
     def begin(self, rows: Iterable[Row]) -> None:
         """Note that rows are under way, taken from the queue."""
-        for row in rows:
-            self._in_flight.add(row.id)
-            self.queue.withdraw(row.id)
+        self._lanes.begin(rows)
 
     def end(self, rows: Iterable[Row]) -> None:
         """Note that rows are under way no longer; what comes next in their lanes may leave."""
-        for row in rows:
-            self._in_flight.discard(row.id)
-            self._offer(_lane(row))
+        self._lanes.end(rows)
 
     def message(self, row: Row) -> Notification:
         """Return the row as a receiver gets it, with what earlier messages of the incident to this target left."""
-        return self.linked(row.notification(self._external_url, self._threads.get(_thread(row))))
+        return self.linked(row.notification(self._external_url, self._threads.before(row)))
 
     def accepted(self, row_id: str, receipt: Receipt, at_ms: int) -> Future[None]:
         """Record that the provider took the message."""
-        row = self._take(row_id)
+        row = self._lanes.take(row_id)
         row = replace(
             row,
             state=RowState.DELIVERED if receipt.delivered else RowState.SENT,
@@ -292,14 +264,12 @@ class Outbox:
             provider_id=receipt.provider_id,
             finished_at_ms=at_ms,
         )
-        thread = self._threads.get(_thread(row), {"sequence": 0, "state": {}})
-        thread = {"sequence": thread["sequence"] + 1, "state": dict(receipt.state) or thread["state"], "at_ms": at_ms}
-        self._threads[_thread(row)] = thread
+        thread = self._threads.go_on(row, receipt, at_ms)
         self._keep(row)
         self._note(row, "sent", at_ms, receipt.detail)
         self.settled(row, True, at_ms)
         self._awaited.add(row)
-        written = self.flush(Put(THREADS, _thread(row), thread))
+        written = self.flush(thread)
         if early := self._awaited.said(row.provider_id):
             self.delivery(row.provider_id, early, at_ms)
         return written
@@ -337,13 +307,13 @@ class Outbox:
 
     def postponed(self, row_id: str, error: str, next_at_ms: int, at_ms: int) -> Future[None]:
         """Record a failed attempt that is worth another; past the deadline it is given up."""
-        row = self._pending[row_id]
+        row = self._lanes[row_id]
         row = replace(row, attempts=row.attempts + 1, error=error, next_at_ms=next_at_ms)
         if row.within_tick:
             self._keep(replace(row, next_at_ms=min(next_at_ms, row.deadline_ms)))
             self._note(row, "attempt failed", at_ms)
             return self.flush()
-        newer = [each for each in self._unsent(row) if each.order > row.order and each.incident == row.incident]
+        newer = [each for each in self._lanes.unsent(row) if each.order > row.order and each.incident == row.incident]
         if newer:
             self._keep(self._supersede(row, newer[0]))
             return self.flush()
@@ -360,7 +330,7 @@ class Outbox:
 
     def given_up(self, row_id: str, error: str, at_ms: int, *, attempted: bool = True) -> Future[None]:
         """Record that the message will not be delivered: on_failure or the log gets it, a critical incident's next step runs."""
-        row = self._take(row_id)
+        row = self._lanes.take(row_id)
         told = row.fell_back
         row = replace(
             row,
@@ -380,34 +350,34 @@ class Outbox:
 
     def fall_back(self, row_id: str, why: str, at_ms: int) -> None:
         """Let on_failure or the log hear of a row at once, while it still waits; `flush` writes it down."""
-        row = self._pending.get(row_id)
+        row = self._lanes.get(row_id)
         if row is None or row.fell_back:
             return
         row = replace(row, fell_back=True, error=row.error or why)
         self._keep(row)
-        self._offer(_lane(row))
+        self._lanes.offer(lane_of(row))
         self._note(row, "told by another way", at_ms, why, cause="circuit")
         if self.redirect:
             self.redirect(row, Reason.CHANNEL_FAILED, at_ms)
 
     def withdraw(self, row_id: str, why: str, at_ms: int) -> None:
         """Retire a row that nobody needs any more; `flush` writes it down."""
-        row = replace(self._take(row_id), state=RowState.SUPERSEDED, finished_at_ms=at_ms, error=why)
+        row = replace(self._lanes.take(row_id), state=RowState.SUPERSEDED, finished_at_ms=at_ms, error=why)
         self._keep(row)
         self._note(row, "superseded", at_ms)
 
     def waits(self, row_id: str) -> bool:
         """Say whether a row was taken in that has been neither sent nor given up."""
-        return row_id in self._pending
+        return row_id in self._lanes
 
     def leaves(self, row_id: str, at_ms: int) -> bool:
         """Say whether a row waits for nothing but its turn."""
-        row = self._pending.get(row_id)
+        row = self._lanes.get(row_id)
         return row is not None and row.next_at_ms <= at_ms
 
     def call_off(self, row_ids: Iterable[str], why: str, at_ms: int) -> None:
         """Retire rows, also those that are just being sent; `flush` writes it down."""
-        waiting = [each for each in row_ids if each in self._pending]
+        waiting = [each for each in row_ids if each in self._lanes]
         self.stop(waiting)
         for row_id in waiting:
             self.withdraw(row_id, why, at_ms)
@@ -434,11 +404,11 @@ class Outbox:
 
     def waiting(self) -> Mapping[Channel, int]:
         """Return how many messages of each channel have not been sent yet."""
-        return self._waiting
+        return self._lanes.waiting
 
     def pending(self) -> list[Row]:
         """Return what has not been sent yet, oldest first."""
-        return sorted(self._pending.values(), key=lambda each: each.order)
+        return sorted(self._lanes, key=lambda each: each.order)
 
     def collect(self, at_ms: int) -> None:
         """Forget what was finished long ago, with its threads and beliefs."""
@@ -451,22 +421,10 @@ class Outbox:
                 del self._of_incident[row.incident]
             self._awaited.drop(row)
             self._writes.append(Delete(KIND, row.id))
-        alive = {_thread(row) for row in self._rows.values()}
-        self._last = {key: order for key, order in self._last.items() if key in alive}
-        self._newest = {key: row_id for key, row_id in self._newest.items() if key in alive}
-        for key in [key for key, data in self._threads.items() if key not in alive and data["at_ms"] < old_ms]:
-            del self._threads[key]
-            self._writes.append(Delete(THREADS, key))
+        self._writes += self._threads.collect(self._rows.values(), old_ms)
         for beliefs in self._beliefs.values():
             for fingerprint in [each for each, belief in beliefs.items() if belief[1] < at_ms - DEADLINE_MS]:
                 del beliefs[fingerprint]
-
-    def _offer(self, lane: Lane) -> None:
-        """Let the queue have the oldest row of a lane in which nothing is under way."""
-        waiting = self._lanes.get(lane)
-        if waiting and self._in_flight.isdisjoint(waiting):
-            row = self._pending[next(iter(waiting))]
-            self.queue.offer(row, update=_thread(row) in self._threads)
 
     def _held(self, row: Row, held: Held) -> None:
         self._note(row, "held back", row.next_at_ms, held.why, cause=held.kind, until_ms=held.until_ms)
@@ -488,12 +446,12 @@ class Outbox:
         again = not delivery.permanent and row.attempts < MOST_SENDINGS and again_ms < row.deadline_ms
         told = row.fell_back
         row = replace(row, error=why, ask_at_ms=(), fell_back=True)
-        if again and row.order == self._last.get(_thread(row)):
+        if again and row.id == self._threads.newest(row):
             row = replace(row, state=RowState.PENDING, next_at_ms=again_ms, provider_id="", finished_at_ms=0)
         else:
             row = replace(row, state=RowState.FAILED, finished_at_ms=at_ms)
         self._keep(row)
-        self._offer(_lane(row))
+        self._lanes.offer(lane_of(row))
         self._note(row, "not delivered", at_ms)
         if not told and self.redirect:
             self.redirect(row, Reason.CHANNEL_FAILED, at_ms)
@@ -501,32 +459,12 @@ class Outbox:
 
     def _hurry(self, row: Row, at_ms: int, why: str) -> None:
         """Let the incident's next step run now because a critical page did not arrive, unless others heard it as loudly."""
-        if row.priority == 0 and not self._others_heard(row, at_ms):
+        if row.priority == 0 and not self._is_heard_from_others(row, at_ms):
             self.hurry(row.incident, at_ms, f"{row.target.key}: {why}")
 
-    def _others_heard(self, row: Row, at_ms: int) -> bool:
+    def _is_heard_from_others(self, row: Row, at_ms: int) -> bool:
         """Say whether a page of the row's incident got out to somebody else that is as hard to overhear."""
-        others = (each for each in self.rows(incident=row.incident) if each.target.key != row.target.key)
-        return any(_is_loud_as(each, row) and _got_out(each, at_ms) for each in others)
-
-    def _unsent(self, row: Row) -> list[Row]:
-        lane = self._lanes.get(_lane(row), ())
-        return [self._pending[each] for each in lane if each != row.id and each not in self._in_flight]
-
-    def _wait(self, row: Row) -> None:
-        self._waiting[row.target.channel] += row.id not in self._pending
-        self._pending[row.id] = row
-        self._lanes.setdefault(_lane(row), {})[row.id] = None
-
-    def _take(self, row_id: str) -> Row:
-        row = self._pending.pop(row_id)
-        self._waiting[row.target.channel] -= 1
-        self.queue.withdraw(row_id)
-        lane = self._lanes[_lane(row)]
-        del lane[row_id]
-        if not lane:
-            del self._lanes[_lane(row)]
-        return row
+        return others_heard(row, self.rows(incident=row.incident), at_ms)
 
     def _supersede(self, older: Row, newer: Row) -> Row:
         """Retire `older` in favour of `newer`, which takes over the ends that only `older` told of, and its failed attempts.
@@ -537,7 +475,7 @@ class Outbox:
         carried = tuple(
             alert for alert in older.alerts if alert.resolved_at(older.at_ms) and alert.fingerprint not in states
         )
-        never_sent = _thread(newer) not in self._threads
+        never_sent = not self._threads.is_begun(newer)
         newer = replace(newer, alerts=newer.alerts + carried, attempts=newer.attempts + older.attempts)
         if never_sent and all(newer.states.values()):
             newer = replace(newer, reason=str(Reason.FIRED_AND_RESOLVED))
@@ -545,9 +483,9 @@ class Outbox:
             was_over = older.reason == Reason.FIRED_AND_RESOLVED  # and burns again: what is told first is that it burns
             newer = replace(newer, reason=str(Reason.FIRST) if was_over else older.reason)
         retired = replace(older, state=RowState.SUPERSEDED, finished_at_ms=newer.at_ms, error=f"replaced by {newer.id}")
-        self._take(older.id)
+        self._lanes.take(older.id)
         self._keep(retired)
-        self._offer(_lane(retired))
+        self._lanes.offer(lane_of(retired))
         self._note(retired, "superseded", newer.at_ms)
         return newer
 
@@ -559,10 +497,9 @@ class Outbox:
     def _keep(self, row: Row) -> None:
         self._rows[row.id] = row
         self._of_incident.setdefault(row.incident, {})[row.id] = None
-        if row.order >= self._last.get(_thread(row), 0):
-            self._last[_thread(row)], self._newest[_thread(row)] = row.order, row.id
+        self._threads.follow(row)
         if row.state is RowState.PENDING:
-            self._wait(row)
+            self._lanes.wait(row)
         self._writes.append(Put(KIND, row.id, row))
 
     def _note(self, row: Row, what: str, at_ms: int, detail: str = "", cause: str = "", until_ms: int = 0) -> None:
@@ -587,21 +524,3 @@ class Outbox:
         }
         for alert in row.alerts[:MOST_SUBJECTS]:
             self._writes.append(Append(HISTORY, alert.fingerprint, at_ms, value))
-
-
-def _is_loud_as(row: Row, other: Row) -> bool:
-    """Say whether a page is as hard to overhear as another: a channel or a mailbox rings nobody's phone."""
-    return row.priority == 0 and row.target.channel in (_RINGING if other.target.channel in _RINGING else _READ)
-
-
-def _got_out(row: Row, at_ms: int) -> bool:
-    """Say whether a provider took the row, or is about to be asked for the first time."""
-    return row.accepted or (row.state is RowState.PENDING and not row.attempts and row.next_at_ms <= at_ms)
-
-
-def _lane(row: Row) -> Lane:
-    return row.group_id, row.target.key
-
-
-def _thread(row: Row) -> str:
-    return f"{row.incident}|{row.target.key}"

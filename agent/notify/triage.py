@@ -21,11 +21,11 @@ from agent.notify.acks import Acks, Reply, meant
 from agent.notify.decisions import RETENTION_MS, Decision, Verdict
 from agent.notify.flushing import Flush, Stretches
 from agent.notify.groups import Group
-from agent.notify.incidents import Incident
 from agent.notify.intake import Batch, Intake
 from agent.notify.links import Links
 from agent.notify.membership import Membership
 from agent.notify.messenger import Messenger
+from agent.notify.needless import needless
 from agent.notify.notification import Channel
 from agent.notify.notification_log import NotificationLog
 from agent.notify.outbox import HISTORY, MOST_SUBJECTS, Outbox
@@ -47,12 +47,6 @@ CLOCK: Final = "notify.clock"
 """What time it was at the last write, so that a clock that is set back while nothing runs is noticed."""
 _LEAP_MS: Final = 60_000
 """Nobody is late by so much in saying what time it is, unless the machine slept or the clock was set."""
-
-
-def _woken_for_nothing(row: Row, incident: Incident) -> bool:
-    """Say whether a message that has waited is only there to find somebody who takes the incident: a step, or a text."""
-    step = next((each for each in incident.steps if each.number == row.escalation_step), None)
-    return step.until == "ack" if step else row.target.channel is Channel.SMS
 
 
 class Triage:
@@ -493,25 +487,12 @@ class Triage:
             self._telemetry.channel_disabled.labels(transport).set(transport in self._routing.disabled)
 
     def _pointless(self, row: Row, at_ms: int) -> str:
-        """Say why a message need not be sent any more: all it tells of is over, and no message about the end will follow."""
+        """Say why a message need not be sent any more, or nothing."""
         if self._routing.settings.strict:
-            return ""
-        if self.outbox.rings_for_nothing(row, at_ms):
-            return "it was over before it could be sent; others were told of that, and no phone rings for it"
-        if all(row.states.values()):
             return ""
         group = self._groups.get(row.group_id)
         incident = group.incident if group and group.incident and group.incident.id == row.incident else None
-        if incident and incident.ack and not row.acknowledged_by and _woken_for_nothing(row, incident):
-            return f"{incident.ack.by} acknowledged it before this could be sent"
-        told = incident.told.get(row.target.key) if incident else None
-        if told and told.recipient.send_resolved:
-            return ""
-        for fingerprint, over in row.states.items():
-            alert = self._table.get(fingerprint)
-            if not over and alert and not alert.resolved_at(at_ms):
-                return ""
-        return "it was over before it could be sent, and this target does not hear of ends"
+        return needless(row, incident, self.outbox, self._table, at_ms)
 
     def _restore(self, at_ms: int) -> None:
         self.outbox.restore()

@@ -143,7 +143,7 @@ def calls_to_send(number: int, targets: int, limits: ChannelLimits) -> int:
                 leaving.reached = True
                 sender._gate.ended(leaving)
                 outbox.queue.stir(strand.stream)
-                sender._outbox._take(rows[0].id)
+                outbox._lanes.take(rows[0].id)
                 outbox.end(rows)
     finally:
         sys.setprofile(None)
