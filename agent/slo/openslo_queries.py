@@ -14,7 +14,7 @@ from typing import Final
 from agent.errors import ParseError
 from agent.query import Expr, ast
 from agent.schema import Text, WrongText
-from agent.slo.queries import PLACEHOLDER, WINDOW, checked_expression, parsed
+from agent.slo.queries import PLACEHOLDER, WINDOW, checked_expression, closed, parsed
 
 _BARE: Final = re.compile(r"\[(?:window|\$window|\$__range)\]")
 _STAND_IN_MS: Final = 86_399_999
@@ -53,7 +53,7 @@ def compared(query: Text, operator: str, value: float) -> str:
     """Return the query of the part of the window in which `query` does not fulfil `operator value`; raise WrongText."""
     opposite = f"{_INVERSE[operator]} bool {value:g}"
     if has_window(query):
-        return f"({_own(query)}) {opposite}"
+        return f"({closed(_own(query))}) {opposite}"
     node = checked_expression(query)
     return f"avg_over_time((({node}) {opposite})[{WINDOW}:])"
 

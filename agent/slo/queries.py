@@ -25,11 +25,19 @@ _SLIP: Final = re.compile(
 """What somebody writes who means the window: the template spelt otherwise, a variable of Grafana, the word of slo-generator."""
 _FIXED: Final = re.compile(r"\[\s*([0-9][0-9a-z]*)\s*\]")
 _TEMPLATE: Final = re.compile(r"\{\{-?")
+_COMMENT: Final = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|(#[^\r\n]*)""", re.DOTALL)
+"""Strings, in which a # begins no comment, and comments."""
 
 
 def with_window(query: str, window: str, *, padded: bool = False) -> str:
     """Return the PromQL of `query` over `window`, such as 5m; `padded` keeps all else where it was."""
     return PLACEHOLDER.sub(lambda match: window.ljust(len(match[0])) if padded else window, query)
+
+
+def closed(query: str) -> str:
+    """Return a query that may stand in parentheses: a comment at its end would take what follows on its line for its own."""
+    ends = any(found[1] is not None and found.end() == len(query) for found in _COMMENT.finditer(query))
+    return f"{query}\n" if ends else query
 
 
 def parsed(query: str) -> Expr:

@@ -15,7 +15,7 @@ from typing import Final
 from agent.model import METRIC_NAME, Labels, Matcher, MatchOp
 from agent.query import Expr, ast, parse
 from agent.slo.model import Events, Good, Indicator, Raw
-from agent.slo.queries import PLACEHOLDER, WINDOW
+from agent.slo.queries import PLACEHOLDER, WINDOW, closed
 
 _MARK: Final = "433s"
 _MARK_MS: Final = 433_000
@@ -88,10 +88,10 @@ def shape(indicator: Indicator) -> Shape | None:
     """Return how an indicator is counted; None for one that needs a plugin. Raises ParseError where a query is not PromQL."""
     match indicator:
         case Events(error, total):
-            sampled = f"({error})\n/\n({total})"
+            sampled = f"({closed(error)})\n/\n({closed(total)})"
             ratio = (_parsed(error), _parsed(total))
         case Good(good, total):
-            sampled = f"1 - (\n({good})\n/\n({total})\n)"
+            sampled = f"1 - (\n({closed(good)})\n/\n({closed(total)})\n)"
             ratio = (ast.BinaryExpr("-", _parsed(total), _parsed(good)), _parsed(total))
         case Raw(query):
             return _raw(query)

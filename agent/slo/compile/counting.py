@@ -11,7 +11,7 @@ from typing import Final
 
 from agent.errors import InvalidInput
 from agent.query import ast, parse
-from agent.slo.compile.emitted import in_window, number
+from agent.slo.compile.emitted import in_window, number, operand
 from agent.slo.model import Events, Good, Raw, Slo
 
 _MARKER_MS: Final = 433_000
@@ -59,14 +59,14 @@ class Counts:
         More good events than events are no sample: nobody knows what they are.
         """
         counted = self._scaled(self.bad, window_ms)
-        filled = f"(\n  {counted}\nor\n  0 * ({in_window(self.total.strip(), window_ms)})\n)"
+        filled = f"(\n  {counted}\nor\n  0 * {operand(self.total, window_ms)}\n)"
         if self.good:
             all_of_them = self._scaled(self.total, window_ms)
             filled = f"clamp_min(\n{all_of_them} - {filled}\n>= {_MORE_GOOD} * {all_of_them}, 0)"
         return f"{filled} >= 0"
 
     def _scaled(self, query: str, window_ms: int) -> str:
-        inside = f"({in_window(query.strip(), window_ms)})"
+        inside = operand(query, window_ms)
         return f"{number(window_ms / _SECOND)} * {inside}" if self.unit is Unit.PER_SECOND else inside
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from agent.model import format_duration, quote
+from agent.query import ast, parse
 from agent.slo.conventions import ID, SERVICE
 from agent.slo.conventions import SLO as NAME
 from agent.slo.model import Slo
-
-_WINDOW: Final = re.compile(r"\{\{\s*\.window\s*\}\}")
+from agent.slo.queries import closed, with_window
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,15 @@ class Compiled:
 
 def in_window(query: str, window_ms: int) -> str:
     """Return a query with its `{{.window}}` replaced."""
-    return _WINDOW.sub(format_duration(window_ms), query)
+    return with_window(query, format_duration(window_ms))
+
+
+def operand(query: str, window_ms: int) -> str:
+    """Return a query over a window as a vector that other text may stand around."""
+    text = closed(in_window(query.strip(), window_ms))
+    # A query selects series, so only by scalar() is it none; it is parsed for every window, so it is looked at first.
+    scalar = "scalar" in text and parse(text).type is ast.ValueType.SCALAR
+    return f"vector({text})" if scalar else f"({text})"
 
 
 def selector(slo: Slo) -> str:

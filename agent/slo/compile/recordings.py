@@ -16,7 +16,7 @@ from agent.errors import InvalidInput
 from agent.model import format_duration
 from agent.slo import conventions as names
 from agent.slo.compile.counting import Counts, counts_of
-from agent.slo.compile.emitted import Record, RuleGroup, in_window, number, selector
+from agent.slo.compile.emitted import Record, RuleGroup, number, operand, selector
 from agent.slo.compile.setting import DAY_MS, Setting
 from agent.slo.evidence import LEAST_BAD, lower_bound_query
 from agent.slo.model import Calendar, Occurrences, RatioTimeslices, Slo, Timeslices
@@ -149,7 +149,7 @@ class Recorder:
             shortest = self._found(names.ERROR_RATIO, _BASE_MS)
             return f"avg_over_time({shortest}[{format_duration(window_ms)}:{format_duration(_BASE_MS)}])"
         query = getattr(self.slo.indicator, "error_ratio_query", "")
-        return f"({in_window(query.strip(), window_ms)}) >= 0"
+        return f"{operand(query, window_ms)} >= 0"
 
     def _added_up(self, window_ms: int) -> tuple[str, str]:
         reach = f"[{format_duration(window_ms)}:{format_duration(self._base_ms)}]"

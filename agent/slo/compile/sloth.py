@@ -15,6 +15,7 @@ from agent.slo import conventions as names
 from agent.slo.compile.emitted import AlertRule, Compiled, Record, RuleGroup, in_window, selector
 from agent.slo.compile.setting import DAY_MS, Setting
 from agent.slo.model import Alert, Calendar, Events, Good, Raw, Severity, Slo, Source
+from agent.slo.queries import closed
 from agent.slo.windows import Tier, Windows
 
 _MODES: Final = {Source.SLOTH: "cli-gen-prom", Source.KUBERNETES: "cli-gen-k8s", Source.OPENSLO: "cli-gen-openslo"}
@@ -56,9 +57,9 @@ def _indicator(slo: Slo, windows: Windows, labels: Mapping[str, str]) -> tuple[R
 def _ratio(slo: Slo) -> str:
     match slo.indicator:
         case Events(error_query=bad, total_query=total):
-            return f"({bad})\n/\n({total})"
+            return f"({closed(bad)})\n/\n({closed(total)})"
         case Raw(error_ratio_query=ratio):
-            return f"({ratio})"
+            return f"({closed(ratio)})"
         case Good(good_query=good, total_query=total):
             return f"(\n  1 - (\n    (\n      {good}\n    )\n    /\n    (\n      {total}\n    )\n  )\n)"
         case _:
