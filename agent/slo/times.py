@@ -44,7 +44,13 @@ def instant_ms(text: str, zone: tzinfo) -> int:
     except ValueError as error:
         message = f'"{text}" is no time; write it like 2026-03-01T22:00 or 2026-03-01T22:00:00Z'
         raise ValueError(message) from error
-    return round((read if read.tzinfo else read.replace(tzinfo=zone)).timestamp() * 1000)
+    read = read if read.tzinfo else read.replace(tzinfo=zone)
+    try:
+        read.astimezone(UTC).astimezone(zone)
+    except OverflowError as error:
+        message = f'"{text}" is not within the years 1 to 9999, here and in UTC'
+        raise ValueError(message) from error
+    return round(read.timestamp() * 1000)
 
 
 def instant_text(at_ms: int, zone: tzinfo) -> str:

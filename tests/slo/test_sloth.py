@@ -178,6 +178,16 @@ BLOCK_FLAWS = {
         "16:20: ",
         "start and end, or cron and duration",
     ),
+    "an exclusion that ends beyond all years": (
+        "exclusions: [{reason: x, start: 2026-01-01, end: 9999-12-31T23:00:00, time_zone: America/New_York}]",
+        "16:56: ",
+        '"9999-12-31T23:00:00" is not within the years 1 to 9999, here and in UTC',
+    ),
+    "an exclusion that begins before all years": (
+        "exclusions: [{reason: x, start: 0001-01-01, end: 2026-01-01, time_zone: Asia/Tokyo}]",
+        "16:39: ",
+        '"0001-01-01" is not within the years 1 to 9999, here and in UTC',
+    ),
     "an exclusion that ends before it begins": (
         "exclusions: [{reason: x, start: 2026-01-02, end: 2026-01-01}]",
         "16:56: ",

@@ -12,7 +12,7 @@ from agent.errors import SchemaError
 from agent.model import format_duration
 from agent.schema import Duration, Place, Text, WrongText, WrongValue, key, read
 from agent.slo.model import Severity
-from agent.slo.windows.tiers import SHORTEST_PERIOD_MS, Tier, Windows, by_formula
+from agent.slo.windows.tiers import LONGEST_PERIOD_MS, SHORTEST_PERIOD_MS, Tier, Windows, by_formula
 
 _API_VERSION: Final = "sloth.slok.dev/v1"
 _KIND: Final = "AlertWindows"
@@ -55,6 +55,8 @@ class _SpecFile:
     def __post_init__(self) -> None:
         if self.period_ms < SHORTEST_PERIOD_MS:
             raise WrongValue("sloPeriod", "a period has at least one day")
+        if self.period_ms > LONGEST_PERIOD_MS:
+            raise WrongValue("sloPeriod", "a period has at most ten years")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ _DAY: Final = 24 * _HOUR
 
 SHORTEST_PERIOD_MS: Final = _DAY
 """Below a day the short windows of the formula would hold too few scrapes."""
+LONGEST_PERIOD_MS: Final = 10 * 366 * _DAY
+"""Beyond it nobody waits for a budget; PromQL says ranges of up to 292 years, and calendars end with the year 9999."""
 _MODEL_PERIOD_MS: Final = 30 * _DAY
 _SHORTEST_WINDOW_MS: Final = 2 * _MINUTE
 
@@ -77,7 +79,7 @@ _MODEL: Final = (
 
 
 def by_formula(period_ms: int) -> Windows:
-    """Return windows for any period of a day or more: those of 30 days stretched with it, their budget shares kept.
+    """Return windows for any period from a day to ten years: those of 30 days stretched with it, their budget shares kept.
 
     Keeping the windows instead would ask a short period for a burn rate below 1, which tells of budgets that hold, and let
     a long one burn for days before a page. Windows are rounded to whole minutes (beyond an hour to five), and a short one
@@ -85,6 +87,9 @@ def by_formula(period_ms: int) -> Windows:
     """
     if period_ms < SHORTEST_PERIOD_MS:
         message = "a period has at least one day; below that the windows would hold too few scrapes"
+        raise ValueError(message)
+    if period_ms > LONGEST_PERIOD_MS:
+        message = "a period has at most ten years"
         raise ValueError(message)
     return Windows(period_ms, tuple(_stretched(period_ms)))
 

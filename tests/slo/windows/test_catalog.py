@@ -40,6 +40,7 @@ def test_a_users_windows_take_the_place_of_ours(tmp_path):
         ("  sloPeriod: 7d\n", "", 'w.yml:4:3: missing key "sloPeriod"'),
         ("sloPeriod: 7d", "sloPeriod: 1x", "w.yml:4:14: not a valid duration"),
         ("sloPeriod: 7d", "sloPeriod: 12h", "w.yml:4:14: a period has at least one day"),
+        ("sloPeriod: 7d", "sloPeriod: 11y", "w.yml:4:14: a period has at most ten years"),
         ("sloPeriod: 7d", "sloPeriod: 2d", "w.yml:10:11: ticket.slow: its long window is longer than the period of 2d"),
         ("shortWindow: 5m", "shortWindow: 1h", "the short window (1h) is not shorter than the long one (1h)"),
         ("shortWindow: 5m", "shortWindow: 0s", "a window has a length"),

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.errors import SchemaError
 from agent.model import format_duration, parse_duration
-from agent.slo import Alert, Alerting, Events, Severity, Slo
+from agent.slo import Alert, Alerting, Calendar, Events, Rolling, Severity, Slo, compile_slo
 from agent.slo.windows import Catalog, Limits, by_formula, problems_of, reachable, remarks_on
 
 DAY = 86_400_000
@@ -66,6 +67,15 @@ def test_every_period_keeps_the_shares_and_the_order_of_30_days(days):
 def test_a_period_of_hours_is_refused():
     with pytest.raises(ValueError, match="at least one day"):
         Catalog().windows(DAY - 1)
+
+
+def test_a_period_that_nobody_will_see_the_end_of_is_refused():
+    """Its windows would be longer than PromQL can say, and its beginning in no calendar."""
+    with pytest.raises(ValueError, match="at most ten years"):
+        Catalog().windows(11 * 366 * DAY)
+    for window in (Calendar("year", 1_000_000, start="2026-01-01"), Rolling(11 * 366 * DAY)):
+        with pytest.raises(SchemaError, match="at most ten years"):
+            compile_slo(replace(slo(99.9), window=window))
 
 
 def test_a_tier_that_can_never_fire_is_refused_with_tiers_that_can():
