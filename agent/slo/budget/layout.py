@@ -45,7 +45,8 @@ class Layout:
             [each.slo.min_events if each.budget_unit is Unit.EVENTS else 0 for each in self.objectives],
             dtype=np.float64,
         )
-        self.windows_ms = self._windows()
+        # Of all objectives, those of which nothing came in yet too: the rows of the arrays stay what they are.
+        self.windows_ms = _windows(objectives)
         self.long, self.short, self.factor = self._burns()
         self.pages = self._pages()
         self.holds = self._holds()
@@ -58,12 +59,6 @@ class Layout:
     def window(self, window_ms: int) -> int:
         """Return a window's row in the arrays that are read."""
         return self.windows_ms.index(window_ms)
-
-    def _windows(self) -> tuple[int, ...]:
-        found = {
-            each for objective in self.objectives for burn in objective.burns for each in (burn.short_ms, burn.long_ms)
-        }
-        return tuple(sorted(found | {NOW_MS, PACE_MS, SHIFT_MS}))
 
     def _burns(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
         """Return each tier's long and short window (rows) and factor; infinite where a budget has fewer tiers than others."""
@@ -99,3 +94,8 @@ class Layout:
             if value:
                 groups[value].append(number)
         return [(self.objectives[numbers[0]], np.asarray(numbers, dtype=np.intp)) for numbers in groups.values()]
+
+
+def _windows(objectives: Sequence[Objective]) -> tuple[int, ...]:
+    found = {each for objective in objectives for burn in objective.burns for each in (burn.short_ms, burn.long_ms)}
+    return tuple(sorted(found | {NOW_MS, PACE_MS, SHIFT_MS}))
