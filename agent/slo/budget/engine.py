@@ -390,7 +390,7 @@ class Engine:
     def _as_judged(self, reckoning: Reckoning, windows: Amounts) -> Readings:
         period, starts, ends = reckoning.period(self._default_ms)
         judge = self._judge
-        return Readings(
+        found = Readings(
             at_ms=reckoning.at_ms,
             layout=self._layout,
             windows=windows,
@@ -405,6 +405,13 @@ class Engine:
             open_since_ms=judge.open_since_ms,
             words=judge.words,
         )
+        unseen = np.flatnonzero((found.seen == Seen.WAITING) & np.isnan(found.left)).tolist()
+        return replace(found, words={**judge.words, **self._unseen(unseen)}) if unseen else found
+
+    def _unseen(self, numbers: Iterable[int]) -> dict[int, str]:
+        """Say of budgets of which nothing was heard yet that this is all there is to say, and why, by number."""
+        of = [(each, self._of[self._layout.keys[each].slo], int(self._layout.sources[each])) for each in numbers]
+        return {each: f"not seen yet: {self._meter.unseen(slo, track)}" for each, slo, track in of}
 
     def _pending(self, at_ms: int) -> Floats:
         """Return for how long nothing was heard of each budget, though that is no gap yet."""

@@ -178,10 +178,21 @@ class Meter:
 
     def unmatched(self, slo: int, track: int) -> str:
         """Say what no series was ever like, of an SLO whose total never had one though targets answer; "" otherwise."""
+        named = self._unmatched(slo, track)
+        return f"no target has a series like {named}" if named else ""
+
+    def unseen(self, slo: int, track: int) -> str:
+        """Say why nothing was heard of an SLO until now: it takes two pages of a target to know by how much counters rose."""
+        if self._shapes[slo] is None:
+            return "its query was not asked"
+        named = self._unmatched(slo, track)
+        return f"no target that was scraped twice has a series like {named}" if named else "no target was scraped twice"
+
+    def _unmatched(self, slo: int, track: int) -> str:
         shape = self._shapes[slo]
         if shape is None or not self._answered or self._results.get((track, TOTAL)):
             return ""
-        return f"no target has a series like {' or '.join(dict.fromkeys(each.text for each in shape.total))}"
+        return " or ".join(dict.fromkeys(each.text for each in shape.total))
 
     def _judge(
         self,

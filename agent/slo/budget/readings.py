@@ -22,7 +22,7 @@ ENOUGH: Final = 0.5
 
 
 class State(StrEnum):
-    """The three values of an indicator, and the one that is none."""
+    """The three values of an indicator, and the one that is none. Before anything was seen of one it has no data."""
 
     VALUE = "value"
     NO_TRAFFIC = "no traffic"
@@ -232,8 +232,10 @@ class Readings:
     def state(self, number: int) -> State:
         """Return the state of one budget, for little where there are many."""
         seen = int(self.seen[number])
-        if seen in (Seen.NO_DATA, Seen.INVALID):
-            return State.INVALID if seen == Seen.INVALID else State.NO_DATA
+        if seen == Seen.INVALID:
+            return State.INVALID
+        if seen == Seen.NO_DATA or (seen == Seen.WAITING and np.isnan(self.left[number])):
+            return State.NO_DATA
         quiet = self.windows.total[self.layout.window(NOW_MS), number] == 0
         return State.NO_TRAFFIC if quiet else State.VALUE
 

@@ -90,6 +90,38 @@ def test_an_slo_whose_series_never_came_says_so():
     assert service.read().words == "no target has a series like requests_total"
 
 
+def test_an_slo_whose_series_has_not_come_yet_is_not_without_traffic_and_says_at_once_what_is_looked_for():
+    """Four scrapes long a young target may still be late; meanwhile nothing is known, not even since when."""
+    service = Service(other_total=0.0)
+    said = [service.read()]
+    for _ in range(3):
+        assert service.scraped() == ()
+        said.append(service.read())
+
+    assert {(each.state, each.left, each.since_ms) for each in said} == {(State.NO_DATA, None, None)}
+    assert [each.words for each in said] == [
+        "not seen yet: no target was scraped twice",
+        "not seen yet: no target was scraped twice",
+        "not seen yet: no target that was scraped twice has a series like requests_total",
+        "not seen yet: no target that was scraped twice has a series like requests_total",
+    ]
+
+
+def test_an_slo_whose_series_is_there_and_does_not_rise_is_without_traffic_as_soon_as_two_pages_are_compared():
+    service = Service(requests_total=0.0)
+    states = [service.read().state for _ in range(3) if service.scraped() == ()]
+
+    assert states == [State.NO_DATA, State.NO_TRAFFIC, State.NO_TRAFFIC]
+
+
+def test_a_restart_of_the_agent_does_not_forget_that_something_was_seen():
+    kept = Memory()
+    run(Service(Engine([objective()], kept=kept), requests_total=0.0), 10)
+
+    (reading,) = (after := Engine([objective()], kept=kept)).read(after.last_ms)
+    assert (reading.state, reading.words) == (State.VALUE, "")
+
+
 def test_an_slo_of_which_no_target_ever_answered_blames_no_name():
     service = Service(other_total=0.0)
     for _ in range(10):
