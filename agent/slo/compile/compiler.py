@@ -9,7 +9,7 @@ from agent.errors import InvalidInput, SchemaError
 from agent.query import ast, parse
 from agent.slo.budget.exclusions import excluded_ms
 from agent.slo.compile.alerts import alert_group
-from agent.slo.compile.emitted import Compiled, in_window
+from agent.slo.compile.emitted import AlertRule, Compiled, RuleGroup, in_window
 from agent.slo.compile.recordings import Recorder
 from agent.slo.compile.setting import Dialect, Setting
 from agent.slo.compile.sloth import compile_as_sloth
@@ -62,7 +62,10 @@ def _compiled(slo: Slo, windows: Windows, setting: Setting) -> Compiled:
     recorder = Recorder(slo, windows, setting.labels_of(slo), setting)
     counted = recorder.certain or (setting.engine and recorder.counted == "slices")
     alerts = alert_group(slo, windows, certain=recorder.certain or setting.engine, counted=counted)
-    return _warned(Compiled(slo, recorder.groups(), (alerts,)), remarks)
+    found = Compiled(slo, recorder.groups(), (alerts,))
+    if taken := _overwritten(slo, found.alerts if setting.engine else found.groups):
+        raise SchemaError([_placed(slo, taken)])
+    return _warned(found, remarks)
 
 
 def _warned(compiled: Compiled, remarks: list[str]) -> Compiled:
@@ -115,6 +118,17 @@ def _ungrouped(slo: Slo) -> list[str]:
     names = ", ".join(label for label in slo.group_by if label in missing)
     advice = f"its queries drop the labels that it is grouped by: write sum by ({names}) (…)"
     return [advice] if missing else []
+
+
+def _overwritten(slo: Slo, groups: Iterable[RuleGroup]) -> str:
+    """Say that rules give all groups of an SLO one value of a label that tells them apart; "" where they do not."""
+    rules = [rule for group in groups for rule in group.rules]
+    own = {name for rule in rules for name, value in rule.labels.items() if "{{" not in value}
+    if any(isinstance(rule, AlertRule) for rule in rules):
+        own.add("alertname")
+    names = ", ".join(label for label in slo.group_by if label in own)
+    advice = "two groups would be one series; group by another label, or take that one out of the labels"
+    return f"it is grouped by {names}, and its rules give that label one value: {advice}" if names else ""
 
 
 def _dropped(query: str, labels: Iterable[str]) -> list[str]:

@@ -256,3 +256,36 @@ def test_numbers_have_no_noise():
 
     assert "0.00099" not in text
     assert "vector(0.999)" in text
+
+
+def by_tenant(label="tenant", **more):
+    queries = (each.replace("sum(", f"sum by ({label}) (") for each in (BAD, ALL))
+    return slo(indicator=Events(*queries), group_by=(label,), **more)
+
+
+@pytest.mark.parametrize(
+    ("clashing", "setting"),
+    [
+        (by_tenant("severity"), Setting(engine=True)),
+        (by_tenant("alertname"), Setting(engine=True)),
+        (by_tenant(alerting=Alerting("Burns", labels={"tenant": "all"})), Setting(engine=True)),
+        (by_tenant(alerting=Alerting("Burns", page=Alert(labels={"tenant": "all"}))), Setting()),
+        (by_tenant(labels={"tenant": "all"}), Setting()),
+        (by_tenant(), Setting(extra_labels={"tenant": "all"})),
+    ],
+    ids=["severity", "alertname", "an alert's label", "a page's label", "a label of the SLO", "a label of all"],
+)
+def test_a_label_that_makes_all_groups_one_is_refused(clashing, setting):
+    """Two groups that burn would be two alerts with the same labels: the rule fails, and nobody is told of either."""
+    with pytest.raises(SchemaError) as caught:
+        compile_slo(clashing, setting)
+
+    (label,) = clashing.group_by
+    assert f"it is grouped by {label}, and its rules give that label one value" in str(caught.value)
+
+
+def test_a_label_whose_text_tells_groups_apart_is_fine():
+    by_name = Alerting("Burns", labels={"tenant": "{{ $labels.tenant }}"})
+
+    assert compile_slo(by_tenant(alerting=by_name), Setting()).alerts
+    assert compile_slo(by_tenant(labels={"tenant": "all"}), Setting(engine=True)).alerts
