@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -17,7 +16,7 @@ from agent.app.budgets.promises import Promises
 from agent.app.budgets.states import StateAlerts, Troubles
 from agent.app.collection import Collection
 from agent.app.loops import Clock
-from agent.journal import Append, Journal, Write
+from agent.journal import Append, Journal
 from agent.store import Store
 from agent.telemetry import Telemetry
 
@@ -150,17 +149,14 @@ class Budgeting:
             "opened": change.opened,
             "words": words,
         }
-        write: Write = Append(TIER_KIND, change.key.slo, change.at_ms, event)
-        self._journal.write(write)
+        self._journal.write(Append(TIER_KIND, change.key.slo, change.at_ms, event))
 
     def _show(self, troubles: Troubles, at_ms: int) -> None:
-        self._states.look(troubles, at_ms)
-        readings = self.budgets.latest
-        states = Counter(readings.state(number) for number in range(len(readings)))
         from agent.slo.budget import State
 
+        self._states.look(troubles, at_ms)
         for state in State:
-            self._telemetry.slo_budgets.labels(state.value).set(states[state])
+            self._telemetry.slo_budgets.labels(state.value).set(troubles.states.get(state, 0))
         self._telemetry.slo_bytes.set(self.budgets.nbytes)
         self._telemetry.slo_durable.set(not self.budgets.trouble)
 

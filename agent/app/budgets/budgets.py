@@ -37,8 +37,6 @@ if TYPE_CHECKING:
         Stretch,
     )
 
-    Made = tuple[Engine, Recorder]
-
 _log = structlog.get_logger()
 
 

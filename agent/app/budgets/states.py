@@ -5,6 +5,7 @@ They wait five minutes, so that a deploy is no message, and end when the state d
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -14,7 +15,7 @@ from agent.model import Labels, format_rfc3339
 
 if TYPE_CHECKING:
     from agent.slo import Slo
-    from agent.slo.budget import Objective, Reading, Readings
+    from agent.slo.budget import Objective, Reading, Readings, State
 
 KIND: Final = "slo_state"
 """Records of the alerts that fire, by their labels' fingerprint."""
@@ -41,7 +42,7 @@ class Alarms(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """One SLO of which somebody should know: what it is called, since when, why, and of how many of its groups."""
+    """One SLO of which somebody should know: what that is called, since when, why, and what was left of the budget."""
 
     name: str
     slo: Slo
@@ -52,18 +53,22 @@ class _Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Troubles:
-    """What is wrong by the labels of its alert; the SLOs that there are, and those of which nothing was heard yet."""
+    """What is wrong by the labels of its alert; the SLOs that there are, and those of which nothing was heard yet.
+
+    states: how many budgets are in each state.
+    """
 
     by_labels: Mapping[Labels, _Trouble] = field(default_factory=dict)
     slos: frozenset[str] = frozenset()
     unheard: frozenset[str] = frozenset()
+    states: Mapping[State, int] = field(default_factory=dict)
 
 
 class StateAlerts:
-    """Looks at readings after each row. `records` and `write` are the journal's; `put` waits for nothing."""
+    """Looks at what is wrong after each row. `records` and `write` are the journal's; no write is waited for."""
 
     def __init__(
-        self, alarms: Alarms, *, records: Callable[[str], Mapping[str, Any]], write: Callable[..., object]
+        self, alarms: Alarms, *, records: Callable[[str], Mapping[str, Any]], write: Callable[[Write], object]
     ) -> None:
         self._alarms, self._write = alarms, write
         self._firing: set[Labels] = set()
@@ -91,14 +96,12 @@ class StateAlerts:
         self._firing.add(labels)
         self._alarms.fire(labels, annotations, at_ms, trouble.why)
         record = {"labels": dict(labels), "annotations": dict(annotations), "fired_ms": at_ms}
-        write: Write = Put(KIND, labels.fingerprint(), record)
-        self._write(write)
+        self._write(Put(KIND, labels.fingerprint(), record))
 
     def _end(self, labels: Labels, at_ms: int, why: str) -> None:
         self._firing.discard(labels)
         self._alarms.end(labels, at_ms, why)
-        write: Write = Delete(KIND, labels.fingerprint())
-        self._write(write)
+        self._write(Delete(KIND, labels.fingerprint()))
 
 
 def labels_of(name: str, slo: Slo) -> Labels:
@@ -137,7 +140,7 @@ def troubles_of(readings: Readings, objectives: Iterable[Objective], since_ms: i
             trouble = _Trouble(State.NO_DATA.value, each.slo, since_ms, _UNSEEN, "nothing is known of the budget yet")
             found[labels_of(trouble.name, each.slo)] = trouble
     unheard = {key.slo for key, seen in zip(readings.layout.keys, readings.seen.tolist(), strict=True) if not seen}
-    return Troubles(found, frozenset(by_slo), frozenset(unheard))
+    return Troubles(found, frozenset(by_slo), frozenset(unheard), Counter(states))
 
 
 def _of(name: str, readings: list[Reading]) -> dict[Labels, _Trouble]:
