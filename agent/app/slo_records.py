@@ -7,23 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agent.model import Block, Matcher
-from agent.query import Engine, Limits, Matrix, Scalar
+from agent.query import Engine, Limits, Matrix, Queryable, Scalar
 from agent.replay.slos import Remote, Series
-
-
-class Readable(Protocol):
-    """A store, for reading."""
-
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Sequence[Block]:
-        """Return the samples of a stretch of the matching series."""
 
 
 class StoreRecords:
     """A store as records; what queries may take is `limits`."""
 
-    def __init__(self, store: Readable, limits: Limits | None = None) -> None:
+    def __init__(self, store: Queryable, limits: Limits | None = None) -> None:
         self._store = store
-        self._engine = Engine(store, limits or Limits())  # type: ignore[arg-type]
+        self._engine = Engine(store, limits or Limits())
 
     def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Sequence[Block]:
         """Return the samples with start ≤ timestamp ≤ end of the matching series."""

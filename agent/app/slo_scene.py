@@ -124,5 +124,7 @@ def _gate_view(judged: Judgement | str, needed_by: tuple[str, ...]) -> GateView:
         return GateView(judged, "unknown", (why,), needed_by=needed_by)
     step = judged.step
     policy = f"below {100 * step.below:g} %: {step.action}" if step else ""
-    reasons = tuple(each.text for each in judged.reasons if each.verdict is judged.verdict or each.verdict != "go")
+    reasons = tuple(
+        each.text for each in judged.reasons if each.verdict is judged.verdict or each.verdict is not Verdict.GO
+    )
     return GateView(judged.slo.id, judged.verdict.value, reasons, judged.left, policy, needed_by)

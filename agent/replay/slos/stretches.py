@@ -5,7 +5,7 @@ A series of no such target (one that was pushed, or recorded by a rule) has page
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -122,7 +122,7 @@ def _select(records: Records, matchers: Matchers, after_ms: int, until_ms: int, 
         into.update({each.labels: each for each in _columns(block, into)})
 
 
-def _columns(block: Block, known: Iterable[Labels]) -> Iterator[_Column]:
+def _columns(block: Block, known: Container[Labels]) -> Iterator[_Column]:
     """Give the series of a block that are not known yet and have samples; staleness markers of `up` are samples."""
     there = ~is_missing(block.values)
     for number, labels in enumerate(block.labels):
