@@ -350,24 +350,30 @@ async def test_a_composite_is_the_mean_of_its_parts_by_weight(story):
     assert chain.shares == {"rag-chain-0": pytest.approx(0.4), "rag-chain-1": pytest.approx(0.6)}
 
 
-async def test_a_full_disk_stops_neither_counting_nor_paging_and_what_was_not_written_is_later(story, monkeypatch):
-    agent = await story.start()
-    await story.serve(100, rounds=2)
-    write = agent.journal.write
-    full = True
+class Disk:
+    """A disk that has no room for what a journal is told of budgets, until it is no longer full."""
 
-    def refusing(*writes):
-        if full and any(getattr(each, "kind", "") == "slo_budget" for each in writes):
+    def __init__(self, journal, monkeypatch) -> None:
+        self.full = True
+        self._write = journal.write
+        monkeypatch.setattr(journal, "write", self.write)
+
+    def write(self, *writes):
+        if self.full and any(getattr(each, "kind", "") == "slo_budget" for each in writes):
             failed = Future()
             failed.set_exception(StorageError("cannot write the journal: No space left on device"))
             return failed
-        return write(*writes)
+        return self._write(*writes)
 
-    monkeypatch.setattr(agent.journal, "write", refusing)
+
+async def test_a_full_disk_stops_neither_counting_nor_paging_and_what_was_not_written_is_later(story, monkeypatch):
+    agent = await story.start()
+    await story.serve(100, rounds=2)
+    disk = Disk(agent.journal, monkeypatch)
     await story.serve(100, 80, rounds=6)
     assert ("critical", "firing") in story.alerts_of("AnswersBurn")
     assert any("Error budgets are not safe on the disk" in each for each in agent.notices())
-    full = False
+    disk.full = False
     await story.serve(100)
     assert not any("Error budgets" in each for each in agent.notices())
     await story.stop()
@@ -378,24 +384,14 @@ async def test_a_full_disk_stops_neither_counting_nor_paging_and_what_was_not_wr
 async def test_other_objectives_that_come_while_the_disk_is_full_begin_with_all_that_was_counted(story, monkeypatch):
     agent = await story.start()
     await story.serve(100, rounds=2)
-    write = agent.journal.write
-    full = True
-
-    def refusing(*writes):
-        if full and any(getattr(each, "kind", "") == "slo_budget" for each in writes):
-            failed = Future()
-            failed.set_exception(StorageError("cannot write the journal: No space left on device"))
-            return failed
-        return write(*writes)
-
-    monkeypatch.setattr(agent.journal, "write", refusing)
+    disk = Disk(agent.journal, monkeypatch)
     await story.serve(100, 80, rounds=6)
     story.write("slos.yml", SLOS.replace("objective: 99.9", "objective: 99.95"))
     await agent.reload()
     await story.serve(100)
     assert (story.reading().period.bad, story.reading().period.total) == (480, 800)
     assert ("critical", "firing") in story.alerts_of("AnswersBurn")
-    full = False
+    disk.full = False
     await story.serve(100)
     await story.stop()
     await story.start()

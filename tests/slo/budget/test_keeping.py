@@ -83,13 +83,19 @@ def test_a_restored_engine_goes_on_as_if_it_had_never_stopped():
     assert first.engine.read(first.at_ms).of(0).tiers[0].open
 
 
-def test_a_restart_ends_no_page_of_a_service_of_which_nothing_is_known_and_keeps_since_when():
-    kept = Memory()
+def paged(kept: Memory) -> Service:
+    """Return a service that failed altogether for five minutes after an hour without an error, so that its page is open."""
     service = Service(Engine([objective()], kept=kept), requests_total=0.0, errors_total=0.0)
     for number in range(260):
         service.rise("requests_total", 100)
         service.rise("errors_total", 100 if number >= 240 else 0)
         service.scraped()
+    return service
+
+
+def test_a_restart_ends_no_page_of_a_service_of_which_nothing_is_known_and_keeps_since_when():
+    kept = Memory()
+    service = paged(kept)
     for _ in range(60):
         service.down()
     before = service.read()
@@ -107,11 +113,7 @@ def test_a_restart_ends_no_page_of_a_service_of_which_nothing_is_known_and_keeps
 
 def test_a_restart_keeps_since_when_a_tier_is_open():
     kept = Memory()
-    service = Service(Engine([objective()], kept=kept), requests_total=0.0, errors_total=0.0)
-    for number in range(260):
-        service.rise("requests_total", 100)
-        service.rise("errors_total", 100 if number >= 240 else 0)
-        service.scraped()
+    service = paged(kept)
 
     tiers = service.read().tiers
     service.engine = Engine([objective()], kept=kept)
@@ -122,11 +124,7 @@ def test_a_restart_keeps_since_when_a_tier_is_open():
 
 def test_a_restart_ends_no_page_that_silence_holds_since_nobody_asks_a_dead_service():
     kept = Memory()
-    service = Service(Engine([objective()], kept=kept), requests_total=0.0, errors_total=0.0)
-    for number in range(260):
-        service.rise("requests_total", 100)
-        service.rise("errors_total", 100 if number >= 240 else 0)
-        service.scraped()
+    service = paged(kept)
     for _ in range(40):
         service.scraped()
     before = service.read()
