@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from contextlib import chdir, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import chdir
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -19,6 +17,7 @@ from agent.config import Flags, load_config
 from agent.errors import SchemaError
 from agent.query import Engine, MemoryQueryable, parse
 from tests.rules.world import series
+from tests.serving import as_json, serving
 from tests.slo.placed import ANSWERS
 from tests.slo.test_bad_input import ODD, TEXTS, VALUE
 
@@ -281,57 +280,40 @@ HELD = [
 ]
 
 
-class Server(BaseHTTPRequestHandler):
-    """Prometheus' API over some counters in memory."""
-
-    def do_GET(self):
-        url = urlsplit(self.path)
-        chosen = parse(parse_qs(url.query)["match[]"][0]).matchers if url.query else ()
-        held = [each for each in map(series, HELD) if all(one.matches_labels(each) for one in chosen)]
-        match unquote(url.path).split("/")[3:]:
-            case ["metadata"]:
-                self.answer({})
-            case ["labels"]:
-                self.answer(sorted({name for each in held for name, _ in each.pairs}))
-            case ["label", name, "values"]:
-                self.answer(sorted({each.get(name) for each in held if each.get(name)}))
-
-    def do_POST(self):
-        query = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())["query"][0]
-        memory = MemoryQueryable()
-        for each in HELD:
-            memory.add(series(each), [0, 60_000, 120_000], [0.0, 60.0, 120.0])
-        found = Engine(memory).instant(parse(query), 120_000).value
-        self.answer(
-            {
-                "resultType": "vector",
-                "result": [
-                    {"metric": dict(labels.pairs), "value": [120, str(value)]}
-                    for labels, value in zip(found.labels, found.values, strict=True)
-                ],
-            }
-        )
-
-    def answer(self, data):
-        body = json.dumps({"status": "success", "data": data}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        """Say nothing."""
+def asked(request):
+    """Answer as Prometheus' API over some counters in memory."""
+    if request.body:
+        return as_json({"status": "success", "data": evaluated(request.form["query"])})
+    url = urlsplit(request.path)
+    chosen = parse(parse_qs(url.query)["match[]"][0]).matchers if url.query else ()
+    held = [each for each in map(series, HELD) if all(one.matches_labels(each) for one in chosen)]
+    match unquote(url.path).split("/")[3:]:
+        case ["metadata"]:
+            data = {}
+        case ["labels"]:
+            data = sorted({name for each in held for name, _ in each.pairs})
+        case ["label", name, "values"]:
+            data = sorted({each.get(name) for each in held if each.get(name)})
+    return as_json({"status": "success", "data": data})
 
 
-@contextmanager
-def serving():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+def evaluated(query):
+    memory = MemoryQueryable()
+    for each in HELD:
+        memory.add(series(each), [0, 60_000, 120_000], [0.0, 60.0, 120.0])
+    found = Engine(memory).instant(parse(query), 120_000).value
+    result = [
+        {"metric": dict(labels.pairs), "value": [120, str(value)]}
+        for labels, value in zip(found.labels, found.values, strict=True)
+    ]
+    return {"resultType": "vector", "result": result}
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Give the URL of that API."""
+    with serving(asked) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 LATENCY = 'sum(rate(latency_count[{{.window}}])) - sum(rate(latency_bucket{le="%s"}[{{.window}}]))'
@@ -374,19 +356,17 @@ LATENCY = 'sum(rate(latency_count[{{.window}}])) - sum(rate(latency_bucket{le="%
         ),
     ],
 )
-def test_a_server_says_what_of_an_slo_it_has_never_seen(check, good, bad, wanted):
+def test_a_server_says_what_of_an_slo_it_has_never_seen(check, server, good, bad, wanted):
     text = FILE.replace("errors_total", "failures_total") if good != "errors_total" else FILE
     assert good in text
 
-    with serving() as url:
-        _, said = check(text.replace(good, bad, 1), "a.yml", "--live", url)
+    _, said = check(text.replace(good, bad, 1), "a.yml", "--live", server)
 
     assert any(each.endswith(wanted) for each in said), said
 
 
-def test_a_server_that_has_all_of_an_slo_finds_nothing(check):
-    with serving() as url:
-        code, said = check(FILE.replace("errors_total", "failures_total"), "a.yml", "--live", url)
+def test_a_server_that_has_all_of_an_slo_finds_nothing(check, server):
+    code, said = check(FILE.replace("errors_total", "failures_total"), "a.yml", "--live", server)
 
     assert (code, said) == (0, ["1 file, 0 rules, 1 SLO: good"])
 

@@ -13,12 +13,11 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tests.peers.processes import api, free_port, get, with_us
+from tests.serving import serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150), pytest.mark.xdist_group("kill")]
 
@@ -33,7 +32,7 @@ class Page:
     def __init__(self):
         self.served, self.asked = [], threading.Condition()
 
-    def answer(self):
+    def answer(self, _):
         now_ms = time.time_ns() // 1_000_000
         with self.asked:
             self.served.append(now_ms)
@@ -48,29 +47,6 @@ class Page:
         with self.asked:
             self.asked.wait_for(lambda: len(self.served) > number, seconds)
             return len(self.served)
-
-
-@contextmanager
-def serving(page):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self):
-            body = page.answer().encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
 
 
 def start(folder):
@@ -112,7 +88,7 @@ def test_kill_9_again_and_again_loses_at_most_the_scrape_it_interrupts(tmp_path)
     """Every answer of the page but the last before each kill is in the store, once, with its value and its time."""
     chance, page, port = random.Random(), Page(), free_port()
     interrupted = set()
-    with serving(page) as target:
+    with serving(page.answer, protocol="HTTP/1.1") as target:
         (tmp_path / "burnline.yml").write_text(
             f"global: {{scrape_interval: {INTERVAL_MS}ms, scrape_timeout: {INTERVAL_MS}ms}}\n"
             f'scrape_configs: [{{job_name: page, static_configs: [{{targets: ["127.0.0.1:{target}"]}}]}}]\n'

@@ -6,13 +6,12 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tests.peers.processes import free_port, get, running
+from tests.serving import serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.xdist_group("slo-verbs")]
 
@@ -42,39 +41,37 @@ slos:
 """
 
 
-class Page(BaseHTTPRequestHandler):
-    """A service whose answers are good and whose lookups all fail."""
+class Service:
+    """A service whose answers are good and whose lookups all fail, 100 of each a second."""
 
-    def do_GET(self):
-        many = int(100 * (time.monotonic() - self.server.began))
-        body = f'answers_total{{outcome="ok"}} {many}\nlookups_total{{outcome="error"}} {many}\n'.encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.end_headers()
-        self.wfile.write(body)
+    def __init__(self):
+        self.began = time.monotonic()
 
-    def log_message(self, *_):
-        """Say nothing."""
+    def page(self, _):
+        many = int(100 * (time.monotonic() - self.began))
+        return f'answers_total{{outcome="ok"}} {many}\nlookups_total{{outcome="error"}} {many}\n'
 
 
 @pytest.fixture(scope="module")
-def agent(tmp_path_factory):
+def target():
+    """Serve that service; give its port."""
+    with serving(Service().page) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def agent(tmp_path_factory, target):
     """An agent with two objectives beside that service; give its port."""
-    service = ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    service.began = time.monotonic()
-    threading.Thread(target=service.serve_forever, daemon=True).start()
     folder, port = tmp_path_factory.mktemp("slos"), free_port()
     (folder / "slos.yml").write_text(SLOS)
     (folder / "burnline.yml").write_text(
         "global: {scrape_interval: 1s}\n"
-        f'scrape_configs: [{{job_name: rag, static_configs: [{{targets: ["127.0.0.1:{service.server_port}"]}}]}}]\n'
+        f'scrape_configs: [{{job_name: rag, static_configs: [{{targets: ["127.0.0.1:{target}"]}}]}}]\n'
         "slo_files: [slos.yml]\n"
     )
     command = [*BURNLINE, "run", "--web.listen-address", f"127.0.0.1:{port}"]
     with running(command, port, "/-/ready", folder / "agent.log", cwd=folder):
         yield port
-    service.shutdown()
-    service.server_close()
 
 
 def slo(port: int, *words: str) -> subprocess.CompletedProcess:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import random
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.serving import Answer, Request
 
 STEP_MS = 15_000
 LE = ("0.1", "0.5", "1.0", "2.5", "+Inf")
@@ -62,26 +63,10 @@ class TurningPages:
         self.fetched: set[str] = set()
         self.lock = threading.Lock()
         self.finished = threading.Event()
-        outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = outer.take(self.headers.get("User-Agent", ""))
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def take(self, agent: str) -> bytes:
+    def take(self, request: Request) -> Answer:
+        """Answer with the page that is up, and turn it when this was the last reader."""
+        agent = request.headers.get("User-Agent", "")
         with self.lock:
             body = self.pages[self.number]
             reader = next((each for each in self.readers if agent.startswith(each)), None)
@@ -93,8 +78,4 @@ class TurningPages:
                     self.number += 1
                 else:
                     self.finished.set()
-            return body
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+            return Answer(body)

@@ -6,14 +6,13 @@ Budget: 30 s. Its rule watches a metric of a page that the test serves.
 from __future__ import annotations
 
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from tests.peers.alertmanagers import our_alertmanager
 from tests.peers.processes import free_port, running
+from tests.serving import Request, serving
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(90), pytest.mark.xdist_group("peers")]
 
@@ -39,46 +38,17 @@ receivers: [{name: hook, webhook_configs: [{url: "http://127.0.0.1:%d/hook"}]}]
 """
 
 
-class Page(HTTPServer):
+class Page:
     """A target with one metric, which is also the webhook that hears of its alert."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
         self.broken = 1
         self.heard: list[dict] = []
 
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Page
-
-    def do_GET(self) -> None:
-        self._answer(f"broken {self.server.broken}\n".encode())
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.heard.append(json.loads(body))
-        self._answer(b"")
-
-    def _answer(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def page():
-    server = Page()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    def answer(self, request: Request) -> str:
+        if request.path == "/hook":
+            self.heard.append(json.loads(request.body))
+        return f"broken {self.broken}\n"
 
 
 def until(what, seconds=15):
@@ -89,12 +59,15 @@ def until(what, seconds=15):
     return found
 
 
-def test_what_prometheus_fires_and_resolves_is_told(peer, page, tmp_path):
-    program = peer("prometheus", "prometheus")
+def test_what_prometheus_fires_and_resolves_is_told(peer, tmp_path):
+    program, page = peer("prometheus", "prometheus"), Page()
     folder = tmp_path / "prometheus"
     folder.mkdir()
-    with our_alertmanager(tmp_path / "ours", ROUTES % page.server_port, compat="default") as ours:
-        (folder / "prometheus.yml").write_text(PROMETHEUS.format(target=page.server_port, us=ours.port))
+    with (
+        serving(page.answer) as target,
+        our_alertmanager(tmp_path / "ours", ROUTES % target, compat="default") as ours,
+    ):
+        (folder / "prometheus.yml").write_text(PROMETHEUS.format(target=target, us=ours.port))
         (folder / "rules.yml").write_text(RULES)
         port = free_port()
         command = [program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import http.client
 import math
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -18,6 +16,7 @@ from agent.model import Labels
 from agent.query.native.quantiles import fraction
 from tests.collect.messages import double, family, metric, packed, signed, spans, whole
 from tests.peers.processes import api, free_port, running
+from tests.serving import Answer, serving
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(90), pytest.mark.xdist_group("peers")]
 NATIVE = ScrapeJob("j", scrape_native_histograms=True)
@@ -57,24 +56,9 @@ def read(kind: str, body: bytes):
 @pytest.fixture(scope="module")
 def served():
     """A server with one protobuf page; gives its port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Type", ACCEPTED["PrometheusProto"])
-            self.end_headers()
-            self.wfile.write(PAGE)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    page = Answer(PAGE, type=ACCEPTED["PrometheusProto"])
+    with serving(lambda request: page) as port:
+        yield port
 
 
 @pytest.fixture(scope="module")

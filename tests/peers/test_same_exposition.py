@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -17,7 +16,8 @@ from agent.collect.openmetrics import OpenMetricsText
 from agent.collect.prometheus_text import PrometheusText
 from agent.collect.scanning import normalise_float
 from agent.errors import ScrapeError
-from tests.peers.processes import api, free_port, running
+from tests.peers.processes import api, free_port, get, running
+from tests.serving import Answer, serving
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(120), pytest.mark.xdist_group("peers")]
 
@@ -86,32 +86,6 @@ def type_of(openmetrics):
     return "application/openmetrics-text; version=1.0.0; charset=utf-8" if openmetrics else "text/plain; version=0.0.4"
 
 
-class Site:
-    """Serve a page by its number."""
-
-    def __init__(self, served):
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                openmetrics, body = served[int(self.path.removeprefix("/"))]
-                self.send_response(200)
-                self.send_header("Content-Type", type_of(openmetrics))
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory, peer, shared):
     """Give what a real Prometheus made of all pages: {(OpenMetrics?, line): samples, or None where it refused}."""
@@ -122,9 +96,19 @@ def theirs(tmp_path_factory, peer, shared):
         (path.name.endswith(".om.txt"), path.name, path.read_bytes())
         for path in sorted((shared / "exposition").glob("*.txt"))
     ]
-    site, port = Site([(openmetrics, body) for openmetrics, _, body in served]), free_port()
+
+    def page(request):
+        openmetrics, _, body = served[int(request.path.removeprefix("/"))]
+        return Answer(body, type=type_of(openmetrics))
+
+    with serving(page) as site:
+        yield _made_by(prometheus, folder, site, served)
+
+
+def _made_by(prometheus, folder, site, served):
+    port = free_port()
     jobs = "".join(
-        f'  - {{targets: ["127.0.0.1:{site.port}"], labels: {{__metrics_path__: "/{number}", page: "{number}"}}}}\n'
+        f'  - {{targets: ["127.0.0.1:{site}"], labels: {{__metrics_path__: "/{number}", page: "{number}"}}}}\n'
         for number in range(len(served))
     )
     (folder / "prometheus.yml").write_text(
@@ -134,29 +118,36 @@ def theirs(tmp_path_factory, peer, shared):
     command = [prometheus, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb"]
     command += [f"--web.listen-address=127.0.0.1:{port}"]
     with running(command, port, "/-/ready", folder / "prometheus.log"):
-        yield {
+        return {
             (openmetrics, line): made
             for (openmetrics, line, _), made in zip(served, _made(port, len(served)), strict=True)
         }
-    site.close()
 
 
 def _made(port, count):
-    deadline = time.monotonic() + 30
-    while True:
-        up = {each["metric"]["page"]: each["value"][1] for each in api(port, "query", query="up")["data"]["result"]}
-        if len(up) == count or time.monotonic() > deadline:
-            break
-        time.sleep(0.2)
-    assert len(up) == count
-    found = {str(number): {} if up[str(number)] == "1" else None for number in range(count)}
-    own = "up|scrape_.*"
-    for each in api(port, "query", query=f'{{job="pages",__name__!~"{own}"}}')["data"]["result"]:
+    """Wait until each page was read once or refused, however often a busy machine is too late for one, and say what it gave."""
+    deadline = time.monotonic() + 60
+    refused: set[str] = set()
+    while len(read := _pages_read(port)) + len(refused - read) < count:
+        assert time.monotonic() < deadline, f"{len(read)} of {count} pages were read, {len(refused)} refused"
+        refused |= {
+            each["labels"]["page"]
+            for each in json.loads(get(port, "/api/v1/targets")[1])["data"]["activeTargets"]
+            if each["health"] == "down" and "deadline exceeded" not in each["lastError"]
+        }
+        time.sleep(0.2)  # Prometheus scrapes in real time
+    found = {str(number): {} if str(number) in read else None for number in range(count)}
+    samples = 'last_over_time({job="pages",__name__!~"up|scrape_.*"}[1h])'
+    for each in api(port, "query", query=samples)["data"]["result"]:
         labels = dict(each["metric"])
         page = labels.pop("page")
         del labels["job"], labels["instance"]
         found[page][tuple(sorted(labels.items()))] = float(each["value"][1])
     return [found[str(number)] for number in range(count)]
+
+
+def _pages_read(port):
+    return {each["metric"]["page"] for each in api(port, "query", query="max_over_time(up[1h]) > 0")["data"]["result"]}
 
 
 def ours(openmetrics, body):

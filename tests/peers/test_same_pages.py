@@ -10,6 +10,7 @@ import pytest
 
 from tests.peers.pages import STEP_MS, TurningPages, make_pages
 from tests.peers.processes import api, free_port, running
+from tests.serving import serving
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(150), pytest.mark.xdist_group("peers")]
 PAGES = 80
@@ -89,16 +90,24 @@ QUERIES = [
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory, peer):
+def target():
+    """Give a target whose pages end a moment ago, its port, and the timestamp of its last page."""
+    last_ms = int(time.time() * 1000) - 20_000
+    pages = TurningPages(make_pages(PAGES, last_ms), ("Prometheus/", "burnline/"))
+    with serving(pages.take) as port:
+        yield pages, port, last_ms
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory, peer, target):
     """Give (our port, Prometheus' port, the last timestamp), both with all pages ingested."""
     prometheus = peer("prometheus", "prometheus")
     folder = tmp_path_factory.mktemp("same-pages")
-    last_ms = int(time.time() * 1000) - 20_000
-    target = TurningPages(make_pages(PAGES, last_ms), ("Prometheus/", "burnline/"))
+    pages, port, last_ms = target
     ours, theirs = free_port(), free_port()
     scrape = (
         "  scrape_interval: 100ms\n  scrape_timeout: 100ms\nscrape_configs:\n- job_name: pages\n"
-        f'  static_configs: [{{targets: ["127.0.0.1:{target.port}"]}}]\n'
+        f'  static_configs: [{{targets: ["127.0.0.1:{port}"]}}]\n'
     )
     (folder / "prometheus.yml").write_text("global:\n" + scrape)
     (folder / "burnline.yml").write_text("global:\n" + scrape + "system: {enabled: false}\n")
@@ -110,15 +119,14 @@ def both(tmp_path_factory, peer):
         running(their_command, theirs, "/-/ready", folder / "prometheus.log"),
         running(our_command, ours, "/-/ready", folder / "burnline.log"),
     ):
-        assert target.finished.wait(60), (
-            f"stuck at page {target.number} of {PAGES}: {(folder / 'burnline.log').read_text()[-2000:]}"
+        assert pages.finished.wait(60), (
+            f"stuck at page {pages.number} of {PAGES}: {(folder / 'burnline.log').read_text()[-2000:]}"
         )
         deadline = time.monotonic() + 10
         for port in (ours, theirs):
             while not _has(port, last_ms) and time.monotonic() < deadline:
                 time.sleep(0.05)
         yield ours, theirs, last_ms
-    target.close()
 
 
 def _has(port, at_ms):

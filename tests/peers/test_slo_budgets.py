@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 
 import pytest
 
 from agent.slo import Catalog, Dialect, Setting, compile_slos, read_slos, rule_file
 from tests.peers.processes import api, free_port, get, running
+from tests.serving import serving
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(200), pytest.mark.xdist_group("peers")]
 
@@ -63,33 +62,14 @@ def specification(service: str) -> str:
 
 
 class Counting:
-    """The watched service: its counters follow from the time since it began, so every page can be recomputed."""
+    """The watched service: its counters follow from the time since it began, so every page can be recomputed; 0 until then."""
 
     def __init__(self) -> None:
-        self.began = time.time()
-        self.outage = float("inf")
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = outer.page().encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.began = self.outage = float("inf")
 
     def page(self) -> str:
         now = time.time()
-        requests = int(RATE * (now - self.began))
+        requests = int(RATE * max(now - self.began, 0.0))
         failing = min(max(now - self.outage, 0.0), OUTAGE)
         few = requests // 100
         errors = few + int(RATE * failing / 2)
@@ -110,10 +90,6 @@ class Counting:
             counters["lazy_errors_total"] = BURST
         return "".join(f"# TYPE {name} counter\n{name} {value}\n" for name, value in counters.items())
 
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
 
 @dataclass
 class Seen:
@@ -123,6 +99,13 @@ class Seen:
     service: str
     began: dict[tuple[str, str], float] = field(default_factory=dict)
     ended: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def until_it_scrapes(self) -> None:
+        """Wait until the service was scraped, so that all count its requests from the first one on."""
+        deadline = time.monotonic() + 30
+        while not api(self.port, "query", query='steady_requests_total{job="service"}')["data"]["result"]:
+            assert time.monotonic() < deadline, "the service was never scraped"
+            time.sleep(0.1)  # scrapes come in real time
 
     def look(self) -> None:
         now = time.time()
@@ -172,7 +155,7 @@ def agent_and_prometheus(folder, prometheus, target):
     (folder / "slos.yml").write_text(specification("rag"))
     scrape = (
         "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nscrape_configs:\n- job_name: service\n"
-        f'  static_configs: [{{targets: ["127.0.0.1:{target.port}"]}}]\n'
+        f'  static_configs: [{{targets: ["127.0.0.1:{target}"]}}]\n'
     )
     (folder / "prometheus.yml").write_text(scrape + 'rule_files: ["*.rules.yml"]\n')
     (folder / "burnline.yml").write_text(
@@ -201,8 +184,13 @@ def standing(port: int, name: str) -> list[dict]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory, peer):
     folder, target = tmp_path_factory.mktemp("slo-budgets"), Counting()
-    with agent_and_prometheus(folder, peer("prometheus", "prometheus"), target) as seen:
-        began = time.time()
+    with (
+        serving(lambda request: target.page()) as port,
+        agent_and_prometheus(folder, peer("prometheus", "prometheus"), port) as seen,
+    ):
+        for each in seen:
+            each.until_it_scrapes()
+        target.began = began = time.time()
         target.outage = outage = began + HEALTHY
         states: set[tuple[str, str]] = set()
         while time.time() < outage + OUTAGE + PATIENCE:
@@ -215,7 +203,6 @@ def world(tmp_path_factory, peer):
                 break
             time.sleep(0.25)  # both live in real time: they are looked at until their alerts are over
         yield World(*seen, began, outage, time.time(), states)
-    target.close()
 
 
 def test_the_same_alerts_fire_and_end_in_both_and_in_sloths_rules(world):

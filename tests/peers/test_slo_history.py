@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -25,6 +23,7 @@ from agent.slo.budget import Engine, Objective, burns_of
 from agent.store import Store
 from tests.peers.processes import api, free_port, get, running
 from tests.peers.test_replayed import openmetrics
+from tests.serving import serving
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(120)]
 SECOND, HOUR = 1_000, 3_600_000
@@ -171,30 +170,17 @@ def counting():
     """Serve counters that rise by 10 requests and 1 error at every scrape by anybody; gives the port and the page's state."""
     state = {"requests": 0, "errors": 0, "rise": True}
 
-    class Page(BaseHTTPRequestHandler):
-        def do_GET(self):
-            if state["rise"]:
-                state["requests"] += 10
-                state["errors"] += 1
-            lines = [
-                f'hits_total{{code="{code}"}} {state[name]}' for code, name in (("200", "requests"), ("500", "errors"))
-            ]
-            text = "\n".join(["# TYPE hits_total counter", *lines, ""])
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(text.encode())
+    def page(_):
+        if state["rise"]:
+            state["requests"] += 10
+            state["errors"] += 1
+        lines = [
+            f'hits_total{{code="{code}"}} {state[name]}' for code, name in (("200", "requests"), ("500", "errors"))
+        ]
+        return "\n".join(["# TYPE hits_total counter", *lines, ""])
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server.server_port, state
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(page) as port:
+        yield port, state
 
 
 def test_an_agent_that_starts_beside_a_prometheus_has_the_budget_from_before_its_start(tmp_path, peer):

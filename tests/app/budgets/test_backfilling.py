@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs
 
 import pytest
 
@@ -16,6 +12,7 @@ from agent.app.budgets.backfilling import KIND
 from agent.config import BackfillSection
 from agent.errors import BurnlineError, SchemaError
 from tests.app.budgets.story import ANSWERS, SLOS
+from tests.serving import as_json, serving
 
 OTHERS = SLOS.replace("name: answers", "name: others").split("slos:\n")[1]
 
@@ -175,29 +172,12 @@ async def test_a_section_that_is_wrong_is_refused_with_its_place(story, written,
 
 @contextmanager
 def api(answer):
-    """Serve `answer(path, form)` as JSON; the form holds the Authorization header, too."""
+    """Serve `answer(path, form)` as JSON; the form holds the Authorization header, too. Give the URL."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            form = {name: values[0] for name, values in parse_qs(body).items()}
-            form["authorization"] = self.headers.get("Authorization", "")
-            status, found = answer(self.path, form)
-            data = json.dumps(found).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+    def answered(request):
+        form = {**request.form, "authorization": request.headers.get("Authorization", "")}
+        status, found = answer(request.path, form)
+        return as_json(found, status)
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(answered) as port:
+        yield f"http://127.0.0.1:{port}"

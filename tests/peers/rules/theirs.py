@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from tests.peers import remote
 from tests.peers.processes import api, free_port, get, running
 from tests.peers.remote import Points
 from tests.peers.rules.scenarios import FOR_GRACE_MS, LOOKBACK_MS, OUTAGE_TOLERANCE_MS, PACE_MS, Scenario, free_phases
+from tests.serving import Request, serving
 
 RESEND_DELAY_MS = 2_251
 """Four of them are no multiple of an interval: the end of a firing alert is never an instant of its group."""
@@ -74,43 +73,17 @@ class Late(AssertionError):
     """The machine was too slow for what a scenario is about; another play may do."""
 
 
-class Alertmanager:
-    """Take what Prometheus tells its Alertmanager."""
-
-    def __init__(self) -> None:
-        self.alerts: list[dict[str, Any]] = []
-        taken = self.alerts
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                taken.extend(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-
-
 class Player:
     """A Prometheus of a scenario, with its folder, that can be stopped and started."""
 
     def __init__(self, prometheus: str, scenario: Scenario, folder: Path) -> None:
         self._scenario, self._folder = scenario, folder
-        self._manager = Alertmanager()
+        self._played = Played()
+        self._manager = ExitStack()
+        manager = self._manager.enter_context(serving(self._take))
         self.port = free_port()
         (folder / "rules.yml").write_text(scenario.text)
-        targets = [{"static_configs": [{"targets": [f"127.0.0.1:{self._manager.port}"]}]}]
+        targets = [{"static_configs": [{"targets": [f"127.0.0.1:{manager}"]}]}]
         configuration = {"rule_files": ["rules.yml"], "alerting": {"alertmanagers": targets}}
         (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
         self._command = [
@@ -125,7 +98,11 @@ class Player:
             f"--rules.alert.resend-delay={RESEND_DELAY_MS}ms",
         ]
         self._running = ExitStack()
-        self._played = Played(sent=self._manager.alerts)
+
+    def _take(self, request: Request) -> str:
+        """Take what Prometheus tells its Alertmanager."""
+        self._played.sent.extend(json.loads(request.body))
+        return ""
 
     def play(self, seconds: float, restarts: tuple[Restart, ...] = ()) -> Played:
         """Play the scenario; this takes `seconds` and a little more."""
