@@ -9,6 +9,7 @@
     │       ├── ExecutionError  … because evaluating it failed (Prometheus: execution)
     │       └── QueryLimit      … because it would touch too much or take too long (Prometheus: timeout, execution)
     ├── ScrapeError             a target gave no usable page
+    ├── TooMuch                 a server of samples would not answer so much at once; it may answer less
     ├── StorageError            the store or the journal cannot keep what it was given
     │   └── AlreadyRunning      another agent holds this data directory
     └── DeliveryError           a message did not get out
@@ -20,7 +21,7 @@ Text = what was tried + on what + why + what to do. Foreign exceptions are mappe
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 _MOST_LINES: Final = 20
 
@@ -101,6 +102,15 @@ class ScrapeError(BurnlineError):
     def __init__(self, message: str, *, reason: str = "other") -> None:
         self.reason = reason
         super().__init__(message)
+
+
+class TooMuch(BurnlineError):
+    """Say that a server of samples would not answer, since what was asked takes too much or too long: it may answer less.
+
+    STATUSES: how servers of Prometheus' API say that, of HTTP's.
+    """
+
+    STATUSES: ClassVar[frozenset[int]] = frozenset({413, 422, 503})
 
 
 class StorageError(BurnlineError):

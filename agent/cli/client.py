@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from agent.errors import BurnlineError
+from agent.errors import BurnlineError, TooMuch
 
 FILES = "; --config.file alertmanager/alertmanager.yml reads files in its place"
 """What verbs that can do without an agent say where there is none."""
@@ -29,7 +29,7 @@ def call(
     """Send a form, JSON, or `text` as it is; return the answer's JSON `data` (or the whole JSON where it has none).
 
     An empty answer is None. Raises BurnlineError where the agent is not there, saying what would do `instead`, or with what the
-    agent answered.
+    agent answered: TooMuch where less may be answered.
     """
     body, kind_of_body = _body(form, text, as_json=as_json)
     headers = {"Content-Type": kind_of_body, "Accept": "application/json"}
@@ -46,7 +46,7 @@ def call(
     if status >= 400:
         reason = data.get("error", data.get("message", data)) if isinstance(data, dict) else data
         message = f"{url} refused: {reason}"
-        raise BurnlineError(message)
+        raise (TooMuch if status in TooMuch.STATUSES else BurnlineError)(message)
     return data.get("data", data) if isinstance(data, dict) else data
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.errors import BurnlineError, InvalidInput
+from agent.errors import BurnlineError, InvalidInput, TooMuch
 from agent.model import (
     METRIC_NAME,
     STALE_NAN,
@@ -37,7 +37,7 @@ _IDENTIFYING: Final = ("job", "instance")
 Stamps = NDArray[np.int64]
 Values = NDArray[np.float64]
 Ask = Callable[[str, int], Sequence[Mapping[str, Any]]]
-"""Answer an instant query at an instant (ms) with the `result` of the API's matrix; raises BurnlineError."""
+"""Answer an instant query at an instant (ms) with the `result` of the API's matrix; raises TooMuch, or another BurnlineError."""
 
 
 class Taking(Protocol):
@@ -147,8 +147,8 @@ def asked(ask: Ask, selector: str, first_ms: int, last_ms: int) -> Iterator[Mapp
     """Give the series of a selector in (first, last]; what is refused as too much is asked in halves."""
     try:
         yield from ask(f"{selector}[{format_duration(last_ms - first_ms)}]", last_ms)
-    except BurnlineError as error:
-        if last_ms - first_ms <= _SHORTEST_MS or "refused" not in str(error):
+    except TooMuch:
+        if last_ms - first_ms <= _SHORTEST_MS:
             raise
         middle_ms = (first_ms + last_ms) // 2
         yield from asked(ask, selector, first_ms, middle_ms)

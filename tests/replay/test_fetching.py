@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agent.errors import BurnlineError
+from agent.errors import BurnlineError, TooMuch
 from agent.model import Labels
 from agent.query import Engine
 from agent.replay import fetching
@@ -39,7 +39,7 @@ def served(store, *, closed=False, refuses=lambda query: False):
 
     def ask(query, at_ms):
         if refuses(query):
-            raise BurnlineError("http://x refused: too many samples")
+            raise TooMuch("http://x refused: too many samples")
         found = []
         for series in engine.instant(query, at_ms).value:
             points = [
@@ -85,6 +85,20 @@ def test_what_is_refused_as_too_much_is_asked_in_halves():
     assert len(copy.series(())) == 4
     with pytest.raises(BurnlineError, match=r"fetching .*too many samples \(nothing had come yet\)"):
         fetch(served(recorded(), refuses=lambda _: True), rule_set(RULES), START, START + MINUTE, memory_store())
+
+
+@pytest.mark.parametrize("why", ["cannot reach http://x: Connection refused", "http://x refused: unauthorized"])
+def test_whoever_would_not_answer_less_either_is_asked_once(why):
+    """That nobody listens, or that a password is wrong, is no question of how much is asked for."""
+    asked = []
+
+    def ask(query, at_ms):
+        asked.append(query)
+        raise BurnlineError(why)
+
+    with pytest.raises(BurnlineError, match=why):
+        fetch(ask, rule_set(RULES), START, START + 12 * MINUTE, memory_store())
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("answer", [[1, "2"], [{"metric": {"__name__": "up"}, "values": [["x", "y"]]}], {"a": 1}])

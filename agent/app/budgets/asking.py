@@ -12,14 +12,12 @@ from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from agent.config import BackfillSection
-from agent.errors import BurnlineError, InvalidInput
+from agent.errors import BurnlineError, InvalidInput, TooMuch
 
 MOST_BYTES: Final = 64 * 2**20
 """An answer larger than this is refused; whoever asked then asks for half of it."""
 TRIES: Final = 3
 _BETWEEN_SECONDS: Final = 1.0
-_TOO_MUCH: Final = frozenset({413, 422, 503})
-"""How servers answer a query that takes too much or too long; less may be answered."""
 
 
 class Asking:
@@ -32,7 +30,7 @@ class Asking:
         self._section, self._sleep = section, sleep
 
     def __call__(self, path: str, form: Mapping[str, Any], /) -> Any:
-        """Return the `data` of an answer; raise BurnlineError where there is none after a few tries, or it is refused."""
+        """Return the `data` of an answer; raise TooMuch where less may be answered, BurnlineError where there is none."""
         why = ""
         for number in range(TRIES):
             if number:
@@ -42,7 +40,7 @@ class Asking:
             except (OSError, http.client.HTTPException) as error:
                 why = getattr(error, "strerror", "") or str(error) or type(error).__name__
                 continue
-            if status < 500 or status in _TOO_MUCH:
+            if status < 500 or status in TooMuch.STATUSES:
                 return _data(status, body, self._section.source)
             why = f"it answered {status}"
         message = f"cannot ask {self._section.source}: {why}, {TRIES} times"
@@ -75,7 +73,7 @@ def _data(status: int, body: bytes, source: str) -> Any:
     too_large = f"an answer of more than {MOST_BYTES >> 20} MB"
     reason = answer.get("error") if isinstance(answer, dict) else None
     message = f"{source} refused: {reason or (too_large if status == 413 else f'it answered {status}')}"
-    raise BurnlineError(message)
+    raise (TooMuch if status in TooMuch.STATUSES else BurnlineError)(message)
 
 
 def _authorization(section: BackfillSection) -> str:

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from agent.errors import BurnlineError, InvalidInput
+from agent.errors import BurnlineError, InvalidInput, TooMuch
 from agent.model import METRIC_NAME, Labels, Matcher, MatchOp, parse_duration
 from agent.replay.slos.remote import Remote
 
@@ -25,7 +25,7 @@ class Server:
         length = parse_duration(re.search(r"\[(\w+)\]", query)[1])
         self.asked.append((at_ms - length, at_ms))
         if length > self.most_ms:
-            raise BurnlineError("http://h:1 refused: too many samples")
+            raise TooMuch("http://h:1 refused: too many samples")
         # Before Prometheus 3 both ends are in the range.
         stamps = [at for at in range(0, 10_000_000, 15_000) if at_ms - length <= at <= at_ms]
         return [
