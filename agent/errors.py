@@ -8,6 +8,7 @@
     │       ├── ParseError      … because it is not PromQL (Prometheus: bad_data)
     │       ├── ExecutionError  … because evaluating it failed (Prometheus: execution)
     │       └── QueryLimit      … because it would touch too much or take too long (Prometheus: timeout, execution)
+    ├── NotNow                  what was asked cannot be done now; trying again helps
     ├── ScrapeError             a target gave no usable page
     ├── TooMuch                 a server of samples would not answer so much at once; it may answer less
     ├── StorageError            the store or the journal cannot keep what it was given
@@ -90,6 +91,14 @@ class QueryLimit(QueryError):
 
     def __init__(self, message: str, *, timeout: bool = False) -> None:
         self.timeout = timeout
+        super().__init__(message)
+
+
+class NotNow(BurnlineError):
+    """Say that what was asked cannot be done now, and that trying again helps: `after_s` seconds from now."""
+
+    def __init__(self, message: str, *, after_s: int = 10) -> None:
+        self.after_s = after_s
         super().__init__(message)
 
 

@@ -154,8 +154,14 @@ class Agent:
         ends.push_async_callback(self.server.stop)
         heartbeats = HeartbeatDesk(lambda: self.lifelines, self.clock, self.telemetry, self.woken)
         self.promises = SloDesk(
-            lambda: self.budgets, lambda: self.journal, self.clock, lambda: self.config.file.storage.alert_history
+            lambda: self.budgets,
+            lambda: self.journal,
+            self.clock,
+            lambda: self.store,
+            limits=lambda: limits_of(self.config.file.query),
+            alerts_kept_ms=lambda: self.config.file.storage.alert_history,
         )
+        ends.push_async_callback(self.promises.stop)
         await self.server.serve(
             create_app(
                 Handles(self),

@@ -9,18 +9,22 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from agent.journal import Append, Event, Position, Prune, Write
 
 if TYPE_CHECKING:
-    from agent.slo import SloSet
+    from agent.app.slo_replays import SloReplays
+    from agent.query import Limits
+    from agent.slo import Setting, SloSet
     from agent.slo.budget import CompositeReading, Readings, Stretch
+    from agent.store import Store
     from agent.web.slos import (
         GateAnswer,
         GateAsked,
         GateView,
         OverrideView,
+        ReplayAsked,
         ReportAnswer,
         ReportAsked,
         StandingView,
@@ -39,6 +43,11 @@ class Budgets(Protocol):
     @property
     def slos(self) -> SloSet:
         """The objectives in force."""
+        ...
+
+    @property
+    def setting(self) -> Setting:
+        """How they are compiled: the default period, the windows."""
         ...
 
     @property
@@ -72,16 +81,21 @@ class Journal(Protocol):
 
 
 class SloDesk:
-    """Fulfils `web.slos.SloHandles` for one agent."""
+    """Fulfils `web.slos.SloHandles` for one agent; `stop` it before its samples go."""
 
     def __init__(
         self,
         budgets: Callable[[], Budgets],
         journal: Callable[[], Journal],
         clock: Callable[[], int],
+        store: Callable[[], Store],
+        *,
+        limits: Callable[[], Limits],
         alerts_kept_ms: Callable[[], int] = lambda: _KEPT_MS,
     ) -> None:
         self._budgets, self._journal, self._clock, self._alerts_kept_ms = budgets, journal, clock, alerts_kept_ms
+        self._store, self._limits = store, limits
+        self._replays: SloReplays | None = None
 
     async def status(self, names: Sequence[str] = ()) -> StandingView:
         """Return how objectives stand."""
@@ -107,6 +121,19 @@ class SloDesk:
     async def report(self, asked: ReportAsked) -> ReportAnswer:
         """Report on a period."""
         return await asyncio.to_thread(self._report, asked)
+
+    async def replay(self, asked: ReplayAsked) -> dict[str, Any]:
+        """Play objectives over the samples that are kept; cancelled, it ends at the next row."""
+        if self._replays is None:
+            from agent.app.slo_replays import SloReplays
+
+            self._replays = SloReplays(self._budgets, self._store, self._limits, self._clock)
+        return await self._replays.play(asked)
+
+    async def stop(self) -> None:
+        """End what is played."""
+        if self._replays is not None:
+            await self._replays.stop()
 
     def _report(self, asked: ReportAsked) -> ReportAnswer:
         from agent.app.slo_reports import report_on

@@ -17,10 +17,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from agent.app import Samples, length_ms, limits_of, replay_over, rule_settings
 from agent.cli.client import call
-from agent.cli.instants import instant, length, said
 from agent.cli.screen import Screen
 from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput
+from agent.model import format_local, parse_instant, parse_length
 from agent.replay import (
     Asked,
     Comparison,
@@ -139,7 +139,7 @@ def _wanted(options: Options, files: tuple[str, ...]) -> RuleSet:
         raise InvalidInput(
             f"there is no alerting rule in {', '.join(files)}; a replay tells what alerts would have done"
         )
-    return with_interval(rules, length(options.interval, "--interval")) if options.interval else rules
+    return with_interval(rules, parse_length(options.interval, "--interval")) if options.interval else rules
 
 
 def _paths(files: tuple[str, ...]) -> list[str]:
@@ -175,10 +175,10 @@ def _samples(options: Options, rules: RuleSet, now_ms: int, bar: Progress) -> Sa
     """Return the recorded samples: those of a folder, or what these rules read of them over the API."""
     if options.storage is not None:
         return Samples.kept_in(options.storage)
-    until_ms = instant(options.until, now_ms, "--until") if options.until else now_ms
-    from_ms = instant(options.since, until_ms, "--from")
+    until_ms = parse_instant(options.until, now_ms, "--until") if options.until else now_ms
+    from_ms = parse_instant(options.since, until_ms, "--from")
     if from_ms >= until_ms:
-        raise InvalidInput(f"--from {said(from_ms)} is not before --until {said(until_ms)}")
+        raise InvalidInput(f"--from {format_local(from_ms)} is not before --until {format_local(until_ms)}")
     task = bar.add_task("fetching", total=requests(rules, from_ms - run_in_ms(rules), until_ms))
 
     def ask(query: str, at_ms: int) -> Sequence[Mapping[str, Any]]:
@@ -192,14 +192,14 @@ def _samples(options: Options, rules: RuleSet, now_ms: int, bar: Progress) -> Sa
 def _stretch(options: Options, samples: Samples, now_ms: int) -> tuple[int, int, list[str]]:
     """Return from when to when to replay, within what there is, and what is to be said of that."""
     oldest, newest = samples.oldest_ms, samples.newest_ms
-    until_ms = instant(options.until, now_ms, "--until") if options.until else min(now_ms, newest)
-    from_ms = instant(options.since, until_ms, "--from")
-    there = f"there are samples from {said(oldest)} to {said(newest)}"
+    until_ms = parse_instant(options.until, now_ms, "--until") if options.until else min(now_ms, newest)
+    from_ms = parse_instant(options.since, until_ms, "--from")
+    there = f"there are samples from {format_local(oldest)} to {format_local(newest)}"
     if from_ms >= until_ms:
-        raise InvalidInput(f"--from {said(from_ms)} is not before --until {said(until_ms)}; {there}")
+        raise InvalidInput(f"--from {format_local(from_ms)} is not before --until {format_local(until_ms)}; {there}")
     if until_ms <= oldest or from_ms >= newest:
-        raise InvalidInput(f"no samples between {said(from_ms)} and {said(until_ms)}; {there}")
+        raise InvalidInput(f"no samples between {format_local(from_ms)} and {format_local(until_ms)}; {there}")
     notes = []
     if from_ms < oldest:
-        notes.append(f"The samples begin at {said(oldest)}: that is where the replay begins, too.")
+        notes.append(f"The samples begin at {format_local(oldest)}: that is where the replay begins, too.")
     return max(from_ms, oldest), until_ms, notes

@@ -15,20 +15,20 @@ import structlog
 
 from agent.app import Api, Samples, StoreRecords, limits_of
 from agent.cli.client import call
-from agent.cli.instants import instant, length, said
 from agent.cli.kinds import expanded
 from agent.cli.replay import progress_bar
 from agent.cli.screen import Screen
 from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput
+from agent.model import format_local, parse_instant, parse_length
 from agent.replay.slos import (
+    Change,
     Records,
     Version,
     Wanted,
+    given_and_changed,
     slo_report_json,
     try_slos,
-    with_least_events,
-    with_objectives,
 )
 from agent.slo import Catalog, Setting, SloSet, load_slos
 
@@ -62,11 +62,11 @@ def run_slo_replay(options: Options) -> int:
     versions = _versions(options, config)
     now_ms = time.time_ns() // 1_000_000
     records, until_ms, kept = _records(options, config, now_ms)
-    from_ms = instant(options.since, until_ms, "--from")
+    from_ms = parse_instant(options.since, until_ms, "--from")
     if from_ms >= until_ms:
-        message = f"--from {said(from_ms)} is not before --to {said(until_ms)}"
+        message = f"--from {format_local(from_ms)} is not before --to {format_local(until_ms)}"
         raise InvalidInput(message)
-    step_ms = length(options.step, "--step") if options.step else None
+    step_ms = parse_length(options.step, "--step") if options.step else None
     wanted = Wanted(versions, from_ms, until_ms, step_ms, options.false_below / 100)
     with progress_bar(console) as bar:
         task = bar.add_task("replaying", total=until_ms - wanted.begins_ms)
@@ -87,22 +87,21 @@ def _versions(options: Options, config: Config) -> tuple[Version, ...]:
     """Return the SLOs as they are given and, where anything is changed, as they would be then."""
     slos = _loaded(options.files)
     section = config.file.slo
-    period_ms = length(options.default_period, "--default-period") if options.default_period else section.default_period
+    period_ms = (
+        parse_length(options.default_period, "--default-period") if options.default_period else section.default_period
+    )
     setting = Setting(
         period_ms=period_ms,
         catalog=Catalog.load(config.under(section.windows) if section.windows else None),
         engine=True,
     )
-    given = Version.of("as given", slos.slos, setting)
-    if not (options.objectives or options.windows or options.min_events is not None or options.compare):
-        return (given,)
-    changed = _loaded(options.compare).slos if options.compare else slos.slos
-    changed = with_objectives(changed, dict(map(_objective, options.objectives)))
-    if options.min_events is not None:
-        changed = with_least_events(changed, options.min_events)
-    if options.windows is not None:
-        setting = Setting(period_ms=period_ms, catalog=Catalog.load(options.windows), engine=True)
-    return given, Version.of("as changed", changed, setting)
+    change = Change(
+        options.objectives,
+        options.min_events,
+        slos=_loaded(options.compare).slos if options.compare else None,
+        setting=replace(setting, catalog=Catalog.load(options.windows)) if options.windows is not None else None,
+    )
+    return given_and_changed(slos.slos, setting, change)
 
 
 def _loaded(files: tuple[Path, ...]) -> SloSet:
@@ -113,15 +112,6 @@ def _loaded(files: tuple[Path, ...]) -> SloSet:
     return found
 
 
-def _objective(text: str) -> tuple[str, float]:
-    name, _, percent = text.partition("=")
-    try:
-        return name.strip(), float(percent.strip().removesuffix("%"))
-    except ValueError as error:
-        message = f'--objective is written NAME=PERCENT, such as answers=99.5; found "{text}"'
-        raise InvalidInput(message) from error
-
-
 def _records(options: Options, config: Config, now_ms: int) -> tuple[Records, int, str]:
     """Return the samples, those of a folder or those behind an API, the instant at which the replay ends, and what a folder has.
 
@@ -129,10 +119,10 @@ def _records(options: Options, config: Config, now_ms: int) -> tuple[Records, in
     """
     if options.storage is not None:
         samples = Samples.kept_in(options.storage)
-        until_ms = instant(options.until, now_ms, "--to") if options.until else min(now_ms, samples.newest_ms)
-        there = f"from {said(samples.oldest_ms)} to {said(samples.newest_ms)}"
+        until_ms = parse_instant(options.until, now_ms, "--to") if options.until else min(now_ms, samples.newest_ms)
+        there = f"from {format_local(samples.oldest_ms)} to {format_local(samples.newest_ms)}"
         if until_ms <= samples.oldest_ms:
-            message = f"no samples before --to {said(until_ms)}; there are samples {there}"
+            message = f"no samples before --to {format_local(until_ms)}; there are samples {there}"
             raise InvalidInput(message)
         kept = f"{options.storage} has samples {there}; none that were read are of these indicators."
         return StoreRecords(samples.recorded, limits_of(config.file.query)), until_ms, kept
@@ -140,4 +130,4 @@ def _records(options: Options, config: Config, now_ms: int) -> tuple[Records, in
     def post(path: str, form: Mapping[str, Any]) -> Any:
         return call(options.url, path, form, timeout=120)
 
-    return Api(post).records(), instant(options.until, now_ms, "--to") if options.until else now_ms, ""
+    return Api(post).records(), parse_instant(options.until, now_ms, "--to") if options.until else now_ms, ""

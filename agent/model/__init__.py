@@ -18,6 +18,7 @@ from agent.model.values import LAST_MS, format_float, format_rfc3339, parse_floa
 if TYPE_CHECKING:
     from agent.model.bucket_bounds import bucket_intervals, bucket_rows, upper_bounds
     from agent.model.histograms import CUSTOM, NO_BUCKETS, Buckets, Histogram, ResetHint
+    from agent.model.instants import format_local, parse_instant, parse_length
     from agent.model.samples import (
         ABSENT_BITS,
         ABSENT_NAN,
@@ -68,6 +69,7 @@ __all__ = [
     "compile_regex",
     "format_duration",
     "format_float",
+    "format_local",
     "format_rfc3339",
     "is_absent",
     "is_legacy_label_name",
@@ -77,6 +79,8 @@ __all__ = [
     "match_all",
     "parse_duration",
     "parse_float",
+    "parse_instant",
+    "parse_length",
     "quote",
     "upper_bounds",
 ]
@@ -86,6 +90,7 @@ __getattr__ = lazy(
     {
         "bucket_bounds": ("bucket_intervals", "bucket_rows", "upper_bounds"),
         "histograms": ("CUSTOM", "NO_BUCKETS", "Buckets", "Histogram", "ResetHint"),
+        "instants": ("format_local", "parse_instant", "parse_length"),
         "samples": (
             "ABSENT_BITS",
             "ABSENT_NAN",

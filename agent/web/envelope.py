@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from agent.errors import BurnlineError, ExecutionError, InvalidInput, ParseError, QueryLimit
+from agent.errors import BurnlineError, ExecutionError, InvalidInput, NotNow, ParseError, QueryLimit
 
 TRUNCATED: Final = "results truncated due to limit"
 _MOST_NOTES: Final = 10
@@ -37,11 +37,12 @@ class ErrorType(Enum):
 
 
 class ApiError(Exception):
-    """End a request with an envelope of this type and text; `status` replaces the type's own."""
+    """End a request with an envelope of this type and text; `status` replaces the type's own, `after_s` becomes Retry-After."""
 
-    def __init__(self, kind: ErrorType, text: str, *, status: int | None = None) -> None:
+    def __init__(self, kind: ErrorType, text: str, *, status: int | None = None, after_s: int | None = None) -> None:
         self.kind = kind
         self.text = text
+        self.after_s = after_s
         self.status = kind.status if status is None else status
         super().__init__(text)
 
@@ -56,6 +57,8 @@ def from_burnline(error: BurnlineError) -> ApiError:
     match error:
         case ParseError():
             return invalid("query", error)
+        case NotNow():
+            return ApiError(ErrorType.UNAVAILABLE, str(error), after_s=error.after_s)
         case QueryLimit(timeout=True):
             kind = ErrorType.TIMEOUT
         case ExecutionError() | QueryLimit():
@@ -70,7 +73,8 @@ def from_burnline(error: BurnlineError) -> ApiError:
 def failure(error: ApiError) -> web.Response:
     """Return the answer that says what went wrong."""
     body = {"status": "error", "errorType": error.kind.word, "error": _encodable(error.text)}
-    return web.Response(body=msgspec.json.encode(body), status=error.status, content_type=JSON)
+    headers = None if error.after_s is None else {"Retry-After": f"{error.after_s}"}
+    return web.Response(body=msgspec.json.encode(body), status=error.status, content_type=JSON, headers=headers)
 
 
 def success(data: Any, warnings: Sequence[str] = (), infos: Sequence[str] = ()) -> web.Response:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from agent.app.slo_desk import SloDesk
 from agent.journal import MemoryJournal
 from agent.model import Labels
-from agent.slo import BudgetStep, Part, Slo, SloSet
+from agent.query import Limits
+from agent.slo import BudgetStep, Part, Setting, Slo, SloSet
 from agent.slo.budget import Engine, Key, Slot, composite
 from agent.slo.model import Composite, Events
+from agent.store import Store
 from tests.slo.budget.service import DAY, MINUTE, START, Service, objective, slo
 
 POLICY = (BudgetStep(0.5, "Look at the errors every week."), BudgetStep(0.25, "Freeze deploys."))
@@ -19,6 +21,7 @@ class FakeBudgets:
     def __init__(self, slos: tuple[Slo, ...], engine: Engine) -> None:
         self.slos = SloSet(slos)
         self.engine = engine
+        self.setting = Setting(engine=True)
 
     @property
     def latest(self):
@@ -37,7 +40,10 @@ class World:
         self.budgets = FakeBudgets(self.slos, engine)
         self.service = Service(engine)
         self.journal = MemoryJournal()
-        self.desk = SloDesk(lambda: self.budgets, lambda: self.journal, lambda: self.service.at_ms)
+        self.store = Store(retention_ms=400 * DAY, max_memory_bytes=2**27)
+        self.desk = SloDesk(
+            lambda: self.budgets, lambda: self.journal, lambda: self.service.at_ms, lambda: self.store, limits=Limits
+        )
 
     @property
     def now_ms(self) -> int:

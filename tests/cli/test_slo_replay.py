@@ -139,7 +139,7 @@ def test_json_has_every_number(place):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--objective", "answer=99"), 'no SLO "answer" in these files; did you mean "answers"?'),
+        (("--objective", "answer=99"), 'no SLO "answer" among these; did you mean "answers"?'),
         (("--objective", "answers"), "--objective is written NAME=PERCENT, such as answers=99.5"),
         (("--objective", "answers=100"), "it lies between 0 and 100"),
         (("--step", "0s"), "--step: 0s is no length of time"),

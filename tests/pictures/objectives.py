@@ -21,9 +21,11 @@ from agent.demo.story import tell
 from agent.demo.table import Snapshot, render
 from agent.journal import MemoryJournal
 from agent.model import Labels
+from agent.query import Limits
 from agent.slo import SloSet, read_slos
 from agent.slo.budget import Engine, Key, Slot
 from agent.slo.report import Material, Override, asked, make_report, write_report
+from agent.store import Store
 from agent.web import FakeHandles, create_app
 from tests.slo.budget.service import DAY, HOUR, MINUTE, SECOND, Service, objective
 from tests.slo.report.months import incident
@@ -65,7 +67,8 @@ class Weeks:
         self.service = Service(self.engine, at_ms=NOW_MS - LIVE_MS)
         self.journal = MemoryJournal()
         self.documents = 0.0
-        self.desk = SloDesk(lambda: self, lambda: self.journal, lambda: NOW_MS)  # type: ignore[arg-type, return-value]
+        store = Store(retention_ms=DAY, max_memory_bytes=2**20)
+        self.desk = SloDesk(lambda: self, lambda: self.journal, lambda: NOW_MS, lambda: store, limits=Limits)  # type: ignore[arg-type, return-value]
         self.engine.backfill_all({Key(each.id, Labels()): self._past(each.id) for each in self.slos.slos})
         self._live()
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from agent.app.budgets.pacing import Pace, Stopped
 from agent.config import BackfillSection
 from agent.errors import BurnlineError
 from agent.journal import Append, Put
@@ -22,8 +23,8 @@ from agent.model import format_duration, format_rfc3339
 
 if TYPE_CHECKING:
     from agent.app.budgets.budgets import Budgets
-    from agent.replay.slos import Past, Records
-    from agent.slo.budget import Objective
+    from agent.replay.slos import Records
+    from agent.slo.budget import Key, Objective, Slot
 
 KIND: Final = "slo_backfill"
 """Records of what was done, by SLO; and events about an SLO: its past was filled in, or could not be."""
@@ -33,14 +34,9 @@ RETRY_MS: Final = (60_000, 300_000, 1_800_000, 3_600_000)
 _SLACK_MS: Final = 3_600_000
 """A budget that is known for its period less this needs no more."""
 _INTERVAL_MS: Final = 15_000
-_BREATH_SECONDS: Final = 0.005
 
 _log = structlog.get_logger()
 Write = Callable[..., object]
-
-
-class Stopped(BurnlineError):
-    """Say that the agent ends, so nothing more is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +101,12 @@ class Backfilling:
                 if section.source == "store" and self._oldest_ms() >= work.until_ms:
                     self._done(section, work, None, {}, at_ms)
                     continue
-                past = await asyncio.to_thread(self._read, section, work)
+                slots, oldest_ms = await asyncio.to_thread(self._read, section, work)
                 if any(each not in self._budgets.objectives for each in work.objectives):
                     self._due_ms = at_ms  # they were changed meanwhile: what was read may count something else
                     return
-                taken = await asyncio.to_thread(self._budgets.backfill, past.slots)
-                self._done(section, work, past.oldest_ms, {key.slo: count for key, count in taken.items()}, at_ms)
+                taken = await asyncio.to_thread(self._budgets.backfill, slots)
+                self._done(section, work, oldest_ms, {key.slo: count for key, count in taken.items()}, at_ms)
             self._failures, self._why = 0, ""
         except Stopped:
             return
@@ -143,8 +139,8 @@ class Backfilling:
             for start in range(0, len(each), BATCH)
         ]
 
-    def _read(self, section: BackfillSection, work: _Work) -> Past:
-        """Read the past of some SLOs, in a thread; raise BurnlineError where it cannot be read."""
+    def _read(self, section: BackfillSection, work: _Work) -> tuple[dict[Key, list[Slot]], int | None]:
+        """Return the past of some SLOs and when it begins, read in a thread; raise BurnlineError where it cannot be read."""
         from agent.replay.slos import History, interval_of, past_of, selectors  # only who fills a past pays for it
 
         records = self._local() if section.source == "store" else _behind(section)
@@ -153,24 +149,13 @@ class Backfilling:
             interval_ms = interval_of(records, chosen, work.until_ms - _SLACK_MS, work.until_ms) or interval_ms
         history = History(records, work.objectives, interval_ms)
         longest = max(each.period_ms for each in work.objectives)
-        began = time.thread_time()
-
-        def reached(_: int) -> None:
-            nonlocal began
-            if self._stopping.is_set():
-                message = "the agent ends"
-                raise Stopped(message)
-            worked = time.thread_time() - began
-            if worked > _BREATH_SECONDS:
-                self._rest(worked)
-                began = time.thread_time()
-
-        past = past_of(history, work.objectives, work.until_ms - longest, work.until_ms, reached)
+        pace = Pace(self._stopping.is_set, self._rest)
+        past = past_of(history, work.objectives, work.until_ms - longest, work.until_ms, pace)
         if history.failures:
             query, why = next(iter(history.failures.items()))
             message = f"{query}: {why}"
             raise BurnlineError(message)
-        return past
+        return dict(past.slots(pace)), past.oldest_ms
 
     def _done(
         self, section: BackfillSection, work: _Work, oldest_ms: int | None, taken: Mapping[str, int], at_ms: int

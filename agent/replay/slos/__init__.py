@@ -11,19 +11,21 @@ from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.replay.slos.account import FALSE_BELOW, BudgetAccount, SloReport, Spell, VersionAccount, median
-    from agent.replay.slos.history import History, Step
+    from agent.replay.slos.history import STRETCH_MS, History, Step
     from agent.replay.slos.plain import slo_report_json
     from agent.replay.slos.prior import Past, past_of
     from agent.replay.slos.records import Records, Series, selectors
     from agent.replay.slos.remote import Remote
     from agent.replay.slos.stretches import interval_of
     from agent.replay.slos.trying import Wanted, try_slos
-    from agent.replay.slos.versions import Version, with_least_events, with_objectives
+    from agent.replay.slos.versions import Change, Version, given_and_changed
     from agent.replay.slos.words import caveats, differences, headline, left, share
 
 __all__ = [
     "FALSE_BELOW",
+    "STRETCH_MS",
     "BudgetAccount",
+    "Change",
     "History",
     "Past",
     "Records",
@@ -37,6 +39,7 @@ __all__ = [
     "Wanted",
     "caveats",
     "differences",
+    "given_and_changed",
     "headline",
     "interval_of",
     "left",
@@ -46,22 +49,20 @@ __all__ = [
     "share",
     "slo_report_json",
     "try_slos",
-    "with_least_events",
-    "with_objectives",
 ]
 
 __getattr__ = lazy(
     __name__,
     {
         "account": ("FALSE_BELOW", "BudgetAccount", "SloReport", "Spell", "VersionAccount", "median"),
-        "history": ("History", "Step"),
+        "history": ("STRETCH_MS", "History", "Step"),
         "plain": ("slo_report_json",),
         "prior": ("Past", "past_of"),
         "records": ("Records", "Series", "selectors"),
         "remote": ("Remote",),
         "stretches": ("interval_of",),
         "trying": ("Wanted", "try_slos"),
-        "versions": ("Version", "with_least_events", "with_objectives"),
+        "versions": ("Change", "Version", "given_and_changed"),
         "words": ("caveats", "differences", "headline", "left", "share"),
     },
 )

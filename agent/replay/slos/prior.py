@@ -5,8 +5,9 @@ Its rows are as far apart as an engine's checkpoints of that age would be, so no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 from agent.replay.slos.history import History, Step
@@ -16,6 +17,8 @@ MINUTE_MS: Final = 60_000
 FINE_MS: Final = 3 * 24 * 60 * MINUTE_MS
 """Up to this age rows are a minute apart, five minutes before that: the grid of the engine's ring."""
 _COARSE_MS: Final = 5 * MINUTE_MS
+_TOGETHER: Final = 16
+"""Budgets that are filled at once: a month of one is some 8,000 slots, more than a megabyte."""
 _INTERVAL_MS: Final = _COARSE_MS // 4
 """Of the engine that only counts, so that a target of which nothing came in a whole step is a gap."""
 
@@ -25,16 +28,28 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What is known of budgets before an instant: `slots` by budget, from samples between two instants (None: without any)."""
+    """What is known of budgets before an instant, as an engine counted it; the oldest and newest sample, None without any."""
 
-    slots: dict[Key, list[Slot]]
+    counted: Engine
+    until_ms: int
     oldest_ms: int | None = None
     newest_ms: int | None = None
 
-    def fill(self, engine: Engine) -> dict[Key, int]:
+    def slots(self, progress: Progress = lambda _: None) -> Iterator[tuple[Key, list[Slot]]]:
+        """Give the past of each budget of which anything is known."""
+        for key in self.counted.read(self.until_ms).layout.keys:
+            if slots := self.counted.slots(key):
+                yield key, slots
+            progress(self.until_ms)
+
+    def fill(self, engine: Engine, progress: Progress = lambda _: None) -> dict[Key, int]:
         """Give the past to an engine, and return how many slots it took of each budget; those that it keeps no budget of none."""
         ids = {each.slo.id for each in engine.objectives}
-        return engine.backfill_all({key: slots for key, slots in self.slots.items() if key.slo in ids and slots})
+        taken: dict[Key, int] = {}
+        slots = ((key, each) for key, each in self.slots(progress) if key.slo in ids)
+        while some := dict(islice(slots, _TOGETHER)):
+            taken |= engine.backfill_all(some)
+        return taken
 
 
 def past_of(
@@ -57,10 +72,7 @@ def past_of(
                 engine.count(at_ms - _spacing(at_ms, until_ms), Step())
         if begun:
             engine.count(at_ms, step)
-    if not begun:
-        return Past({}, history.oldest_ms, history.newest_ms)
-    keys: Iterable[Key] = engine.read(until_ms).layout.keys
-    return Past({key: engine.slots(key) for key in keys}, history.oldest_ms, history.newest_ms)
+    return Past(engine, until_ms, history.oldest_ms, history.newest_ms)
 
 
 def _rows(history: History, from_ms: int, until_ms: int) -> Iterator[tuple[int, Step]]:

@@ -33,7 +33,7 @@ Progress = Callable[[int], None]
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is to be played, from one instant to another (ms). step_ms: how far apart rows are; None for the scrape interval,
-    or as much more as MOST_ROWS need.
+    or as much more as `most_rows` need.
     """
 
     versions: Sequence[Version]
@@ -41,6 +41,7 @@ class Wanted:
     until_ms: int
     step_ms: int | None = None
     false_below: float = FALSE_BELOW
+    most_rows: int = MOST_ROWS
 
     @property
     def begins_ms(self) -> int:
@@ -76,7 +77,7 @@ def try_slos(wanted: Wanted, records: Records, progress: Progress = lambda _: No
     played = list(_played(wanted.versions))
     objectives = [each.objective for each in played]
     interval_ms = _interval(records, objectives, wanted)
-    step_ms = wanted.step_ms or _step(interval_ms, wanted.until_ms - wanted.from_ms)
+    step_ms = wanted.step_ms or _step(interval_ms, wanted.until_ms - wanted.from_ms, wanted.most_rows)
     # The last row is at the end of the stretch.
     from_ms = wanted.until_ms - (wanted.until_ms - wanted.from_ms) // step_ms * step_ms
     history = History(records, objectives, interval_ms)
@@ -91,7 +92,7 @@ def try_slos(wanted: Wanted, records: Records, progress: Progress = lambda _: No
     try:
         past = past_of(history, objectives, wanted.begins_ms, from_ms - 1, reached)
         engine.row(from_ms, Step())
-        past.fill(engine)
+        past.fill(engine, reached)
         watch = Watch(engine, from_ms)
         for at_ms, row in history.rows(from_ms, wanted.until_ms, step_ms):
             watch.look(at_ms, engine.row(at_ms, row))
@@ -127,9 +128,9 @@ def _interval(records: Records, objectives: Sequence[Objective], wanted: Wanted)
     return INTERVAL_MS
 
 
-def _step(interval_ms: int, length_ms: int) -> int:
-    """Return the smallest multiple of the interval that needs no more than MOST_ROWS rows."""
-    return interval_ms * max(-(-length_ms // (interval_ms * MOST_ROWS)), 1)
+def _step(interval_ms: int, length_ms: int, most_rows: int) -> int:
+    """Return the smallest multiple of the interval that needs no more rows than that."""
+    return interval_ms * max(-(-length_ms // (interval_ms * most_rows)), 1)
 
 
 def _report(

@@ -66,7 +66,7 @@ def differences(report: SloReport) -> Iterator[str]:
     """Give what the second version would have changed, SLO by SLO; what it would not have changed is said together."""
     before, after = ({each.key: each for each in version.budgets} for version in report.versions[:2])
     same = []
-    for key in before.keys() | after.keys():
+    for key in before | after:
         if key not in before or key not in after:
             which = report.versions[0 if key in before else 1].name
             yield f"{key} is only in the version {which}."

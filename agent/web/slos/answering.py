@@ -9,16 +9,18 @@ import msgspec
 from aiohttp import web
 
 from agent.errors import InvalidInput
+from agent.schema import suggest
 from agent.web.envelope import ApiError, ErrorType, invalid, success
-from agent.web.parameters import read_parameters
+from agent.web.parameters import limit, read_parameters
 from agent.web.slos.board import SLOS
-from agent.web.slos.values import GateAsked, ReportAsked
+from agent.web.slos.values import GateAsked, ReplayAsked, ReportAsked
 
 MOST_NAMES: Final = 100
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 REPORT_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'"
 """A report has its styles inside and nothing else: no script, no picture, nothing from elsewhere."""
 _PERCENT: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
+_OF_REPLAY: Final = ("from", "to", "name", "objective", "min_events", "step", "false_below")
 
 
 class OverrideBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -82,6 +84,31 @@ async def report(request: web.Request) -> web.Response:
         "Cache-Control": "no-store",
     }
     return web.Response(body=answer.text.encode(), headers=headers)
+
+
+async def replay(request: web.Request) -> web.Response:
+    """Play objectives over the samples; a parameter that there is not is refused, for the answer would be to another question."""
+    parameters = await read_parameters(request)
+    for name in parameters.url:
+        if name not in _OF_REPLAY:
+            raise invalid(name, f"there is no such parameter{suggest(name, _OF_REPLAY)}")
+    asked = ReplayAsked(
+        names=tuple(parameters.all("name")),
+        since=parameters.first("from") or "7d",
+        until=parameters.first("to"),
+        objectives=tuple(parameters.all("objective")),
+        min_events=limit(parameters, "min_events") if parameters.first("min_events") else None,
+        step=parameters.first("step"),
+        false_below=_false_below(parameters.first("false_below") or "1"),
+    )
+    return success(await request.config_dict[SLOS].replay(asked))
+
+
+def _false_below(text: str) -> float:
+    found = _PERCENT.fullmatch(f"{text.rstrip().removesuffix('%')}%")
+    if found is None or float(found.group(1)) > 100:
+        raise invalid("false_below", f'a percentage of the budget from 0 to 100, like 1 or 0.5%, not "{text}"')
+    return float(found.group(1)) / 100
 
 
 def _one_line(text: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from agent.web.slos.values import GateAnswer, GateAsked, ReportAnswer, ReportAsked, StandingView
+    from agent.web.slos.values import GateAnswer, GateAsked, ReplayAsked, ReportAnswer, ReportAsked, StandingView
 
 
 class SloHandles(Protocol):
@@ -29,4 +29,11 @@ class SloHandles(Protocol):
 
     async def report(self, asked: ReportAsked) -> ReportAnswer:
         """Report on a period; raise InvalidInput for a period, a zone or a format that there is not."""
+        ...
+
+    async def replay(self, asked: ReplayAsked) -> Mapping[str, Any]:
+        """Play objectives over the samples that are kept, and return the report, plain values; cancelled, it reads no further.
+
+        Raises InvalidInput for what cannot be played, NotNow while another replay is under way.
+        """
         ...

@@ -27,6 +27,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/api/v1/slos/gate", _later("answering", "gate")),
     ("POST", "/api/v1/slos/gate/override", _later("answering", "override")),
     ("GET", "/api/v1/slos/report", _later("answering", "report")),
+    ("GET", "/api/v1/slos/replay", _later("answering", "replay")),
     ("GET", "/slos", _later("page", "all_slos")),
     ("GET", "/slos/{id}", _later("page", "one_slo")),
 )

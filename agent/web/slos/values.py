@@ -159,6 +159,22 @@ class ReportAsked(Value, frozen=True):
     form: str = "json"
 
 
+class ReplayAsked(Value, frozen=True):
+    """What a replay is asked for: SLOs as of `ReportAsked`, from when to when and how far apart in words (empty: as it fits).
+
+    `objectives` are NAME=PERCENT; with these or `min_events` the SLOs are played as they would be then, too. A page that costs
+    less than `false_below` of a budget counts as false.
+    """
+
+    names: tuple[str, ...] = ()
+    since: str = "7d"
+    until: str = ""
+    objectives: tuple[str, ...] = ()
+    min_events: int | None = None
+    step: str = ""
+    false_below: float = 0.01
+
+
 class ReportAnswer(Value, frozen=True):
     """A report as text, its Content-Type, and how a file of it would be called."""
 

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from agent.replay.slos import prior
 from agent.replay.slos.history import History
 from agent.replay.slos.prior import past_of
 from agent.slo import Events, Rolling, Timeslices
@@ -47,7 +48,9 @@ def four_days():
     return lived(4)
 
 
-def test_a_new_engine_that_is_filled_reads_as_the_one_that_was_there(four_days):
+@pytest.mark.parametrize("together", [1, 16])
+def test_a_new_engine_that_is_filled_reads_as_the_one_that_was_there(four_days, together, monkeypatch):
+    monkeypatch.setattr(prior, "_TOGETHER", together)
     both, live, until_ms = four_days
     engine = Engine(OBJECTIVES, interval_ms=MINUTE)
     engine.row(until_ms, Told())
@@ -92,7 +95,7 @@ def test_a_stretch_in_which_the_target_failed_is_not_seen():
 def test_there_is_no_past_where_there_are_no_samples():
     past = past_of(History(Both().kept, OBJECTIVES, MINUTE), OBJECTIVES, START, START + HOUR)
 
-    assert past.slots == {}
+    assert dict(past.slots()) == {}
     assert past.oldest_ms is None
 
 
@@ -108,5 +111,5 @@ def test_what_a_target_counted_before_it_failed_for_good_is_part_of_the_past():
 
     past = past_of(History(both.kept, OBJECTIVES, 15_000), OBJECTIVES, START - HOUR, at_ms)
 
-    events = next(slots for key, slots in past.slots.items() if key.slo == "rag-events")
+    events = next(slots for key, slots in past.slots() if key.slo == "rag-events")
     assert (sum(each.bad for each in events), sum(each.total for each in events)) == (200, 400)

@@ -9,6 +9,7 @@ import pytest
 
 from agent.errors import InvalidInput
 from agent.model import Columns, Labels, Row
+from agent.replay.slos import differences
 from agent.replay.slos.trying import Wanted, try_slos
 from agent.replay.slos.versions import Version, with_least_events, with_objectives
 from agent.slo import (
@@ -170,10 +171,23 @@ def test_numbers_that_cannot_be_right_are_a_state_with_words():
 
 
 def test_an_objective_of_an_slo_that_is_not_there_is_refused_with_what_was_meant():
-    with pytest.raises(InvalidInput, match=r'no SLO "answer" in these files; did you mean "answers"'):
+    with pytest.raises(InvalidInput, match=r'no SLO "answer" among these; did you mean "answers"'):
         with_objectives([ANSWERS], {"answer": 99.0})
     with pytest.raises(InvalidInput, match="lies between 0 and 100"):
         with_objectives([ANSWERS], {"answers": 100.0})
+
+
+def test_what_is_different_is_said_in_the_order_of_the_files():
+    slos = [replace(ANSWERS, name=name) for name in "fbdace"]
+    report = played(recorded(lambda _: 0.0, 1), slos, with_objectives(slos, dict.fromkeys("fbdace", 99.0)), hours=1)
+
+    assert [each.partition(":")[0] for each in differences(report)] == [each.id for each in slos]
+
+
+def test_rows_are_as_far_apart_as_so_many_at_most_need():
+    report = played(recorded(lambda _: 0.0, 4), [ANSWERS], hours=4, begin=HOUR, most_rows=100)
+
+    assert report.step_ms == 8 * STEP
 
 
 def test_no_samples_are_no_budget():

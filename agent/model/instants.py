@@ -1,4 +1,7 @@
-"""Times as people write them on the command line: a duration back, seconds since the epoch, or a date and a time; and lengths."""
+"""Instants as people write and read them: a duration back, seconds since the epoch, or a date and a time; and lengths of time.
+
+What cannot be read is refused with the name of the option or parameter that it was written for. It looks at no clock.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,18 @@ from datetime import datetime
 from typing import Final
 
 from agent.errors import InvalidInput
-from agent.model import format_duration, parse_duration
+from agent.model.durations import format_duration, parse_duration
 
-_NUMBER: Final = re.compile(r"\d{9,}(\.\d+)?")
+_NUMBER: Final = re.compile(r"\d{9,18}(\.\d+)?")
 _LATEST_MS: Final = 253_402_214_400_000
 """In the last days of the year 9999: later there are no dates."""
 
 
-def instant(text: str, before_ms: int, option: str) -> int:
-    """Return a duration before `before_ms`, seconds since the epoch, or a time as in RFC 3339 (local where it says no zone)."""
+def parse_instant(text: str, before_ms: int, option: str) -> int:
+    """Return a duration before `before_ms`, seconds since the epoch, or a time as in RFC 3339 (local if it has no zone), in ms.
+
+    Raises InvalidInput that names `option`.
+    """
     if text == "now":
         return before_ms
     try:
@@ -32,13 +38,13 @@ def _date(text: str, option: str) -> float:
     """Return seconds since the epoch, 0 for what was before it."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.timestamp() if moment.year > 1970 else 0.0
+    except (ValueError, OverflowError) as error:
         message = f'{option}: not a time: "{text}"; write a duration such as 7d, or a time such as 2026-01-05T09:00'
         raise InvalidInput(message) from error
-    return moment.timestamp() if moment.year > 1970 else 0.0
 
 
-def length(text: str, option: str) -> int:
+def parse_length(text: str, option: str) -> int:
     """Return a duration in ms; raise InvalidInput where it is none, or no longer than nothing."""
     try:
         found = parse_duration(text)
@@ -49,6 +55,6 @@ def length(text: str, option: str) -> int:
     return found
 
 
-def said(at_ms: int) -> str:
-    """Return an instant as people here write it, to the second."""
+def format_local(at_ms: int) -> str:
+    """Return an instant in the local time zone, to the second: `2026-01-05 09:00:00`."""
     return f"{datetime.fromtimestamp(at_ms / 1000).astimezone():%Y-%m-%d %H:%M:%S}"
