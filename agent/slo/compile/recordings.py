@@ -161,7 +161,8 @@ class Recorder:
         ratio, bad, total = (
             self._found(name, window_ms) for name in (names.ERROR_RATIO, names.BAD_EVENTS, names.TOTAL_EVENTS)
         )
-        least = number(LEAST_BAD - 0.5)  # counts are extrapolated: three errors may look like 2.9
+        # As `rate` counts, two errors may look like 2.5 with a scrape a minute, and three are never fewer but for rounding.
+        least = number(LEAST_BAD - 0.25)
         return (
             f"(\n  {ratio}\nand\n  {total} >= {self.slo.min_events}\n)\nor\n"
             f"(\n  {lower_bound_query(bad, total)}\nand\n  {bad} >= {least}\n)"
