@@ -19,7 +19,7 @@ demo: $(VENV)/.base
 	@$(BIN)/burnline demo
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

@@ -26,6 +26,24 @@ def pytest_configure(config):
         config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give a file's tests to one process, so that what they share is made once; `xdist_group` keeps files together."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class LoadFileOrGroup(LoadGroupScheduling):
+        def _split_scope(self, nodeid):
+            return super()._split_scope(nodeid).partition("::")[0]
+
+    return LoadFileOrGroup(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin with the groups, which take longest: a process that begins the last of them late keeps the others waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 def missing(what: str, message: str) -> None:
     """Skip with `message`; where BURNLINE_REQUIRE names `what`, fail instead."""
     if what in REQUIRED:

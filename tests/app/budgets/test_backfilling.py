@@ -72,7 +72,8 @@ async def test_nothing_is_looked_for_where_nobody_wants_it(story):
     assert told(story) == []
 
 
-async def test_a_server_that_does_not_answer_holds_up_nothing_and_is_asked_again_later(story):
+async def test_a_server_that_does_not_answer_holds_up_nothing_and_is_asked_again_later(story, monkeypatch):
+    monkeypatch.setattr("agent.app.budgets.asking._BETWEEN_SECONDS", 0.0)
     requests = []
     with api(lambda path, form: (500, requests.append(path) or {})) as url:
         story.slo_section = f"slo: {{backfill: {{from: '{url}'}}}}"
