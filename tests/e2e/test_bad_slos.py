@@ -14,9 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.main import burnline
-from tests.e2e.test_run import BURNLINE, until
+from tests.e2e.test_run import BURNLINE
 from tests.peers.processes import free_port, get, running
 from tests.slo.placed import ANSWERS
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
 

@@ -15,8 +15,8 @@ from functools import partial
 import pytest
 
 from agent.demo.overlay import divided, write_overlay
-from tests.e2e.test_run import until
 from tests.peers.processes import free_port, get, running, with_us
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.xdist_group("faults")]
 SPEED = 60
@@ -70,13 +70,13 @@ web: {{listen_address: "127.0.0.1:{port}"}}
         until(lambda: alerts(port) == set())
 
         change_faults(service, "POST", {"dependency_down": ["cache"], "duration_seconds": 60})
-        until(lambda: "DependencyDown" in alerts(port), 15)
-        until(lambda: {"DependencyDown", "CacheHitCollapse"} <= alerts(port), 60)
+        until(lambda: "DependencyDown" in alerts(port))
+        until(lambda: {"DependencyDown", "CacheHitCollapse"} <= alerts(port))
         assert alerts(port) == {"DependencyDown", "CacheHitCollapse"}
 
         change_faults(service, "DELETE")
-        until(lambda: alerts(port) == set(), 40)
+        until(lambda: alerts(port) == set())
 
         process.kill()
-        until(lambda: "ServiceDown" in alerts(port), 15)
+        until(lambda: "ServiceDown" in alerts(port))
     assert "Traceback" not in log.read_text()

@@ -10,12 +10,13 @@ import os
 import re
 import shutil
 import subprocess
-import time
 
 import pytest
 
-from tests.e2e.test_kill_samples import Page, only, points, serving, start, wait_until_ready
+from tests.e2e.test_kill_samples import Page, only, points, start, wait_until_ready
 from tests.peers.processes import api, free_port, get
+from tests.serving import serving
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150), pytest.mark.xdist_group("kill")]
 
@@ -59,13 +60,6 @@ def metric(port, name):
     return float(found[1])
 
 
-def until(condition, seconds):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that in time"
-        time.sleep(0.1)  # another process is watched; its state can only be asked for
-
-
 def newest(port, name):
     return float(api(port, "query", query=name)["data"]["result"][0]["value"][1])
 
@@ -73,7 +67,7 @@ def newest(port, name):
 def test_a_full_disk_costs_no_evaluation_and_in_the_end_no_sample(small_disk, tmp_path):
     """While the disk is full rules see new samples, people and /metrics are told, and afterwards a kill -9 loses nothing."""
     page, port = Page(), free_port()
-    with serving(page) as target:
+    with serving(page.answer, protocol="HTTP/1.1") as target:
         (tmp_path / "rules.yml").write_text(RULES)
         (tmp_path / "burnline.yml").write_text(
             f"global: {{scrape_interval: {INTERVAL_MS}ms, scrape_timeout: {INTERVAL_MS}ms}}\n"
@@ -88,13 +82,13 @@ def test_a_full_disk_costs_no_evaluation_and_in_the_end_no_sample(small_disk, tm
             assert metric(port, "burnline_store_durable") == 1
 
             fill(small_disk / "filler")
-            until(lambda: metric(port, "burnline_store_durable") == 0, 15)
+            until(lambda: metric(port, "burnline_store_durable") == 0)
             assert "No space left on device" in get(port, "/")[1].decode()
             before = len(page.served)
-            until(lambda: newest(port, "asked_doubled") > 2 * before + 10, 15)
+            until(lambda: newest(port, "asked_doubled") > 2 * before + 10)
 
             (small_disk / "filler").unlink()
-            until(lambda: metric(port, "burnline_store_durable") == 1, 50)
+            until(lambda: metric(port, "burnline_store_durable") == 1)
             assert "No space left on device" not in get(port, "/")[1].decode()
             page.wait_beyond(len(page.served) + 2, seconds=20)
         finally:

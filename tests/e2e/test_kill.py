@@ -78,7 +78,7 @@ def keys(folder):
     return {channel: state for _, channel, state in rows}, {channel: key for key, channel, _ in rows}
 
 
-async def until(condition, seconds=15):
+async def until(condition, seconds=60):
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  # it waits for another process
             await asyncio.sleep(0.05)

@@ -12,8 +12,10 @@ import time
 
 import pytest
 
-from tests.e2e.test_kill_samples import serving, start, wait_until_ready
+from tests.e2e.test_kill_samples import start, wait_until_ready
 from tests.peers.processes import api, free_port
+from tests.serving import serving
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150), pytest.mark.xdist_group("kill")]
 
@@ -41,7 +43,7 @@ class Service:
         self.counting = False
         self.looked = threading.Condition()
 
-    def answer(self):
+    def answer(self, _=None):
         with self.looked:
             if self.counting:
                 self.requests += 7
@@ -50,7 +52,7 @@ class Service:
             self.looked.notify_all()
             return f"requests_total {self.requests}\nerrors_total {self.errors}\n"
 
-    def wait_for(self, more, seconds=20):
+    def wait_for(self, more, seconds=60):
         with self.looked:
             before = self.looks
             assert self.looked.wait_for(lambda: self.looks >= before + more, seconds)
@@ -65,16 +67,9 @@ def budget(port):
     return tuple(int(float(each[0]["value"][1])) for each in found) if all(found) else None
 
 
-def until(condition, what, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)  # another process works; it can only be asked
-
-
 def test_kill_9_again_and_again_neither_loses_an_event_nor_counts_one_twice(tmp_path):
     service, port = Service(), free_port()
-    with serving(service) as target:
+    with serving(service.answer, protocol="HTTP/1.1") as target:
         (tmp_path / "slos.yml").write_text(SLOS)
         (tmp_path / "burnline.yml").write_text(
             f"global: {{scrape_interval: {INTERVAL_MS}ms, scrape_timeout: {INTERVAL_MS}ms}}\n"
@@ -86,7 +81,7 @@ def test_kill_9_again_and_again_neither_loses_an_event_nor_counts_one_twice(tmp_
         process = start(tmp_path)
         try:
             wait_until_ready(process, port, tmp_path)
-            until(lambda: budget(port) is not None, "no row was made")
+            until(lambda: budget(port) is not None, what="no row was made")
             service.wait_for(3)
             service.counting = True
             for _ in range(KILLS):
@@ -100,7 +95,7 @@ def test_kill_9_again_and_again_neither_loses_an_event_nor_counts_one_twice(tmp_
             service.wait_for(3)
             service.counting = False
             wanted = (service.errors, service.requests)
-            until(lambda: budget(port) == wanted, f"counted {budget(port)}, and it was {wanted}", seconds=10)
+            until(lambda: budget(port) == wanted, what=lambda: f"counted {budget(port)}, and it was {wanted}")
             service.wait_for(3)
             assert budget(port) == wanted
         finally:

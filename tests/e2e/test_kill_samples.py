@@ -56,7 +56,7 @@ def start(folder):
 
 
 def wait_until_ready(process, port, folder):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert process.poll() is None, (folder / "agent.log").read_text()[-3000:]
         try:

@@ -23,9 +23,9 @@ from agent.journal import Journal
 from agent.model import Alert, Labels
 from agent.notify import Dispatcher, load_routing, receivers_for
 from agent.notify.messages import Renderer
-from tests.e2e.test_run import until
 from tests.peers.processes import free_port, get, running
 from tests.replay.recorded import record
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("readme")]
 ROOT = Path(__file__).resolve().parents[2]
@@ -182,7 +182,7 @@ def test_the_block_about_objectives_asks_an_agent_that_counts_them(place, servic
     told.write_text(f"global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n{text}{line[1]}\n")
     command = [sys.executable, "-m", "agent", "run", "--web.listen-address", f"127.0.0.1:{port}"]
     with running(command, port, "/-/ready", tmp_path / "run.log", cwd=place, env=environment()):
-        until(lambda: json.loads(get(port, "/api/v1/slos")[1])["data"]["atMs"], seconds=30)
+        until(lambda: json.loads(get(port, "/api/v1/slos")[1])["data"]["atMs"])
         variables = {**environment(), "BURNLINE_URL": f"http://127.0.0.1:{port}", "COLUMNS": "100"}
         done = subprocess.run(
             ["bash", "-euc", block], cwd=place, env=variables, check=True, timeout=150, capture_output=True, text=True

@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.app.test_sources import config_map
-from tests.e2e.test_run import BURNLINE, until
+from tests.e2e.test_run import BURNLINE
 from tests.peers.processes import free_port, get, running
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
 
@@ -116,7 +117,7 @@ def test_a_long_reload_and_a_storm_of_signals_hold_nothing_up(agent):
         (folder / "more" / "many.yml").write_text(f"groups:\n- name: many\n  interval: 1h\n  rules:\n{rules}")
         for _ in range(200):
             process.send_signal(signal.SIGHUP)
-        until(lambda: len(names(port)) > MANY, 60)
+        until(lambda: len(names(port)) > MANY)
         done.append(True)
         asking.result()
     assert max(waits) < 3, "on a machine that is busy with other tests"

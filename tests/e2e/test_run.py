@@ -10,11 +10,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from tests.peers.processes import api, free_port, get, running, with_us
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.xdist_group("run")]
 
@@ -26,15 +26,6 @@ def burnline(folder, *arguments: str, check: bool = False) -> subprocess.Complet
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BURNLINE_")}
     command = [*BURNLINE, *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=30, check=check)
-
-
-def until(condition, seconds: float = 20):
-    """Ask again and again until there is an answer; return it."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come in time"
-        time.sleep(0.1)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +59,7 @@ def test_it_is_healthy_and_watches_the_service_the_machine_and_itself(agent):
     def health() -> dict:
         return {each["labels"]["job"]: each["health"] for each in _targets(port)}
 
-    until(lambda: health() == {"rag": "up", "node": "up", "burnline": "up"}, 25)
+    until(lambda: health() == {"rag": "up", "node": "up", "burnline": "up"})
     rules = json.loads(get(port, "/api/v1/rules")[1])["data"]["groups"]
     names = {rule["name"] for group in rules for rule in group["rules"]}
     assert {"ServiceDown", "DiskAlmostFull", "Watchdog"} <= names
@@ -82,7 +73,7 @@ def _targets(port: int) -> list[dict]:
 def test_query_answers_in_the_terminal_and_as_json(agent):
     port, folder, _ = agent
     url = f"http://127.0.0.1:{port}"
-    until(lambda: _value(port, "sum(rag_queries_total)") is not None, 25)
+    until(lambda: _value(port, "sum(rag_queries_total)") is not None)
     shown = burnline(folder, "query", "--url", url, "sum(rag_queries_total)", check=True)
     assert float(shown.stdout.split()[-1]) > 0
     answer = json.loads(burnline(folder, "query", "--json", "--url", url, 'up{job="rag"}', check=True).stdout)
@@ -103,7 +94,7 @@ def test_promtool_is_answered(agent, peer):
     """The issue's own question. Two scrapes 15 s apart are what a rate over a minute needs."""
     port, _, _ = agent
     promtool = peer("promtool", "prometheus")
-    until(lambda: _value(port, "rate(rag_queries_total[1m])") is not None, 40)
+    until(lambda: _value(port, "rate(rag_queries_total[1m])") is not None)
     command = [promtool, "query", "instant", f"http://127.0.0.1:{port}", "rate(rag_queries_total[1m])"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
     rates = [float(line.split("=> ")[1].split(" @")[0]) for line in done.stdout.splitlines()]

@@ -18,8 +18,8 @@ import pytest
 from agent.model import Labels
 from agent.notify.inbox import Inbox
 from tests.e2e.test_kill import broken_service
-from tests.e2e.test_run import until
 from tests.peers.processes import free_port, get, running
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90), pytest.mark.xdist_group("secrets")]
 
@@ -140,7 +140,7 @@ def live(folder: Path, port: int, environment: dict[str, str]) -> dict[str, byte
             page = get(port, "/metrics")[1].decode()
             return set(re.findall(r'notifications_failed_total\{integration="(\w+)",reason="\w+"\} [1-9]', page))
 
-        until(lambda: failed() >= {"email", "slack", "sms", "webhook"}, 30)
+        until(lambda: failed() >= {"email", "slack", "sms", "webhook"})
         (folder / "people.yml").write_text((folder / "people.yml").read_text() + "nonsense: true\n")
         get(port, "/-/reload", form={})
         said = {

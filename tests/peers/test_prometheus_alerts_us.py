@@ -6,13 +6,13 @@ Budget: 30 s. Its rule watches a metric of a page that the test serves.
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
 from tests.peers.alertmanagers import our_alertmanager
 from tests.peers.processes import free_port, running
 from tests.serving import Request, serving
+from tests.waiting import until
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(90), pytest.mark.xdist_group("peers")]
 
@@ -49,14 +49,6 @@ class Page:
         if request.path == "/hook":
             self.heard.append(json.loads(request.body))
         return f"broken {self.broken}\n"
-
-
-def until(what, seconds=15):
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)  # another program's doing is waited for, and nothing tells of it
-    return found
 
 
 def test_what_prometheus_fires_and_resolves_is_told(peer, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import math
-import time
 
 import pytest
 
@@ -17,6 +16,7 @@ from agent.query.native.quantiles import fraction
 from tests.collect.messages import double, family, metric, packed, signed, spans, whole
 from tests.peers.processes import api, free_port, running
 from tests.serving import Answer, serving
+from tests.waiting import until
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(90), pytest.mark.xdist_group("peers")]
 NATIVE = ScrapeJob("j", scrape_native_histograms=True)
@@ -106,13 +106,8 @@ def test_prometheus_takes_the_same_native_histogram_from_a_page_as_we_do(prometh
     (found,) = histograms.values()
 
     def asked(expression: str) -> float:
-        deadline = time.monotonic() + 30
-        while True:
-            result = api(prometheus, "query", query=expression)["data"]["result"]
-            if result:
-                return float(result[0]["value"][1])
-            assert time.monotonic() < deadline, f"no answer to {expression}"
-            time.sleep(0.2)
+        result = until(lambda: api(prometheus, "query", query=expression)["data"]["result"])
+        return float(result[0]["value"][1])
 
     assert asked('histogram_count(latency_seconds{route="a"})') == found.count
     assert asked('histogram_sum(latency_seconds{route="a"})') == found.sum

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 
 import pytest
 
 from tests.peers.processes import api, free_port, running
-from tests.peers.test_same_exposition import Site
+from tests.serving import Answer, serving
+from tests.waiting import until
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(90), pytest.mark.xdist_group("peers")]
 
@@ -46,14 +46,22 @@ QUESTIONS = [
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory, peer):
+def site():
+    """Serve the page; give its port."""
+    page = Answer(PAGE.encode(), type="application/openmetrics-text; version=1.0.0; charset=utf-8")
+    with serving(lambda request: page) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory, peer, site):
     """Give (our port, Prometheus' port), both with the page."""
     prometheus = peer("prometheus", "prometheus")
     folder = tmp_path_factory.mktemp("same-exemplars")
-    site, ours, theirs = Site([(True, PAGE.encode())]), free_port(), free_port()
+    ours, theirs = free_port(), free_port()
     scrape = (
-        "  scrape_interval: 500ms\n  scrape_timeout: 500ms\nscrape_configs:\n- job_name: pages\n  metrics_path: /0\n"
-        f'  static_configs: [{{targets: ["127.0.0.1:{site.port}"]}}]\n'
+        "  scrape_interval: 500ms\n  scrape_timeout: 500ms\nscrape_configs:\n- job_name: pages\n"
+        f'  static_configs: [{{targets: ["127.0.0.1:{site}"]}}]\n'
     )
     (folder / "prometheus.yml").write_text("global:\n" + scrape)
     (folder / "burnline.yml").write_text("global:\n" + scrape + "system: {enabled: false}\n")
@@ -65,12 +73,9 @@ def both(tmp_path_factory, peer):
         running(their_command, theirs, "/-/ready", folder / "prometheus.log"),
         running(our_command, ours, "/-/ready", folder / "burnline.log"),
     ):
-        deadline = time.monotonic() + 15
         for port in (ours, theirs):  # until each has seen the page a second time, repetitions and all
-            while not _scraped_twice(port) and time.monotonic() < deadline:
-                time.sleep(0.1)
+            until(lambda port=port: _scraped_twice(port))
         yield ours, theirs
-    site.close()
 
 
 def _scraped_twice(port):

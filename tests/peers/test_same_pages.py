@@ -11,6 +11,7 @@ import pytest
 from tests.peers.pages import STEP_MS, TurningPages, make_pages
 from tests.peers.processes import api, free_port, running
 from tests.serving import serving
+from tests.waiting import until
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(150), pytest.mark.xdist_group("peers")]
 PAGES = 80
@@ -122,10 +123,8 @@ def both(tmp_path_factory, peer, target):
         assert pages.finished.wait(60), (
             f"stuck at page {pages.number} of {PAGES}: {(folder / 'burnline.log').read_text()[-2000:]}"
         )
-        deadline = time.monotonic() + 10
         for port in (ours, theirs):
-            while not _has(port, last_ms) and time.monotonic() < deadline:
-                time.sleep(0.05)
+            until(lambda port=port: _has(port, last_ms))
         yield ours, theirs, last_ms
 
 

@@ -18,6 +18,7 @@ import pytest
 from agent.slo import Catalog, Dialect, Setting, compile_slos, read_slos, rule_file
 from tests.peers.processes import api, free_port, get, running
 from tests.serving import serving
+from tests.waiting import until
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(200), pytest.mark.xdist_group("peers")]
 
@@ -102,10 +103,7 @@ class Seen:
 
     def until_it_scrapes(self) -> None:
         """Wait until the service was scraped, so that all count its requests from the first one on."""
-        deadline = time.monotonic() + 30
-        while not api(self.port, "query", query='steady_requests_total{job="service"}')["data"]["result"]:
-            assert time.monotonic() < deadline, "the service was never scraped"
-            time.sleep(0.1)  # scrapes come in real time
+        until(lambda: api(self.port, "query", query='steady_requests_total{job="service"}')["data"]["result"])
 
     def look(self) -> None:
         now = time.time()

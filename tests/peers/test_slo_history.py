@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -24,6 +23,7 @@ from agent.store import Store
 from tests.peers.processes import api, free_port, get, running
 from tests.peers.test_replayed import openmetrics
 from tests.serving import serving
+from tests.waiting import until
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(120)]
 SECOND, HOUR = 1_000, 3_600_000
@@ -201,13 +201,13 @@ def test_an_agent_that_starts_beside_a_prometheus_has_the_budget_from_before_its
         prometheus = [peer("prometheus", "prometheus"), f"--config.file={tmp_path / 'prometheus.yml'}"]
         prometheus += [f"--storage.tsdb.path={tmp_path / 'tsdb'}", f"--web.listen-address=127.0.0.1:{port}"]
         with running(prometheus, port, "/-/ready", tmp_path / "prometheus.log"):
-            _until(lambda: _value(port, 'max(hits_total{code="200"})') >= 80)
+            until(lambda: _value(port, 'max(hits_total{code="200"})') >= 80)
             state["rise"] = False
             first = _value(port, 'min(min_over_time(hits_total{code="500"}[5m]))')
-            _until(lambda: _value(port, 'max(hits_total{code="500"})') == state["errors"])
+            until(lambda: _value(port, 'max(hits_total{code="500"})') == state["errors"])
             burnline = [sys.executable, "-m", "agent", "run", "--config.file", str(tmp_path / "burnline.yml")]
             with running(burnline, ours, "/-/ready", tmp_path / "burnline.log"):
-                _until(lambda: _period(ours)[1] > 0)
+                until(lambda: _period(ours)[1] > 0)
                 bad, total = _period(ours)
 
     # Its first page is what the second one is compared with; from there on every event is counted.
@@ -224,11 +224,3 @@ def _period(port):
     found = json.loads(get(port, "/api/v1/slos")[1])["data"]
     period = next(each for each in found["slos"] if each["id"] == "rag-answers")["budgets"][0]["period"]
     return period["bad"] or 0.0, period["total"] or 0.0
-
-
-def _until(holds, seconds=40):
-    """Wait until something is so: real programs take real time."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

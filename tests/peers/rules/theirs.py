@@ -23,6 +23,7 @@ from tests.peers.processes import api, free_port, get, running
 from tests.peers.remote import Points
 from tests.peers.rules.scenarios import FOR_GRACE_MS, LOOKBACK_MS, OUTAGE_TOLERANCE_MS, PACE_MS, Scenario, free_phases
 from tests.serving import Request, serving
+from tests.waiting import until
 
 RESEND_DELAY_MS = 2_251
 """Four of them are no multiple of an interval: the end of a firing alert is never an instant of its group."""
@@ -146,13 +147,12 @@ class Player:
     def _first_beats(self) -> list[int]:
         """Wait until each group was evaluated once; return when."""
         groups = len(self._scenario.groups)
-        deadline = time.monotonic() + 10
-        while True:
-            beats = api(self.port, "query", query="max by (group) (last_over_time(beat[1m]))")["data"]["result"]
-            if len(beats) == groups:
-                return [round(float(each["value"][1]) * 1000) for each in beats]
-            assert time.monotonic() < deadline, f"{len(beats)} of {groups} groups were evaluated within ten seconds"
-            time.sleep(0.1)  # Prometheus evaluates in real time
+
+        def beats() -> list[Any]:
+            found = api(self.port, "query", query="max by (group) (last_over_time(beat[1m]))")["data"]["result"]
+            return found if len(found) == groups else []
+
+        return [round(float(each["value"][1]) * 1000) for each in until(beats)]
 
     def _collect(self) -> None:
         played = self._played
