@@ -31,16 +31,18 @@ _SHORTLY: Final = '| humanizeDuration | reReplaceAll "^([^ ]+)( 0[hms])*$|^([^ ]
 def words(slo: Slo, windows: Windows, severity: Severity, *, counted: bool) -> dict[str, str]:
     """Return summary, description, value and threshold.
 
-    The summary is what fits on a phone: `3 of 7 bad in 1h, budget gone in 1h 2m (62% left)`. With `counted` events are named
-    so, else only their share is.
+    The summary is what fits on a phone: `3 of 7 bad in 1h, budget gone in 1h 2m (62% left)`, after the name and whose group it
+    is. With `counted` events are named so, else only their share is.
     """
     tiers = windows.of(severity)
     pace = _faster_pace(slo, tiers)
     bad = partial(_bad, slo, counted=counted)
-    about = f"{{{{ $labels.{names.SERVICE} }}}} {{{{ $labels.{names.SLO} }}}}"
+    group = ", ".join(f"{label}={{{{ $labels.{label} }}}}" for label in slo.group_by)
+    about = f"{{{{ $labels.{names.SERVICE} }}}} {{{{ $labels.{names.SLO} }}}}" + (f" ({group})" if group else "")
+    promise = f"{number(slo.objective)} % have to be good over {format_duration(windows.period_ms)}"
     sentences = [
         _plain(f"{slo.description.strip()} " if slo.description.strip() else ""),
-        f"{number(slo.objective)} % have to be good over {format_duration(windows.period_ms)}.",
+        f"{promise} for {group}." if group else f"{promise}.",
         *(_burn(slo, tier, counted) for tier in tiers),
         _left(slo, windows, pace),
     ]

@@ -171,7 +171,8 @@ def test_what_an_author_writes_wins():
     assert (rule["labels"]["severity"], rule["annotations"]["summary"]) == ("info", "mine")
 
 
-def test_a_grouped_page_asks_for_its_own_group():
+def test_a_grouped_page_names_its_group_and_asks_for_that_one():
+    """Whoever is woken has to know which tenant it is before anything else."""
     by = Events(BAD.replace("sum(", "sum by (route) ("), ALL.replace("sum(", "sum by (route) ("))
     world = World(alerts_of(slo(indicator=by, group_by=("route",))))
     for route, ratio in (("/ask", 0.5), ("/list", 0.9)):
@@ -179,10 +180,12 @@ def test_a_grouped_page_asks_for_its_own_group():
         for name, window in (("ratio_rate5m", "5m"), ("ratio_rate1h", "1h"), ("ratio_atleast1h", "1h")):
             world.set(0, series(f"slo:sli_error:{name}", window, own), ratio)
 
-    assert sorted(summary for _, summary, *_ in told(world)) == [
-        "rag answers: 50% bad in 1h",
-        "rag answers: 90% bad in 1h",
+    pages = sorted(told(world))
+    assert [summary for _, summary, *_ in pages] == [
+        "rag answers (route=/ask): 50% bad in 1h",
+        "rag answers (route=/list): 90% bad in 1h",
     ]
+    assert pages[0][2].startswith("99.9 % have to be good over 30d for route=/ask. ")
 
 
 def test_braces_in_a_description_are_no_template():
