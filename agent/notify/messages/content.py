@@ -16,7 +16,7 @@ from agent.notify.notification import Notification
 
 SHOWN_ALERTS: Final = 10
 SHOWN_LABELS: Final = 12
-_WHERE: Final = ("service", "job", "namespace", "cluster", "instance")
+_WHERE: Final = ("service", "job", "namespace", "cluster", "instance", "sloth_service")
 _RANK: Final = {"critical": 0, "warning": 1, "info": 2}
 _HIDDEN_LABELS: Final = ("alertname", "severity", "channels")
 _SAYS_ITSELF: Final = ("sloth_severity",)

@@ -19,6 +19,12 @@ def test_one_glance_tells_what_how_bad_since_when_and_what_to_do():
     assert said.ack == f"burnline ack {alert().fingerprint}"
 
 
+def test_an_objective_s_alert_without_a_job_is_about_its_service():
+    """Not about the receiver's name, which is what a mail says of an alert that has nothing else."""
+    said = describe(notification(alert("", service="", sloth_service="rag", a_summary="rag answers: 3 of 7 bad in 1h")))
+    assert (said.where, said.brief) == ("rag", "answers: 3 of 7 bad in 1h")
+
+
 def test_the_reader_s_own_time_zone_wins():
     assert "EST" in describe(notification(alert(), options={"timezone": "America/New_York"}), "Europe/Paris").since
 
