@@ -142,6 +142,7 @@ def test_json_has_every_number(place):
         (("--objective", "answer=99"), 'no SLO "answer" among these; did you mean "answers"?'),
         (("--objective", "answers"), "--objective is written NAME=PERCENT, such as answers=99.5"),
         (("--objective", "answers=100"), "it lies between 0 and 100"),
+        (("--min-events", "1" + "0" * 400), "least number of events: 1e+15 is the most"),
         (("--step", "0s"), "--step: 0s is no length of time"),
         (("--to", "2023-11-13T00:00"), "there are samples from 2023-11-14 00:00:00 to 2023-11-15 00:00:00"),
         (("--from", "2023-12-01T00:00"), "is not before --to"),

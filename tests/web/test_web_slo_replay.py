@@ -102,6 +102,7 @@ async def test_as_many_rows_are_played_as_an_agent_can_spare_and_what_is_said_to
         ("step=1d", "step: rows 1d apart do not show what opens and closes in between; step=6h works"),
         ("min_events=few", 'invalid parameter "min_events": cannot parse "few" to a number'),
         ("min_events=-1", "min_events must be non-negative"),
+        ("min_events=1" + "0" * 400, "least number of events: 1e+15 is the most"),
         ("false_below=most", 'a percentage of the budget from 0 to 100, like 1 or 0.5%, not "most"'),
         ("false_below=101", "a percentage of the budget from 0 to 100"),
         ("objektive=answers=99", 'there is no such parameter; did you mean "objective"?'),

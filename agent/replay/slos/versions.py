@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from agent.errors import InvalidInput, SchemaError
 from agent.schema import suggest
 from agent.slo import Composite, Plugin, Setting, Severity, Slo
 from agent.slo.budget import Objective, burns_of
+
+_MOST_EVENTS: Final = 10**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +103,8 @@ def with_objectives(
 
 
 def with_least_events(slos: Iterable[Slo], min_events: int) -> tuple[Slo, ...]:
-    """Return the SLOs with another number of events below which traffic is low."""
+    """Return the SLOs with another number of events below which traffic is low; raise InvalidInput for one beyond counting."""
+    if min_events > _MOST_EVENTS:
+        message = f"least number of events: {_MOST_EVENTS:g} is the most that is counted"
+        raise InvalidInput(message)
     return tuple(replace(each, min_events=min_events) for each in slos)
