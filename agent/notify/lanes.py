@@ -54,10 +54,6 @@ class Lanes:
         """Say whether a row is just being sent."""
         return row_id in self._in_flight
 
-    def heads(self) -> list[Row]:
-        """Return the oldest row of each lane in which nothing is under way."""
-        return [self._rows[next(iter(lane))] for lane in self._lanes.values() if self._in_flight.isdisjoint(lane)]
-
     def wait(self, row: Row) -> None:
         """Let a row wait behind its lane, or take the place of its older version; `offer` tells the queue."""
         self.waiting[row.target.channel] += row.id not in self._rows

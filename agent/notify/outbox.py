@@ -230,11 +230,6 @@ class Outbox:
                 self._keep(replace(row, transport=transport))
                 self._lanes.offer(lane_of(row))
 
-    def due(self, at_ms: int) -> list[Row]:
-        """Return what may be sent now: critical first, then as written; per group and target only the oldest."""
-        due = (row for row in self._lanes.heads() if row.next_at_ms <= at_ms)
-        return sorted(due, key=lambda each: (each.priority, each.order))
-
     def next_due(self) -> int | None:
         """Return when something can be sent next, or None. What waits for something under way is not counted."""
         return self.queue.next_alarm()
