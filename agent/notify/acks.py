@@ -21,7 +21,7 @@ from agent.notify.incidents import Ack, Incident
 from agent.notify.links import Links
 from agent.notify.messenger import Messenger
 from agent.notify.table import AlertTable
-from agent.notify.views import Acknowledged
+from agent.notify.views import Acknowledged, acknowledged
 
 WRONG_CODES: Final = 5
 WRONG_CODES_MS: Final = 15 * 60_000
@@ -186,14 +186,6 @@ class Acks:
         while wrong and wrong[0] <= at_ms - WRONG_CODES_MS:
             wrong.popleft()
         return wrong
-
-
-def acknowledged(group: Group, incident: Incident, ack: Ack, before: str = "") -> Acknowledged:
-    """Return an acknowledgement as it is shown."""
-    names = tuple(sorted(ack.fingerprints))
-    return Acknowledged(
-        incident.id, group.receiver, ack.by, ack.at_ms, ack.until_ms, names, ack.comment, ack.via, before
-    )
 
 
 def meant(fingerprint: str = "", incident: str = "", matchers: Sequence[Matcher] = ()) -> Meant:

@@ -93,11 +93,6 @@ class Sources:
             if not bucket.roles:
                 del self._buckets[key]
 
-    def mutes_others(self, fingerprint: str) -> bool:
-        """Say whether an alert is a source of any rule."""
-        roles = self._roles.get(fingerprint)
-        return roles is not None and bool(roles.source_in)
-
     def asks(self, fingerprint: str) -> tuple[tuple[Bucket, bool], ...]:
         """Return the buckets whose sources may mute an alert, and whether it is a source there itself."""
         roles = self._roles.get(fingerprint)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from agent.model import Alert, Labels
 from agent.notify.groups import Group
-from agent.notify.incidents import Ack, RunningStep
+from agent.notify.incidents import Ack, Incident, RunningStep
 from agent.notify.outbox import Outbox
 from agent.notify.places import Place, place_of
 from agent.notify.reasons import Suppression
@@ -242,25 +242,18 @@ class View:
         return muted[1] if muted else ""
 
 
+def acknowledged(group: Group, incident: Incident, ack: Ack, before: str = "") -> Acknowledged:
+    """Return an acknowledgement as it is shown."""
+    names = tuple(sorted(ack.fingerprints))
+    return Acknowledged(
+        incident.id, group.receiver, ack.by, ack.at_ms, ack.until_ms, names, ack.comment, ack.via, before
+    )
+
+
 def _incident(group: Group) -> IncidentView | None:
     incident = group.incident
     if incident is None:
         return None
-    ack = incident.ack
-    taken = (
-        Acknowledged(
-            incident.id,
-            group.receiver,
-            ack.by,
-            ack.at_ms,
-            ack.until_ms,
-            tuple(sorted(ack.fingerprints)),
-            ack.comment,
-            ack.via,
-        )
-        if ack
-        else None
-    )
     return IncidentView(
         id=incident.id,
         receiver=group.receiver,
@@ -268,7 +261,7 @@ def _incident(group: Group) -> IncidentView | None:
         started_ms=incident.started_ms,
         fingerprints=tuple(group.fingerprints),
         told=tuple(incident.told),
-        acknowledged=taken,
+        acknowledged=acknowledged(group, incident, incident.ack) if incident.ack else None,
         steps=tuple(_step(step) for step in incident.steps),
     )
 
