@@ -5,7 +5,7 @@ A pure function over what was last told and what is now; source: research on not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from agent.notify.reasons import Reason
@@ -18,13 +18,15 @@ NEVER_MS: Final = 10**15
 class Entry:
     """What one destination of a group was last told: fingerprints firing and resolved, and when.
 
-    `muted` are alerts that it was told fire, and that were muted since: when they come back they are news.
+    `muted` are alerts that it was told fire, and that were muted since: when they come back they are news. `repeats`: whether
+    it is told again after a while; a way that is for worse alone is not.
     """
 
     firing: frozenset[str]
     resolved: frozenset[str]
     at_ms: int
     muted: frozenset[str] = frozenset()
+    repeats: bool = True
 
 
 def decide(
@@ -56,21 +58,22 @@ def decide(
     if send_resolved and resolved - entry.resolved:
         return Reason.SOME_RESOLVED
     waited_ms = at_ms - entry.at_ms
-    if waited_ms > repeat_interval_ms or (waited_ms == repeat_interval_ms and not strict):
-        return Reason.REPEAT
-    return Reason.NOTHING_NEW
+    is_due = waited_ms > repeat_interval_ms or (waited_ms == repeat_interval_ms and not strict)
+    return Reason.REPEAT if is_due and entry.repeats else Reason.NOTHING_NEW
 
 
 def set_aside(entry: Entry, muted: frozenset[str]) -> Entry:
     """Return the entry with the alerts that are muted now set aside (the default mode only)."""
     known = entry.firing | entry.muted
-    return Entry(entry.firing - muted, entry.resolved, entry.at_ms, known & muted | (entry.muted - muted))
+    return replace(entry, firing=entry.firing - muted, muted=known & muted | (entry.muted - muted))
 
 
-def told(entry: Entry | None, firing: frozenset[str], resolved: frozenset[str], at_ms: int) -> Entry:
+def told(
+    entry: Entry | None, firing: frozenset[str], resolved: frozenset[str], at_ms: int, *, repeats: bool = True
+) -> Entry:
     """Return the entry after a message about these alerts."""
     aside = entry.muted - firing - resolved if entry else frozenset()
-    return Entry(firing, resolved, at_ms, aside)
+    return Entry(firing, resolved, at_ms, aside, repeats)
 
 
 def untold(entry: Entry, resolved: frozenset[str]) -> Entry:
@@ -78,4 +81,4 @@ def untold(entry: Entry, resolved: frozenset[str]) -> Entry:
 
     Alerts that are over leave it, so that they are news when they fire again.
     """
-    return Entry(entry.firing - resolved, entry.resolved, entry.at_ms, entry.muted - resolved)
+    return replace(entry, firing=entry.firing - resolved, muted=entry.muted - resolved)

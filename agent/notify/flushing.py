@@ -378,8 +378,8 @@ class Flush:
         if reason is Reason.REPEAT and destination.is_louder(seen.severity, self._routing.directory, self.at_ms):
             reason = Reason.OTHER_SEVERITY
         if reason.tells:
-            quiet = destination.is_louder(seen.severity, self._routing.directory, self.at_ms)
-            entry = told(entry, firing, resolved, 2 * NEVER_MS if quiet else self.at_ms)
+            louder = destination.is_louder(seen.severity, self._routing.directory, self.at_ms)
+            entry = told(entry, firing, resolved, self.at_ms, repeats=not louder)
         elif entry:
             entry = untold(entry, frozenset(seen.over))
         if entry:
@@ -419,7 +419,7 @@ class Flush:
         if repeat_ms >= NEVER_MS:
             return
         wait_ms = max(repeat_ms, group.interval_ms)
-        dues = [each.at_ms + wait_ms for each in group.entries.values() if each.firing and each.at_ms < NEVER_MS]
+        dues = [each.at_ms + wait_ms for each in group.entries.values() if each.firing and each.repeats]
         group.repeat_ms = min((due for due in dues if due > self.at_ms), default=None)
 
     def _await_ends(self, group: Group, seen: Visible) -> None:

@@ -174,8 +174,15 @@ def _entry_to_json(entry: Entry) -> dict[str, Any]:
         "resolved": entry.resolved,
         "at_ms": entry.at_ms,
         "muted": entry.muted,
+        "repeats": entry.repeats,
     }
 
 
 def _entry_from_json(data: Mapping[str, Any]) -> Entry:
-    return Entry(frozenset(data["firing"]), frozenset(data["resolved"]), data["at_ms"], frozenset(data["muted"]))
+    return Entry(
+        frozenset(data["firing"]),
+        frozenset(data["resolved"]),
+        data["at_ms"],
+        frozenset(data["muted"]),
+        data.get("repeats", True),
+    )

@@ -108,11 +108,7 @@ def _repeat(group: Group, incident: Incident, routing: Routing, at_ms: int) -> t
     """Return when a message is repeated, and to whom: when it is due, or the first beat after an acknowledgement held it back."""
     assert group.route is not None
     wait_ms = max(routing.repeat_ms(group.route), group.interval_ms)
-    dues = {
-        key: entry.at_ms + wait_ms
-        for key, entry in group.entries.items()
-        if entry.firing and entry.at_ms < NEVER_MS  # a way that is for worse alone is not repeated to
-    }
+    dues = {key: entry.at_ms + wait_ms for key, entry in group.entries.items() if entry.firing and entry.repeats}
     if not dues or wait_ms >= NEVER_MS:
         return None, ()
     quiet_ms = incident.ack.quiet_until_ms if incident.ack and incident.ack.alive(at_ms) else 0

@@ -55,6 +55,13 @@ def test_both_modes_decide_as_alertmanager_does(before, firing, resolved, send_r
     assert found is reason
 
 
+def test_what_was_told_not_to_be_repeated_never_is():
+    before = told(None, fingerprints("1"), frozenset(), NOW - 1000 * HOUR, repeats=False)
+    once = untold(set_aside(before, fingerprints("")), fingerprints(""))
+    found = decide(once, fingerprints("1"), frozenset(), send_resolved=True, repeat_interval_ms=HOUR, at_ms=NOW)
+    assert found is Reason.NOTHING_NEW
+
+
 @pytest.mark.parametrize(
     ("age", "strict", "reason"),
     [
