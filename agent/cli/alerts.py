@@ -5,26 +5,19 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from rich.table import Table
-from rich.text import Text
-
+from agent.cli.alerts_tables import alerts_table, fitting, history_table, listed_alerts, listed_history
 from agent.cli.client import call
 from agent.cli.screen import Screen
 from agent.errors import InvalidInput
-from agent.model import METRIC_NAME, Matcher, MatchOp, match_all, parse_duration
+from agent.model import Matcher, MatchOp, match_all, parse_duration
 
 _MATCHER: Final = re.compile(r"(?P<name>[^=!~{}\s]+)\s*(?P<op>=~|!~|!=|=)\s*(?P<value>.*)", re.DOTALL)
-_STYLES: Final = {"firing": "bold red", "pending": "yellow", "resolved": "green", "inactive": "dim"}
-
-_SAID_BY_THE_ID: Final = ("sloth_id", "sloth_service", "sloth_slo")
-"""Labels of an objective's alert that say again what `burnline_slo` says: of no use in a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +74,7 @@ def show_history(url: str, storage: Path | None, asked: Asked, *, as_json: bool)
     if not lines:
         console.print(f"no alert changed in the last {asked.since}", style="dim", highlight=False)
         return
-    console.print(history_table(lines))
+    console.print(fitting(console, history_table(lines), listed_history(lines)))
     if data.get("nextToken"):
         console.print(f"older ones are left out; --limit shows more than {len(lines)}", style="dim", highlight=False)
 
@@ -115,21 +108,6 @@ def _offline_history(storage: Path, asked: Asked, matchers: Sequence[Matcher], s
         return history_json(read_history(reader.newest, question))
 
 
-def history_table(lines: Iterable[Mapping[str, Any]]) -> Table:
-    """Return lines of the history as a table: when, which alert, from what to what, at which value, why."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("when", no_wrap=True)
-    table.add_column("alert", overflow="fold")
-    table.add_column("change", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("why", overflow="fold")
-    for line in lines:
-        change = Text(f"{line['from']} → ", style="dim").append(line["to"], style=_STYLES.get(line["to"], ""))
-        value = "" if line["value"] is None else _short(line["value"])
-        table.add_row(_local(line["at"]), _alert(line["labels"], line["rule"]), change, value, Text(line["reason"]))
-    return table
-
-
 def show_alerts(url: str, storage: Path | None, asked: Asked, *, as_json: bool) -> None:
     """Print the pending and firing alerts of the agent at `url`, or those that the folder `storage` keeps."""
     if asked.groups:
@@ -148,7 +126,7 @@ def show_alerts(url: str, storage: Path | None, asked: Asked, *, as_json: bool) 
     if as_json:
         console.print_json(json.dumps({"alerts": kept}))
     elif kept:
-        console.print(alerts_table(kept))
+        console.print(fitting(console, alerts_table(kept), listed_alerts(kept)))
     else:
         console.print("no alert is pending or firing" + (" among these" if kept != alerts else ""), style="dim")
 
@@ -159,36 +137,3 @@ def _offline_alerts(storage: Path) -> list[dict[str, Any]]:
 
     with offline(storage) as reader:
         return [alert_details_json(each) for each in kept_alerts(reader.records)]
-
-
-def alerts_table(alerts: Iterable[Mapping[str, Any]]) -> Table:
-    """Return alerts as a table: state, which alert, since when, its value, and who has it or what holds it back."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("state", no_wrap=True)
-    table.add_column("alert", overflow="fold")
-    table.add_column("since", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("who has it", overflow="fold")
-    for each in alerts:
-        taken = each.get("acknowledgement")
-        who = f"acknowledged by {taken['by']}" if taken else each.get("suppressed") or ""
-        state = Text(each["state"], style=_STYLES.get(each["state"], ""))
-        since = each.get("firedAt") or each["activeAt"]
-        table.add_row(state, _alert(each["labels"], ""), _local(since), _short(each["value"]), Text(who))
-    return table
-
-
-def _alert(labels: Mapping[str, str], rule: str) -> Text:
-    hidden = {"alertname", METRIC_NAME}.union(_SAID_BY_THE_ID if "burnline_slo" in labels else ())
-    others = ", ".join(f"{name}={value}" for name, value in labels.items() if name not in hidden)
-    text = Text(labels.get("alertname") or rule, style="bold")
-    return text.append(f" {others}", style="not bold dim") if others else text
-
-
-def _local(text: str) -> str:
-    """Return an instant of the API in the time zone of whoever reads."""
-    return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M:%S}"
-
-
-def _short(text: str) -> str:
-    return f"{float(text):.6g}"
