@@ -26,12 +26,16 @@ class Turn:
 
 @dataclass(slots=True)
 class Spell:
-    """A time in which something fired; `ended_ms` None where it does still."""
+    """A time in which something fired, and in it the times in which a page did; `ended_ms` None where it does still."""
 
     began_ms: int
     ended_ms: int | None = None
-    severity: Severity = Severity.TICKET
+    pages: list[Spell] = field(default_factory=list)
     open: set[str] = field(default_factory=set)
+
+    def touches(self, from_ms: int, until_ms: int) -> bool:
+        """Say whether it was under way in a stretch of time."""
+        return self.began_ms < until_ms and (self.ended_ms is None or self.ended_ms > from_ms)
 
 
 def turns_of(lines: Iterable[Past]) -> list[Turn]:
@@ -51,15 +55,20 @@ def spells(turns: Iterable[Turn], group_by: Mapping[str, Sequence[str]]) -> Mapp
     for turn in turns:
         key = Key(turn.slo, Labels((name, turn.labels.get(name, "")) for name in group_by.get(turn.slo, ())))
         own = found.setdefault(key, [])
-        spell = own[-1] if own and own[-1].ended_ms is None else None
-        if turn.fires:
-            if spell is None:
-                own.append(spell := Spell(turn.at_ms))
-            spell.open.add(turn.fingerprint)
-            if turn.severity is Severity.PAGE:
-                spell.severity = Severity.PAGE
-        elif spell is not None:
-            spell.open.discard(turn.fingerprint)
-            if not spell.open:
-                spell.ended_ms = turn.at_ms
+        _turned(own, turn)
+        if own and turn.severity is Severity.PAGE:
+            _turned(own[-1].pages, turn)
     return found
+
+
+def _turned(known: list[Spell], turn: Turn) -> None:
+    """Begin a spell, go on with the one under way, or end it."""
+    spell = known[-1] if known and known[-1].ended_ms is None else None
+    if turn.fires:
+        if spell is None:
+            known.append(spell := Spell(turn.at_ms))
+        spell.open.add(turn.fingerprint)
+    elif spell is not None:
+        spell.open.discard(turn.fingerprint)
+        if not spell.open:
+            spell.ended_ms = turn.at_ms

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import Final, Protocol
 
 from agent.slo.budget import Key, Objective, Stretch, Unit, WindowReading, intervals, lasted, weighed
-from agent.slo.model import Exclusion, Slo
+from agent.slo.model import Exclusion, Severity, Slo
 from agent.slo.report.asking import Asked, Span
 from agent.slo.report.incidents import Spell, Turn, spells
 from agent.slo.report.numbers import moment
@@ -184,15 +184,15 @@ class _Making:
 
     def _spells_of(self, key: Key) -> Iterator[Spell]:
         for spell in self._spells.get(key, ()):
-            if spell.began_ms < self._edge and (spell.ended_ms is None or spell.ended_ms > self._start):
+            if spell.touches(self._start, self._edge):
                 yield spell
 
     def _incident(self, budget: _Budget, spell: Spell, whole: Figures) -> Incident:
-        began = max(spell.began_ms, self._start)
-        ended = self._until if spell.ended_ms is None else min(spell.ended_ms, self._until)
+        began, ended = self._part_of(spell)
+        pages = [self._part_of(each) for each in spell.pages if each.touches(self._start, self._edge)]
         figures = budget.figures(self._between(began, ended))
         return Incident(
-            severity=spell.severity.value,
+            severity=(Severity.PAGE if pages else Severity.TICKET).value,
             began_ms=began,
             ended_ms=None if spell.ended_ms is None or spell.ended_ms > self._until else ended,
             earlier=began > spell.began_ms,
@@ -200,7 +200,14 @@ class _Making:
             bad=figures.bad,
             total=figures.total,
             share=_share(figures.bad, whole),
+            pages=len(pages),
+            paged_ms=sum(until_ms - from_ms for from_ms, until_ms in pages),
         )
+
+    def _part_of(self, spell: Spell) -> tuple[int, int]:
+        """Return from when until when it lasted in the period."""
+        ended = self._until if spell.ended_ms is None else min(spell.ended_ms, self._until)
+        return max(spell.began_ms, self._start), ended
 
     def _worst(
         self, budget: _Budget, whole: Figures, days: Sequence[Day], incidents: Sequence[Incident]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from agent.slo.report.numbers import amount, kept, length, moment, percent, stretch, times
+from agent.slo.report.numbers import amount, incident_length, kept, length, moment, percent, stretch, times
 from agent.slo.report.values import Day, Report, SloReport, Worst
 from agent.slo.report.verdicts import ENOUGH, worst_words
 from agent.slo.times import time_zone
@@ -120,7 +120,7 @@ def _lists(slo: SloReport, report: Report) -> Iterator[tuple[str, Sequence[Seque
             stretch(each.began_ms, report.until_ms if each.ended_ms is None else each.ended_ms, zone)
             + (" and on" if each.ended_ms is None else "")
             + (", began before" if each.earlier else ""),
-            length(each.length_ms),
+            incident_length(each.length_ms, each.pages, each.paged_ms),
             f"{amount(each.bad)} of {amount(each.total)}",
             percent(each.share),
         )

@@ -57,6 +57,12 @@ def length(span_ms: float | None) -> str:
     return " ".join(parts[:2]) or "0s"
 
 
+def incident_length(length_ms: int, pages: int, paged_ms: int) -> str:
+    """Return how long an incident was, and how much of it somebody was paged for: `6h 55m (paged 1h 15m)`."""
+    often = f", {pages} times" if pages > 1 else ""
+    return length(length_ms) + (f" (paged {length(paged_ms)}{often})" if pages and paged_ms < length_ms else "")
+
+
 def moment(at_ms: int, zone: tzinfo) -> str:
     """Return an instant as `Tue 5 May 14:02`."""
     at = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone)

@@ -13,7 +13,7 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from agent.slo.report.numbers import amount, kept, length, moment, percent, stretch, times
+from agent.slo.report.numbers import amount, incident_length, kept, length, moment, percent, stretch, times
 from agent.slo.report.values import Day, Report, SloReport, Verdict
 from agent.slo.report.verdicts import ENOUGH, pace, worst_words
 from agent.slo.times import time_zone
@@ -89,6 +89,7 @@ def report_page(report: Report) -> str:
         "kept": kept,
         "drawing": lambda slo: drawing(slo, report, zone),
         "cells": lambda slo: tuple(cells(slo)),
+        "incident_length": incident_length,
         "moment": lambda at_ms: moment(at_ms, zone),
         "stretch": lambda begin, end: stretch(begin, report.until_ms if end is None else end, zone),
         "burned": _burned,

@@ -62,7 +62,8 @@ class Point(Value, frozen=True):
 class Incident(Value, frozen=True):
     """A time in which the alerts of an SLO fired without a break: a page, or a ticket that may have risen to one.
 
-    began_ms is in the period, `earlier` says that it began before; ended_ms None: it fires still; share as of `Day`.
+    began_ms is in the period, `earlier` says that it began before; ended_ms None: it fires still; share as of `Day`. Of a page:
+    how often it rose to one, and how long it was one; the ticket may have outlasted it by days.
     """
 
     severity: str
@@ -73,6 +74,8 @@ class Incident(Value, frozen=True):
     bad: float | None = None
     total: float | None = None
     share: float | None = None
+    pages: int = 0
+    paged_ms: int = 0
 
 
 class Worst(Value, frozen=True):

@@ -168,12 +168,12 @@ def _comparison(found: Sequence[SloReport], period: Asked) -> Iterator[str]:
 
 def _events(found: Sequence[SloReport]) -> Iterator[str]:
     incidents = [each for report in found for each in report.incidents]
-    pages = sum(each.severity == "page" for each in incidents)
+    pages, tickets = sum(each.pages for each in incidents), sum(not each.pages for each in incidents)
     if incidents:
-        lasting = length(sum(each.length_ms for each in incidents if each.severity == "page"))
+        lasting = length(sum(each.paged_ms for each in incidents))
         long = f" ({lasting} in all)" if pages else ""
         said = [f"{times(pages, 'page')}{long}"] if pages else []
-        said += [times(len(incidents) - pages, "ticket")] if pages < len(incidents) else []
+        said += [times(tickets, "ticket")] if tickets else []
         yield f"{' and '.join(said)}."
     overrides = {(each.at_ms, each.by) for report in found for each in report.overrides}
     if overrides:

@@ -6,6 +6,7 @@ import pytest
 
 from agent.slo import Severity
 from agent.slo.report import asked, make_report
+from agent.slo.report.markdown import markdown
 from agent.slo.report.values import Verdict
 from tests.slo.budget.service import DAY, HOUR, MINUTE, START, slo
 from tests.slo.report.months import BACKUP, OVERRIDE, bad_day, incident, journey, material, month
@@ -81,7 +82,38 @@ def test_page_and_ticket_are_one_incident_that_rose_and_say_what_burned_meanwhil
     assert (first.bad, first.total) == (20_060, 700_000)
     assert first.share == pytest.approx(20_060 / 74_400)
     assert (second.severity, second.ended_ms, second.length_ms) == ("ticket", None, DAY)
-    assert "1 page (6h 55m in all) and 1 ticket." in january.summary
+    assert (first.pages, first.paged_ms, second.pages) == (1, 75 * MINUTE, 0)
+    assert "1 page (1h 15m in all) and 1 ticket." in january.summary
+
+
+def test_a_page_that_comes_back_while_its_ticket_is_open_has_rung_twice(played):
+    """Whoever reads how many pages there were wants to know how often a phone rang, and not for how long a ticket was open."""
+    turns = sorted(
+        [
+            *incident(OUTAGE, OUTAGE + 10 * MINUTE),
+            *incident(OUTAGE + HOUR, OUTAGE + 80 * MINUTE),
+            *incident(OUTAGE, OUTAGE + 2 * DAY, Severity.TICKET),
+        ],
+        key=lambda each: each.at_ms,
+    )
+    found = report_of(*played, turns=turns)
+
+    assert [(each.severity, each.pages, each.paged_ms) for each in found.slos[0].incidents] == [
+        ("page", 2, 30 * MINUTE)
+    ]
+    assert "2 pages (30m in all)." in found.summary
+    assert "2d (paged 30m, 2 times)" in markdown(found)
+
+
+def test_of_a_page_before_the_period_only_the_ticket_is_in_it(played):
+    turns = sorted(
+        [*incident(START + 30 * DAY, START + 30 * DAY + HOUR), *incident(START + 30 * DAY, None, Severity.TICKET)],
+        key=lambda each: each.at_ms,
+    )
+    found = report_of(*played, turns=turns, period=asked("2026-02-01", "UTC", START + 40 * DAY))
+
+    assert [(each.severity, each.pages) for each in found.slos[0].incidents] == [("ticket", 0)]
+    assert "1 ticket." in found.summary
 
 
 def test_an_incident_that_began_before_the_period_counts_from_its_beginning(played):
