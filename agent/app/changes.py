@@ -115,6 +115,7 @@ def _of_routing(old: Routing, new: Routing) -> tuple[str, ...]:
         "policies": (old.directory.policies, new.directory.policies),
         "channels": ((old.channels, old.limits), (new.channels, new.limits)),
         "settings of escalation.yml": (old.settings, new.settings),
+        "troubles": (old.troubles, new.troubles),
         "inhibit_rules": (old.inhibit_rules, new.inhibit_rules),
         "time_intervals": (old.time_intervals, new.time_intervals),
     }

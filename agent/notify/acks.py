@@ -65,12 +65,14 @@ class Acks:
         messenger: Messenger,
         touched: Callable[[Group], object],
         decided: Callable[[list[Decision]], Future[None]],
+        same_trouble: Callable[[Group, Sequence[Group], int], bool],
     ) -> None:
         self._groups = groups
         self._table = table
         self._messenger = messenger
         self._touched = touched
         self._decided = decided
+        self._same_trouble = same_trouble
         self.written: Future[None] | None = None
         """Done once the last acknowledgement, or its end, is on the disk."""
         self._wrong: dict[str, deque[int]] = {}
@@ -81,7 +83,7 @@ class Acks:
         """Take over the incidents that are meant, and free ones of the same alerts; empty where none is meant."""
         done, decisions = [], []
         found = self._open(meant)
-        beside = [(group, incident) for group, incident in self._beside(found) if incident.ack is None]
+        beside = [(group, incident) for group, incident in self._beside(found, at_ms) if incident.ack is None]
         for group, incident in found + beside:
             before = incident.ack.by if incident.ack else ""
             noted = comment or (incident.ack.comment if incident.ack and before == by else "")
@@ -104,7 +106,7 @@ class Acks:
         done, decisions = [], []
         found = self._open(meant)
         taken = {(incident.ack.by, incident.ack.at_ms) for _, incident in found if incident.ack}
-        beside = [each for each in self._beside(found) if (ack := each[1].ack) and (ack.by, ack.at_ms) in taken]
+        beside = [each for each in self._beside(found, at_ms) if (ack := each[1].ack) and (ack.by, ack.at_ms) in taken]
         for group, incident in found + beside:
             if (ack := incident.ack) is None:
                 continue
@@ -166,17 +168,22 @@ class Acks:
             if group.incident and (meant is None or meant.includes(group, self._table))
         ]
 
-    def _beside(self, found: list[tuple[Group, Incident]]) -> list[tuple[Group, Incident]]:
-        """Return the other incidents that are about nothing but the alerts of these: those of another route that they take.
+    def _beside(self, found: list[tuple[Group, Incident]], at_ms: int) -> list[tuple[Group, Incident]]:
+        """Return the other incidents that are about nothing but the alerts of these, or the same trouble as theirs.
 
         Whoever has an alert has it by whichever route it was told: another receiver's steps must not wake the next person.
         """
+        taken = [group for group, _ in found]
         ids = {incident.id for _, incident in found}
         known = [set(group.fingerprints) for group, _ in found]
         return [
             (group, incident)
             for group, incident in self._open(None)
-            if incident.id not in ids and any(group.fingerprints and set(group.fingerprints) <= each for each in known)
+            if incident.id not in ids
+            and (
+                any(group.fingerprints and set(group.fingerprints) <= each for each in known)
+                or self._same_trouble(group, taken, at_ms)
+            )
         ]
 
     def _wrong_lately(self, phone: str, at_ms: int) -> deque[int]:

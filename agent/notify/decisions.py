@@ -25,6 +25,8 @@ class Verdict(StrEnum):
     ROUSED = "escalation roused"
     """The severity became one that steps are for; they count from then."""
     ACKNOWLEDGED = "acknowledged"
+    ACK_KEPT = "acknowledgement kept"
+    """It became as severe as it had been a moment ago, and whoever had it has it still."""
     ACK_ENDED = "acknowledgement ended"
     ACK_REFUSED = "acknowledgement refused"
     REMINDED = "reminded"

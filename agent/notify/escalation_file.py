@@ -21,6 +21,7 @@ from agent.notify.people import NotifyEntry, Person
 from agent.notify.policies import Ways
 from agent.notify.rotations import Team
 from agent.notify.sms_section import SmsSection
+from agent.notify.troubles import TroubleSpec
 from agent.schema import Convert, Duration, Place, Text, WrongValue, key
 
 HOUR_MS = 3_600_000
@@ -239,6 +240,7 @@ class EscalationFile:
     policies: dict[str, Ways] = key(factory=dict)
     channels: ChannelsSection = key(factory=ChannelsSection)
     receivers: dict[str, PlanSpec] = key(factory=dict)
+    troubles: dict[str, TroubleSpec] = key(factory=dict)
     settings: SettingsSpec = key(factory=SettingsSpec)
     time_intervals: dict[str, tuple[OwnIntervalSpec, ...]] = key(factory=dict)
     drill: DrillSpec | tuple[DrillSpec, ...] = ()

@@ -21,12 +21,14 @@ from agent.notify.groups import Group
 from agent.notify.incidents import Ack, Incident, Recipient, RunningStep, StepState, begin
 from agent.notify.inhibition import Inhibitor, Sources
 from agent.notify.intervals import UTC
+from agent.notify.kin import Troubles
 from agent.notify.messenger import Messenger, wants_resolved
-from agent.notify.notification import Channel, is_worse, worst_severity
+from agent.notify.notification import Channel, worst_severity
 from agent.notify.reasons import Reason, Suppression
 from agent.notify.routing import LOG_TARGET, Destination, Routing
 from agent.notify.silences import Silences
 from agent.notify.table import AlertTable
+from agent.notify.taken import Taken
 from agent.notify.visible import Visible
 from agent.telemetry import Telemetry
 
@@ -57,6 +59,7 @@ class Flush:
         messenger: Messenger,
         at_ms: int,
         sources: Sources,
+        troubles: Troubles,
         telemetry: Telemetry | None = None,
     ) -> None:
         self.at_ms = at_ms
@@ -72,6 +75,7 @@ class Flush:
         self._semantics = routing.settings.semantics
         self._renotify = routing.settings.renotify_on_unmute and not routing.settings.strict
         self._intervals: dict[int, tuple[Suppression, str] | None] = {}
+        self._taken = Taken(messenger, troubles, self._decide, at_ms, strict=routing.settings.strict)
         self.look_again()
 
     def look_again(self) -> None:
@@ -177,6 +181,11 @@ class Flush:
         incident = group.incident
         if incident and incident.ack:
             yield from self._remind(group, incident, incident.ack)
+        if incident and incident.call_ms is not None and incident.call_ms <= self.at_ms:
+            if alerts := tuple((yield from self.look(group)).firing):
+                self._taken.call(group, incident, alerts)
+            else:
+                incident.call_ms = self.at_ms + group.interval_ms
         step = incident.next_step if incident else None
         while incident and step and step.comes_ms <= self.at_ms:
             seen = yield from self.look(group)
@@ -230,35 +239,30 @@ class Flush:
         self._decide(group, Verdict.ESCALATED, reason, fingerprints, ", ".join(names) or str(Reason.NO_TARGET))
 
     def _join(self, group: Group, seen: Visible) -> None:
-        """Begin the incident with its first visible alert; end an acknowledgement that does not cover a new one."""
-        incident = group.incident
-        if incident is None:
+        """Begin the incident with its first visible alert, and see who has it: somebody may have it already, or no longer."""
+        if group.incident is None:
             plan = self._routing.receiver(group.receiver)
             tested = is_drill(seen.firing[0].labels) and not seen.firing[0].annotations.get(ESCALATES)
             steps = () if tested else plan.steps
             group.incident = begin(group.id, self.at_ms, steps, self._routing.directory)
-        elif incident.ack and seen.firing_set - incident.ack.fingerprints:
-            new = tuple(sorted(seen.firing_set - incident.ack.fingerprints))
-            self._decide(group, Verdict.ACK_ENDED, f"new alerts joined what {incident.ack.by} acknowledged", new)
-            seen.taken_by = incident.ack.by
-            incident.lift(self.at_ms)
-        assert group.incident is not None
-        group.incident.seen = seen.firing_set
-        self._follow(group, group.incident, seen)
+        incident = group.incident
+        self._taken.joins(group, incident, seen)
+        incident.seen = seen.firing_set
+        self._follow(group, incident, seen)
+        if seen.kin and not incident.ack:
+            incident.go_on_from(seen.kin.incidents, self.at_ms)
 
     def _follow(self, group: Group, incident: Incident, seen: Visible) -> None:
         """Take note of how severe the incident is now: its steps follow, and an acknowledgement was of something milder."""
-        severity, names = seen.severity, tuple(seen.firing_set)
+        severity = seen.severity
         seen.before = incident.severity
-        change = f"{seen.before} → {severity}"
-        if seen.before and incident.ack and is_worse(severity, seen.before):
-            self._decide(group, Verdict.ACK_ENDED, f"{change} after {incident.ack.by} had acknowledged it", names)
-            seen.taken_by = incident.ack.by
-            incident.lift(self.at_ms)
-        roused = incident.follow(severity, self.at_ms)
+        self._taken.rises(group, incident, seen)
+        again = not self._routing.settings.strict and incident.again(seen.before, severity, self.at_ms)
+        roused = incident.follow(severity, self.at_ms, again=again)
         if roused and seen.before:
-            steps = ", ".join(f"step {step.number} in {step.after_ms // 1000} s" for step in roused)
-            self._decide(group, Verdict.ROUSED, f"{change}: escalation counts from now", names, steps)
+            steps = ", ".join(f"step {each.number} in {(each.due_ms - self.at_ms) // 1000} s" for each in roused)
+            words = f"{seen.before} → {severity}: escalation {'goes on' if again else 'counts from now'}"
+            self._decide(group, Verdict.ROUSED, words, tuple(seen.firing_set), steps)
 
     def _tell(self, group: Group, incident: Incident, seen: Visible) -> None:
         due: dict[str, tuple[Recipient, Reason]] = {}
@@ -287,6 +291,7 @@ class Flush:
             woken = self._messenger.wake(group, incident, tuple(seen.firing), seen.severity, self.at_ms)
             for key in woken:
                 self._decide(group, Verdict.ESCALATED, "it became more severe", tuple(seen.firing_set), key)
+        self._taken.spare(group, incident, due, seen)
         self._close(group, incident, due, seen)
         self._write(group, incident, due, seen)
         self._schedule_repeat(group, seen)
@@ -401,6 +406,7 @@ class Flush:
             others = sorted({name for other, name in people.items() if name and name != recipient.target.person})
             recipient = replace(recipient, options={**recipient.options, "also_told": others}) if others else recipient
             words = f"{reason}; {seen.taken_by} had acknowledged the others" if seen.taken_by else str(reason)
+            words = f"{reason}; {seen.has_it} has it" if seen.has_it else words
             why_not = self._messenger.send(group, incident, recipient, words, alerts, self.at_ms)
             verdict = Verdict.DEDUPLICATED if why_not else Verdict.NOTIFIED
             self._decide(group, verdict, why_not or words, tuple(alert.fingerprint for alert in alerts), key)

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from agent.notify.hours import Hours, hours_from_json, hours_to_json
-from agent.notify.notification import Channel, Target
+from agent.notify.notification import Channel, Target, is_worse
 from agent.notify.people import Directory
 from agent.notify.records import target_from_json, target_to_json
 from agent.notify.routing import Destination, Step
@@ -25,6 +25,11 @@ HEARD_AGAIN_MS: Final = 2 * 60_000
 
 A Prometheus repeats what fires at least every minute and a quarter (resend delay and evaluation interval), our own rules at
 their next evaluation: whoever has not repeated it by then is down, and the page goes out rather than be lost with them.
+"""
+AGAIN_MS: Final = 15 * 60_000
+"""How long after its severity fell an incident that is as severe again is what it was: whoever has it has it still.
+
+Longer, and whoever had it may have gone back to sleep. Nobody's phone rings twice within it for an incident that they have.
 """
 
 
@@ -143,6 +148,11 @@ class RunningStep:
         self.state, self.due_ms = StepState.WAITING, at_ms + self.after_ms
         self.hurried, self.held_until_ms = False, 0
 
+    def count_on(self, rested_ms: int, at_ms: int) -> None:
+        """Let it wait for what was left when it began to rest, from now on."""
+        left_ms = min(max(0, self.due_ms - rested_ms), self.after_ms)
+        self.state, self.due_ms, self.held_until_ms = StepState.WAITING, at_ms + left_ms, 0
+
 
 @dataclass(slots=True)
 class Incident:
@@ -160,6 +170,14 @@ class Incident:
     """How many messages were written for it; part of their idempotency keys."""
     severity: str = ""
     """The worst of what fired visibly at the last flush."""
+    fell_ms: int | None = None
+    """When the severity fell last."""
+    fell_from: str = ""
+    """How severe it was before."""
+    called_ms: int = 0
+    """When whoever has it was last called because it was as severe again."""
+    call_ms: int | None = None
+    """When they are called, if it still is by then: they had been called a moment before it was as severe again."""
 
     def key(self) -> str:
         """Return the next message's idempotency key."""
@@ -173,9 +191,9 @@ class Incident:
 
     @property
     def due_ms(self) -> int | None:
-        """When a step is due, or the reminder of whoever took it; None where neither comes."""
+        """When a step is due, or whoever took it is reminded or called; None where nothing comes."""
         step = self.next_step
-        dues = (step.comes_ms if step else None, self.ack.remind_ms if self.ack else None)
+        dues = (step.comes_ms if step else None, self.ack.remind_ms if self.ack else None, self.call_ms)
         return min((each for each in dues if each is not None), default=None)
 
     @property
@@ -191,28 +209,45 @@ class Incident:
 
     def acknowledge(self, ack: Ack) -> None:
         """Stop the steps that an acknowledgement stops."""
-        self.ack = ack
+        self.ack, self.call_ms = ack, None
         for step in self.steps:
             if step.until == "ack" and step.state in (StepState.WAITING, StepState.RESTING):
                 step.state = StepState.STOPPED
 
-    def follow(self, severity: str, at_ms: int) -> tuple[RunningStep, ...]:
+    def follow(self, severity: str, at_ms: int, *, again: bool = False) -> tuple[RunningStep, ...]:
         """Take over the severity of what fires now, and return the steps that count from now because of it.
 
         A step that tells nobody of this severity rests. One that does, and told nobody of the severity before, begins to count:
-        whoever is called must not be called at once because something milder has lasted for long.
+        whoever is called must not be called at once because something milder has lasted for long. `again`: it is only as severe
+        as it was a moment ago, so it counts on, and one that is done stays so.
         """
         before, self.severity = self.severity, severity
+        fell_ms = self.fell_ms if again else None
+        if before and is_worse(before, severity):
+            self.fell_ms, self.fell_from, self.call_ms = at_ms, before, None
         roused = []
         for step in self.steps:
             if not step.concerns(severity):
                 step.state = StepState.RESTING if step.state is StepState.WAITING else step.state
+            elif step.state is StepState.RESTING and fell_ms is not None:
+                step.count_on(fell_ms, at_ms)
+                roused.append(step)
             elif step.state is StepState.RESTING or (
-                step.state is StepState.DONE and before and not step.concerns(before)
+                step.state is StepState.DONE and before and not again and not step.concerns(before)
             ):
                 step.count_from(at_ms)
                 roused.append(step)
         return tuple(roused)
+
+    def again(self, before: str, severity: str, at_ms: int) -> bool:
+        """Say whether a rise only takes back a fall of a moment ago."""
+        return (
+            self.fell_ms is not None
+            and before != ""
+            and at_ms - self.fell_ms <= AGAIN_MS
+            and is_worse(severity, before)
+            and not is_worse(severity, self.fell_from)
+        )
 
     def known(self, fingerprints: Iterable[str]) -> frozenset[str]:
         """Return which of the group's alerts somebody was told of, or could have been: what waits for its turn is not."""
@@ -225,6 +260,9 @@ class Incident:
         for step in self.steps:
             step.due_ms -= by_ms
             step.held_until_ms = max(0, step.held_until_ms - by_ms)
+        self.fell_ms = None if self.fell_ms is None else self.fell_ms - by_ms
+        self.call_ms = None if self.call_ms is None else self.call_ms - by_ms
+        self.called_ms = max(0, self.called_ms - by_ms)
         if self.ack:
             remind_ms = None if self.ack.remind_ms is None else self.ack.remind_ms - by_ms
             self.ack = replace(self.ack, until_ms=self.ack.until_ms - by_ms, remind_ms=remind_ms)
@@ -237,9 +275,20 @@ class Incident:
 
     def lift(self, at_ms: int) -> None:
         """End the acknowledgement, because alerts joined that it did not cover: the chain starts over."""
-        self.ack = None
+        self.ack = self.call_ms = None
         for step in self.steps:
             step.count_from(at_ms)
+
+    def go_on_from(self, older: Iterable[Incident], at_ms: int) -> None:
+        """Let the chain be where those of older incidents of the same trouble are, step by step of the same time."""
+        for other in older:
+            for step, twin in zip(self.steps, other.steps, strict=False):
+                if step.state is not StepState.WAITING or (step.after_ms, step.until) != (twin.after_ms, twin.until):
+                    continue
+                if twin.state is StepState.DONE:
+                    step.state = StepState.DONE
+                elif twin.state is StepState.WAITING:
+                    step.due_ms = max(at_ms, min(step.due_ms, twin.due_ms))
 
     def hold_overdue(self, at_ms: int) -> tuple[RunningStep, ...]:
         """Hold the steps that are overdue at a start, see HEARD_AGAIN_MS; return them, but for those that have waited.
@@ -287,6 +336,8 @@ def to_json(incident: Incident) -> dict[str, Any]:
         "started_ms": incident.started_ms,
         "messages": incident.messages,
         "severity": incident.severity,
+        "fell": [incident.fell_ms, incident.fell_from],
+        "called": [incident.called_ms, incident.call_ms],
         "seen": None if incident.seen is None else tuple(incident.seen),
         "ack": _ack_to_json(ack) if ack else None,
         "told": [
@@ -327,6 +378,8 @@ def from_json(data: Mapping[str, Any]) -> Incident:
     made = Incident(data["id"], data["started_ms"], messages=data["messages"], severity=data.get("severity", ""))
     if (seen := data.get("seen")) is not None:
         made.seen = frozenset(seen)
+    made.fell_ms, made.fell_from = data.get("fell", (None, ""))
+    made.called_ms, made.call_ms = data.get("called", (0, None))
     if data["ack"]:
         made.ack = _ack_from_json(data["ack"])
     for each in data["told"]:

@@ -27,6 +27,7 @@ from agent.notify.plans import PlanBuilder
 from agent.notify.routing import SILENT_NAMES, ReceiverPlan, Route, Routing, Settings, log_destination
 from agent.notify.settings import ReadSecret, Secrets, read_secret
 from agent.notify.texts import read_templates, try_texts
+from agent.notify.troubles import Trouble
 from agent.schema import Place, Text, read, suggest
 
 ROUTE_DEFAULTS: Final = {"group_wait": 30_000, "group_interval": 300_000, "repeat_interval": 4 * 3_600_000}
@@ -127,6 +128,10 @@ class _Builder:
         own = {name: each for name, each in self.escalation.time_intervals.items() if name not in intervals}
         root = self.root(receivers, intervals)
         rules = tuple(self.inhibit_rule(spec) for spec in self.file.inhibit_rules if spec is not None)
+        troubles = tuple(
+            Trouble(name, self.matchers({}, {}, spec.matchers, spec.place), spec.equal)
+            for name, spec in self.escalation.troubles.items()
+        )
         self.beyond()
         drills = self.drills(receivers)
         message_templates = self.message_templates()
@@ -163,6 +168,7 @@ class _Builder:
             warnings=self.findings.warnings,
             unreachable=self.findings.unreachable,
             original=original,
+            troubles=troubles,
             drills=drills,
         )
 

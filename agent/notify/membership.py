@@ -6,7 +6,7 @@ writes nothing down: its verbs return the writes that keep what they did.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agent.journal import Delete, Write
@@ -17,6 +17,7 @@ from agent.notify.drill import is_drill, receiver_of
 from agent.notify.group_table import GroupTable
 from agent.notify.groups import Group
 from agent.notify.inhibition import Sources
+from agent.notify.kin import Troubles
 from agent.notify.resettling import adopt, hold_overdue
 from agent.notify.routing import Route, Routing
 from agent.notify.semantics import Semantics
@@ -52,6 +53,7 @@ class Membership:
         self._routing = routing
         self._routes.clear()
         self.sources = Sources(routing.inhibit_rules, ((each.fingerprint, each.labels) for each in self.table))
+        self.troubles = Troubles(routing.troubles, self.table, self.groups.of)
 
     def routes_of(self, alert: Alert) -> list[Route]:
         """Return the routes that an alert takes; a drill may name its receiver, and so may the alert about one."""
@@ -65,6 +67,10 @@ class Membership:
         for alert in alerts:
             self._take_one(alert, at_ms, joined, writes)
         return joined, writes
+
+    def same_trouble(self, group: Group, taken: Sequence[Group], at_ms: int) -> bool:
+        """Say whether a group's incident tells of nothing but the trouble of what other groups tell of."""
+        return self.troubles.beside(group, taken, at_ms)
 
     def leave(self, group: Group, fingerprint: str) -> Write | None:
         """Take an alert out of a group; one that is in no other is forgotten, at once or by `forget_over`."""
@@ -154,6 +160,7 @@ class Membership:
         )
         fingerprint = known.fingerprint
         self.sources.add(fingerprint, known.labels)
+        self.troubles.add(fingerprint, known.labels)
         for route in self._routes_of(known):
             if group := self._join(route, known, at_ms):
                 joined.setdefault(group.id, []).append(fingerprint)
@@ -215,6 +222,7 @@ class Membership:
     def _forget(self, fingerprint: str) -> Delete:
         self._routes.pop(fingerprint, None)
         self.sources.forget(fingerprint)
+        self.troubles.forget(fingerprint)
         return self.table.drop(fingerprint)
 
 

@@ -18,6 +18,7 @@ from agent.notify.drill import is_drill, marked
 from agent.notify.groups import Group
 from agent.notify.hours import quiet_until
 from agent.notify.incidents import Ack, Incident, Recipient, RunningStep, Told
+from agent.notify.kin import Kin
 from agent.notify.messages.wording import moment_in, span
 from agent.notify.notification import Channel, Target, worst_severity
 from agent.notify.outbox import Outbox
@@ -203,14 +204,14 @@ class Messenger:
         ack = incident.ack
         assert ack is not None
         reason = f"{ack.by} acknowledged this {span(at_ms - ack.at_ms)} ago, and it still fires"
-        asked = self._own_ways(incident, ack) or [told.recipient for told in incident.told.values()]
+        asked = self._ways_to(incident, ack)[:1] or [told.recipient for told in incident.told.values()]
         for recipient in asked:
             reminded = replace(recipient, options={**recipient.options, "reminder": True})
             self.send(group, incident, reminded, reason, alerts, at_ms, known=True)
         return [recipient.target.key for recipient in asked]
 
-    def _own_ways(self, incident: Incident, ack: Ack) -> list[Recipient]:
-        """Return one way to whoever acknowledged: one by which they were told, else one by which they can be."""
+    def _ways_to(self, incident: Incident, ack: Ack) -> list[Recipient]:
+        """Return the ways to whoever acknowledged, the gentlest first: those by which they were told, then what else there is."""
         told = [each.recipient for each in incident.told.values() if each.recipient.target.person == ack.by]
         routing = self._routing()
         person = routing.directory.people.get(ack.by)
@@ -221,7 +222,24 @@ class Messenger:
             if person and person.address(each)
         ]
         best = [each for channel in TO_ONESELF for each in told if each.target.channel is channel]
-        return (best or ways)[:1]
+        return best + ways
+
+    def way_to_call(self, incident: Incident, ack: Ack) -> Recipient | None:
+        """Return the loudest way to whoever has an incident: their phone, if they can be called; None where nobody knows them."""
+        ways = self._ways_to(incident, ack)
+        phone = next((each for each in ways if each.target.channel is Channel.SMS), None)
+        return phone or next(iter(ways), None)
+
+    def called(self, kin: Kin) -> dict[str, Recipient]:
+        """Return the phones, by their keys, that were told of one of these alerts; without those no message got to."""
+        return {
+            key: told.recipient
+            for incident in kin.incidents
+            for key, told in incident.told.items()
+            if told.recipient.target.channel is Channel.SMS
+            and told.firing & kin.fingerprints
+            and self._outbox.reached(incident.id, key)
+        }
 
     def redirect(self, row: Row, reason: Reason, at_ms: int) -> None:
         """Tell `on_failure` of the row's receiver, or the log, what the row would have told."""

@@ -37,6 +37,8 @@ class Reason(StrEnum):
     OTHER_SEVERITY = "alerts of this severity are told by other ways"
     RINGS_NOBODY = "it ended while it was held back: others are told quietly, and no phone rings for that"
     MILD_END = "it was no more severe than what rings no phone: others are told, and no phone rings for its end"
+    HAS_IT = "somebody has it: the others read of it, and no phone of theirs rings"
+    SAME_TROUBLE = "this phone was called for the same trouble already, by another alert that still fires"
     NO_TARGET = "the receiver has nobody to tell by this way now"
 
     @property

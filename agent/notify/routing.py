@@ -28,6 +28,7 @@ from agent.notify.notification import Channel, Target
 from agent.notify.people import Directory, NotifyEntry
 from agent.notify.reasons import Suppression
 from agent.notify.semantics import ALERTMANAGER, DEFAULT, Semantics
+from agent.notify.troubles import Trouble
 from agent.schema import Place
 
 _WORD: Final = re.compile(r"[\w-]+")
@@ -221,6 +222,8 @@ class Routing:
     """Routes whose receiver has only integrations that we cannot send: an error in check, a warning in run."""
     original: str = field(default="", repr=False)
     """alertmanager.yml as it was read."""
+    troubles: tuple[Trouble, ...] = ()
+    """Which alerts tell of one trouble: whoever has one of them has the others."""
     drills: tuple[Schedule, ...] = ()
     """The drills that come by themselves."""
     _ways: Mapping[str, Sequence[str]] = field(init=False, repr=False, compare=False, default_factory=dict)

@@ -88,6 +88,7 @@ class Triage:
             self._messenger,
             self._groups.touch,
             lambda decisions: self._commit(decisions, []),
+            self._members.same_trouble,
         )
         self.outbox.pointless = self._pointless
         self.outbox.companions = self._changed_groups
@@ -449,6 +450,7 @@ class Triage:
             self._messenger,
             at_ms,
             self._members.sources,
+            self._members.troubles,
             self._telemetry,
         )
         if not self._semantics.one_pipeline:

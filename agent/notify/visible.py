@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent.model import Alert
+from agent.notify.kin import Kin
 from agent.notify.notification import is_worse, worst_severity
 from agent.notify.reasons import ENDED, Reason, Suppression
 
@@ -27,6 +28,12 @@ class Visible:
     """Fingerprints of those that are over, that somebody believes to fire, and that something held back until the end."""
     taken_by: str = ""
     """Who had acknowledged what was there before new alerts joined just now."""
+    has_it: str = ""
+    """Who has what joined just now, or rose: nobody else is called for it."""
+    again: bool = False
+    """Whether it is as severe as it was a moment ago, and whoever had it has it still."""
+    kin: Kin | None = None
+    """What else tells of the trouble of what joined just now."""
     before: str = ""
     """The severity of what fired visibly at the last flush, where that is known."""
     causes: set[tuple[Suppression, str]] = field(default_factory=set)

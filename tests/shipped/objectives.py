@@ -1,23 +1,25 @@
 """The shipped objectives over the sample service's own instruments, on a hand-moved clock: scrape, count, record, evaluate.
 
-Everything between a page and an alert is the real thing: the parser, the budget engine, its recorded series, the compiled rules.
+Everything between a page and an alert is the real thing: the parser, the budget engine, its recorded series, the compiled rules,
+and beside them, where a story asks for them, the shipped rules over what was scraped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from prometheus_client import generate_latest
 
 from agent.collect import parse_exposition
-from agent.model import ABSENT_NAN, Alert, Columns, Row
+from agent.model import ABSENT_NAN, Alert, Columns, Labels, Row
 from agent.query import Engine as Promql
 from agent.query import MemoryQueryable
 from agent.rules import Evaluator, Settings, State, load_rules
 from agent.slo import Catalog, Setting, compile_slos, load_slos, rule_file
 from agent.slo.budget import Engine, Objective, Scrapes, burns_of, series_of
+from agent.store import Store
 from sample_rag_app.metrics import Metrics
 
 SECOND_MS = 1_000
@@ -32,7 +34,7 @@ Traffic = Callable[[Metrics], None]
 class Watched:
     """The RAG service, and whoever watches its objectives from `at_ms` on, a round every `step_ms`.
 
-    `told` gets the alerts of each round as the evaluator hands them on.
+    `told` gets the alerts of each round as the evaluators hand them on, `rules` are rule files over all that was scraped.
     """
 
     def __init__(
@@ -42,9 +44,10 @@ class Watched:
         at_ms: int,
         step_ms: int = 15 * SECOND_MS,
         told: Callable[[tuple[Alert, ...], int], None] = lambda alerts, at_ms: None,
+        rules: Sequence[Path] = (),
     ) -> None:
         self.at_ms, self._step_ms = at_ms, step_ms
-        self.app = Metrics()
+        self.app, self._began_ms = Metrics(), at_ms - HOUR_MS
         slos = load_slos(["rules/slos/*.yml"], root).slos
         burns = burns_of(Catalog().windows(PERIOD_MS))
         self.engine = Engine([Objective.of(each, burns, PERIOD_MS) for each in slos], interval_ms=step_ms)
@@ -59,22 +62,39 @@ class Watched:
             notify=lambda alerts, at: told(tuple(alerts), at),
             settings=Settings(interval_ms=step_ms),
         )
+        self._store = Store(retention_ms=DAY_MS, max_memory_bytes=2**26)
+        promql = Promql(self._store)
+        self._rules = Evaluator(
+            load_rules(rules),
+            query=lambda expr, at: promql.instant(expr, at).value,
+            sink=self._store.append,
+            notify=lambda alerts, at: told(tuple(alerts), at),
+            settings=Settings(interval_ms=step_ms),
+        )
         self.round()
 
     def round(self, traffic: Traffic = lambda app: None, *, up: bool = True) -> None:
         """Let a step pass in which `traffic` happens, scrape, count, evaluate."""
         self.at_ms += self._step_ms
         traffic(self.app)
+        row = self._row(up=up)
         if up:
-            self._scrapes.landed("rag", self._row())
+            self._scrapes.landed("rag", row)
         else:
             self._scrapes.failed("rag", "connection refused")
+        if self._rules.keys:
+            self._store.append(row)
         self.engine.row(self.at_ms, self._scrapes)
         self._recorded = MemoryQueryable()
         for labels, value in series_of(self.engine.read(self.at_ms), "test"):
             self._recorded.add(labels, [self.at_ms], [value])
-        for key in self._evaluator.keys:
-            assert self._evaluator.evaluate(key, self.at_ms).failures == ()
+        for evaluator in (self._rules, self._evaluator):
+            for key in evaluator.keys:
+                assert evaluator.evaluate(key, self.at_ms).failures == ()
+
+    def restarts(self) -> None:
+        """Let the process begin anew, its counters with it."""
+        self.app, self._began_ms = Metrics(), self.at_ms
 
     def rounds(self, number: int, traffic: Traffic = lambda app: None, *, up: bool = True) -> None:
         """Do as many rounds."""
@@ -95,9 +115,12 @@ class Watched:
             if each.state is State.FIRING
         ]
 
-    def _row(self) -> Row:
-        page = parse_exposition(generate_latest(self.app.registry).decode()).samples
-        found = {labels.merged(TARGET): value for labels, value, _ in page}
+    def _row(self, *, up: bool) -> Row:
+        found = {Labels({"__name__": "up", **TARGET}): float(up)}
+        if up:
+            page = parse_exposition(generate_latest(self.app.registry).decode()).samples
+            found |= {labels.merged(TARGET): value for labels, value, _ in page}
+            found[Labels({"__name__": "process_start_time_seconds", **TARGET})] = self._began_ms / SECOND_MS
         for labels in found:
             self._columns.column(labels)
         values = np.full(len(self._columns), ABSENT_NAN)

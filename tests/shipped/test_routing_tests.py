@@ -67,6 +67,10 @@ def changes(root: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
                 _, changed = fresh()
                 del changed["receivers"][name][part][number]
                 yield f"{part} {number} of {name}", routes, changed
+    for name in people["troubles"]:
+        _, changed = fresh()
+        del changed["troubles"][name]
+        yield f"the trouble {name}", routes, changed
     _, changed = fresh()
     del changed["people"]["ana"]["quiet_hours"]
     yield "quiet hours of ana", routes, changed

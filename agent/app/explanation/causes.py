@@ -28,6 +28,8 @@ _DEDUPLICATED: Final = {
     Reason.ALREADY_TOLD: "already-told",
     Reason.KNOWN: "already-told",
     Reason.ACKNOWLEDGED: "acknowledged",
+    Reason.HAS_IT: "acknowledged",
+    Reason.SAME_TROUBLE: "already-told",
     Reason.OTHER_SEVERITY: "other-severity",
     Reason.NO_TARGET: "no-target",
     Reason.OVER_UNHEARD: "over-unheard",

@@ -153,7 +153,7 @@ def _step_words(each: Happening) -> str:
 
 def ack_link(facts: Facts) -> Link | None:
     """Say who took it over, by which means, and until when."""
-    kinds = (Verdict.ACKNOWLEDGED, Verdict.ACK_ENDED, Verdict.ACK_REFUSED, Verdict.REMINDED)
+    kinds = (Verdict.ACKNOWLEDGED, Verdict.ACK_KEPT, Verdict.ACK_ENDED, Verdict.ACK_REFUSED, Verdict.REMINDED)
     found = [each for each in facts.decisions if each.what in kinds and each.at_ms >= facts.from_ms]
     if not found:
         return (
