@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from agent.app import Samples, length_ms, limits_of, replay_over, rule_settings
 from agent.cli.client import call
+from agent.cli.out import write_out
 from agent.cli.screen import Screen
 from agent.config import Config, Flags, load_config
 from agent.errors import InvalidInput
@@ -108,16 +109,8 @@ def _show(console: Screen, options: Options, report: Report, comparison: Compari
     if options.html is not None:
         from agent.replay import report_page
 
-        _write(options.html, report_page(report, comparison))
+        write_out(options.html, report_page(report, comparison), "the report")
         console.print(f"written: {options.html}", highlight=False)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        message = f"--html: cannot write {path}: {error.strerror or error}"
-        raise InvalidInput(message) from error
 
 
 def _replayed(asked: Asked, samples: Samples, limits: object, bar: Progress, what: str) -> Report:

@@ -11,8 +11,9 @@ from typing import Final
 import click
 
 from agent import __version__
+from agent.cli.out import write_out
 from agent.errors import InvalidInput
-from agent.model import parse_duration
+from agent.model import parse_length
 from agent.slo import Catalog, Dialect, Setting, compile_slos, load_slos, rule_file, warnings_of
 
 _LABEL: Final = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)=(.*)", re.DOTALL)
@@ -38,7 +39,7 @@ def compile_files(files: Iterable[Path], wanted: Wanted) -> None:
     """
     setting = Setting(
         dialect=Dialect(wanted.dialect),
-        period_ms=_period(wanted.period),
+        period_ms=parse_length(wanted.period, "--default-period"),
         catalog=Catalog.load(wanted.windows),
         extra_labels=dict(_label(each) for each in wanted.extra_labels),
         version=f"burnline {__version__}",
@@ -53,22 +54,7 @@ def compile_files(files: Iterable[Path], wanted: Wanted) -> None:
     if wanted.out is None:
         click.echo(text, nl=False)
     else:
-        _write(wanted.out, text)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        message = f"cannot write the rules to {path}: {error.strerror}"
-        raise InvalidInput(message) from error
-
-
-def _period(text: str) -> int:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise InvalidInput(f"--default-period: {error}") from error
+        write_out(wanted.out, text, "the rules")
 
 
 def _label(text: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from agent.cli.kinds import expanded
-from agent.errors import InvalidInput
+from agent.cli.out import write_out
 from agent.schema import Remark
 from agent.slo import Source, convert, load_slos
 
@@ -30,12 +30,8 @@ def convert_files(files: Sequence[Path], to: str, out: Path | None, *, lossy: bo
         return 1
     if out is None:
         click.echo(made.text, nl=False)
-        return 0
-    try:
-        out.write_text(made.text, encoding="utf-8")
-    except OSError as error:
-        message = f"{out}: cannot write the converted SLOs there: {error.strerror}"
-        raise InvalidInput(message) from error
+    else:
+        write_out(out, made.text, "the converted SLOs")
     return 0
 
 

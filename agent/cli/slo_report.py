@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import click
 
 from agent.cli.client import call, read_text
+from agent.cli.out import write_out
 from agent.errors import InvalidInput
 
 _SUFFIXES: Final = {
@@ -60,12 +61,7 @@ def write_report(wanted: Wanted) -> None:
     if wanted.out is None:
         click.echo(text, nl=not text.endswith("\n"))
         return
-    try:
-        # CSV has line ends of its own.
-        wanted.out.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        message = f"cannot write the report to {wanted.out}: {error.strerror}"
-        raise InvalidInput(message) from error
+    write_out(wanted.out, text, "the report")
     click.echo(f"wrote {wanted.out}", err=True)
 
 
