@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from agent.app import Api, Samples, StoreRecords, limits_of
+from agent.app import Api, Samples, StoreRecords, limits_of, slo_setting
 from agent.cli.client import call
 from agent.cli.kinds import expanded
 from agent.cli.replay import progress_bar
@@ -30,7 +30,7 @@ from agent.replay.slos import (
     slo_report_json,
     try_slos,
 )
-from agent.slo import Catalog, Setting, SloSet, load_slos
+from agent.slo import Catalog, SloSet, load_slos
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +86,9 @@ def run_slo_replay(options: Options) -> int:
 def _versions(options: Options, config: Config) -> tuple[Version, ...]:
     """Return the SLOs as they are given and, where anything is changed, as they would be then."""
     slos = _loaded(options.files)
-    section = config.file.slo
-    period_ms = (
-        parse_length(options.default_period, "--default-period") if options.default_period else section.default_period
-    )
-    setting = Setting(
-        period_ms=period_ms,
-        catalog=Catalog.load(config.under(section.windows) if section.windows else None),
-        engine=True,
-    )
+    setting = slo_setting(config)
+    if options.default_period:
+        setting = replace(setting, period_ms=parse_length(options.default_period, "--default-period"))
     change = Change(
         options.objectives,
         options.min_events,
