@@ -44,11 +44,7 @@ def slo_view(
         service=str(slo.service),
         name=str(slo.name),
         objective=slo.objective,
-        unit="composite"
-        if composite is not None or slo.parts
-        else first.objective.budget_unit.value
-        if first
-        else "events",
+        unit=_unit(slo, first),
         period=period_words(slo, first),
         budgets=tuple(sorted(budgets, key=urgency)),
         description=str(slo.description).strip(),
@@ -63,10 +59,18 @@ def slo_view(
     )
 
 
+def _unit(slo: Slo, reading: Reading | None) -> str:
+    if slo.parts:
+        return "composite"
+    return reading.objective.budget_unit.value if reading else "events"
+
+
 def group_budgets(
     slo: Slo, readings: Sequence[Reading], composite: CompositeReading | None, all_of: Readings
 ) -> list[BudgetView]:
     """Return the budgets of an SLO: one, or one per group; one that says why there is none, where none is kept."""
+    from agent.slo.budget import State
+
     if composite is not None:
         return [_of_composite(composite, all_of)]
     if readings:
@@ -76,8 +80,8 @@ def group_budgets(
         if slo.group_by
         else "the agent keeps no budget of it; burnline check says why"
     )
-    state = "SLONoData" if slo.group_by else "SLOInvalid"
-    return [BudgetView(state, WindowView(0, None, None, None, None, 0.0), why=why, earned=False)]
+    state = State.NO_DATA if slo.group_by else State.INVALID
+    return [BudgetView(state.value, WindowView(0, None, None, None, None, 0.0), why=why, earned=False)]
 
 
 def budget_view(reading: Reading) -> BudgetView:
@@ -144,7 +148,7 @@ def _window(window: WindowReading) -> WindowView:
 
 
 def _of_composite(composite: CompositeReading, readings: Readings) -> BudgetView:
-    from agent.slo.budget import Key
+    from agent.slo.budget import Key, State
     from agent.slo.budget import composite as over
 
     slo = composite.slo
@@ -156,8 +160,9 @@ def _of_composite(composite: CompositeReading, readings: Readings) -> BudgetView
         if length_ms in readings.layout.windows_ms
     ]
     silent = [each for each in parts if each.words]
+    known = State.VALUE if composite.ratio is not None else State.NO_TRAFFIC
     return BudgetView(
-        state=silent[0].state.value if silent else "value" if composite.ratio is not None else "no traffic",
+        state=(silent[0].state if silent else known).value,
         why=f"its part {silent[0].key}: {silent[0].words}" if silent else "",
         since_ms=silent[0].since_ms if silent else None,
         period=WindowView(length, None, None, composite.ratio, composite.burn, composite.coverage),
