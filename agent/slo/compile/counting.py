@@ -5,8 +5,10 @@ Counts can be added up over time and ratios cannot, so a ratio that is written a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from agent.errors import InvalidInput
@@ -50,24 +52,71 @@ class Counts:
 
     def total_in(self, window_ms: int) -> str:
         """Return the number of events in a window; no sample where it is not a number, since that would poison sums."""
-        return f"{self._scaled(self.total, window_ms)} >= 0"
+        return f"{self._all_in(window_ms)} >= 0"
 
     def bad_in(self, window_ms: int) -> str:
         """Return the number of bad events in a window.
 
         Where there is traffic and the series of the errors is missing, there were none; missing good ones mean all were bad.
-        More good events than events are no sample: nobody knows what they are.
+        So it is with each part of a sum. More good events than events are no sample: nobody knows what they are.
         """
-        counted = self._scaled(self.bad, window_ms)
-        filled = f"(\n  {counted}\nor\n  0 * {operand(self.total, window_ms)}\n)"
-        if self.good:
-            all_of_them = self._scaled(self.total, window_ms)
-            filled = f"clamp_min(\n{all_of_them} - {filled}\n>= {_MORE_GOOD} * {all_of_them}, 0)"
-        return f"{filled} >= 0"
+        all_of_them = self._all_in(window_ms)
+        parts = [(1, self.total), (-1, self.bad)] if self.good else _parts(self.bad)
+        whole = _parsed(self.total)
+        texts = [
+            (sign, all_of_them if _parsed(each) == whole else self._filled(each, window_ms)) for sign, each in parts
+        ]
+        added = _added(texts)
+        if any(sign < 0 for sign, _ in parts):
+            added = f"clamp_min(\n{added}\n>= {_MORE_GOOD} * {all_of_them}, 0)"
+        return f"{added} >= 0"
+
+    def _all_in(self, window_ms: int) -> str:
+        """Return all events; where some of the parts of their sum are missing, those that there are."""
+        parts = _parts(self.total)
+        if len(parts) == 1:
+            return self._scaled(self.total, window_ms)
+        return f"({_added([(sign, self._filled(each, window_ms)) for sign, each in parts])})"
+
+    def _filled(self, query: str, window_ms: int) -> str:
+        """Return what a query counts, and none where its series are missing while some of the total are there."""
+        there = " or ".join(operand(each, window_ms) for _, each in _parts(self.total))
+        zero = f"0 * ({there})" if " or " in there else f"0 * {there}"
+        return f"(\n  {self._scaled(query, window_ms)}\nor\n  {zero}\n)"
 
     def _scaled(self, query: str, window_ms: int) -> str:
         inside = operand(query, window_ms)
         return f"{number(window_ms / _SECOND)} * {inside}" if self.unit is Unit.PER_SECOND else inside
+
+
+def _added(texts: Sequence[tuple[int, str]]) -> str:
+    return "".join(f"{' + ' if sign > 0 else ' - '}{text}" for sign, text in texts)[3:]
+
+
+@lru_cache(maxsize=64)
+def _parts(query: str) -> Sequence[tuple[int, str]]:
+    """Return the queries that a query adds up, or takes off (-1), the left ones first; itself where it adds nothing up.
+
+    The first one is never taken off, and none is a number: what is added to each series is no series that could be missing.
+    """
+    found = _signed(_parsed(query), 1)
+    if len(found) == 1 or any(each.type is not ast.ValueType.VECTOR for _, each in found):
+        return [(1, query)]
+    return [(sign, _written(each)) for sign, each in found]
+
+
+def _signed(expr: ast.Expr, sign: int) -> list[tuple[int, ast.Expr]]:
+    """Return the parts of sums and differences; a row of them leans to the left and may be thousands long."""
+    expr = ast.unwrapped(expr)
+    after: list[tuple[int, ast.Expr]] = []
+    while isinstance(expr, ast.BinaryExpr) and expr.op in "+-" and not _matched_specially(expr):
+        after = [*_signed(expr.rhs, sign if expr.op == "+" else -sign), *after]
+        expr = ast.unwrapped(expr.lhs)
+    return [(sign, expr), *after]
+
+
+def _written(expr: ast.Expr) -> str:
+    return str(ast.unwrapped(expr)).replace(_MARKER, "{{.window}}")
 
 
 def counts_of(slo: Slo) -> Counts | None:
@@ -94,16 +143,18 @@ def _taken_apart(ratio: str) -> Counts | None:
         good, expr = True, ast.unwrapped(expr.rhs)
     if not (isinstance(expr, ast.BinaryExpr) and expr.op == "/" and not _matched_specially(expr)):
         return None
-    over, under = (str(ast.unwrapped(side)) for side in (expr.lhs, expr.rhs))
-    if _MARKER not in over or _MARKER not in under:
+    over, under = (_written(side) for side in (expr.lhs, expr.rhs))
+    if "{{.window}}" not in over or "{{.window}}" not in under:
         return None
-    over, under = (side.replace(_MARKER, "{{.window}}") for side in (over, under))
     return Counts(over, under, _unit(over, under), good)
 
 
 def _matched_specially(expr: ast.BinaryExpr) -> bool:
     matching = expr.matching
-    return matching is not None and (bool(matching.labels) or matching.on or bool(matching.include))
+    if matching is None:
+        return False
+    filled = matching.fill_left is not None or matching.fill_right is not None
+    return filled or matching.on or bool(matching.labels) or bool(matching.include)
 
 
 def _unit(*queries: str) -> Unit:
@@ -124,6 +175,7 @@ def _unit_of(expr: ast.Expr) -> Unit:
     return _UNITS.get(called.pop(), Unit.AMOUNT) if len(called) == 1 else Unit.AMOUNT
 
 
+@lru_cache(maxsize=64)
 def _parsed(query: str) -> ast.Expr:
     return parse(in_window(query, _MARKER_MS))
 

@@ -8,13 +8,14 @@ evaluated, a month reads one series, and every window is a ratio of sums.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 from agent.errors import InvalidInput
 from agent.model import format_duration
 from agent.slo import conventions as names
+from agent.slo.compile.buckets import with_any_bounds
 from agent.slo.compile.counting import Counts, counts_of
 from agent.slo.compile.emitted import Record, RuleGroup, number, operand, selector
 from agent.slo.compile.setting import DAY_MS, Setting
@@ -55,7 +56,10 @@ class Recorder:
     @cached_property
     def counts(self) -> Counts | None:
         """How the events are counted; None where there is only a ratio."""
-        return counts_of(self.slo)
+        found = counts_of(self.slo)
+        if found is None:
+            return None
+        return replace(found, bad=with_any_bounds(found.bad), total=with_any_bounds(found.total))
 
     @cached_property
     def counted(self) -> str:
@@ -149,7 +153,7 @@ class Recorder:
             shortest = self._found(names.ERROR_RATIO, _BASE_MS)
             return f"avg_over_time({shortest}[{format_duration(window_ms)}:{format_duration(_BASE_MS)}])"
         query = getattr(self.slo.indicator, "error_ratio_query", "")
-        return f"{operand(query, window_ms)} >= 0"
+        return f"{operand(with_any_bounds(query), window_ms)} >= 0"
 
     def _added_up(self, window_ms: int) -> tuple[str, str]:
         reach = f"[{format_duration(window_ms)}:{format_duration(self._base_ms)}]"

@@ -70,6 +70,70 @@ def test_a_window_is_the_ratio_of_its_sums(rates):
     assert history.ask("slo:sli_error:ratio_rate6h", 7 * HOUR) == pytest.approx(ratio)
 
 
+def rate_of(selector):
+    return f"sum(rate({selector}[{{{{.window}}}}]))"
+
+
+@pytest.mark.parametrize(
+    ("error", "total", "bad", "every"),
+    [
+        (rate_of("failed") + " + " + rate_of("unborn"), rate_of("asked"), 1, 10),
+        (rate_of("unborn") + " + " + rate_of("failed"), rate_of("asked"), 1, 10),
+        (rate_of("failed") + " - " + rate_of("unborn"), rate_of("asked"), 1, 10),
+        (rate_of("failed"), rate_of("asked") + " + " + rate_of("unborn"), 1, 10),
+        (rate_of("failed"), rate_of("unborn") + " + " + rate_of("asked"), 1, 10),
+        (rate_of("asked") + " - " + rate_of("unborn"), rate_of("asked"), 10, 10),
+        (rate_of("asked") + " - " + rate_of("fine"), rate_of("asked"), 2, 10),
+        (f"({rate_of('asked')}) - ({rate_of('fine')} + {rate_of('unborn')})", rate_of("asked"), 2, 10),
+        (rate_of("asked") + " - " + rate_of("fine") + " - " + rate_of("failed"), rate_of("asked"), 1, 10),
+    ],
+)
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_part_of_a_sum_that_is_missing_takes_none_of_the_other_parts_with_it(error, total, bad, every, raw):
+    """A counter of timeouts that nobody saw yet hides no failure, and misses that never came no hit: as the engine counts."""
+    history = History()
+    for name, per_second in (("asked", 10), ("failed", 1), ("fine", 8)):
+        history.counter(name, [per_second] * 120)
+
+    history.live(groups_of(slo(Raw(f"({error}) / ({total})") if raw else Events(error, total))), 2 * HOUR)
+
+    for window in ("5m", "6h"):
+        seconds = {"5m": 300, "6h": 2 * 3600}[window]
+        assert history.ask(f"slo:bad_events:increase{window}", 2 * HOUR) == pytest.approx([bad * seconds])
+        assert history.ask(f"slo:total_events:increase{window}", 2 * HOUR) == pytest.approx([every * seconds])
+
+
+def test_a_part_that_is_missing_in_one_group_is_none_there():
+    by_tenant = rate_of("x").replace("sum(", "sum by (tenant) (")
+    error = " + ".join(by_tenant.replace("x[", f"{name}[") for name in ("failed", "late"))
+    history = History()
+    for tenant in ("acme", "globex"):
+        history.counter("asked", [10] * 120, tenant=tenant)
+        history.counter("failed", [1] * 120, tenant=tenant)
+    history.counter("late", [2] * 120, tenant="globex")
+
+    history.live(groups_of(slo(Events(error, by_tenant.replace("x[", "asked[")), group_by=("tenant",))), 2 * HOUR)
+
+    for tenant, ratio in (("acme", 0.1), ("globex", 0.3)):
+        assert history.ask(f'slo:sli_error:ratio_rate1h{{tenant="{tenant}"}}', 2 * HOUR) == pytest.approx([ratio])
+
+
+@pytest.mark.parametrize(
+    ("exposed", "bound"),
+    [("0.5", "0.5"), ("0.5", "0.50"), ("0.5", "5e-1"), ("1", "1.0"), ("1.0", "1"), ("1.0", "1.00"), ("1e+06", "1e+06")],
+)
+def test_a_bucket_is_found_however_its_bound_is_written(exposed, bound):
+    """Go writes 1, Python and Prometheus 3 write 1.0; a selector compares text."""
+    fast, every = rate_of(f't_bucket{{le="{bound}", path="/le=\\"1\\""}}'), rate_of('t_bucket{le="+Inf"}')
+    history = History()
+    history.counter("t_bucket", [9] * 120, le=exposed, path='/le="1"')
+    history.counter("t_bucket", [10] * 120, le="+Inf", path='/le="1"')
+
+    history.live(groups_of(slo(Events(f"{every} - {fast}", every))), 2 * HOUR)
+
+    assert history.ask("slo:sli_error:ratio_rate1h", 2 * HOUR) == pytest.approx([0.1])
+
+
 @pytest.mark.parametrize("indicator", [EVENTS, Good(GOOD, ALL), Raw(f"{BAD} / {ALL}"), Raw(f"1 - ({GOOD} / {ALL})")])
 def test_a_series_that_is_missing_while_there_is_traffic_is_none_of_its_kind(indicator):
     """No 500 was ever counted: no errors. (A rule of sloth has no sample then.) Without any 200, all were bad."""
