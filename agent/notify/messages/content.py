@@ -5,6 +5,7 @@ Everything in it is bounded and on clean lines, however large or strange the lab
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
@@ -13,6 +14,7 @@ from agent.model import RESOLVED_REASON, Alert, Labels
 from agent.notify.messages.escape import clip, one_line, paragraph, web_link
 from agent.notify.messages.wording import SHORT_SEVERITY, clock, counted, moment, number, span, zone
 from agent.notify.notification import Notification
+from agent.notify.reasons import Reason
 
 SHOWN_ALERTS: Final = 10
 SHOWN_LABELS: Final = 12
@@ -117,9 +119,9 @@ class _Group:
         self.resolved = notification.resolved
         self.alerts = self.firing or self.resolved
         """What the message is about: the firing ones, or all where it is over."""
-        worst_first = sorted(self.firing, key=lambda alert: _RANK.get(alert.labels.get("severity"), 3))
+        worst_first = sorted(self.firing, key=_rank)
         self.ordered = (*worst_first, *self.resolved)
-        self.lead = self.ordered[0] if self.ordered else None
+        self.lead = _lead(worst_first or self.resolved, newest=notification.reason.startswith(Reason.NEW_ALERTS))
         self.common = notification.common_labels
         self.annotations = notification.common_annotations
 
@@ -141,6 +143,18 @@ class _Group:
     def distinct(self, label: str, limit: int) -> list[str]:
         """Return the different values of a label among the alerts, sorted, each on one line."""
         return sorted(one_line(value, limit) for value in {alert.labels.get(label) for alert in self.alerts} if value)
+
+
+def _lead(ordered: Sequence[Alert], *, newest: bool) -> Alert | None:
+    """Return the alert that speaks for all: the first, or among those that are as bad the newest, where it is the news."""
+    if not ordered or not newest:
+        return ordered[0] if ordered else None
+    worst = (each for each in ordered if _rank(each) == _rank(ordered[0]))
+    return max(worst, key=lambda alert: alert.starts_at_ms)
+
+
+def _rank(alert: Alert) -> int:
+    return _RANK.get(alert.labels.get("severity"), 3)
 
 
 def describe(notification: Notification, timezone: str = "") -> Content:

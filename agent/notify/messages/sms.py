@@ -6,6 +6,7 @@ one part unless told otherwise, for a phone at night shows little more, and carr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,7 @@ from agent.notify.messages.wording import SHORT_SEVERITY, counted
 DROPPED_IN_ORDER: Final = ("link", "instances", "value", "summary", "since", "ack")
 ACT_BY_LINK: Final = ("instances", "value", "since", "summary", "ack", "link")
 _SHORTEST_SUMMARY: Final = 24
+_MORE: Final = re.compile(r" \(and \d+ more\)$")
 _LONGEST_NAME: Final = 48
 """In a text about several problems."""
 
@@ -63,11 +65,17 @@ def fit(fields: Mapping[str, str], most: int = 1, *, keep_link: bool = False) ->
         if name == "summary" and parts.get(name):
             room = units(parts[name], alphabet) - (units(_joined(parts), alphabet) - limit)
             if room >= _SHORTEST_SUMMARY:
-                return _joined(parts | {name: clip(parts[name], room, alphabet)})
+                return _joined(parts | {name: _shortened(parts[name], room, alphabet)})
         parts[name] = ""
         if units(_joined(parts), alphabet) <= limit:
             return _joined(parts)
     return parts["head"]
+
+
+def _shortened(summary: str, room: int, alphabet: Alphabet) -> str:
+    """Cut a summary, and keep at its end how many more alerts there are."""
+    more = found.group() if (found := _MORE.search(summary)) else ""
+    return clip(summary.removesuffix(more), room - units(more, alphabet), alphabet) + more
 
 
 def _joined(parts: Mapping[str, str]) -> str:

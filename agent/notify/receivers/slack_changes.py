@@ -13,6 +13,8 @@ from agent.notify.reasons import Reason
 
 _KEPT: Final = 200
 _NAMED: Final = 5
+_NEVER_TELL: Final = ("alertname", "severity", "sloth_severity", "channels")
+"""Labels that are told otherwise and never set an alert apart from its like."""
 _RANK: Final = {"": 0, "info": 1, "warning": 2, "critical": 3}
 
 
@@ -60,9 +62,9 @@ def change(notification: Notification, previous: Mapping[str, Any]) -> str:
     if (rose or fell) and notification.group_labels.get("alertname"):
         joined, over = [], []  # all have one name: they are how severe one problem is, and take turns
     if joined:
-        told.append(f"{counted(len(joined), 'new alert')}: {_names(joined)}")
+        told.append(f"{counted(len(joined), 'new alert')}: {_names(joined, notification)}")
     if over:
-        told.append(f"{len(over)} over: {_names(over)}")
+        told.append(f"{len(over)} over: {_names(over, notification)}")
     if said := notification.options.get("change"):
         return "\n".join((*told, one_line(str(said), 300)))
     reason = one_line(notification.reason, 120)
@@ -73,9 +75,15 @@ def change(notification: Notification, previous: Mapping[str, Any]) -> str:
     return "\n".join(told)
 
 
-def _names(alerts: list[Alert]) -> str:
-    shown = []
-    for alert in alerts[:_NAMED]:
-        instance = alert.labels.get("instance")
-        shown.append(one_line(f"{alert.name} on {instance}" if instance else alert.name, 120))
+def _names(alerts: list[Alert], notification: Notification) -> str:
+    """Name alerts, each by its instance or, where it has none, by the labels that not all alerts of the message share."""
+    common = set(notification.common_labels)
+    shown = [_name(alert, common) for alert in alerts[:_NAMED]]
     return ", ".join(shown) + (f" and {len(alerts) - _NAMED} more" if len(alerts) > _NAMED else "")
+
+
+def _name(alert: Alert, common: set[str]) -> str:
+    if instance := alert.labels.get("instance"):
+        return one_line(f"{alert.name} on {instance}", 120)
+    own = [f"{name}={value}" for name, value in alert.labels.pairs if name not in common and name not in _NEVER_TELL]
+    return one_line(" ".join((alert.name, *own)), 120)

@@ -46,6 +46,16 @@ def test_the_worst_firing_alert_leads_and_speaks():
     assert said.ack.endswith(worst.fingerprint)
 
 
+def test_where_alerts_joined_the_newest_of_the_worst_speaks():
+    """What was told before is known: a phone that rings again has to say what is new."""
+    old, new = alert("a:1", a_summary="the old"), alert("b:1", start=-1, a_summary="the new")
+    mild = alert("c:1", start=0, severity="warning", a_summary="the mild")
+    said = describe(notification(old, new, mild, reason="new alerts added"))
+    assert said.summary == "the new (and 2 more)"
+    assert [each.where for each in said.alerts] == ["instance=a:1", "instance=b:1", "instance=c:1"]
+    assert describe(notification(old, new, mild, reason="repeat")).summary == "the old (and 2 more)"
+
+
 def test_alerts_of_several_names_are_counted_and_named():
     said = describe(notification(alert(alertname="B"), alert(alertname="A")))
     assert said.title == "2 alerts: A, B"

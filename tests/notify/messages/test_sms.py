@@ -51,6 +51,12 @@ def test_a_long_summary_is_cut_before_it_is_dropped():
     assert 150 < septets(text) <= 160
 
 
+def test_how_many_more_there_are_is_not_cut_off_with_the_rest_of_a_long_summary():
+    text = fit(PARTS | {"summary": "the queries of " + "very " * 40 + "many people fail (and 12 more)"})
+    assert ".. (and 12 more), since 14:02 UTC" in text
+    assert 150 < septets(text) <= 160
+
+
 def test_a_resolution_says_ok_and_how_long():
     text = RENDERER.sms(notification(alert(end=8), minute=9))
     assert text.startswith("OK rag VeryHighErrorRate: over after 12m")

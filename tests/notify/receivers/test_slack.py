@@ -12,6 +12,7 @@ from agent.notify.channels import SlackChannel
 from agent.notify.inbox import Inbox
 from agent.notify.receivers import make_receiver
 from agent.notify.receivers.slack import AUTH_ERRORS, CONTENT_ERRORS, PERMANENT_ERRORS, RETRY_ERRORS
+from agent.notify.receivers.slack_changes import change, remember
 from tests.notify.messages.stories import NASTY, alert, notification
 
 
@@ -47,6 +48,19 @@ async def test_a_first_message_is_posted_with_colour_and_buttons(inbox, receiver
     ]
     assert receipt.state["ts"] == message.ts
     assert inbox.messages("slack")[0].key == "key-0"
+
+
+def test_what_joined_is_told_by_what_sets_it_apart_where_its_name_says_nothing():
+    """All tenants of an objective burn under one name."""
+    tenants = [
+        alert("", alertname="TenantBurn", tenant=name, sloth_severity="page") for name in ("acme", "globex", "initech")
+    ]
+    before = remember(notification(*tenants[:1]))
+
+    told = change(notification(*tenants[:2], reason="new alerts added"), before)
+    assert told == "1 new alert: TenantBurn tenant=globex\n2 alerts firing (new alerts added)"
+    told = change(notification(*tenants, reason="new alerts added"), before)
+    assert told.startswith("2 new alerts: TenantBurn tenant=globex, TenantBurn tenant=initech\n")
 
 
 async def test_a_story_is_one_message_edited_with_a_reply_for_each_change(inbox, receiver):
