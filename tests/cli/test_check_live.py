@@ -170,7 +170,6 @@ def test_what_is_no_url_is_refused(rules):
 
 
 @pytest.mark.peers
-@pytest.mark.timeout(60)
 def test_a_real_prometheus_answers_as_asked(peer, tmp_path, rules):
     """It scrapes itself every second; budget 10 s."""
     port = free_port()

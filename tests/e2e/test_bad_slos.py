@@ -19,7 +19,7 @@ from tests.peers.processes import free_port, get, running
 from tests.slo.placed import ANSWERS
 from tests.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
+pytestmark = pytest.mark.e2e
 
 SLOS = ANSWERS + '    alerting: {name: AnswersBurn, annotations: {runbook_url: "https://wiki.example.org"}}\n'
 FLAWS = {

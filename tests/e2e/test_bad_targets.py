@@ -18,7 +18,7 @@ import pytest
 
 from tests.peers.processes import api, free_port, get, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90), pytest.mark.xdist_group("bad-targets")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("bad-targets")]
 
 ROUNDS = 12
 """Good scrapes to wait for: six seconds of real time."""

@@ -13,7 +13,7 @@ import pytest
 from agent.notify.inbox import Inbox
 from tests.peers.processes import free_port
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """

@@ -18,7 +18,7 @@ from agent.demo.overlay import divided, write_overlay
 from tests.peers.processes import free_port, get, running, with_us
 from tests.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("faults")]
 SPEED = 60
 TOKEN = "a-token-for-this-test"
 

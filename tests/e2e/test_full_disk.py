@@ -18,7 +18,7 @@ from tests.peers.processes import api, free_port, get
 from tests.serving import serving
 from tests.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150), pytest.mark.xdist_group("kill")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("kill")]
 
 INTERVAL_MS = 200
 RULES = "groups: [{name: g, interval: 200ms, rules: [{record: asked_doubled, expr: asked_total * 2}]}]"

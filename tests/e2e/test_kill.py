@@ -18,7 +18,7 @@ from aiohttp import web
 from agent.notify.inbox import Inbox
 from tests.peers.processes import free_port, get, with_us
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90), pytest.mark.xdist_group("kill")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("kill")]
 
 RULES = "groups: [{name: g, rules: [{alert: Broken, expr: broken == 1, labels: {severity: critical}}]}]"
 ROUTES = """

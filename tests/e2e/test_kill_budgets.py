@@ -17,7 +17,7 @@ from tests.peers.processes import api, free_port
 from tests.serving import serving
 from tests.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150), pytest.mark.xdist_group("kill")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("kill")]
 
 KILLS = 5
 INTERVAL_MS = 200

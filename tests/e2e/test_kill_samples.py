@@ -19,7 +19,7 @@ import pytest
 from tests.peers.processes import api, free_port, get, with_us
 from tests.serving import serving
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150), pytest.mark.xdist_group("kill")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("kill")]
 
 KILLS = 12
 INTERVAL_MS = 150

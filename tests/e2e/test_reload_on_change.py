@@ -17,7 +17,7 @@ from tests.e2e.test_run import BURNLINE
 from tests.peers.processes import free_port, get, running
 from tests.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
+pytestmark = pytest.mark.e2e
 
 RULES = "groups: [{name: g, rules: [{record: %s, expr: vector(1)}, {alert: Always, expr: vector(1)}]}]\n"
 MANY = 4_000

@@ -21,7 +21,7 @@ from agent.notify.inbox import Inbox
 from tests.e2e.test_kill import start, until
 from tests.peers.processes import free_port, get
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.xdist_group("kill")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("kill")]
 
 RULES = """
 groups:

@@ -16,7 +16,7 @@ import pytest
 from tests.peers.processes import api, free_port, get, running, with_us
 from tests.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.xdist_group("run")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("run")]
 
 BURNLINE = [sys.executable, "-m", "agent"]
 

@@ -21,7 +21,7 @@ from tests.e2e.test_kill import broken_service
 from tests.peers.processes import free_port, get, running
 from tests.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90), pytest.mark.xdist_group("secrets")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("secrets")]
 
 PLANTED = {
     "smtp": "plantedSmtpPassword01",

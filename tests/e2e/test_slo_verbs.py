@@ -13,7 +13,7 @@ import pytest
 from tests.peers.processes import free_port, get, running
 from tests.serving import serving
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.xdist_group("slo-verbs")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("slo-verbs")]
 
 BURNLINE = [sys.executable, "-m", "agent"]
 SLOS = """\

@@ -14,7 +14,7 @@ import pytest
 
 from tests.peers.alertmanagers import our_alertmanager, real_alertmanager
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(180), pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("peers")]
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)?")

@@ -13,7 +13,7 @@ from tests.peers.generated_queries import FAMILIES, queries
 from tests.peers.processes import api, free_port, running
 from tests.peers.same_samples import ROWS, START_MS, STEP_MS, fill_store, tables, write_remotely
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(120), pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("peers")]
 
 EACH = 60
 INSTANTS = [START_MS + row * STEP_MS + 500 for row in (120, 201, 290)]

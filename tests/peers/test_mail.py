@@ -20,7 +20,7 @@ from tests.notify.messages.stories import NASTY, alert, notification
 from tests.notify.receivers.mail_world import START_MS, MailWorld, page
 from tests.peers import postfix
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(150), pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("peers")]
 SUBJECT = "[CRITICAL] HighErrorRate on rag"
 
 

@@ -17,7 +17,7 @@ from tests.peers.processes import api, free_port, running
 from tests.query.expressions import INVALID, VALID
 from tests.query.refusals import refusals
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(120), pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("peers")]
 
 NEWER = [
     (

@@ -14,7 +14,7 @@ from tests.peers.processes import free_port, running
 from tests.serving import Request, serving
 from tests.waiting import until
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(90), pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("peers")]
 
 PROMETHEUS = """
 global: {{scrape_interval: 200ms, evaluation_interval: 200ms, external_labels: {{dc: eu, severity: ignored}}}}

@@ -18,7 +18,7 @@ from tests.peers.processes import api, free_port, running
 from tests.serving import Answer, serving
 from tests.waiting import until
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(90), pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("peers")]
 NATIVE = ScrapeJob("j", scrape_native_histograms=True)
 
 PAGE = family(

@@ -14,7 +14,7 @@ from agent.store import Store
 from tests.peers.processes import free_port, running
 from tests.replay.recorded import BEGIN, HOUR, RULES, record
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.peers
 HOURS = 20
 
 

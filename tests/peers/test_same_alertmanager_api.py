@@ -17,7 +17,7 @@ from tests.peers.alertmanagers import (
     silence_body,
 )
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(180), pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("peers")]
 
 SEEDS = 8
 LABELS = {

@@ -10,7 +10,7 @@ from tests.peers.processes import api, free_port, running
 from tests.serving import Answer, serving
 from tests.waiting import until
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(90), pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("peers")]
 
 AT = 1_700_000_000
 LONG = "x" * 127

@@ -19,7 +19,7 @@ from agent.errors import ScrapeError
 from tests.peers.processes import api, free_port, get, running
 from tests.serving import Answer, serving
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(120), pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("peers")]
 
 SAMPLES = [
     *("a 1", "a  1", "a\t1", " a 1", "a 1 ", "a 1 5", "a 1 -5", "a 1 1.5", "a 1 x", "a 1 2 3", "a", "a ", "9a 1", "ä 1"),

@@ -13,7 +13,7 @@ from tests.peers.processes import api, free_port, running
 from tests.serving import serving
 from tests.waiting import until
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(150), pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("peers")]
 PAGES = 80
 
 QUERIES = [

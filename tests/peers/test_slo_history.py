@@ -25,7 +25,7 @@ from tests.peers.test_replayed import openmetrics
 from tests.serving import serving
 from tests.waiting import until
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.peers
 SECOND, HOUR = 1_000, 3_600_000
 BEGIN, HOURS = 1_699_920_000_000, 30
 STEP = 30 * SECOND

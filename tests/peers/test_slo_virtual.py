@@ -20,7 +20,7 @@ from agent.slo import Alerting, Dialect, Events, Raw, Setting, Severity, Slo, co
 from agent.slo.budget import Change, Engine, Key, Objective, Reading, Slot, sampling_window_ms
 from tests.slo.budget.service import BURNS, DAY, EVENTS, HOUR, MINUTE, START, Service, metric
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.peers
 
 SEVERITIES = {Severity.PAGE: "critical", Severity.TICKET: "warning"}
 

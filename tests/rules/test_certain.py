@@ -19,7 +19,6 @@ from agent.rules.lints.metrics import Kinds
 from tests.peers.generated_queries import FAMILIES, queries
 from tests.peers.same_samples import ROWS, START_MS, STEP_MS, fill_store, tables
 
-pytestmark = pytest.mark.timeout(120)
 AT_MS = START_MS + (ROWS - 20) * STEP_MS
 NUMBERS = ("0", "1", "-1", "0.5", "2", "5", "100", "-0.25", "1e9")
 RELATIVE = 1e-9

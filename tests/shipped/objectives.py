@@ -1,7 +1,8 @@
 """The shipped objectives over the sample service's own instruments, on a hand-moved clock: scrape, count, record, evaluate.
 
 Everything between a page and an alert is the real thing: the parser, the budget engine, its recorded series, the compiled rules,
-and beside them, where a story asks for them, the shipped rules over what was scraped.
+asked as the agent asks them: while a tier of their objective is open, or something of them is active. Beside them evaluate,
+where a story asks for them, the shipped rules over what was scraped.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Watched:
         self.engine = Engine([Objective.of(each, burns, PERIOD_MS) for each in slos], interval_ms=step_ms)
         self._scrapes, self._columns = Scrapes(), Columns()
         self._recorded = MemoryQueryable()
+        self._burning: frozenset[str] = frozenset()
         compiled = folder / "objectives.yml"
         compiled.write_text(rule_file(compile_slos(slos, Setting(recordings=False, engine=True))), encoding="utf-8")
         self._evaluator = Evaluator(
@@ -61,6 +63,7 @@ class Watched:
             sink=lambda row: None,
             notify=lambda alerts, at: told(tuple(alerts), at),
             settings=Settings(interval_ms=step_ms),
+            surely_empty=lambda group, at: group.name not in self._burning,
         )
         self._store = Store(retention_ms=DAY_MS, max_memory_bytes=2**26)
         promql = Promql(self._store)
@@ -86,7 +89,11 @@ class Watched:
             self._store.append(row)
         self.engine.row(self.at_ms, self._scrapes)
         self._recorded = MemoryQueryable()
-        for labels, value in series_of(self.engine.read(self.at_ms), "test"):
+        readings = self.engine.read(self.at_ms)
+        self._burning = frozenset(
+            f"burnline-slo-{each.key.slo}" for each in readings if any(tier.open for tier in each.tiers)
+        )
+        for labels, value in series_of(readings, "test"):
             self._recorded.add(labels, [self.at_ms], [value])
         for evaluator in (self._rules, self._evaluator):
             for key in evaluator.keys:

@@ -19,7 +19,7 @@ import pytest
 from agent.model import Columns, Labels, Matcher, Row, Sample
 from agent.store import Store
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("kill")]
+pytestmark = pytest.mark.xdist_group("kill")
 
 KILLS = 14
 STEP_MS = 600_000

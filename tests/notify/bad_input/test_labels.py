@@ -20,8 +20,6 @@ from agent.notify.messages.segments import segments
 from agent.web.alertmanager.bodies import whole_characters
 from tests.notify.messages.stories import NASTY
 
-pytestmark = pytest.mark.timeout(120)
-
 KINDS = {
     **NASTY,
     "crlf": "x\r\nSubject: owned\r\n\r\nowned",

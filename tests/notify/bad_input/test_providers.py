@@ -9,8 +9,6 @@ import pytest
 from agent.notify.inbox.inbox import PAGERDUTY_KEY
 from agent.notify.inbox.sns import ACCESS_KEY
 
-pytestmark = pytest.mark.timeout(120)
-
 ROUTES = """
 route: {{receiver: team, group_by: [alertname], group_wait: 0s, group_interval: 1m}}
 receivers:

@@ -19,7 +19,7 @@ from agent.notify import Dispatcher, load_routing
 from tests.peers.alertmanager.trees import labels, tree
 from tests.peers.processes import free_port, get, running
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(120), pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("peers")]
 
 SEED, TREES, ALERTS = 11, 20, 500
 
