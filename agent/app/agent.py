@@ -153,7 +153,7 @@ class Agent:
         self._start_rules(built, now_ms)
         ends.push_async_callback(self.server.stop)
         heartbeats = HeartbeatDesk(lambda: self.lifelines, self.clock, self.telemetry, self.woken)
-        self.promises = SloDesk(
+        self.slo_desk = SloDesk(
             lambda: self.budgets,
             lambda: self.journal,
             self.clock,
@@ -161,7 +161,7 @@ class Agent:
             limits=lambda: limits_of(self.config.file.query),
             alerts_kept_ms=lambda: self.config.file.storage.alert_history,
         )
-        ends.push_async_callback(self.promises.stop)
+        ends.push_async_callback(self.slo_desk.stop)
         await self.server.serve(
             create_app(
                 Handles(self),
@@ -174,7 +174,7 @@ class Agent:
                 heartbeat_handles=heartbeats,
                 drill_handles=DrillDesk(lambda: self.lifelines.drills, self.clock, self.woken),
                 explainer=Explaining(self),
-                slo_handles=self.promises,
+                slo_handles=self.slo_desk,
                 twilio_handles=Twilio(
                     lambda: self.dispatcher, lambda: self.config.external_url, self.clock, self.woken
                 ),
@@ -292,7 +292,7 @@ class Agent:
             with building():
                 built = await asyncio.to_thread(build, config, self.environment, self._secrets)
                 if not asked:
-                    self._doubt_no_rules(built)
+                    self._doubt_no_files(built)
                 prepared = await asyncio.to_thread(self.evaluator.prepared, built.rules, built.settings)
                 # What was read again and is the same need not be kept twice.
                 built = dataclasses.replace(built, rules=dataclasses.replace(built.rules, groups=prepared.specs))
@@ -321,15 +321,14 @@ class Agent:
         self._taken_over(built, now_ms, found)
         return found
 
-    def _doubt_no_rules(self, built: Built) -> None:
-        """Refuse to let all rules go because their files went: a folder that is not mounted must not end every alert."""
+    def _doubt_no_files(self, built: Built) -> None:
+        """Refuse to let all rules or SLOs go because their files went: a folder that is not mounted must not end every alert."""
         before, after = self.built.promises.slos, built.promises.slos
-        for setting, globs, had, has in (
-            ("rule_files", built.config.rule_globs, _in_rule_files(self.built), _in_rule_files(built)),
-            ("slo_files", built.config.file.slo_files, len(before.slos), len(after.slos)),
+        for what, setting, globs, had, has in (
+            ("rule", "rule_files", built.config.rule_globs, _in_rule_files(self.built), _in_rule_files(built)),
+            ("SLO", "slo_files", built.config.file.slo_files, len(before.slos), len(after.slos)),
         ):
             if globs and had and not has:
-                what = "rule" if setting == "rule_files" else "SLO"
                 message = (
                     f"{built.config.source}: {setting}: {', '.join(globs)}: no {what} is there any longer; the former {what}s "
                     "keep running. If they are meant to go, `burnline reload` takes it over"

@@ -132,7 +132,7 @@ class Story:
         numbers = {name: await self.agent.number(question, now_ms) for name, question in _QUESTIONS.items()}
         for name, value in numbers.items():
             self.history[name].append(value or 0.0)
-        self.standing = await self.agent.promises.status()
+        self.standing = await self.agent.slo_desk.status()
         self.queries = int(await self.agent.number('sum(rag_queries_total{job="rag"})', now_ms) or self.queries)
         return Snapshot(
             elapsed_s=elapsed,

@@ -81,7 +81,7 @@ async def test_an_agent_that_ends_plays_no_further_and_says_so(story, monkeypatc
     answer = asyncio.create_task(asked(agent, **{"from": "20m"}))
     await asyncio.to_thread(began.wait, 60)
     ending = asyncio.create_task(story.stop())
-    await asyncio.to_thread(agent.promises._replays._stopping.wait, 60)
+    await asyncio.to_thread(agent.slo_desk._replays._stopping.wait, 60)
     assert not ending.done()
     may.set()
     await ending
@@ -94,7 +94,7 @@ async def test_an_agent_that_ends_plays_no_further_and_says_so(story, monkeypatc
 async def test_what_nobody_waits_for_is_played_no_further(story, monkeypatch):
     agent = await lived(story)
     began, may = gated(agent.store, monkeypatch)
-    replay, hung_up = agent.promises.replay, asyncio.Event()
+    replay, hung_up = agent.slo_desk.replay, asyncio.Event()
 
     async def watched(*words):
         try:
@@ -102,12 +102,12 @@ async def test_what_nobody_waits_for_is_played_no_further(story, monkeypatch):
         finally:
             hung_up.set()
 
-    monkeypatch.setattr(agent.promises, "replay", watched)
+    monkeypatch.setattr(agent.slo_desk, "replay", watched)
     answer = asyncio.create_task(asked(agent, **{"from": "20m"}))
     await asyncio.to_thread(began.wait, 60)
     answer.cancel()
     await hung_up.wait()
-    played = agent.promises._replays._task
+    played = agent.slo_desk._replays._task
     may.set()
     await asyncio.wait({played})
 
