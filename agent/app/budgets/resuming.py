@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from agent.model import METRIC_NAME, Block, Columns, Labels, Matcher, MatchOp, Row, absent_row
 from agent.rules import Selector
+from agent.slo.budget import START_TIME
 from agent.store import Store
 
 _AWAY_MS: Final = 3_600_000
 """How far before a page the last value of a series is looked for that was not on it."""
-_ALWAYS: Final = ("up", "process_start_time_seconds")
 _UP: Final = "up"
+_ALWAYS: Final = (_UP, START_TIME)
 
 Page = Mapping[Labels, float]
 

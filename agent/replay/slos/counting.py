@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.model import ABSENT_BITS, ABSENT_NAN, HISTOGRAM_BITS, METRIC_NAME, STALE_BITS, Columns, Labels
-from agent.replay.slos.records import START
-from agent.slo.budget import Increases, began_anew
+from agent.slo.budget import START_TIME, Increases, began_anew
 
 _NO_NUMBER: Final = np.array([ABSENT_BITS, STALE_BITS, HISTOGRAM_BITS])
 
@@ -88,7 +87,7 @@ class Counting:
         if found is None:
             found = self._places[labels] = len(self._labels)
             self._labels.append(labels)
-            self.counts = self.counts or labels.get(METRIC_NAME) != START
+            self.counts = self.counts or labels.get(METRIC_NAME) != START_TIME
             self._births.append(max(born_ms, self._births[-1] if self._births else born_ms))
         return found
 
@@ -129,7 +128,7 @@ class Counting:
         known = len(self._last)
         self._last, self._waiting = (np.append(each, np.zeros(width - known)) for each in (self._last, self._waiting))
         for column in range(known, width):
-            if self._labels[column].get(METRIC_NAME) == START:
+            if self._labels[column].get(METRIC_NAME) == START_TIME:
                 self._start = column
 
     def _landed(

@@ -20,7 +20,6 @@ Series = tuple[Labels, NDArray[np.int64], NDArray[np.float64]]
 Matchers = tuple[Matcher, ...]
 
 UP: Final = "up"
-START: Final = "process_start_time_seconds"
 _MOST_OF_A_NAME: Final = 4
 """So many selectors of one metric are asked apart; more are asked as one, and what is not needed is passed over."""
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from agent.model import ABSENT_BITS, METRIC_NAME, Block, Labels, is_missing, is_stale
 from agent.replay.slos.counting import Counting, Page, Pages
-from agent.replay.slos.records import START, UP, Matchers, Records, of_jobs
+from agent.replay.slos.records import UP, Matchers, Records, of_jobs
+from agent.slo.budget import START_TIME
 
 BEFORE_MS: Final = 5 * 60_000
 """How far before the first row a page is looked for that the next one is compared with."""
@@ -56,7 +57,7 @@ class Targets:
             _select(records, matchers, after_ms, until_ms, series)
         ups = self._scrapes(records, {each.get("job") for each in series} - {""}, after_ms, until_ms)
         if self._jobs:
-            _select(records, of_jobs(START, self._jobs), after_ms, until_ms, series)
+            _select(records, of_jobs(START_TIME, self._jobs), after_ms, until_ms, series)
         by_identity: dict[tuple[str, ...], list[_Scrapes]] = {}
         for each in ups:
             by_identity.setdefault(_identity(each.labels), []).append(each)

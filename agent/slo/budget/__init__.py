@@ -12,7 +12,7 @@ from agent.doors import lazy
 
 if TYPE_CHECKING:
     from agent.slo.budget.composites import CompositeReading, composite, weighed
-    from agent.slo.budget.counters import Deltas, Increases, Scrapes, began_anew
+    from agent.slo.budget.counters import START_TIME, Deltas, Increases, Scrapes, began_anew
     from agent.slo.budget.engine import Change, Engine
     from agent.slo.budget.exclusions import intervals
     from agent.slo.budget.gate import Judgement, Reason, Verdict, certain_left, judge, judge_composite, step_of, worst
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENOUGH",
+    "START_TIME",
     "Burn",
     "Change",
     "CompositeReading",
@@ -73,7 +74,7 @@ __getattr__ = lazy(
     __name__,
     {
         "composites": ("CompositeReading", "composite", "weighed"),
-        "counters": ("Deltas", "Increases", "Scrapes", "began_anew"),
+        "counters": ("START_TIME", "Deltas", "Increases", "Scrapes", "began_anew"),
         "engine": ("Change", "Engine"),
         "exclusions": ("intervals",),
         "gate": ("Judgement", "Reason", "Verdict", "certain_left", "judge", "judge_composite", "step_of", "worst"),

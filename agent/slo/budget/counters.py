@@ -27,7 +27,7 @@ from agent.model import (
 )
 
 _NO_NUMBER: Final = np.array([ABSENT_BITS, STALE_BITS, HISTOGRAM_BITS])
-_START: Final = "process_start_time_seconds"
+START_TIME: Final = "process_start_time_seconds"
 _WOBBLE_SECONDS: Final = 1.0
 """Some exporters compute their start from the time of day, and it moves a little."""
 _OLDER: Final = 2
@@ -191,5 +191,5 @@ class _Target:
             self._last = np.append(self._last, np.zeros(width - known))
             self._rose = np.append(self._rose, np.zeros(width - known))
             for column in range(known, width):
-                if self._columns.labels[column].get(METRIC_NAME) == _START:
+                if self._columns.labels[column].get(METRIC_NAME) == START_TIME:
                     self._start = column
