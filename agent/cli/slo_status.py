@@ -28,11 +28,14 @@ from agent.web.slos import (
     bar,
     blame,
     burn,
+    busy,
     group,
+    idle_of,
     left_of,
     notes,
     outage,
     overall,
+    policy,
     promised,
     seen,
     sli,
@@ -136,12 +139,16 @@ def _rows(slo: SloView, at_ms: int, columns: Sequence[str]) -> Iterator[Row]:
         return
     blank = ("",) * (len(columns) - 1)
     many = f"{promised(slo.objective)} over {slo.period}, {len(slo.budgets)} groups, the worst first"
-    yield Row((slo.id, *blank), name_style="bold", under=((many, "dim"),))
-    for budget in slo.budgets[:_MOST_GROUPS]:
+    steps = ((note.text, _STYLES[note.tone.value]) for note in policy(slo))
+    yield Row((slo.id, *blank), name_style="bold", under=((many, "dim"), *steps))
+    found = busy(slo)
+    for budget in found[:_MOST_GROUPS]:
         yield _row(slo, budget, f"  {group(budget)}", at_ms, columns)
-    if len(slo.budgets) > _MOST_GROUPS:
-        more = f"and {len(slo.budgets) - _MOST_GROUPS} more groups, none of them worse; --json has all"
-        yield Row((f"  {more}", *blank), name_style="dim")
+    hidden = len(found) - _MOST_GROUPS
+    more = (
+        f"and {hidden} more group{'s' if hidden > 1 else ''}, none of them worse; --json has all" if hidden > 0 else ""
+    )
+    yield Row(("", *blank), under=tuple((said, "dim") for said in (more, idle_of(slo)) if said))
 
 
 def _row(slo: SloView, budget: BudgetView, name: str, at_ms: int, columns: Sequence[str]) -> Row:
@@ -182,11 +189,12 @@ def _details(slo: SloView, budget: BudgetView, may: str) -> str:
 
 def _laid_out(row: Row, heads: Row, widths: Sequence[int], width: int) -> Iterator[Text]:
     """Give the lines of a row: a name that is too long has a line of its own."""
+    indent = "    " if row.cells[0].startswith("  ") else "  "
     if cell_len(row.cells[0]) > widths[0] and any(row.cells[1:]):
         yield Text(row.cells[0], style=row.name_style)
         row = Row(("", *row.cells[1:]), row.style, row.name_style, row.under)
-    yield _line(row, widths, heads)
-    indent = "    " if row.cells[0].startswith("  ") else "  "
+    if any(row.cells):
+        yield _line(row, widths, heads)
     for text, style in row.under:
         for part in _wrapped(text, width - len(indent)):
             yield Text(indent + part, style=style)

@@ -17,7 +17,7 @@ from agent.cli.main import burnline
 from agent.cli.slo_status import table, watch_status
 from agent.errors import StorageError
 from agent.web import FakeHandles, create_app
-from agent.web.slos import BudgetView, ShareView, SloView, StandingView, StepView, TierView, WindowView
+from agent.web.slos import BudgetView, ShareView, SloView, StandingView, StepView, TierView, WindowView, urgency
 from tests.app import slo_world
 from tests.app.slo_world import World, healthy, low
 from tests.peers.processes import free_port
@@ -159,6 +159,44 @@ def test_groups_stand_under_their_slo_and_only_the_worst_ten():
     assert "14 groups" in lines[2]
     assert named == [f"tenant=t{number:02}" for number in range(1, 11)]
     assert any("and 4 more groups" in line for line in lines)
+    assert "and 1 more group, none of them worse" in shown(view(*many[:11], name="rag-tenants"))
+
+
+def test_groups_of_which_there_is_nothing_to_say_share_a_line():
+    """A route that nobody asks for is no news, and ten of them hide the one that is asked for."""
+    idle = [budget(1.0, (None, None), state="no traffic", group={"route": f"r{number}"}) for number in range(7)]
+    burned = budget(0.4, (None, None), state="no traffic", group={"route": "burned"})
+    fine = budget(1.0, (0.0, 0.0), group={"route": "fine"})
+    lines = shown(view(*sorted([*idle, burned, fine], key=urgency), name="rag-routes")).splitlines()
+
+    assert [line.split()[0] for line in lines if line.startswith("  route=")] == ["route=burned", "route=fine"]
+    (said,) = [line.strip() for line in lines if "r0" in line]
+    assert said == "no traffic, and a whole budget: route=r0, r1, r2, r3, r4 and 2 more"
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_step_of_the_policy_is_said_once_for_all_groups(width):
+    """It goes by the group that has the least left; under one whose budget is whole it would be wrong."""
+    groups = (budget(0.2, group={"tenant": "a"}), budget(1.0, group={"tenant": "b"}))
+    text = shown(view(*groups, policy=(StepView(0.25, "Freeze deploys.", in_force=True),)), width=width)
+
+    assert text.count("below 25 %: Freeze deploys.") == 1
+    assert text.index("Freeze") < text.index("tenant=a")
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_lines_under_a_row_begin_alike_however_long_its_name_is(width):
+    long = budget(0.5, state="no traffic", group={"endpoint": "/a-route/that-is/longer-than/its-column"})
+    lines = shown(view(long, budget(0.6, state="no traffic", group={"endpoint": "/"})), width=width).splitlines()
+
+    assert {len(line) - len(line.lstrip()) for line in lines if "no traffic in" in line} == {4}
+
+
+def test_of_what_was_never_seen_nothing_is_said_to_be_reckoned():
+    text = shown(view(budget(None, state="SLOInvalid", why="no bucket", **(YOUNG | {"seen_ms": 0}))))
+
+    assert "young: 0 s of 30 days seen" in text
+    assert "reckoned" not in text
 
 
 def test_no_line_is_empty_where_there_is_nothing_to_add():

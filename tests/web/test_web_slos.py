@@ -190,6 +190,20 @@ async def test_the_tiers_of_a_young_objective_say_why_they_are_quiet_and_those_o
     assert said not in (await page(await at(healthy()), "/slos/rag-answers")).text
 
 
+async def test_groups_that_nothing_is_to_say_of_share_a_line_and_a_step_of_the_policy_is_said_once(at):
+    grouped = replace(slo_world.with_policy(), name="tenants", group_by=("tenant",))
+    world = World(grouped)
+    for tenant, bad, total in (("burns", 80, 86_400), ("quiet", 0, 0), ("silent", 0, 0)):
+        world.past(bad, total, of="rag-tenants", tenant=tenant)
+    world.service.scraped(MINUTE)
+    client = await at(world)
+
+    one = await page(client, "/slos/rag-tenants")
+    assert "no traffic, and a whole budget: tenant=quiet, silent" in one.text
+    assert "tenant=burns" in one.text
+    assert (await page(client, "/slos")).text.count("Freeze deploys.") == 1
+
+
 async def test_an_unknown_objective_leads_on(at):
     found = await page(await at(healthy()), "/slos/rag-answer", 404)
 

@@ -122,8 +122,31 @@ def seen(budget: BudgetView) -> str:
     return f"{shown:g} %" if shown or not budget.period.coverage else "<0.1 %"
 
 
-def urgency(budget: BudgetView) -> tuple[int, float]:
-    """Return what sorts budgets, the worst first: pages, spent ones, unknown ones, tickets, and then by what is left."""
+def idle(budget: BudgetView) -> bool:
+    """Say whether there is nothing to say of a group: it has no traffic, and nothing of its budget burned."""
+    whole = budget.left is None or budget.left >= 1
+    return bool(budget.group) and budget.state == "no traffic" and whole and not any(each.open for each in budget.tiers)
+
+
+def busy(slo: SloView) -> list[BudgetView]:
+    """Return the budgets of an SLO that are worth a look, the worst first: all but the idle ones."""
+    return [each for each in slo.budgets if not idle(each)]
+
+
+def idle_of(slo: SloView, most: int = 5) -> str:
+    """Name the idle groups of an SLO in a line; "" where there are none."""
+    found = [each for each in slo.budgets if idle(each)]
+    if not found:
+        return ""
+    (label, *others), first = found[0].group, ", ".join(group(each) for each in found[:most])
+    if not others:
+        first = f"{label}=" + ", ".join(each.group[label] for each in found[:most])
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return f"no traffic, and a whole budget: {first}{more}"
+
+
+def urgency(budget: BudgetView) -> tuple[int, float, bool]:
+    """Return what sorts budgets, the worst first: pages, spent, unknown ones, tickets, then by what is left, idle ones last."""
     open_now = {each.severity for each in budget.tiers if each.open}
     if "page" in open_now:
         rank = 0
@@ -133,7 +156,7 @@ def urgency(budget: BudgetView) -> tuple[int, float]:
         rank = 2
     else:
         rank = 3 if open_now else 4
-    return rank, budget.left if budget.left is not None else 1.0
+    return rank, budget.left if budget.left is not None else 1.0, idle(budget)
 
 
 def tone(budget: BudgetView) -> Tone:
@@ -155,7 +178,13 @@ def notes(slo: SloView, budget: BudgetView, at_ms: int) -> Iterator[Note]:
         yield Note(Tone.UNKNOWN, "no traffic in the last 5 min")
     if not budget.earned:
         of = _of(budget.seen_ms, max(budget.whole_ms, budget.elapsed_ms))
-        yield Note(Tone.UNKNOWN, f"young: {of} seen; {_reckoned(slo, budget)}")
+        yield Note(Tone.UNKNOWN, f"young: {of} seen{_reckoned(slo, budget)}")
+    if not budget.group:
+        yield from policy(slo)
+
+
+def policy(slo: SloView) -> Iterator[Note]:
+    """Give the step of a budget policy that is in force: of groups by the one that has the least left, so once for all."""
     step = next((each for each in slo.policy if each.in_force), None)
     if step is not None:
         yield Note(Tone.WATCH, f"below {promised(100 * step.below)}: {step.action}")
@@ -210,10 +239,12 @@ def overall(standing: StandingView) -> Note:
 
 def _reckoned(slo: SloView, budget: BudgetView) -> str:
     burn = budget.period.burn
-    if budget.left is None or budget.left >= 0 or not burn:
-        return "what is left is reckoned from these"
+    if budget.left is None:
+        return ""
+    if budget.left >= 0 or not burn:
+        return "; what is left is reckoned from these"
     whole_ms = budget.whole_ms or slo.period_end_ms - slo.period_start_ms or budget.elapsed_ms
-    return f"at their pace a whole budget lasts {_brief(round(whole_ms / burn))}"
+    return f"; at their pace a whole budget lasts {_brief(round(whole_ms / burn))}"
 
 
 def _fires(budget: BudgetView, severity: str, tiers: list[TierView], at_ms: int) -> str:
