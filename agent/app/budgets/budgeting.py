@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from agent.app.evaluation import Evaluation
     from agent.app.own_alerts import OwnAlerts
     from agent.replay.slos import Records
-    from agent.slo.budget import Change
+    from agent.slo.budget import Change, Key
 
 TIER_KIND: Final = "slo_tier"
 """Events about an SLO, by its id: a tier of its burn-rate windows opened or closed, with the numbers in words."""
+GROUP_KIND: Final = "slo_group"
+"""Events about an SLO, by its id: a group of it retired, and why."""
 _log = structlog.get_logger()
 
 
@@ -132,6 +134,8 @@ class Budgeting:
         """Say what a row changed: in the log, in the journal for whoever asks later, and to people."""
         for change in done.changes:
             self._say(change)
+        for key in done.retired:
+            self._say_retired(key, done.readings.at_ms)
         self._show(done.troubles, done.readings.at_ms)
         self._backfilling.look(done.readings.at_ms)
 
@@ -150,6 +154,11 @@ class Budgeting:
             "words": words,
         }
         self._journal.write(Append(TIER_KIND, change.key.slo, change.at_ms, event))
+
+    def _say_retired(self, key: Key, at_ms: int) -> None:
+        words = "it had no event in its period, while other groups had: its series end, its place is free, reports keep its past"
+        _log.info("a group of an SLO retired", slo=str(key), why=words)
+        self._journal.write(Append(GROUP_KIND, key.slo, at_ms, {"group": dict(key.group), "words": words}))
 
     def _show(self, troubles: Troubles, at_ms: int) -> None:
         from agent.slo.budget import State

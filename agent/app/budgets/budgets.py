@@ -47,6 +47,8 @@ class Counted:
     readings: Readings
     changes: tuple[Change, ...]
     troubles: Troubles
+    retired: tuple[Key, ...] = ()
+    """Groups that gave up their places at it."""
 
 
 class Budgets:
@@ -198,7 +200,7 @@ class Budgets:
                 self._sink(self._recorder.row(readings))
                 burning = np.flatnonzero(readings.open.any(axis=0)).tolist()
                 self._burning = at_ms, frozenset(readings.layout.keys[number].slo for number in burning)
-        return Counted(readings, changes, self.troubles)
+        return Counted(readings, changes, self.troubles, engine.retired)
 
     def backfill(self, past: Mapping[Key, Sequence[Slot]]) -> Mapping[Key, int]:
         """Take the past of budgets that there are; return how many slots were taken of each. It waits for the disk."""

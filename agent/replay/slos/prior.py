@@ -61,7 +61,8 @@ def past_of(
 ) -> Past:
     """Return the past of `objectives` between two instants; nothing of it is later than `until_ms`."""
     silent = [replace(each, burns=()) for each in objectives]
-    engine = Engine(silent, interval_ms=_INTERVAL_MS, default_period_ms=max(until_ms - from_ms, _COARSE_MS))
+    longest = max(until_ms - from_ms, _COARSE_MS)
+    engine = Engine(silent, interval_ms=_INTERVAL_MS, default_period_ms=longest, retires=False)
     begun = False
     for at_ms, step in _rows(history, from_ms, until_ms):
         progress(at_ms)

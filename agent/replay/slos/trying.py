@@ -87,7 +87,8 @@ class _Play:
         self._from_ms = wanted.until_ms - length_ms // step_ms * step_ms
         self._history = History(records, objectives, self._interval_ms)
         interval_ms = max(self._interval_ms, step_ms // 4)
-        self._engine = Engine(objectives, interval_ms=interval_ms, default_period_ms=DAY_MS)
+        # The report is of every group that was met.
+        self._engine = Engine(objectives, interval_ms=interval_ms, default_period_ms=DAY_MS, retires=False)
         self._watch: Watch | None = None
 
     def run(self, progress: Progress) -> None:

@@ -7,6 +7,7 @@ counted until it has been right for a while, and it is SLOInvalid meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -46,6 +47,10 @@ class Audit:
         tally.amounts[BAD] = settled
         for track in np.flatnonzero(doubted):
             tally.refuse(int(track), Seen.INVALID, _why(float(bad[track]), float(total[track]), bool(wrong[track])))
+
+    def keep_only(self, tracks: Sequence[int]) -> None:
+        """Forget all tracks but these (rising): their places among them are their numbers from now on."""
+        self._waiting, self._rows, self._distrust = self._waiting[tracks], self._rows[tracks], self._distrust[tracks]
 
     def _widen(self, tracks: int) -> None:
         more = tracks - len(self._waiting)

@@ -23,16 +23,18 @@ from agent.slo.budget.judging import Judge, over
 from agent.slo.budget.keeping import Keeper, Kept
 from agent.slo.budget.layout import Layout
 from agent.slo.budget.meter import Meter, Seen, Tally
-from agent.slo.budget.objective import MOST_GROUPS, Burn, Key, Objective, Tracks, Unit
+from agent.slo.budget.objective import Burn, Key, Objective, Unit
 from agent.slo.budget.pace import Pace
 from agent.slo.budget.past import Slot, apart, between_checkpoints, in_slices
 from agent.slo.budget.readings import Amounts, Floats, Readings
 from agent.slo.budget.reckoning import Reckoning, certain
 from agent.slo.budget.remembered import Stood, packed
+from agent.slo.budget.retiring import idle
 from agent.slo.budget.ring import DAY_MS, FOLD_MS, HOUR_MS, Amendment, Ring
 from agent.slo.budget.sampling import Sampler
 from agent.slo.budget.slices import Slicer
 from agent.slo.budget.stretch import Stretch
+from agent.slo.budget.tracks import MOST_GROUPS, MOST_RETIRED, Tracks
 
 INTERVAL_MS: Final = 15_000
 PERIOD_MS: Final = 30 * DAY_MS
@@ -58,7 +60,8 @@ class Change:
 class Engine:
     """Keeps the budgets of `objectives`, which are of different ids.
 
-    interval_ms: how often the slowest target is heard of; kept: where rows outlive the process, None for nowhere (a replay).
+    interval_ms: how often the slowest target is heard of; kept: where rows outlive the process, None for nowhere (a replay);
+    retires: groups without an event for long make room for others (`Tracks`), else all that ever were are read.
     Raises StorageError where what was kept cannot be read; where a row cannot be written, it counts all the same, `trouble`
     says why, and it is written with the next one.
     """
@@ -71,6 +74,8 @@ class Engine:
         default_period_ms: int = PERIOD_MS,
         kept: Kept | None = None,
         most_groups: int = MOST_GROUPS,
+        most_retired: int = MOST_RETIRED,
+        retires: bool = True,
     ) -> None:
         self.objectives = tuple(objectives)
         self.interval_ms = interval_ms
@@ -78,12 +83,15 @@ class Engine:
         self.halted = ""
         """Why time stands still: the clock was set back further than is believed; empty while it goes on."""
         self._default_ms = default_period_ms
-        self._tracks = Tracks(self.objectives, most_groups)
+        self.retired: tuple[Key, ...] = ()
+        """The groups that retired at the newest row."""
+        self._retires = retires
+        self._tracks = Tracks(self.objectives, most_groups, most_retired)
         longest = max((each.period_ms for each in self.objectives), default=default_period_ms)
         fine = max(longest, default_period_ms) + HOUR_MS
         self._ring = Ring(max(fine, KEPT_MS), fine_ms=fine, edges=self._edges)
         group_by = [each.slo.group_by for each in self.objectives]
-        self._meter = Meter([each.counted for each in self.objectives], group_by, self._tracks.of)
+        self._meter = Meter([each.counted for each in self.objectives], group_by, self._tracks)
         self._sampler = Sampler(self._tracks)
         self._of = {each.slo.id: number for number, each in enumerate(self.objectives)}
         self._audit = Audit()
@@ -98,8 +106,7 @@ class Engine:
         self._tracks.now_ms = self._ring.last_ms or 0
         for number, objective in enumerate(self.objectives):
             if not objective.slo.group_by:
-                self._tracks.of(number, Labels())
-        self._ring.widen(len(self._tracks))
+                self._tracks.of(number, Labels(), alive=True)
         self._lay_out()
         self._stands = packed(self._latest)
 
@@ -123,12 +130,17 @@ class Engine:
 
         A second row of one instant joins the first; a clock that was set back is described at `Ring.add`.
         """
+        before = self._ring.last_ms
         tally = self._count(at_ms, deltas)
         self.halted = self._halted(at_ms)
         if self.halted:
             _halt(tally, self.halted)
         changes = tuple(self._judged(at_ms, tally))
-        if self._keeper is not None and (stands := packed(self._latest)) != self._stands:
+        self.retired = ()
+        # Once an hour, which nobody waits for: to look for it takes as long as a window.
+        if self._retires and before is not None and before // HOUR_MS < at_ms // HOUR_MS:
+            self.retired = self._retire(at_ms)
+        if self._keeper is not None and ((stands := packed(self._latest)) != self._stands or self.retired):
             self._stands = stands
             self._keep(())
         return changes
@@ -143,18 +155,18 @@ class Engine:
         self._tracks.now_ms = at_ms if before is None else before
         if before is None:
             self._tracks.begin(at_ms - 1)
-        tally = self._meter.read(deltas.increases(), lambda: len(self._tracks))
+        tally = self._meter.read(deltas.increases())
         # Over a gap nobody looked: a ratio that is asked now says nothing of it.
         looked = elapsed if elapsed <= PATIENCE * self.interval_ms else self.interval_ms
         for number, objective in enumerate(self.objectives):
             if objective.sampled is not None:
                 ratios = deltas.ratios(objective.slo.id)
                 tally = self._sampler.sample(tally, number, objective, ratios, looked)
+        tally = self._returned(tally)
         self._let_go(tally, elapsed)
         self._audit.settle(tally)
         self._pace.judge(tally, elapsed, self._tracks.all)
-        if len(self._tracks) != self._ring.tracks:
-            self._ring.widen(len(self._tracks))
+        if self._tracks.version != self._laid_out:
             self._lay_out()
         amounts = self._amounts(tally, elapsed)
         self._newest = amounts[[BAD, TOTAL]]
@@ -194,6 +206,8 @@ class Engine:
     def between(self, from_ms: int, until_ms: int, *, excluding: bool = True) -> Stretch:
         """Return what happened from an instant until another, of all budgets, whatever their periods; exact as windows are.
 
+        Those of groups that retired are among them, as long as they are remembered.
+
         Time that is beyond the newest row, or before anything was known, is part of the stretch and was not seen. Without
         `excluding`, as if nothing were excluded. Raises InvalidInput where `until_ms` is before `from_ms`.
         """
@@ -201,9 +215,11 @@ class Engine:
             message = f"cannot add up what happened from {from_ms} until {until_ms}: it ends before it begins"
             raise InvalidInput(message)
         last_ms = self._ring.last_ms or until_ms
-        reckoning = Reckoning(self._ring, self._layout, last_ms, self._pending(last_ms), excluding=excluding)
+        pending = np.zeros(len(self._whole))
+        pending[~self._whole.retired] = self._pending(last_ms)
+        reckoning = Reckoning(self._ring, self._whole, last_ms, pending, excluding=excluding)
         start, end = (self._ring.sums(each).at_ms for each in (from_ms, until_ms))
-        return Stretch(self._layout, from_ms, until_ms, start, end, reckoning.between(from_ms, until_ms))
+        return Stretch(self._whole, from_ms, until_ms, start, end, reckoning.between(from_ms, until_ms))
 
     def backfill(self, key: Key, slots: Iterable[Slot]) -> int:
         """Take the past of a budget from elsewhere, before anything was known of it, and return how many slots were taken.
@@ -297,7 +313,11 @@ class Engine:
     def _lay_out(self) -> None:
         """Make the arrays of a new set of budgets, and begin them as they stand."""
         before = getattr(self, "_latest", None)
-        self._layout = Layout(self.objectives, self._tracks)
+        self._ring.widen(len(self._tracks))
+        self._laid_out, self._retired = self._tracks.version, np.asarray(self._tracks.retired, dtype=np.intp)
+        self._layout = self._whole = Layout(self.objectives, self._tracks)
+        if len(self._retired):
+            self._whole = Layout(self.objectives, self._tracks, whole=True)
         self._slicer = Slicer(self._layout)
         self._judge = Judge(self._layout)
         at_ms = self._ring.last_ms
@@ -322,6 +342,34 @@ class Engine:
             f"the agent's clock was set back by more than {most} from {newest}, the instant of the newest count: "
             f"time stands still for budgets until it is within {most} of that. Set the clock right"
         )
+
+    def _returned(self, tally: Tally) -> Tally:
+        """Give groups that retired a place again where something happens in them; without one it is OTHER's."""
+        happened = tally.amounts[:, self._retired].any(axis=0) | (tally.seen[self._retired] == Seen.INVALID)
+        for track in self._retired[happened].tolist():
+            key = self._tracks.all[track].key
+            place = self._tracks.of(self._of[key.slo], key.group, alive=True)
+            if place != track:
+                tally = tally.widened(len(self._tracks))
+                tally.move(track, place)
+        return tally
+
+    def _retire(self, at_ms: int) -> tuple[Key, ...]:
+        """Let groups retire in which nothing happened for long, and forget those of before that are too many."""
+        unknown = np.isin(self._judge.seen, (Seen.NO_DATA, Seen.INVALID)) | self._judge.open.any(axis=0)
+        found = [each for each in idle(self._ring, self._layout, at_ms, self._default_ms) if not unknown[each]]
+        if not found:
+            return ()
+        keys = tuple(self._layout.keys[each] for each in found)
+        self._tracks.retire(self._layout.sources[found].tolist(), at_ms)
+        remembered = self._tracks.remembered()
+        if len(remembered) < len(self._tracks):
+            for each in (self._ring, self._tracks, self._meter, self._sampler, self._audit, self._pace):
+                each.keep_only(remembered)
+            self._silent, self._newest = self._silent[remembered], self._newest[:, remembered]
+        self._meter.place_anew()
+        self._lay_out()
+        return keys
 
     def _let_go(self, tally: Tally, elapsed: int) -> None:
         """Take a group that left, such as a version that was rolled back, for one without traffic while others have data.
@@ -355,8 +403,8 @@ class Engine:
         found[MISSED] = np.where(lost | gap, self._silent, 0.0)
         self._silent[heard | lost] = 0.0
         tally.seen[lost & (tally.seen == Seen.WAITING)] = Seen.NO_DATA
-        own = self._layout.tracks != self._layout.sources
-        found[MISSED, self._layout.tracks[own]] = found[MISSED, self._layout.sources[own]]
+        own = self._whole.tracks != self._whole.sources
+        found[MISSED, self._whole.tracks[own]] = found[MISSED, self._whole.sources[own]]
         return found
 
     def _judged(self, at_ms: int, tally: Tally) -> Iterator[Change]:

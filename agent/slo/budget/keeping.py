@@ -17,11 +17,14 @@ import numpy as np
 from agent.errors import StorageError
 from agent.model import Labels
 from agent.slo.budget.chunks import QUANTITIES, Chunk, Sums
-from agent.slo.budget.objective import Key, Track, Tracks, Unit
+from agent.slo.budget.objective import Key, Unit
 from agent.slo.budget.remembered import Stood, unpacked
 from agent.slo.budget.ring import Ring
+from agent.slo.budget.tracks import Track, Tracks
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+_WITHOUT_RETIRED: Final = 1
+"""The format in which the tracks are written as long as no group retired, so that an agent of before can read them."""
 _META: Final = "tracks"
 _CHUNK: Final = "chunk/"
 _ROW: Final = "row/"
@@ -57,8 +60,10 @@ class Keeper:
         self._kept = kept
         self._rows: list[str] = []
         self._number = 0
-        self._tracks: tuple[Track, ...] = ()
+        self._tracks: tuple[Track, ...] | None = None
+        """As they were written; None where nothing was, so that rows without a budget yet are not without their list."""
         self._stood = b""
+        self._width = 0
         self._waiting: list[tuple[int, Sums]] = []
         """Rows that are in no chunk and not on the disk yet."""
         self._owed: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
@@ -84,11 +89,13 @@ class Keeper:
         Raises StorageError; what was not written is written with what comes next.
         """
         self._waiting += rows
-        if _changes(ring) != self._owed:
-            # Whatever is not in a chunk yet goes into one, so that chunks alone are the whole.
+        if _changes(ring) != self._owed or ring.tracks < self._width:
+            # Whatever is not in a chunk yet goes into one, so that chunks alone are the whole. Where there are fewer tracks than
+            # before, they have other numbers than in the rows.
             ring.seal()
             self._owed = _changes(ring)
             self._waiting = []
+        self._width = ring.tracks
         put = {f"{_CHUNK}{first}": zlib.compress(ring.chunk(first).encoded(), 1) for first in ring.changed}
         drop = [f"{_CHUNK}{first}" for first in ring.dropped]
         after = list(self._rows)
@@ -126,23 +133,37 @@ def _rows(chunk: Chunk) -> list[tuple[int, Sums]]:
     return [(int(at), amounts[:, index]) for index, at in enumerate(chunk.times) if index]
 
 
+class _Listed(msgspec.Struct, frozen=True, array_like=True):
+    """A track as it is written; format 1 ends with `born_ms`."""
+
+    slo: str
+    group: list[tuple[str, str]]
+    unit: str
+    born_ms: int
+    retired_ms: int = 0
+
+
 def _encoded_tracks(tracks: Sequence[Track]) -> bytes:
-    listed = [(each.key.slo, each.key.group.pairs, each.unit.value, each.born_ms) for each in tracks]
-    return zlib.compress(msgspec.msgpack.encode((_FORMAT, listed)), 1)
+    retired = any(each.retired_ms for each in tracks)
+    listed = [
+        (each.key.slo, each.key.group.pairs, each.unit.value, each.born_ms, *([each.retired_ms] if retired else ()))
+        for each in tracks
+    ]
+    return zlib.compress(msgspec.msgpack.encode((_FORMAT if retired else _WITHOUT_RETIRED, listed)), 1)
 
 
 def _tracks(data: bytes) -> tuple[Track, ...]:
     try:
-        version, listed = msgspec.msgpack.decode(
-            data, type=tuple[int, list[tuple[str, list[tuple[str, str]], str, int]]]
-        )
+        version, listed = msgspec.msgpack.decode(data, type=tuple[int, list[_Listed]])
     except msgspec.DecodeError as error:
         message = f"the list of budgets that were kept is damaged: {error}"
         raise StorageError(message) from error
-    if version != _FORMAT:
+    if version not in (_WITHOUT_RETIRED, _FORMAT):
         message = f"the list of budgets that were kept has format {version}; this version reads {_FORMAT}: a newer agent wrote it"
         raise StorageError(message)
-    return tuple(Track(Key(slo, Labels(pairs)), Unit(unit), born) for slo, pairs, unit, born in listed)
+    return tuple(
+        Track(Key(each.slo, Labels(each.group)), Unit(each.unit), each.born_ms, each.retired_ms) for each in listed
+    )
 
 
 def _unpacked(data: bytes, key: str) -> bytes:

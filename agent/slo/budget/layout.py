@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.slo.budget.objective import Key, Objective, Tracks, Unit
+from agent.slo.budget.objective import Key, Objective, Unit
+from agent.slo.budget.tracks import Tracks
 from agent.slo.model import Severity
 
 NOW_MS: Final = 5 * 60_000
@@ -21,9 +22,9 @@ SHIFT_MS: Final = 6 * 60 * 60_000
 
 
 class Layout:
-    """B budgets: `keys`, their `objectives`, and arrays of shape (B,) or (tiers, B)."""
+    """B budgets: `keys`, their `objectives`, and arrays of shape (B,) or (tiers, B). `whole`: with those that retired."""
 
-    def __init__(self, objectives: Sequence[Objective], tracks: Tracks) -> None:
+    def __init__(self, objectives: Sequence[Objective], tracks: Tracks, *, whole: bool = False) -> None:
         of = {each.slo.id: each for each in objectives}
         chosen = [
             (number, track, of[track.key.slo])
@@ -31,12 +32,14 @@ class Layout:
             if track.key.slo in of
             and track.unit is of[track.key.slo].budget_unit
             and of[track.key.slo].groups(track.key.group)
+            and (whole or not track.retired_ms)
         ]
         self.tracks = np.asarray([number for number, _, _ in chosen], dtype=np.intp)
         self.keys: tuple[Key, ...] = tuple(track.key for _, track, _ in chosen)
         self.objectives: tuple[Objective, ...] = tuple(objective for _, _, objective in chosen)
         self.numbers = {key: number for number, key in enumerate(self.keys)}
         self.born_ms = np.asarray([track.born_ms for _, track, _ in chosen], dtype=np.int64)
+        self.retired = np.asarray([bool(track.retired_ms) for _, track, _ in chosen], dtype=bool)
         sources = [tracks.find(track.key, objective.unit) for _, track, objective in chosen]
         self.sources = np.asarray(sources, dtype=np.intp)
         """The tracks that events come in by; those of slices are made of them."""

@@ -7,7 +7,7 @@ series where one was promised, values that are no numbers, and more bad events t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from agent.model import METRIC_NAME, Columns, Labels, MatchOp, absent_row, format_float, is_absent
 from agent.slo.budget.chunks import BAD, TOTAL
 from agent.slo.budget.counters import Increases
+from agent.slo.budget.tracks import Tracks
 from agent.slo.shapes import Counted, Term
 
 
@@ -55,6 +56,14 @@ class Tally:
         amounts = np.concatenate((self.amounts, np.zeros((2, more))), axis=1)
         return Tally(amounts, np.append(self.seen, np.zeros(more, dtype=np.int8)), self.words, self.left)
 
+    def move(self, track: int, to: int) -> None:
+        """Count for another track what was counted for one."""
+        if self.amounts[:, track].any() and self.seen[to] != Seen.INVALID:
+            self.amounts[:, to] += self.amounts[:, track]
+            self.seen[to] = Seen.VALUE
+            self.words.pop(to, None)
+        self.amounts[:, track] = 0.0
+
     def refuse(self, track: int, seen: Seen, why: str) -> None:
         """Count nothing for a track, and say why."""
         self.amounts[:, track] = 0.0
@@ -89,6 +98,8 @@ class _Plan:
         self.results: list[Labels] = []
         self.bounds: dict[tuple[int, Term], tuple[set[int], set[int]]] = {}
         """Of a track and the bucket that it counts: its columns, and those of the bucket of everything beside them."""
+        self.waiting: list[tuple[int, _Use]] = []
+        """Columns of groups that have no track, until they are on a page."""
         self._arrays: _Arrays | None = None
 
     def add(self, column: int, use: _Use, track: int, result: Labels) -> None:
@@ -115,13 +126,14 @@ _Arrays = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64], NDArray
 
 
 class Meter:
-    """Reads for the counted ones of `shapes` (None: an SLO that is not); `group_by` names the labels of each one's groups."""
+    """Reads for the counted ones of `shapes` (None: an SLO that is not); `group_by` names the labels of each one's groups.
 
-    def __init__(
-        self, shapes: Sequence[Counted | None], group_by: Sequence[tuple[str, ...]], track: Callable[[int, Labels], int]
-    ) -> None:
+    A group gets one of the `tracks` by a series of it that is on a page; of those that were there before, all are found again.
+    """
+
+    def __init__(self, shapes: Sequence[Counted | None], group_by: Sequence[tuple[str, ...]], tracks: Tracks) -> None:
         self._group_by = group_by
-        self._track = track
+        self._tracks = tracks
         self._uses: dict[str, dict[tuple[str, str] | None, list[_Use]]] = defaultdict(lambda: defaultdict(list))
         self._plans: dict[int, tuple[Columns, _Plan]] = {}
         self._reads = 0
@@ -138,14 +150,14 @@ class Meter:
                     if term.bucket and term.sign < 0:
                         self._without_bucket[slo] = term
 
-    def read(self, deltas: Iterable[Increases], tracks: Callable[[], int]) -> Tally:
-        """Return the row that `deltas` make; `tracks` says how many tracks there are when all new series are known."""
+    def read(self, deltas: Iterable[Increases]) -> Tally:
+        """Return the row that `deltas` make, of all tracks that there are when all new series are known."""
         self._forget()
-        targets = [(each, self._plan(each.columns)) for each in deltas]
-        tally = Tally.of(tracks())
+        targets = [(each, self._plan(each)) for each in deltas]
+        tally = Tally.of(len(self._tracks))
         failed: set[int] = set()
         unbounded = {track: term for slo, term in self._without_bucket.items() for track in self._tracks_of[slo]}
-        live = np.zeros(tracks(), dtype=bool)
+        live = np.zeros(len(self._tracks), dtype=bool)
         present: dict[tuple[int, int], set[Labels]] = {
             key: set() for key, found in self._results.items() if len(found) > 1
         }
@@ -175,6 +187,18 @@ class Meter:
         tally.left = {track for track in tally.left - failed if not live[track]}
         self._judge(tally, targets, present, unbounded)
         return tally
+
+    def place_anew(self) -> None:
+        """Find out again which column counts for which track: there are places for groups that shared one."""
+        self._plans.clear()
+
+    def keep_only(self, tracks: Sequence[int]) -> None:
+        """Forget all tracks but these (rising): their places among them are their numbers from now on."""
+        number = {old: new for new, old in enumerate(tracks)}
+        self._plans.clear()
+        results, tracks_of = self._results.items(), self._tracks_of.items()
+        self._results = defaultdict(set, {(number[t], side): each for (t, side), each in results if t in number})
+        self._tracks_of = defaultdict(set, {slo: {number[t] for t in each if t in number} for slo, each in tracks_of})
 
     def unmatched(self, slo: int, track: int) -> str:
         """Say what no series was ever like, of an SLO whose total never had one though targets answer; "" otherwise."""
@@ -222,45 +246,50 @@ class Meter:
                 if found is not None:
                     found.add(plan.results[index])
 
-    def _plan(self, columns: Columns) -> _Plan:
+    def _plan(self, of: Increases) -> _Plan:
+        columns = of.columns
         known, plan = self._plans.get(id(columns), (None, _Plan()))
         if known is not columns:
             plan = _Plan()
             self._plans[id(columns)] = (columns, plan)
         plan.read = self._reads
-        for column in range(plan.width, len(columns)):
-            self._place(plan, column, columns.labels[column])
+        new = [
+            (column, use) for column in range(plan.width, len(columns)) for use in self._used(columns.labels[column])
+        ]
+        old = [each for each in plan.waiting if not (_there(of, each[0]) and self._placed(plan, *each, of))]
+        plan.waiting = old + [each for each in new if not self._placed(plan, *each, of)]
         plan.width = len(columns)
         return plan
 
-    def _place(self, plan: _Plan, column: int, labels: Labels) -> None:
+    def _used(self, labels: Labels) -> Iterator[_Use]:
+        """Give the uses that a series may have: few, by its name and one label."""
         for name in (labels.get(METRIC_NAME), ""):
             keyed = self._uses.get(name)
-            if keyed is None:
-                continue
-            for key in (None, *labels.pairs):
-                for use in keyed.get(key, ()):
-                    if use.term.bucket and use.term.sign < 0:
-                        self._bound(plan, column, labels, use)
-                    if use.term.matches(labels):
-                        group = Labels([(each, labels.get(each)) for each in self._group_by[use.slo]])
-                        track, result = self._track(use.slo, group), _apart_from(group, use.term.result(labels))
-                        plan.add(column, use, track, result)
-                        self._tracks_of[use.slo].add(track)
-                        self._results[track, use.side].add(result)
-                        if use.term is self._without_bucket.get(use.slo):
-                            del self._without_bucket[use.slo]
+            if keyed is not None:
+                for key in (None, *labels.pairs):
+                    yield from keyed.get(key, ())
 
-    def _bound(self, plan: _Plan, column: int, labels: Labels, use: _Use) -> None:
-        """Note a bucket that is taken off, or the one of everything beside it: a deploy may bring other bounds."""
-        own = use.term.matches(labels)
-        if own or (
-            labels.get("le") == "+Inf"
-            and all(each.name == "le" or each.matches(labels.get(each.name)) for each in use.term.matchers)
-        ):
-            group = Labels([(each, labels.get(each)) for each in self._group_by[use.slo]])
-            found = plan.bounds.setdefault((self._track(use.slo, group), use.term), (set(), set()))
-            found[0 if own else 1].add(column)
+    def _placed(self, plan: _Plan, column: int, use: _Use, of: Increases) -> bool:
+        """Put a column where it counts, if it does; say no where that would make a group of a series that is on no page."""
+        labels = of.columns.labels[column]
+        counts, is_whole = use.term.matches(labels), _is_whole(use.term, labels)
+        if not (counts or is_whole):
+            return True
+        group = Labels([(each, labels.get(each)) for each in self._group_by[use.slo]])
+        if not (self._tracks.known(use.slo, group) or _there(of, column)):
+            return False
+        track = self._tracks.of(use.slo, group)
+        if use.term.bucket and use.term.sign < 0:
+            # A deploy may bring other bounds: then there is the bucket of everything, and not the one that is taken off.
+            plan.bounds.setdefault((track, use.term), (set(), set()))[0 if counts else 1].add(column)
+        if counts:
+            result = _apart_from(group, use.term.result(labels))
+            plan.add(column, use, track, result)
+            self._tracks_of[use.slo].add(track)
+            self._results[track, use.side].add(result)
+            if use.term is self._without_bucket.get(use.slo):
+                del self._without_bucket[use.slo]
+        return True
 
     def _forget(self) -> None:
         """Forget the plans of columns that have not come for long: their producer is gone, or has others."""
@@ -282,6 +311,16 @@ def _apart_from(group: Labels, result: Labels) -> Labels:
     return Labels([pair for pair in result.pairs if pair not in group.pairs])
 
 
+def _is_whole(term: Term, labels: Labels) -> bool:
+    """Say whether a series is the bucket of everything beside one that is taken off."""
+    return (
+        bool(term.bucket)
+        and term.sign < 0
+        and labels.get("le") == "+Inf"
+        and all(each.name == "le" or each.matches(labels.get(each.name)) for each in term.matchers)
+    )
+
+
 def _key(term: Term) -> tuple[str, str] | None:
     """Return a label pair that every series of the term has, so that few terms are asked about each series."""
     for each in term.matchers:
@@ -292,6 +331,10 @@ def _key(term: Term) -> tuple[str, str] | None:
 
 def _any(values: NDArray[np.float64], columns: Iterable[int]) -> bool:
     return any(column < len(values) and not is_absent(values[column]) for column in columns)
+
+
+def _there(of: Increases, column: int) -> bool:
+    return of.values is not None and _any(of.values, (column,))
 
 
 def _silence(tally: Tally, places: NDArray[np.intp], why: str) -> None:

@@ -1,11 +1,10 @@
-"""What the engine keeps for an SLO: how it is counted, when somebody is told, and what of it has a track of its own."""
+"""What the engine keeps for an SLO: how it is counted, when somebody is told, and what of it has a budget of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
 
 from agent.errors import InvalidInput
 from agent.model import Labels
@@ -14,10 +13,6 @@ from agent.slo.budget.periods import longest_ms
 from agent.slo.model import Occurrences, RatioTimeslices, Severity, Slo, Timeslices
 from agent.slo.shapes import Counted, Sampled, Shape, shape
 from agent.slo.windows import Windows
-
-OTHER: Final = "other"
-"""The group of what is beyond the most groups that an SLO may have."""
-MOST_GROUPS: Final = 100
 
 
 class Unit(StrEnum):
@@ -115,64 +110,3 @@ class Key:
 
     def __str__(self) -> str:
         return f"{self.slo}{self.group}" if self.group else self.slo
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """One row of numbers in the ring."""
-
-    key: Key
-    unit: Unit
-    born_ms: int
-    """From when on anything is known of it."""
-
-
-class Tracks:
-    """Every track by its number, which is given once: its key and unit. A group beyond an SLO's most becomes OTHER."""
-
-    def __init__(self, objectives: Sequence[Objective], most_groups: int = MOST_GROUPS) -> None:
-        self.all: list[Track] = []
-        self.now_ms = 0
-        self._objectives = objectives
-        self._most = most_groups
-        self._numbers: dict[tuple[Key, Unit], int] = {}
-        self._groups: dict[str, list[int]] = {}
-        self._of = {each.slo.id: each for each in objectives}
-
-    def __len__(self) -> int:
-        return len(self.all)
-
-    def add(self, track: Track) -> int:
-        """Add a track as it was kept."""
-        number = self._numbers[track.key, track.unit] = len(self.all)
-        self.all.append(track)
-        objective = self._of.get(track.key.slo)
-        if objective is not None and track.unit is objective.unit and objective.groups(track.key.group):
-            self._groups.setdefault(track.key.slo, []).append(number)
-        return number
-
-    def begin(self, at_ms: int) -> None:
-        """Say when the first row of all was: from then on something is known of the tracks that there are."""
-        self.all = [replace(each, born_ms=each.born_ms or at_ms) for each in self.all]
-
-    def find(self, key: Key, unit: Unit) -> int | None:
-        """Return the number of a track, None where there is none."""
-        return self._numbers.get((key, unit))
-
-    def groups(self, slo: str) -> Sequence[int]:
-        """Return the tracks into which an SLO's events or time go, one per group."""
-        return self._groups.get(slo, ())
-
-    def of(self, objective: int, group: Labels) -> int:
-        """Return the track into which a group's events go, with one for its slices beside it, both new where it is."""
-        slo = self._objectives[objective].slo
-        unit = self._objectives[objective].unit
-        key = Key(slo.id, group)
-        if (key, unit) not in self._numbers and len(self.groups(slo.id)) >= self._most:
-            key = Key(slo.id, Labels(dict.fromkeys(slo.group_by, OTHER)))
-        found = self._numbers.get((key, unit))
-        if found is None:
-            found = self.add(Track(key, unit, self.now_ms))
-            if self._objectives[objective].slice_ms:
-                self.add(Track(key, Unit.SLICES, self.now_ms))
-        return found

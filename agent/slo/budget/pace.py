@@ -12,7 +12,8 @@ import numpy as np
 
 from agent.model import format_duration
 from agent.slo.budget.meter import Seen, Tally
-from agent.slo.budget.objective import Objective, Track
+from agent.slo.budget.objective import Objective
+from agent.slo.budget.tracks import Track
 
 _TIMES: Final = 3
 """So many times in a row: one scrape that is late, or an agent that was away, is a gap and no pace."""
@@ -45,6 +46,11 @@ class Pace:
         if self._sliced:
             self._widen(tracks)
             self._times[track] = _TIMES
+
+    def keep_only(self, tracks: Sequence[int]) -> None:
+        """Forget all tracks but these (rising): their places among them are their numbers from now on."""
+        if self._sliced:
+            self._length, self._apart, self._times = self._length[tracks], self._apart[tracks], self._times[tracks]
 
     def _widen(self, tracks: Sequence[Track]) -> None:
         more = tracks[len(self._length) :]

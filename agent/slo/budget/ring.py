@@ -217,6 +217,14 @@ class Ring:
         self._thin()
         self._expire()
 
+    def keep_only(self, tracks: Sequence[int]) -> None:
+        """Forget all tracks but these (rising): their places among them are their numbers from now on."""
+        for index, chunk in enumerate(self.chunks):
+            sums = chunk.unpacked(self.tracks)[:, :, tracks]
+            self._replace(index, index + 1, [Chunk.of(chunk.times, sums, chunk.spacing_ms)])
+        self._head, self._sums, self._rest = (each[..., tracks] for each in (self._head, self._sums, self._rest))
+        self.tracks = len(tracks)
+
     def load(self, chunks: Sequence[Chunk]) -> None:
         """Take chunks, oldest first, as they were kept; the ring must be empty."""
         for each in chunks:

@@ -9,7 +9,8 @@ from typing import Final
 from agent.model import Labels
 from agent.slo.budget.chunks import BAD, TOTAL
 from agent.slo.budget.meter import Seen, Tally
-from agent.slo.budget.objective import OTHER, Objective, Tracks
+from agent.slo.budget.objective import Objective
+from agent.slo.budget.tracks import Tracks
 
 _LEAST_MS: Final = 60_000
 
@@ -41,7 +42,8 @@ class Sampler:
         found: dict[int, list[tuple[Labels, float]]] = {}
         for labels, ratio in ratios or ():
             group = Labels([(each, labels.get(each)) for each in objective.slo.group_by])
-            found.setdefault(self._tracks.of(number, group), []).append((labels, ratio))
+            track = self._tracks.of(number, group, alive=not math.isnan(ratio))
+            found.setdefault(track, []).append((labels, ratio))
         tally = tally.widened(len(self._tracks))
         silence = "its query could not be answered" if ratios is None else "its query gives no series"
         for track in self._tracks.groups(objective.slo.id):
@@ -53,9 +55,13 @@ class Sampler:
             self._take(tally, track, series, elapsed_ms)
         return tally
 
+    def keep_only(self, tracks: Sequence[int]) -> None:
+        """Forget all tracks but these (rising): their places among them are their numbers from now on."""
+        self._left = {new: self._left[old] for new, old in enumerate(tracks) if old in self._left}
+
     def _take(self, tally: Tally, track: int, series: Sequence[tuple[Labels, float]], elapsed_ms: int) -> None:
         (labels, ratio), *more = series
-        if more and OTHER in self._tracks.all[track].key.group.values():
+        if more and self._tracks.all[track].shared:
             # What is beyond the most groups shares one: each weighs alike.
             known = [each for _, each in series if not math.isnan(each)]
             ratio, more = (sum(known) / len(known) if known else ratio), []

@@ -17,6 +17,8 @@ from agent.slo.model import Calendar
 
 _DAY_MS: Final = 86_400_000
 _SLICE: Final = 1e-6
+_MOST_DEAD: Final = 1_000
+"""Columns whose series ceased, beyond as many as go on, until the others get a table of their own."""
 
 
 class Recorder:
@@ -35,6 +37,8 @@ class Recorder:
             self._layout = readings.layout
             labels = _labels(readings.layout, self._version)
             self._places = np.asarray([self.columns.column(each) for each in labels], dtype=np.intp)
+        elif len(self.columns) > _MOST_DEAD + 2 * len(self._places):
+            self._begin_anew()
         values = absent_row(len(self.columns))
         if len(readings):
             found = np.concatenate([np.broadcast_to(each, (len(readings),)) for each in _values(readings)])
@@ -45,6 +49,12 @@ class Recorder:
         """Return the row that ends every series."""
         self._layout = None
         return self._ended(absent_row(len(self.columns)), at_ms)
+
+    def _begin_anew(self) -> None:
+        """Leave columns behind of which most are dead, as those of groups that retired; in the row before all of these ended."""
+        self.columns = Columns(self.columns.labels[each] for each in self._places)
+        self._there = self._there[self._places]
+        self._places = np.arange(len(self._places))
 
     def _ended(self, values: NDArray[np.float64], at_ms: int) -> Row:
         there = ~np.isnan(values)

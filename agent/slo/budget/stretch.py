@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.slo.budget.layout import Layout
-from agent.slo.budget.objective import Key
+from agent.slo.budget.objective import Key, Objective
 from agent.slo.budget.readings import Amounts, WindowReading, window_reading
 
 
@@ -23,6 +24,13 @@ class Stretch:
     start_ms: int
     end_ms: int
     amounts: Amounts
+
+    def reported(self) -> Iterator[tuple[Key, Objective]]:
+        """Give what there is to say something of: no group that came later, nor one that had retired and had no event."""
+        there = (self.layout.born_ms < self.until_ms) & ~self.layout.retired | (self.amounts.total > 0)
+        for number, (key, objective) in enumerate(zip(self.layout.keys, self.layout.objectives, strict=True)):
+            if there[number] or not objective.slo.group_by:
+                yield key, objective
 
     def find(self, key: Key) -> WindowReading:
         """Return one budget; KeyError where nothing was ever seen of it."""

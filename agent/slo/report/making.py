@@ -72,7 +72,9 @@ def make_report(material: Material, period: Asked) -> Report:
         making.reports(), key=lambda each: (_ORDER.index(each.verdict), -(each.figures.spent or 0.0), each.title)
     )
     reported = {each.id for each in found}
-    unkept = [each.id for each in material.slos if each.id not in reported]
+    untold = [each.id for each in material.slos if each.id not in reported]
+    absent = [each for each in untold if each in making.kept]
+    unkept = [each for each in untold if each not in making.kept]
     return Report(
         title=period.span.title,
         before=period.before.title,
@@ -84,7 +86,7 @@ def make_report(material: Material, period: Asked) -> Report:
         span=span_words(period),
         summary=tuple(summary(found, period)),
         slos=tuple(found),
-        notes=(*notes(period, unkept, material.alerts_since_ms), *material.notes),
+        notes=(*notes(period, unkept, absent, material.alerts_since_ms), *material.notes),
     )
 
 
@@ -104,9 +106,14 @@ class _Making:
         self._whole = self._between(self._start, self._until)
         self._before = self._between(period.before.start_ms, period.before.end_ms)
 
+    @property
+    def kept(self) -> set[str]:
+        """The SLOs of which budgets are kept, though maybe of no group that was there then."""
+        return {key.slo for key in self._whole.layout.keys}
+
     def reports(self) -> Iterator[SloReport]:
         layout = self._whole.layout
-        for key, objective in zip(layout.keys, layout.objectives, strict=True):
+        for key, objective in self._whole.reported():
             if key.slo in self._slos:
                 yield self._of_budget(_Budget(key, objective))
         for slo in self._material.slos:

@@ -115,7 +115,7 @@ def span_words(period: Asked) -> str:
     return text if period.is_over else f"{text}; as of {moment(period.now_ms, period.zone)}"
 
 
-def notes(period: Asked, unkept: Sequence[str], alerts_since_ms: int) -> Iterator[str]:
+def notes(period: Asked, unkept: Sequence[str], absent: Sequence[str], alerts_since_ms: int) -> Iterator[str]:
     """Give how to read the numbers, and what is not in them."""
     yield (
         "A budget is what the objective allows of this period's own events, whatever window its alerts have; "
@@ -123,6 +123,8 @@ def notes(period: Asked, unkept: Sequence[str], alerts_since_ms: int) -> Iterato
     )
     if unkept:
         yield f"No budget is kept of {_listed(unkept, len(unkept))}."
+    if absent:
+        yield f"Of {_listed(absent, len(absent))} no group was there in this period."
     if alerts_since_ms > period.span.start_ms:
         since = moment(alerts_since_ms, period.zone)
         yield f"What alerts did is known since {since} (storage.alert_history): incidents before that are not listed."

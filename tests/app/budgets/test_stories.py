@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from agent.errors import InvalidInput, SchemaError, StorageError
 from agent.slo import Severity
 from agent.slo.budget import State
-from tests.app.budgets.story import SLOS
+from tests.app.budgets.story import ANSWERS, SLOS
 
 
 async def test_the_alert_fires_at_the_instant_at_which_the_tier_opens(story):
@@ -487,3 +487,41 @@ async def test_a_clock_that_was_set_back_too_far_is_said_in_the_log_at_the_head_
     assert "time goes on for budgets" in [each["event"] for each in lines]
     assert story.alerts_of("SLONoData") == []
     assert not any("No burn alert" in each for each in story.agent.notices())
+
+
+BY_VERSION = SLOS.replace("sum(rate", "sum by (version) (rate") + ("    burnline: {group_by: [version]}\n")
+
+
+async def test_a_version_that_is_asked_no_more_retires_its_series_end_and_the_journal_says_why(story):
+    story.slo_section = "slo: {default_period: 1d}"
+    story.write("slos.yml", BY_VERSION)
+    await story.start()
+
+    async def hours(count: int, *versions: str) -> None:
+        for _ in range(count):
+            for each in versions:
+                name = f'requests_total{{version="{each}"}}'
+                story.page[name] = story.page.get(name, 0) + 10
+            await story.round(3600)
+
+    async def told() -> set[str]:
+        found = await story.values("slo:period_error_budget_remaining:ratio")
+        return {each for each in ("1", "2", "other") if any(f'version="{each}"' in labels for labels in found)}
+
+    await hours(3, "1", "2")
+    assert await told() == {"1", "2"}
+    await hours(25, "2")
+    assert await told() == {"2"}
+    (event,) = story.agent.journal.events("slo_group", ANSWERS)
+    assert event.value["group"] == {"version": "1"}
+    assert "its place is free" in event.value["words"]
+    began = story.agent.budgets.began_ms  # the first page is what the second is compared with
+    whole = story.agent.budgets.between(began, story.clock.now_ms)
+    assert {key.group["version"]: whole.find(key).total for key in whole.layout.keys} == {"1": 20, "2": 270}
+
+    await story.stop()
+    await story.start()
+    await hours(1, "2")
+    assert await told() == {"2"}
+    await hours(1, "1", "2")
+    assert await told() == {"1", "2"}

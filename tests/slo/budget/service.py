@@ -19,6 +19,9 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 START = 1_767_225_600_000  # 2026-01-01 00:00 UTC
 BURNS = burns_of(Catalog().windows(30 * DAY))
+BY_VERSION = Events(
+    "sum by (version) (rate(failed_total[{{.window}}]))", "sum by (version) (rate(asked_total[{{.window}}]))"
+)
 EVENTS = Events("sum(rate(errors_total[{{.window}}]))", "sum(rate(requests_total[{{.window}}]))")
 
 

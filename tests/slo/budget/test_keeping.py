@@ -198,7 +198,7 @@ def test_an_indicator_that_counts_something_else_now_begins_anew():
         (
             "tracks",
             zlib.compress(msgspec.msgpack.encode((9, []))),
-            "has format 9; this version reads 1: a newer agent wrote it",
+            "has format 9; this version reads 2: a newer agent wrote it",
         ),
         ("tracks", zlib.compress(b"\xc1"), "is damaged"),
         ("chunk/0", zlib.compress(msgspec.msgpack.encode((2, 0, b"", b"", []))), "budget chunk has format 2"),

@@ -10,8 +10,9 @@ from agent.errors import InvalidInput
 from agent.model import Columns, Labels
 from agent.slo import Events, Exclusion, Good, Plugin, Raw
 from agent.slo.budget.engine import Engine
-from agent.slo.budget.objective import OTHER, Key
+from agent.slo.budget.objective import Key
 from agent.slo.budget.readings import State
+from agent.slo.budget.tracks import OTHER
 from tests.slo.budget.service import (
     EVENTS,
     HOUR,

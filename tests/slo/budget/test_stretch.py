@@ -13,9 +13,10 @@ from agent.slo import Exclusion, Rolling, Timeslices
 from agent.slo.budget.chunks import BAD, TOTAL
 from agent.slo.budget.engine import KEPT_MS, Engine
 from agent.slo.budget.keeping import Keeper
-from agent.slo.budget.objective import Key, Track, Tracks, Unit
+from agent.slo.budget.objective import Key, Unit
 from agent.slo.budget.past import Slot
 from agent.slo.budget.ring import HOUR_MS, ROWS, Ring
+from agent.slo.budget.tracks import Track, Tracks
 from tests.slo.budget.service import DAY, HOUR, MINUTE, SECOND, START, Memory, Service, Told, objective, slo
 
 KEY = Key("rag-answers")

@@ -6,7 +6,7 @@ from agent.model import Labels
 from agent.slo import Composite, Exclusion, Part, Rolling, Severity, Slo
 from agent.slo.budget.engine import Engine
 from agent.slo.report import Material, Override, Turn
-from tests.slo.budget.service import DAY, HOUR, START, Service, objective, slo
+from tests.slo.budget.service import BY_VERSION, DAY, HOUR, START, Service, objective, slo
 
 BACKUP = Exclusion("nightly backup", cron="0 3 * * *", duration_ms=HOUR)
 
@@ -35,6 +35,19 @@ def month(
         service.rise("requests_total", bad + good)
         service.scraped(step)
     return service, slos
+
+
+def released(days: int) -> tuple[Service, list[Slo]]:
+    """Each version is asked for ten days, one after the other, with places for two; a budget has a week."""
+    by_version = slo(indicator=BY_VERSION, group_by=("version",), window=Rolling(7 * DAY))
+    engine = Engine([objective(by_version)], default_period_ms=7 * DAY, interval_ms=HOUR, most_groups=2)
+    service = Service(engine, at_ms=START - HOUR)
+    service.scraped(HOUR)
+    for hour in range(days * 24):
+        service.rise("asked_total", 100, version=str(hour // 240 + 1))
+        service.rise("failed_total", hour % 2, version=str(hour // 240 + 1))
+        service.scraped(HOUR)
+    return service, [by_version]
 
 
 def turn(at_ms: int, fires: bool, severity: Severity = Severity.PAGE, of: str = "rag-answers", **labels: str) -> Turn:

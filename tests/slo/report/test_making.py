@@ -9,7 +9,7 @@ from agent.slo.report import asked, make_report
 from agent.slo.report.markdown import markdown
 from agent.slo.report.values import Verdict
 from tests.slo.budget.service import DAY, HOUR, MINUTE, START, slo
-from tests.slo.report.months import BACKUP, OVERRIDE, bad_day, incident, journey, material, month
+from tests.slo.report.months import BACKUP, OVERRIDE, bad_day, incident, journey, material, month, released
 
 JANUARY = asked("2026-01", "UTC", START + 40 * DAY)
 OUTAGE = START + 9 * DAY + 14 * HOUR
@@ -307,3 +307,23 @@ def test_the_curve_is_broken_where_nothing_was_seen(dark):
     (slo_,) = report_of(*dark).slos
 
     assert [each.seen for each in slo_.curve] == [True] * (1 + 12 * 4) + [False] * (19 * 4)
+
+
+def test_a_report_has_the_groups_that_retired_since_and_none_that_came_later():
+    service, slos = released(45)
+    now = {key.group["version"] for key in service.engine.read(service.at_ms).layout.keys}
+    found = report_of(service, slos, asked("2026-01", "UTC", service.at_ms))
+
+    assert now == {"4", "5"}
+    told = {each.group["version"]: (each.figures.bad, each.figures.total) for each in found.slos}
+    assert told == {"1": (120, 24_000), "2": (120, 24_000), "3": (120, 24_000), "4": (12, 2_400)}
+    assert [each.title for each in found.slos if each.group["version"] == "1"] == ["rag-answers (version=1)"]
+
+
+def test_an_objective_of_which_no_group_was_there_is_named():
+    service, slos = released(1)
+
+    found = report_of(service, slos, asked("2025-12", "UTC", service.at_ms))
+
+    assert found.slos == ()
+    assert "Of rag-answers no group was there in this period." in found.notes
