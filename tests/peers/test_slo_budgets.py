@@ -77,6 +77,12 @@ class Seen:
         (series,) = answer["data"]["result"]
         return {float(at): float(value) for at, value in series["values"]}
 
+    def recorded(self, at: float) -> set[frozenset[tuple[str, str]]]:
+        """Return the labels of what is recorded of objectives whose numbers can be right."""
+        selector = f'{{__name__=~"slo:.*|sloth_slo_info", sloth_service="{self.service}", sloth_slo!="wrong"}}'
+        found = api(self.port, "query", query=selector, time=str(at))["data"]["result"]
+        return {frozenset(pair for pair in each["metric"].items() if pair[0] != "sloth_version") for each in found}
+
     def counted(self, what: str, name: str, window: str, start: float, end: float) -> dict[float, float]:
         slo, _, tenant = name.partition("/")
         labels = f'sloth_id="{self.service}-{slo}", tenant="{tenant}"'
@@ -201,6 +207,14 @@ def test_events_of_a_window_are_counted_alike(world, name, window):
             slack += rate
         for at in both:
             assert abs(ours[at] - theirs[at]) <= slack, (what, at - world.outage, ours[at], theirs[at])
+
+
+def test_whatever_rules_record_the_engine_records_with_the_same_labels(world):
+    """So a dashboard of the one shows the other; of longer windows, which it compares too, the engine records more."""
+    ours, theirs = (each.recorded(world.over - 1) for each in (world.ours, world.theirs))
+
+    assert len(theirs) > 200
+    assert theirs - ours == set()
 
 
 def test_a_whole_outage_is_counted_to_the_last_event(world):

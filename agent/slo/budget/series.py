@@ -41,7 +41,7 @@ class Recorder:
             self._begin_anew()
         values = absent_row(len(self.columns))
         if len(readings):
-            found = np.concatenate([np.broadcast_to(each, (len(readings),)) for each in _values(readings)])
+            found = np.concatenate(list(_values(readings)))
             values[self._places] = np.where(np.isnan(found), ABSENT_NAN, found)
         return self._ended(values, readings.at_ms)
 
@@ -74,57 +74,71 @@ def series_of(readings: Readings, version: str) -> list[tuple[Labels, float]]:
 
 def _labels(layout: Layout, version: str) -> Iterator[Labels]:
     """Give the labels in the order of `_values`."""
-    own = [
-        {**_plain(objective.slo.labels), **objective.slo.identity, **key.group}
-        for key, objective in zip(layout.keys, layout.objectives, strict=True)
-    ]
-    for window in layout.windows_ms:
+    whole = [{**_plain(each.slo.labels), **each.slo.identity} for each in layout.objectives]
+    own = [{**labels, **key.group} for labels, key in zip(whole, layout.keys, strict=True)]
+    periods = [_period(each) for each in layout.objectives]
+    certain = _long(layout)
+    for row, window in enumerate(layout.windows_ms):
         text = format_duration(window)
-        for metric in (names.ERROR_RATIO, names.CERTAIN_RATIO, names.BAD_EVENTS, names.TOTAL_EVENTS):
+        for metric in (names.ERROR_RATIO, names.BAD_EVENTS, names.TOTAL_EVENTS, names.CERTAIN_RATIO)[
+            : 3 + certain[row]
+        ]:
             for each in own:
                 yield Labels({**each, METRIC_NAME: names.windowed(metric, window), names.WINDOW: text})
     for metric in (names.ERROR_RATIO, names.BAD_EVENTS, names.TOTAL_EVENTS):
-        for each, objective in zip(own, layout.objectives, strict=True):
-            text = _period(objective)
+        for each, text in zip(own, periods, strict=True):
             yield Labels({**each, METRIC_NAME: f"{metric}{text}", names.WINDOW: text})
-    for metric in _ALONE:
-        for each in own:
-            yield Labels({**each, METRIC_NAME: metric})
-    for each, objective in zip(own, layout.objectives, strict=True):
-        yield Labels({**each, METRIC_NAME: names.INFO, **_info(objective, version)})
-
-
-_ALONE: Final = (
-    names.OBJECTIVE,
-    names.ERROR_BUDGET,
-    names.TIME_PERIOD_DAYS,
-    names.CURRENT_BURN_RATE,
-    names.PERIOD_BURN_RATE,
-    names.BUDGET_REMAINING,
-    names.PERIOD_COVERAGE,
-)
+    for each in own:
+        yield Labels({**each, METRIC_NAME: names.CURRENT_BURN_RATE, names.WINDOW: format_duration(NOW_MS)})
+    for metric in (names.PERIOD_BURN_RATE, names.BUDGET_REMAINING, names.PERIOD_COVERAGE):
+        for each, text in zip(own, periods, strict=True):
+            yield Labels({**each, METRIC_NAME: metric, names.WINDOW: text})
+    firsts = _firsts(layout)
+    for metric in (names.OBJECTIVE, names.ERROR_BUDGET, names.TIME_PERIOD_DAYS):
+        for number in firsts:
+            yield Labels({**whole[number], METRIC_NAME: metric})
+    for number in firsts:
+        yield Labels({**whole[number], METRIC_NAME: names.INFO, **_info(layout.objectives[number], version)})
 
 
 def _values(readings: Readings) -> Iterator[NDArray[np.float64]]:
     layout, budget = readings.layout, readings.layout.budget
     scale = np.asarray([_SLICE if each.budget_unit is Unit.SLICES else 1.0 for each in layout.objectives])
+    certain = _long(layout)
     for row in range(len(layout.windows_ms)):
         yield readings.ratio[row]
-        yield readings.certain[row]
         yield readings.windows.bad[row] * scale
         yield readings.windows.total[row] * scale
+        if certain[row]:
+            yield readings.certain[row]
     period = readings.period.ratio
     yield period
     yield readings.period.bad * scale
     yield readings.period.total * scale
-    yield np.asarray([round(each.slo.objective / 100, 12) for each in layout.objectives])
-    yield budget.round(12)
-    yield (readings.period_end_ms - readings.period_start_ms) / _DAY_MS
     yield readings.ratio[layout.window(NOW_MS)] / budget
     yield period / budget
     yield readings.left
     yield readings.known
-    yield np.ones(len(readings))
+    firsts = _firsts(layout)
+    yield np.asarray([round(layout.objectives[each].slo.objective / 100, 12) for each in firsts])
+    yield budget[firsts].round(12)
+    yield ((readings.period_end_ms - readings.period_start_ms) / _DAY_MS)[firsts]
+    yield np.ones(len(firsts))
+
+
+def _long(layout: Layout) -> NDArray[np.bool_]:
+    """Say which windows are the long one of a tier: of those alone an alert asks what is certain."""
+    found = np.zeros(len(layout.windows_ms), dtype=bool)
+    found[layout.long[np.isfinite(layout.factor)]] = True
+    return found
+
+
+def _firsts(layout: Layout) -> list[int]:
+    """Return one budget of each objective: what was promised is the same of all its groups, and recorded once."""
+    found: dict[str, int] = {}
+    for number, key in enumerate(layout.keys):
+        found.setdefault(key.slo, number)
+    return list(found.values())
 
 
 def _plain(labels: Mapping[str, str]) -> dict[str, str]:

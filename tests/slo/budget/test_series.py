@@ -34,13 +34,17 @@ def test_each_budget_has_the_series_that_dashboards_know():
     assert value("slo:objective:ratio") == 0.999
     assert value("slo:error_budget:ratio") == 0.001
     assert value("slo:time_period:days") == 30
-    assert value("slo:current_burn_rate:ratio") == pytest.approx(2)
-    assert value("slo:period_burn_rate:ratio") == pytest.approx(2)
-    assert value("slo:period_error_budget_remaining:ratio") == pytest.approx(-1)
-    assert value("slo:period_coverage:ratio") == pytest.approx(40 * 15 / (30 * 86_400), rel=0.001)
+    assert value("slo:current_burn_rate:ratio", sloth_window="5m") == pytest.approx(2)
+    assert value("slo:period_burn_rate:ratio", sloth_window="30d") == pytest.approx(2)
+    assert value("slo:period_error_budget_remaining:ratio", sloth_window="30d") == pytest.approx(-1)
+    assert value("slo:period_coverage:ratio", sloth_window="30d") == pytest.approx(40 * 15 / (30 * 86_400), rel=0.001)
     info = {"sloth_mode": "burnline", "sloth_objective": "99.9", "sloth_spec": "prometheus/v1", "sloth_version": "0.1"}
     assert value("sloth_slo_info", burnline_counts="events", **info) == 1
-    assert len(found) == len(service.engine.read(service.at_ms).layout.windows_ms) * 4 + 3 + 7 + 1
+    certain = {
+        labels["sloth_window"] for labels in found if labels["__name__"].startswith("slo:sli_error:ratio_atleast")
+    }
+    assert certain == {"1h", "6h", "1d", "3d"}
+    assert len(found) == len(service.engine.read(service.at_ms).layout.windows_ms) * 3 + 4 + 3 + 7 + 1
 
 
 def test_six_hours_are_recorded_and_shown_whatever_windows_a_period_has():
@@ -82,8 +86,10 @@ def test_columns_grow_when_a_group_comes():
         service.scraped()
         widths.append(len(recorder.row(service.engine.read(service.at_ms)).values))
 
-    assert widths[2:] == [2 * widths[1]] * 2
-    assert {each.get("route") for each in recorder.columns.labels} == {"/a", "/b"}
+    promised = {"slo:objective:ratio", "slo:error_budget:ratio", "slo:time_period:days", "sloth_slo_info"}
+    assert widths[2:] == [2 * widths[1] - len(promised)] * 2
+    assert {each["__name__"] for each in recorder.columns.labels if "route" not in each} == promised
+    assert {each["route"] for each in recorder.columns.labels if "route" in each} == {"/a", "/b"}
 
 
 def test_series_of_an_objective_that_is_taken_out_end_where_the_others_go_on():
