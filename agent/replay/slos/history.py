@@ -71,7 +71,8 @@ class History:
         """Give (instant, row) at from, from + step, … up to until; the first says nothing, but that from there on is looked.
 
         What the counters were before is read up to BEFORE_MS back. Call it again with the `until` of the last as `from`, and
-        it goes on where it was, with another step perhaps.
+        it goes on where it was, with another step perhaps. Of stretches before anything is known only the last row is given:
+        a young agent's weeks of nothing say no more row by row.
         """
         if self._read_ms is None:
             self._primed(from_ms)
@@ -79,7 +80,10 @@ class History:
         for edges in _stretches(from_ms, until_ms, step_ms):
             heard = self._heard(edges)
             asked = self._asked(edges, step_ms)
+            known = self.oldest_ms is not None or any(map(any, asked.values()))
             for place, at_ms in enumerate(edges.tolist()):
+                if not known and place < len(edges) - 1:
+                    continue
                 ratios = {slo: answers[place] for slo, answers in asked.items()} if asked else {}
                 yield at_ms, Step([each.reveal() for each in heard.get(place, ())], ratios)
 

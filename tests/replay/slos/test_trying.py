@@ -224,6 +224,20 @@ def test_slices_and_calendars_are_played_by_their_own_budgets():
     assert month.of(PAGE)[0].burned == pytest.approx(HOUR / (31 * DAY * 0.001), rel=0.05)
 
 
+def test_days_before_the_first_scrape_take_a_row_for_each_stretch_and_are_told_as_unknown():
+    kept, done = recorded(lambda at_ms: 0.0, 1), []
+    wanted = Wanted([Version.of("given", [ANSWERS], SETTING)], START - 2 * DAY, START + HOUR)
+    report = try_slos(wanted, kept, done.append)
+
+    (account,) = report.versions[0].budgets
+    assert account.no_data_ms == pytest.approx(2 * DAY, abs=STEP)
+    assert account.reading.period.total == 1500 * (HOUR // STEP)
+    assert account.reading.period.coverage == pytest.approx(HOUR / (30 * DAY), rel=0.01)
+    assert sum(done) == wanted.until_ms - wanted.begins_ms
+    # The stretch in which the first sample lies is played row by row: six hours at most.
+    assert len(done) < 7 * HOUR // STEP + 200
+
+
 def test_what_is_no_indicator_of_its_own_is_not_played_and_it_is_said():
     both = replace(ANSWERS, name="both", indicator=Composite(), parts=(Part("rag-answers"),))
     report = played(recorded(outage(0, 0), 1), [ANSWERS, both], hours=1)
