@@ -16,7 +16,19 @@ from agent.app.budgets.sampling import RowDeltas
 from agent.model import Labels
 from agent.query import Engine as Promql
 from agent.query import MemoryQueryable, parse
-from agent.slo import Alerting, Dialect, Events, Raw, Setting, Severity, Slo, compile_slo, rule_file
+from agent.slo import (
+    Alerting,
+    Dialect,
+    Events,
+    RatioTimeslices,
+    Raw,
+    Setting,
+    Severity,
+    Slo,
+    Timeslices,
+    compile_slo,
+    rule_file,
+)
 from agent.slo.budget import Change, Engine, Key, Objective, Reading, Slot, sampling_window_ms
 from tests.slo.budget.service import BURNS, DAY, EVENTS, HOUR, MINUTE, START, Service, metric
 
@@ -34,9 +46,7 @@ def promised(
     """
     compiled = compile_slo(slo, Setting(Dialect.BURNLINE))
     (folder / "rules.yml").write_text(rule_file([compiled], Dialect.BURNLINE))
-    inputs = [
-        {"series": name, "values": " ".join(f"_ {each!r} _" for each in values)} for name, values in series.items()
-    ]
+    inputs = [{"series": name, "values": " ".join(f"_ {each} _" for each in values)} for name, values in series.items()]
     tests = [{"expr": expr, "eval_time": at, "exp_samples": samples} for expr, at, samples in asked]
     unit = {"interval": f"{apart_s // 3}s", "input_series": inputs, "promql_expr_test": tests}
     (folder / "test.yml").write_text(
@@ -166,3 +176,53 @@ def test_a_sampled_ratio_weighs_time_as_its_recordings_do_and_lags_by_half_of_wh
     assert [each.opened for each in turned] == [True, True, False, False]
     series = {"broken": values}
     assert promised(tmp_path, peer("promtool", "prometheus"), SAMPLED, apart_s=15, series=series, asked=asked) == ""
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_a_page_of_a_service_that_nobody_asks_any_more_ends_by_rules_and_is_held_by_the_engine(tmp_path, peer, dead):
+    """All fails for ten minutes, and then nothing comes, or the service does not answer: nobody knows that it is better."""
+    slo = Slo("rag", "answers", 99.9, EVENTS, alerting=Alerting("Burns"))
+    service = Service(Engine([Objective.of(slo, BURNS, 30 * DAY)], interval_ms=MINUTE))
+    told, values, gone = [], {"requests_total": 100_000, "errors_total": 5_000}, 30
+    series: dict[str, list] = {name: [] for name in values}
+    for minute in range(70):
+        values["requests_total"] += 600 * (minute < gone)
+        values["errors_total"] += 600 * (20 <= minute < gone)
+        for name, value in values.items():
+            service.values[metric(name)] = value
+            series[name].append("_" if dead and minute >= gone else value)
+        told += service.down(MINUTE) if dead and minute >= gone else service.scraped(MINUTE)
+        if not minute:
+            known_and_quiet(service.engine, slo, [Labels()])
+    fires = 'count(ALERTS{alertstate="firing", severity="critical"}) or vector(0)'
+    asked = [(fires, f"{minute}m", [{"labels": "{}", "value": firing}]) for minute, firing in ((35, 1), (65, 0))]
+
+    assert {each.opened for each in told if each.burn.severity is Severity.PAGE} == {True}
+    assert promised(tmp_path, peer("promtool", "prometheus"), slo, apart_s=60, series=series, asked=asked) == ""
+
+
+@pytest.mark.parametrize("budgeting", [Timeslices(5 * MINUTE, 0.9), RatioTimeslices(5 * MINUTE)])
+def test_slices_of_time_are_the_same_in_both(tmp_path, peer, budgeting):
+    """A hundred minutes of which a slice in five has no traffic; those of the last hour are looked at after each has ended."""
+    slo = Slo("rag", "answers", 95, EVENTS, budgeting=budgeting, alerting=Alerting("Burns"))
+    service = Service(Engine([Objective.of(slo, BURNS, 30 * DAY)]), START - 2 * SCRAPE_MS // 3)
+    values = {"requests_total": 100_000, "errors_total": 5_000}
+    series, asked = {name: [] for name in values}, []
+    for number in range(100 * 4):
+        minute, last = (number // 4) + 1, number % 4 == 3
+        of_slice = number // 20
+        requests = 0 if of_slice % 5 == 2 else (20, 200)[of_slice % 2]
+        values["requests_total"] += requests
+        values["errors_total"] += requests * (0, 1, 4, 8)[of_slice * 7 % 4] // 20
+        for name, value in values.items():
+            service.values[metric(name)] = value
+            series[name].append(value)
+        service.scraped(SCRAPE_MS)
+        if last and minute % 5 == 1 and minute > 60:
+            hour = service.read().window(HOUR)
+            for what, count in (("bad", hour.bad), ("total", hour.total)):
+                same = f"abs(max(slo:{what}_events:increase1h) - {count!r}) < bool 0.00001"
+                asked.append((same, f"{minute}m", [{"labels": "{}", "value": 1}]))
+
+    assert 1 < service.read().window(HOUR).bad < 8
+    assert promised(tmp_path, peer("promtool", "prometheus"), slo, apart_s=15, series=series, asked=asked) == ""
