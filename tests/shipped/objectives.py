@@ -78,16 +78,7 @@ class Watched:
 
     def round(self, traffic: Traffic = lambda app: None, *, up: bool = True) -> None:
         """Let a step pass in which `traffic` happens, scrape, count, evaluate."""
-        self.at_ms += self._step_ms
-        traffic(self.app)
-        row = self._row(up=up)
-        if up:
-            self._scrapes.landed("rag", row)
-        else:
-            self._scrapes.failed("rag", "connection refused")
-        if self._rules.keys:
-            self._store.append(row)
-        self.engine.row(self.at_ms, self._scrapes)
+        self._count(traffic, up=up)
         self._recorded = MemoryQueryable()
         readings = self.engine.read(self.at_ms)
         self._burning = frozenset(
@@ -98,6 +89,23 @@ class Watched:
         for evaluator in (self._rules, self._evaluator):
             for key in evaluator.keys:
                 assert evaluator.evaluate(key, self.at_ms).failures == ()
+
+    def _count(self, traffic: Traffic, *, up: bool = True) -> None:
+        self.at_ms += self._step_ms
+        traffic(self.app)
+        row = self._row(up=up)
+        if up:
+            self._scrapes.landed("rag", row)
+        else:
+            self._scrapes.failed("rag", "connection refused")
+        if self._rules.keys:
+            self._store.append(row)
+        self.engine.row(self.at_ms, self._scrapes)
+
+    def passed(self, minutes: float, traffic: Traffic) -> None:
+        """Let time pass in which nothing is told: scrape and count, and evaluate nothing."""
+        for _ in range(round(minutes * MINUTE_MS / self._step_ms)):
+            self._count(traffic)
 
     def restarts(self) -> None:
         """Let the process begin anew, its counters with it."""

@@ -26,12 +26,14 @@ ACCOUNTS = {
 
 
 class Night(Story):
-    """A story by the shipped files, whose alerts are those of a service that is watched."""
+    """A story by the shipped files, whose alerts are those of a service that is watched: of its objectives, and of `rules`."""
 
-    def __init__(self, root: Path, folder: Path, step_ms: int) -> None:
+    def __init__(self, root: Path, folder: Path, step_ms: int, rules: tuple[str, ...] = ()) -> None:
         self.root = root
         super().__init__(folder, "", "", external_url="https://burnline.example.org")
-        self.service = Watched(root, folder, START_MS, step_ms, self._take)
+        self.service = Watched(
+            root, folder, START_MS, step_ms, self._take, [root / "rules" / f"{each}.yml" for each in rules]
+        )
 
     def load(self, routes: str, escalation: str = ""):
         files = self.root / "alertmanager"
@@ -46,11 +48,11 @@ class Night(Story):
             )
         )
 
-    def lasts(self, minutes: float, traffic: Traffic) -> Night:
-        """Let traffic be so for some minutes."""
+    def lasts(self, minutes: float, traffic: Traffic = lambda app: None, *, up: bool = True) -> Night:
+        """Let traffic be so for some minutes, or the service be down."""
         until_ms = self.service.at_ms + round(minutes * MINUTE_MS)
         while self.service.at_ms < until_ms:
-            self.service.round(traffic)
+            self.service.round(traffic, up=up)
             self.at((self.service.at_ms - START_MS) / SECOND_MS)
         return self
 
@@ -63,8 +65,8 @@ class Night(Story):
 def night(root: Path, tmp_path: Path) -> Iterator:
     made: list[Night] = []
 
-    def begin(step_ms: int) -> Night:
-        made.append(Night(root, tmp_path, step_ms))
+    def begin(step_ms: int, *rules: str) -> Night:
+        made.append(Night(root, tmp_path, step_ms, rules))
         return made[-1]
 
     yield begin
@@ -113,6 +115,52 @@ def test_an_outage_is_a_page_within_two_minutes_and_its_ticket_says_nothing_of_i
     assert tale.heard(ROOM)[0] == ("critical", "firing", FIRST)
     assert ("warning", "firing", FIRST) not in tale.heard(ROOM)
     assert {each.message.alerts[0].name for each in tale.sent} == {"AvailabilityBudgetBurn"}
+
+
+def _rang(tale: Night, since: float = 0.0) -> list[tuple[float, str, str]]:
+    """Return when a phone rang for what fires, in minutes, whose, and for which alert."""
+    return [
+        ((each.at - since) / 60, each.target, each.message.firing[0].name)
+        for each in tale.messages("sms:")
+        if each.message.firing and each.at >= since
+    ]
+
+
+def test_errors_that_pass_their_threshold_before_they_have_burnt_enough_to_page_call_once_and_are_taken_once(night):
+    """12 % of failures: the threshold after five minutes, the objective two minutes later."""
+    tale = night(30 * SECOND_MS, "service", "rag", "outage")
+    tale.service.passed(60, asked(good=50))
+    began = tale.service.at_ms / SECOND_MS - START_MS / SECOND_MS
+    tale.lasts(6, asked(good=44, failed=6))
+    (page,) = tale.messages(ANA_SMS)
+    tale.ack("ana", fingerprint=page.message.alerts[0].fingerprint)
+    tale.lasts(8, asked(good=44, failed=6))
+
+    assert [each[1:] for each in _rang(tale, began)] == [(ANA_SMS, "VeryHighErrorRate")]
+    told = [each.message for each in tale.messages(ROOM)]
+    assert [(each.firing[0].name, each.reason) for each in told] == [
+        ("VeryHighErrorRate", FIRST),
+        ("VeryHighErrorRate", "acknowledged by ana"),
+        ("AvailabilityBudgetBurn", f"{FIRST}; ana has it"),
+    ]
+
+
+def test_an_outage_that_is_over_calls_nobody_for_what_it_left_in_the_windows_until_something_fails_again(night):
+    """Errors, then five minutes without an answer: the page of the half hour is open long after all is well."""
+    tale = night(30 * SECOND_MS, "service", "rag", "outage")
+    tale.service.passed(3 * 60, asked(good=50))
+    tale.lasts(2, asked(failed=50))
+    tale.lasts(5, up=False)
+    assert [name for *_, name in _rang(tale)] == ["AvailabilityBudgetBurn", "ServiceDown"]
+
+    tale.service.restarts()
+    tale.lasts(8, asked(good=50))
+    back = tale.now
+    assert ("AvailabilityBudgetBurn", "critical") in tale.service.firing()
+    assert [name for *_, name in _rang(tale)] == ["AvailabilityBudgetBurn", "ServiceDown"]
+
+    tale.lasts(2, asked(good=45, failed=5))
+    assert (ANA_SMS, "AvailabilityBudgetBurn") in [each[1:] for each in _rang(tale, back)]
 
 
 def _first(tale: Night, target: str, severity: str) -> Sent:

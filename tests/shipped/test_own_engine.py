@@ -14,7 +14,7 @@ from agent.model import STALE_NAN, Labels, Row, is_missing, is_stale, parse_dura
 from agent.query import Engine, MemoryQueryable, parse
 from agent.rules import Evaluator, Settings, State, load_rules
 
-FILES = ("backup", "burnline", "events", "host", "rag", "service")
+FILES = ("backup", "burnline", "events", "host", "outage", "rag", "service")
 # What promtool's series notation has and the shipped tests use: 1  -3  1x4  0+5x10  _  _x3  stale.
 ITEM = re.compile(r"(?P<word>_|stale|-?[\d.]+)(?:(?P<step>[+-][\d.]+))?(?:x(?P<times>\d+))?")
 

@@ -65,7 +65,8 @@ def test_only_critical_alerts_ring_a_phone(root: Path, alerts, routed):
 
 def test_what_is_only_logged_reaches_the_log_alone(alerts, routed):
     logged = {name for name, rule in alerts.items() if routed(rule["labels"]) == ["log"]}
-    info = {"DeploymentCompleted", "ScalingEvent", "MaintenanceActive", "ChannelDisabled", "StoredSamplesDamaged"}
+    info = {"DeploymentCompleted", "ScalingEvent", "MaintenanceActive", "OutageOver"}
+    info |= {"ChannelDisabled", "StoredSamplesDamaged"}
     assert logged == info
 
 

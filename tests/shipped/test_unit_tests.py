@@ -15,7 +15,7 @@ from agent.app import Bench
 from agent.replay import run_tests
 
 pytestmark = pytest.mark.peers
-FILES = ("backup", "burnline", "events", "host", "rag", "service")
+FILES = ("backup", "burnline", "events", "host", "outage", "rag", "service")
 
 
 @pytest.fixture
