@@ -14,7 +14,7 @@ from agent import __version__
 from agent.cli.out import write_out
 from agent.errors import InvalidInput
 from agent.model import parse_length
-from agent.slo import Catalog, Dialect, Setting, compile_slos, load_slos, rule_file, warnings_of
+from agent.slo import Catalog, Dialect, Setting, checked_label_name, compile_slos, load_slos, rule_file, warnings_of
 
 _LABEL: Final = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)=(.*)", re.DOTALL)
 
@@ -62,4 +62,7 @@ def _label(text: str) -> tuple[str, str]:
     if match is None:
         message = f'--extra-label is written name=value, the name of letters, digits and underscores; found "{text}"'
         raise InvalidInput(message)
-    return match[1], match[2]
+    try:
+        return checked_label_name(match[1]), match[2]
+    except ValueError as error:
+        raise InvalidInput(f"--extra-label: {error}") from error

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from agent.slo.cron import Cron, parse_cron
     from agent.slo.doubles import written_twice
     from agent.slo.loading import load_slos, read_slos
+    from agent.slo.names import checked_label_name
     from agent.slo.queries import queries_of, reach_ms, with_window
     from agent.slo.windows.catalog import Catalog
     from agent.slo.windows.checks import Limits
@@ -80,6 +81,7 @@ __all__ = [
     "Timeslices",
     "Window",
     "Written",
+    "checked_label_name",
     "compile_slo",
     "compile_slos",
     "convert",
@@ -108,6 +110,7 @@ __getattr__ = lazy(
         "cron": ("Cron", "parse_cron"),
         "doubles": ("written_twice",),
         "loading": ("load_slos", "read_slos"),
+        "names": ("checked_label_name",),
         "queries": ("queries_of", "reach_ms", "with_window"),
     },
 )

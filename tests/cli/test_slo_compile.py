@@ -82,6 +82,8 @@ def test_what_is_wrong_is_said_with_its_place_and_nothing_is_written(spec, tmp_p
         (("--default-period", "1h"), "a period has at least one day"),
         (("--extra-label", "team"), "--extra-label is written name=value"),
         (("--extra-label", "9=x"), "--extra-label is written name=value"),
+        (("--extra-label", "__name__=x"), '--extra-label: label "__name__" is set by the compiler'),
+        (("--extra-label", "sloth_id=x"), '--extra-label: label "sloth_id" is set by the compiler'),
         (("--windows", "nowhere"), "nowhere:1:1: cannot read windows of alerts: it is no folder"),
         (("--out", "nowhere/rules.yml"), "cannot write the rules to nowhere/rules.yml: No such file or directory"),
     ],
