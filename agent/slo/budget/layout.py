@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -54,7 +55,10 @@ class Layout:
         self.pages = self._pages()
         self.holds = self._holds()
         self.periods = self._grouped([(each.slo.window, each.period_ms) for each in self.objectives])
-        self.excluded = self._grouped([each.slo.exclusions for each in self.objectives])
+        # Why time does not count is nothing that it is reckoned by: what recurs for many services is taken off at once.
+        self.excluded = self._grouped(
+            [tuple(replace(one, reason="") for one in each.slo.exclusions) for each in self.objectives]
+        )
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.slo.budget.chunks import BAD, MISSED, TOTAL
-from agent.slo.budget.exclusions import excluded_ms, intervals
+from agent.slo.budget.exclusions import intervals
 from agent.slo.budget.layout import Layout
 from agent.slo.budget.periods import period
 from agent.slo.budget.readings import ENOUGH, Amounts, Floats
 from agent.slo.budget.ring import Ring
 from agent.slo.evidence import LEAST_BAD, Z
+
+_ALL: Final = slice(None)
 
 
 class Reckoning:
@@ -65,24 +68,24 @@ class Reckoning:
 
     def between(self, start_ms: int, end_ms: int) -> Amounts:
         """Return what happened in [start_ms, end_ms), of all budgets, without what is excluded for each."""
-        bad, total, seen = self._between(start_ms, end_ms)
+        bad, total, seen = self._between(start_ms, end_ms, _ALL)
         if end_ms >= self.at_ms:
             seen -= self._pending_ms
         length = np.full(len(self._layout), float(end_ms - start_ms))
         if self._excluding:
             for objective, chosen in self._layout.excluded:
-                exclusions = objective.slo.exclusions
-                for start, end in intervals(exclusions, start_ms, end_ms):
-                    for have, off in zip((bad, total, seen), self._between(start, end), strict=True):
-                        have[chosen] -= off[chosen]
-                length[chosen] -= excluded_ms(exclusions, start_ms, end_ms)
+                for start, end in intervals(objective.slo.exclusions, start_ms, end_ms):
+                    for have, off in zip((bad, total, seen), self._between(start, end, chosen), strict=True):
+                        have[chosen] -= off
+                    length[chosen] -= end - start
         return Amounts(bad, total, np.clip(seen, 0.0, length), length)
 
-    def _between(self, start_ms: int, end_ms: int) -> tuple[Floats, Floats, Floats]:
+    def _between(self, start_ms: int, end_ms: int, chosen: slice | NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
+        """Return bad and all events and the time that was seen, of the chosen budgets alone: most exclude nothing."""
         start, end = self._mark(start_ms), self._mark(end_ms)
-        tracks = self._layout.tracks
+        tracks = self._layout.tracks[chosen]
         amounts = end.sums[:, tracks] - start.sums[:, tracks]
-        elapsed = np.maximum(end.at_ms - np.maximum(start.at_ms, self._layout.born_ms), 0)
+        elapsed = np.maximum(end.at_ms - np.maximum(start.at_ms, self._layout.born_ms[chosen]), 0)
         return amounts[BAD], amounts[TOTAL], np.maximum(elapsed - amounts[MISSED], 0.0)
 
 

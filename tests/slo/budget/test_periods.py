@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -211,6 +212,22 @@ def test_a_long_exclusion_that_began_before_the_window_is_found():
     weekly = Exclusion("freeze", cron="0 0 * * sat", duration_ms=2 * DAY)
 
     assert excluded_ms((weekly,), at("2026-11-22T12:00"), at("2026-11-22T13:00")) == HOUR
+
+
+def test_the_same_nights_excluded_for_other_reasons_are_taken_off_at_once():
+    """Each service of hundreds says why its own backup does not count; a row must not pay for the words."""
+    calls = {}
+    for reasons in (1, 30):
+        nightly = [replace(NIGHTLY, reason=f"backup {number % reasons}") for number in range(30)]
+        each = [objective(slo(f"answers-{number}", exclusions=(one,))) for number, one in enumerate(nightly)]
+        service = Service(Engine(each), at("2026-03-01T12:00"), requests_total=0.0, errors_total=0.0)
+        for _ in range(6):
+            service.scraped(DAY)
+        profile = cProfile.Profile()
+        profile.runcall(service.scraped)
+        calls[reasons] = sum(entry.callcount for entry in profile.getstats())
+
+    assert calls[30] < 1.1 * calls[1]
 
 
 def test_a_window_that_is_excluded_as_a_whole_has_no_traffic_and_full_coverage():
