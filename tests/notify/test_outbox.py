@@ -96,7 +96,7 @@ async def test_a_slow_provider_is_given_a_few_messages_at_once_and_holds_nobody_
     assert len(quick.accepted) == 1
     for number in range(1, AT_ONCE + 5):
         tasks += sender.start_due(START_MS + number * PATIENCE_MS)
-    await asyncio.wait_for(slow.full.wait(), 5)
+    await asyncio.wait_for(slow.full.wait(), 30)
     assert len(tasks) == AT_ONCE + 1
     assert sender.next_due() is None
     slow.gate.set()

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
-READY_SECONDS = 30
+READY_SECONDS = 60
 _FIRST_PORT, _PORTS = 12_000, 20_000
 _NUMBERS = iter(range(_PORTS))
 _WITH_US = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.peers.alertmanagers import (
     rfc3339,
     silence_body,
 )
+from tests.waiting import until
 
 pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("peers")]
 
@@ -141,6 +143,16 @@ def post_to_both(both, steps):
     return differing, seen
 
 
+def answer(server, question):
+    found = comparable(server.get(question), server)
+    # Of silences that end at the same instant the order is not defined.
+    return sorted(found, key=lambda one: one["comment"]) if question.startswith("silences") else found
+
+
+def differences_of(question, real, ours):
+    return differences(answer(real, question), ours)
+
+
 def test_a_real_alertmanager_and_ours_answer_the_same(both):
     statuses = set()
     for seed in range(SEEDS):
@@ -149,11 +161,9 @@ def test_a_real_alertmanager_and_ours_answer_the_same(both):
         statuses |= seen
         time.sleep(0.5)  # group_wait is 0.2 s; before it a real Alertmanager shows an alert as it does afterwards
         for question in QUESTIONS:
-            expected, got = (comparable(server.get(question), server) for server in both)
-            if question.startswith("silences"):
-                # Of those that end at the same instant the order is not defined.
-                expected, got = (sorted(each, key=lambda one: one["comment"]) for each in (expected, got))
-            assert differences(expected, got) == [], (seed, question)
+            differing = partial(differences_of, question, both[0], answer(both[1], question))
+            # A busy machine may let the real one take longer than half a second.
+            until(lambda: not differing(), 20, lambda: f"{seed}: {differing()}")  # noqa: B023  # asked at once
     assert {200, 400, (200, True), (200, False), (400, False)} <= statuses
 
 

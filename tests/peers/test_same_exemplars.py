@@ -79,7 +79,7 @@ def both(tmp_path_factory, peer, site):
 
 
 def _scraped_twice(port):
-    result = api(port, "query", query='count_over_time(up{job="pages"}[1m])')["data"]["result"]
+    result = api(port, "query", query='sum_over_time(up{job="pages"}[1m])')["data"]["result"]
     return bool(result) and float(result[0]["value"][1]) >= 2
 
 

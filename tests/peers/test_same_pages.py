@@ -120,7 +120,7 @@ def both(tmp_path_factory, peer, target):
         running(their_command, theirs, "/-/ready", folder / "prometheus.log"),
         running(our_command, ours, "/-/ready", folder / "burnline.log"),
     ):
-        assert pages.finished.wait(60), (
+        assert pages.finished.wait(120), (
             f"stuck at page {pages.number} of {PAGES}: {(folder / 'burnline.log').read_text()[-2000:]}"
         )
         for port in (ours, theirs):

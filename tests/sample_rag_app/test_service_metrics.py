@@ -207,8 +207,8 @@ async def test_event_loop_lag_is_what_exceeds_the_wanted_sleep(start: Start) -> 
 
 async def test_the_loop_is_watched_while_the_service_runs(start: Start) -> None:
     rag = await start(lag_interval_seconds=0.001)
-    await asyncio.sleep(0.05)
-    assert (await rag.value("rag_event_loop_lag_seconds_count") or 0) > 0
+    while not await rag.value("rag_event_loop_lag_seconds_count"):  # noqa: ASYNC110  # nothing tells when
+        await asyncio.sleep(0.01)  # the timeout of the test ends this
 
 
 async def test_a_client_that_hangs_up_is_no_failed_query(start: Start) -> None:
@@ -226,7 +226,7 @@ async def test_a_client_that_hangs_up_is_no_failed_query(start: Start) -> None:
     await entered.wait()
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    for _ in range(200):
+    for _ in range(5_000):
         if await rag.value("rag_requests_error_total", error_type="client_closed"):
             break
         await asyncio.sleep(0.005)
