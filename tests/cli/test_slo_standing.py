@@ -59,6 +59,7 @@ def shown(*slos: SloView, width=80, age_ms=10_000, note="") -> str:
 
 
 PAGE = TierView("page", "quick", HOUR, 300_000, 14.4, open=True, since_ms=NOW - 2 * HOUR)
+TICKET = TierView("ticket", "slow", 3 * DAY, 6 * HOUR, 1, open=True, since_ms=NOW - 2 * HOUR)
 YOUNG = {"earned": False, "seen_ms": 3 * DAY, "period": window(30 * DAY, 0.1, coverage=0.1)}
 SILENT = budget(None, (None, None), state="SLONoData", why="connection refused", since_ms=NOW - HOUR)
 
@@ -226,8 +227,20 @@ def test_no_line_is_longer_than_the_terminal(width):
     [
         ((view(),), 0, "1 objective, every budget has something left"),
         ((view(budget(tiers=(PAGE,))), view()), 0, "1 of 2 objectives pages"),
-        ((view(budget(-1.0)), view(name="b")), 0, "the budget of 1 is spent, of 2 objectives"),
-        ((view(budget(state="SLONoData")),), 0, "nothing is known of 1, of 1 objective"),
+        ((view(budget(-1.0)), view(name="b")), 0, "the budget of 1 of 2 objectives is spent"),
+        ((view(budget(state="SLONoData")),), 0, "nothing is known of 1 of 1 objective"),
+        ((view(budget(tiers=(TICKET,))), view(name="b")), 0, "a ticket of 1 of 2 objectives is open"),
+        (
+            (view(budget(tiers=(PAGE, TICKET))), view(SILENT, name="b")),
+            0,
+            "1 of 2 objectives pages, nothing is known of 1",
+        ),
+        (
+            (view(budget(tiers=(PAGE,))), view(budget(tiers=(TICKET,)), name="b")),
+            0,
+            "1 of 2 objectives pages, a ticket of 1 is open",
+        ),
+        ((view(budget(**YOUNG, tiers=(TICKET,))),), 0, "a ticket of 1 of 1 objective is open"),
         ((view(budget(0.99, **YOUNG)), view()), 0, "2 objectives, 1 too young to say what is left"),
         ((view(),), 600_000, "the newest count is 600 s old"),
     ],

@@ -222,19 +222,24 @@ def overall(standing: StandingView) -> Note:
     paging = {slo.id for slo, budget in all_of if urgency(budget)[0] == 0}
     empty = {slo.id for slo, budget in all_of if spent(budget)}
     blind = {slo.id for slo, budget in all_of if budget.state in UNKNOWN}
+    tickets = {slo.id for slo, budget in all_of if urgency(budget)[0] == 3} - paging
     objectives = counted(len(standing.slos), "objective")
     parts = [
-        f"{len(paging)} of {objectives} {'pages' if len(paging) == 1 else 'page'}" if paging else "",
-        f"the budget of {len(empty)} is spent" if empty else "",
-        f"nothing is known of {len(blind)}" if blind else "",
+        (paging, f"{{}} {'pages' if len(paging) == 1 else 'page'}"),
+        (empty, "the budget of {} is spent"),
+        (blind, "nothing is known of {}"),
+        (tickets, "a ticket of {} is open"),
     ]
-    said = ", ".join(each for each in parts if each)
+    found = [(f"{len(of):,}", words) for of, words in parts if of]
+    said = ", ".join(
+        words.format(many if number else f"{many} of {objectives}") for number, (many, words) in enumerate(found)
+    )
     young = {slo.id for slo, budget in all_of if not budget.earned}
     if young and not said:
         return Note(Tone.UNKNOWN, f"{objectives}, {len(young)} too young to say what is left")
     if not said:
         return Note(Tone.GOOD, f"{objectives}, every budget has something left")
-    return Note(Tone.BAD if paging or empty else Tone.UNKNOWN, said if paging else f"{said}, of {objectives}")
+    return Note(Tone.BAD if paging or empty else Tone.UNKNOWN if blind else Tone.WATCH, said)
 
 
 def _reckoned(slo: SloView, budget: BudgetView) -> str:
