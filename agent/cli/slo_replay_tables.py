@@ -23,10 +23,13 @@ from agent.replay.slos import (
     share,
 )
 from agent.slo import Severity
+from agent.slo.budget import Unit
 
 _SPELLS_SHOWN = 200
 _FEW_SPELLS = 12
 """So many are shown without being asked for."""
+_FEW_GROUPS = 4
+_GAP = 2
 _T = TypeVar("_T")
 _NARROW: Final = 110
 """Below so many characters an incident's objective stands under its instant, so that neither is ever cut."""
@@ -47,28 +50,60 @@ def report_shown(report: SloReport, *, verbose: bool, width: int = 200) -> Itera
         said = headline(report, version)
         yield Text(f"{version.name}: {said}" if both else said, style="" if both else "bold")
     yield ""
-    yield _table(report)
+    yield from _table(report, width)
     for version in report.versions:
         yield from _incidents(report, version, verbose=verbose, narrow=width < _NARROW)
     yield from _remarks(report)
 
 
-def _table(report: SloReport) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("SLO", overflow="fold", min_width=12)
-    shown = _columns(report)
-    for name in shown:
-        table.add_column(name, justify="right", no_wrap=True)
+def _table(report: SloReport, width: int) -> Iterator[Text]:
+    """Give the lines of the table: a name that is too long for its column stands above its numbers."""
     lines: dict[str, list[BudgetAccount]] = {}
-    for version in report.versions:
-        for each in version.budgets:
-            lines.setdefault(str(each.key), []).append(each)
-    for key, accounts in lines.items():
-        for number, account in enumerate(accounts):
-            # The second of a pair stands below the first, without its name.
-            cells = _line(report, account)
-            table.add_row(Text("" if number else key, style="bold"), *(cells[name] for name in shown))
-    return table
+    for each in (each for version in report.versions for each in version.budgets):
+        lines.setdefault(str(each.key), []).append(each)
+    quiet = [key for key, accounts in lines.items() if all(map(_quiet, accounts))]
+    shown = _columns(report)
+    rows = [(key, row) for key in lines if key not in quiet for row in _rows(report, lines[key], shown)]
+    widths = [max(map(len, (*name.split("\n"), *(str(row[n]) for _, row in rows)))) for n, name in enumerate(shown)]
+    longest = max((len(key) for key, _ in rows), default=0)
+    first = max(min(longest, width - sum(widths) - _GAP * len(widths)), len("SLO"))
+    upper = [name.partition("\n")[0] if "\n" in name else "" for name in shown]
+    if rows and any(upper):
+        yield _laid_out("", [Text(each, style="bold") for each in upper], first, widths)
+    if rows:
+        yield _laid_out("SLO", [Text(name.rpartition("\n")[2], style="bold") for name in shown], first, widths)
+    before = ""
+    for key, row in rows:
+        # The second of a pair stands below the first, without its name.
+        name, before = "" if key == before else key, key
+        if len(name) > first:
+            yield Text(name, style="bold")
+            name = ""
+        yield _laid_out(name, row, first, widths)
+    if quiet:
+        more = f" and {len(quiet) - _FEW_GROUPS} more" if len(quiet) > _FEW_GROUPS else ""
+        yield Text(f"Budgets that stayed whole, and nobody told: {', '.join(quiet[:_FEW_GROUPS])}{more}.", style="dim")
+
+
+def _quiet(account: BudgetAccount) -> bool:
+    """Say whether there is nothing to say of a group."""
+    left = account.reading.left
+    return bool(account.key.group) and not account.spells and not account.held and (left is None or left >= 1)
+
+
+def _rows(report: SloReport, accounts: Sequence[BudgetAccount], shown: Sequence[str]) -> list[list[Text]]:
+    """Return the rows of one budget: one for each version, or one where they are the same."""
+    rows = [[_line(report, account)[name] for name in shown] for account in accounts]
+    return rows[:1] if all(row == rows[0] for row in rows) else rows
+
+
+def _laid_out(name: str, cells: Sequence[Text], first: int, widths: Sequence[int]) -> Text:
+    line = Text(name.ljust(first), style="")
+    line.stylize("bold", 0, len(name))
+    for cell, width in zip(cells, widths, strict=True):
+        line.append(" " * (_GAP + width - len(cell))).append_text(cell)
+    line.rstrip()
+    return line
 
 
 def _columns(report: SloReport) -> list[str]:
@@ -83,7 +118,7 @@ def _columns(report: SloReport) -> list[str]:
     return [each for each in heads if counts.get(each, True)]
 
 
-def _line(report: SloReport, account: BudgetAccount) -> dict[str, RenderableType]:
+def _line(report: SloReport, account: BudgetAccount) -> dict[str, Text]:
     """Return the cells of a row by the heads of their columns."""
     pages = account.of(Severity.PAGE)
     spent = account.reading.left is not None and account.reading.left < 0
@@ -166,9 +201,14 @@ def _incident(report: SloReport, account: BudgetAccount, spell: Spell, *, held: 
         _length(spell.detection_ms) if spell.onset_ms is not None else Text("before", style="dim"),
         Text(f"{duration(spell.length_ms(report.until_ms))}{going_on}"),
         _length(spell.reset_ms),
-        Text(f"{spell.bad:,.0f} of {spell.total:,.0f}"),
+        Text(" of ".join(_amount(account, each) for each in (spell.bad, spell.total))),
         Text(share(spell.burned)),
     ]
+
+
+def _amount(account: BudgetAccount, amount: float) -> str:
+    """Return a number of events, or a time where it is time that the budget weighs."""
+    return duration(round(amount)) if account.objective.unit is Unit.TIME else f"{amount:,.0f}"
 
 
 def _remarks(report: SloReport) -> Iterator[RenderableType]:

@@ -84,6 +84,40 @@ def test_eighty_columns_hold_names_and_instants(place):
     assert re.search(r"^Tue 14 Nov 14:\d\d +page\.\w+ .*\d %$\nrag-answers +$", result.output, re.MULTILINE)
 
 
+def test_groups_stand_whole_beside_their_numbers_and_those_of_which_nothing_burned_share_a_line(place):
+    grouped = SLOS.replace("sum(", "sum by (code) (").replace("name: answers", "name: answers-by-what-came-of-them")
+    (place / "grouped.yml").write_text(
+        grouped.replace("    alerting", "    burnline: {group_by: [code]}\n    alerting")
+    )
+    line = ["slo", "replay", "grouped.yml", "--storage.path", "data", "--from", "12h", "--step", "1m"]
+    text = CliRunner(env={"COLUMNS": "80"}).invoke(burnline, line).output
+
+    assert re.search(r'^rag-answers-by-what-came-of-them\{code="500"\}\n +99\.9 % +1 .* 3\.3 %$', text, re.MULTILINE)
+    assert 'whole, and nobody told: rag-answers-by-what-came-of-them{code="200"}' in " ".join(text.split())
+    assert "coverage" in text.split()
+
+
+def test_what_weighs_time_is_said_as_time(place):
+    """Not in milliseconds, which look like requests."""
+    ratio = "{raw: {error_ratio_query: '1 - avg_over_time(up{job=\"rag\"}[{{.window}}])'}}"
+    (place / "slos.yml").write_text(re.sub(r"sli:\n(?:      .*\n)+", f"sli: {ratio}\n", SLOS))
+
+    assert re.search(
+        r"^Tue 14 Nov 16:\d\d rag-answers page\.\w+ .* \d+m(?: \d+s)? of \d+m(?: \d+s)? \d+ %$", said(), re.MULTILINE
+    )
+
+
+def test_what_is_the_same_in_both_versions_has_one_line(place):
+    (place / "slos.yml").write_text(SLOS + SLOS.partition("slos:\n")[2].replace("answers", "same"))
+    table = said("--objective", "answers=95").partition("coverage")[2].partition("opened")[0]
+
+    assert re.findall(r"^(?:rag-\w+)? (?:99\.9|95) %", table, re.MULTILINE) == [
+        "rag-answers 99.9 %",
+        " 95 %",
+        "rag-same 99.9 %",
+    ]
+
+
 def test_it_says_when_somebody_would_have_been_told_and_what_it_cost(place):
     text = said()
 
