@@ -74,7 +74,6 @@ SAID = [
     (view(budget(0.99, **{**YOUNG, "seen_ms": 35_000})), ["young: 35 s of 30 days seen"]),
     (view(budget(tiers=(PAGE,), burns=(20.5, 3))), ["page since 01:12:44 UTC (1h59m): burns 20.5x over 1h (limit 14.4x)"]),
     (view(budget(0.2), policy=(StepView(0.25, "Freeze deploys.", in_force=True),)), ["below 25 %: Freeze deploys."]),
-    (view(budget(0.2), policy=(StepView(0.25, "Freeze deploys."),)), []),
     (view(budget(state="no traffic")), ["no traffic in the last 5 min"]),
     (view(budget(0.5), unit="time"), ["21 min of outage"]),
     (view(budget(0.5, left_events=12.0), unit="slices"), ["12 slices more may be bad"]),
@@ -93,6 +92,11 @@ def test_a_row_says(slo, words, width):
 
     for each in words:
         assert each in text or (width == 160 and each in IN_COLUMNS)
+
+
+@pytest.mark.parametrize("width", [40, 160])
+def test_a_step_that_is_not_in_force_is_not_said(width):
+    assert "Freeze" not in shown(view(budget(0.2), policy=(StepView(0.25, "Freeze deploys."),)), width=width)
 
 
 @pytest.mark.parametrize("width", [40, 47, 62, 71, 80, 110])
