@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -54,6 +55,16 @@ _WORDS: Final = {"objective", "budget left", "promised", "may still"}
 """Columns that begin at their left edge; of the others, which are numbers, the ends stand under one another."""
 _STYLES: Final = {"bad": "bold red", "watch": "yellow", "good": "green", "unknown": "dim"}
 _RENEWED_EVERY_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One budget: cells, the style of the one that says what is left, and lines under it with their styles."""
+
+    cells: tuple[str, ...]
+    style: str = ""
+    name_style: str = ""
+    under: tuple[tuple[str, str], ...] = ()
 
 
 def show_status(url: str, names: Sequence[str], *, as_json: bool = False) -> None:
@@ -108,14 +119,14 @@ def table(standing: StandingView, width: int) -> Text:
     return _joined([*lines, *([Text()] if rows else []), *_foot(standing)])
 
 
-def _columns(standing: StandingView, width: int) -> tuple[Row, list[Row], list[int]]:
+def _columns(standing: StandingView, width: int) -> tuple[_Row, list[_Row], list[int]]:
     """Return the head, the rows and how wide each column is, in the most columns that fit; names get what the others leave.
 
     All columns are shown where the names have room beside them; elsewhere a name that is too long has a line of its own.
     """
     for columns in (_WIDE, _NARROW, _PHONE):
         rows = [row for slo in standing.slos for row in _rows(slo, standing.at_ms, columns)]
-        heads = Row(columns, "bold", "bold")
+        heads = _Row(columns, "bold", "bold")
         widths = [max(cell_len(row.cells[place]) for row in (heads, *rows)) for place in range(len(columns))]
         room = width - sum(widths[1:]) - _GAP * (len(widths) - 1)
         if room >= (widths[0] if columns is _WIDE else cell_len(columns[0])):
@@ -124,23 +135,14 @@ def _columns(standing: StandingView, width: int) -> tuple[Row, list[Row], list[i
     return heads, rows, widths
 
 
-class Row(msgspec.Struct, frozen=True):
-    """One budget: cells, the style of the one that says what is left, and lines under it with their styles."""
-
-    cells: tuple[str, ...]
-    style: str = ""
-    name_style: str = ""
-    under: tuple[tuple[str, str], ...] = ()
-
-
-def _rows(slo: SloView, at_ms: int, columns: Sequence[str]) -> Iterator[Row]:
+def _rows(slo: SloView, at_ms: int, columns: Sequence[str]) -> Iterator[_Row]:
     if len(slo.budgets) == 1 and not slo.budgets[0].group:
         yield _row(slo, slo.budgets[0], slo.id, at_ms, columns)
         return
     blank = ("",) * (len(columns) - 1)
     many = f"{promised(slo.objective)} over {slo.period}, {len(slo.budgets)} groups, the worst first"
     steps = ((note.text, _STYLES[note.tone.value]) for note in policy(slo))
-    yield Row((slo.id, *blank), name_style="bold", under=((many, "dim"), *steps))
+    yield _Row((slo.id, *blank), name_style="bold", under=((many, "dim"), *steps))
     found = busy(slo)
     for budget in found[:_MOST_GROUPS]:
         yield _row(slo, budget, f"  {group(budget)}", at_ms, columns)
@@ -148,10 +150,10 @@ def _rows(slo: SloView, at_ms: int, columns: Sequence[str]) -> Iterator[Row]:
     more = (
         f"and {hidden} more group{'s' if hidden > 1 else ''}, none of them worse; --json has all" if hidden > 0 else ""
     )
-    yield Row(("", *blank), under=tuple((said, "dim") for said in (more, idle_of(slo)) if said))
+    yield _Row(("", *blank), under=tuple((said, "dim") for said in (more, idle_of(slo)) if said))
 
 
-def _row(slo: SloView, budget: BudgetView, name: str, at_ms: int, columns: Sequence[str]) -> Row:
+def _row(slo: SloView, budget: BudgetView, name: str, at_ms: int, columns: Sequence[str]) -> _Row:
     may = allowance(slo, budget)
     cells = {
         "objective": name,
@@ -173,7 +175,7 @@ def _row(slo: SloView, budget: BudgetView, name: str, at_ms: int, columns: Seque
         numbers = f"{cells['good']} good · burns {cells['burn 1h']} over 1h, {cells['6h']} over 6h"
         under.insert(0, (numbers, ""))
     shown = tuple(cells[each] for each in columns)
-    return Row(shown, _STYLES[tone(budget).value], "bold" if not budget.group else "", tuple(under))
+    return _Row(shown, _STYLES[tone(budget).value], "bold" if not budget.group else "", tuple(under))
 
 
 def _details(slo: SloView, budget: BudgetView, may: str) -> str:
@@ -187,12 +189,12 @@ def _details(slo: SloView, budget: BudgetView, may: str) -> str:
     return " · ".join(each for each in parts if each)
 
 
-def _laid_out(row: Row, heads: Row, widths: Sequence[int], width: int) -> Iterator[Text]:
+def _laid_out(row: _Row, heads: _Row, widths: Sequence[int], width: int) -> Iterator[Text]:
     """Give the lines of a row: a name that is too long has a line of its own."""
     indent = "    " if row.cells[0].startswith("  ") else "  "
     if cell_len(row.cells[0]) > widths[0] and any(row.cells[1:]):
         yield Text(row.cells[0], style=row.name_style)
-        row = Row(("", *row.cells[1:]), row.style, row.name_style, row.under)
+        row = _Row(("", *row.cells[1:]), row.style, row.name_style, row.under)
     if any(row.cells):
         yield _line(row, widths, heads)
     for text, style in row.under:
@@ -200,7 +202,7 @@ def _laid_out(row: Row, heads: Row, widths: Sequence[int], width: int) -> Iterat
             yield Text(indent + part, style=style)
 
 
-def _line(row: Row, widths: Sequence[int], heads: Row) -> Text:
+def _line(row: _Row, widths: Sequence[int], heads: _Row) -> Text:
     line = Text()
     for name, cell, width in zip(heads.cells, row.cells, widths, strict=True):
         space = " " * max(width - cell_len(cell), 0)
