@@ -5,11 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from agent.errors import BurnlineError, TooMuch
 
+T = TypeVar("T")
 FILES = "; --config.file alertmanager/alertmanager.yml reads files in its place"
 """What verbs that can do without an agent say where there is none."""
 
@@ -48,6 +49,17 @@ def call(
         message = f"{url} refused: {reason}"
         raise (TooMuch if status in TooMuch.STATUSES else BurnlineError)(message)
     return data.get("data", data) if isinstance(data, dict) else data
+
+
+def read_as(kind: type[T], data: Any, url: str, what: str) -> T:
+    """Return what `call` gave as a value that says `what`; raise BurnlineError where it is none: somebody else answers there."""
+    import msgspec  # few verbs need it
+
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        message = f"{url} answered, but not {what}: {error}; is that a Burnline agent of this version?"
+        raise BurnlineError(message) from error
 
 
 def _body(form: Mapping[str, Any] | None, text: str | None, *, as_json: bool) -> tuple[bytes, str]:

@@ -11,10 +11,9 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import click
-import msgspec
 from rich.text import Text
 
-from agent.cli.client import call
+from agent.cli.client import call, read_as
 from agent.cli.screen import Screen
 from agent.errors import BurnlineError, InvalidInput
 from agent.web.slos import GateAnswer, GateView
@@ -29,8 +28,8 @@ def pass_gate(
     """Ask the agent, print the verdict and its reasons, and return the exit code; with a reason, override it."""
     try:
         found = _ask(url, names, min_budget) if reason is None else _override(url, names, min_budget, reason, by)
-        answer = msgspec.convert(found, GateAnswer)
-    except (BurnlineError, msgspec.ValidationError) as error:
+        answer = read_as(GateAnswer, found, url, "whether a change may pass")
+    except BurnlineError as error:
         return _unknown(str(error), as_json=as_json)
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))

@@ -14,11 +14,10 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import click
-import msgspec
 from rich.cells import cell_len
 from rich.text import Text
 
-from agent.cli.client import call
+from agent.cli.client import call, read_as
 from agent.cli.screen import Screen
 from agent.errors import BurnlineError
 from agent.web.slos import (
@@ -69,12 +68,12 @@ class _Row:
 
 def show_status(url: str, names: Sequence[str], *, as_json: bool = False) -> None:
     """Print how objectives stand."""
-    found = ask(url, names)
+    found, standing = _asked(url, names)
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
     screen = Screen(highlight=False)
-    screen.print(table(msgspec.convert(found, StandingView), screen.width), soft_wrap=not screen.is_terminal)
+    screen.print(table(standing, screen.width), soft_wrap=not screen.is_terminal)
 
 
 def watch_status(
@@ -99,15 +98,16 @@ def watch_status(
 def _next(url: str, names: Sequence[str], width: int, shown: Text) -> tuple[Text, Text | None]:
     """Return what is shown next, and what went wrong where it is still what was shown before."""
     try:
-        return table(msgspec.convert(ask(url, names), StandingView), width), None
+        return table(_asked(url, names)[1], width), None
     except BurnlineError as error:
         return shown, Text(f"{error}; this is how it stood before", style="bold red")
 
 
-def ask(url: str, names: Sequence[str]) -> Any:
-    """Return the API's answer."""
+def _asked(url: str, names: Sequence[str]) -> tuple[Any, StandingView]:
+    """Return the API's answer, as it came and as values; raise BurnlineError where there is none."""
     query = urlencode([("slo", name) for name in names])
-    return call(url, f"/api/v1/slos?{query}" if query else "/api/v1/slos", method="GET")
+    found = call(url, f"/api/v1/slos?{query}" if query else "/api/v1/slos", method="GET")
+    return found, read_as(StandingView, found, url, "how objectives stand")
 
 
 def table(standing: StandingView, width: int) -> Text:

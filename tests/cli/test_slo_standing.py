@@ -21,6 +21,7 @@ from agent.web.slos import BudgetView, ShareView, SloView, StandingView, StepVie
 from tests.app import slo_world
 from tests.app.slo_world import World, healthy, low
 from tests.peers.processes import free_port
+from tests.serving import as_json, serving
 
 NOW = 1_767_582_764_000
 HOUR = 3_600_000
@@ -423,3 +424,17 @@ def test_who_needs_what_stands_in_the_line_of_a_dependency(agent):
 
     assert "stop: rag-index (rag-answers rests on it): " in done.output
     assert done.exit_code == 1
+
+
+def test_an_answer_that_is_no_agents_is_said_without_a_traceback(capsys):
+    """Behind a proxy, say, something else answers there; who watches sees it and waits on."""
+    with serving(lambda _: as_json({"status": "success", "data": []})) as port:
+        url = f"http://127.0.0.1:{port}"
+        done = run("status", "--url", url)
+        gate = run("gate", "all", "--url", url)
+        watch_status(url, (), pause=lambda _: None, times=1)
+
+    assert (gate.exit_code, f"{url} answered, but not whether a change may pass" in gate.output) == (2, True)
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert f"{url} answered, but not how objectives stand" in done.output
+    assert "answered, but not how objectives stand" in " ".join(capsys.readouterr().out.split())
