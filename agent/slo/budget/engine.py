@@ -25,13 +25,14 @@ from agent.slo.budget.layout import Layout
 from agent.slo.budget.meter import Meter, Seen, Tally
 from agent.slo.budget.objective import Burn, Key, Objective, Unit
 from agent.slo.budget.pace import Pace
-from agent.slo.budget.past import Slot, apart, between_checkpoints, in_slices
+from agent.slo.budget.past import Slot, amendment, apart, between_checkpoints, in_slices
 from agent.slo.budget.readings import Amounts, Floats, Readings
 from agent.slo.budget.reckoning import Reckoning, certain
 from agent.slo.budget.remembered import Stood, packed
 from agent.slo.budget.retiring import idle
 from agent.slo.budget.ring import DAY_MS, FOLD_MS, HOUR_MS, Amendment, Ring
 from agent.slo.budget.sampling import Sampler
+from agent.slo.budget.silence import Silence
 from agent.slo.budget.slices import Slicer
 from agent.slo.budget.stretch import Stretch
 from agent.slo.budget.tracks import MOST_GROUPS, MOST_RETIRED, Tracks
@@ -99,7 +100,7 @@ class Engine:
         self._keeper = Keeper(kept) if kept is not None else None
         self._stood: Mapping[Key, Stood] = {}
         self._stands = b""
-        self._silent = np.zeros(0)
+        self._silence = Silence()
         self._newest = np.zeros((2, 0))
         self._restore()
         # A budget that is new beside those that were kept is known of from now on, and not since they are.
@@ -157,13 +158,14 @@ class Engine:
             self._tracks.begin(at_ms - 1)
         tally = self._meter.read(deltas.increases())
         # Over a gap nobody looked: a ratio that is asked now says nothing of it.
-        looked = elapsed if elapsed <= PATIENCE * self.interval_ms else self.interval_ms
+        looked = elapsed if elapsed <= self._longest_ms else self.interval_ms
         for number, objective in enumerate(self.objectives):
             if objective.sampled is not None:
                 ratios = deltas.ratios(objective.slo.id)
                 tally = self._sampler.sample(tally, number, objective, ratios, looked)
         tally = self._returned(tally)
-        self._let_go(tally, elapsed)
+        groups = [self._tracks.groups(each.slo.id) for each in self.objectives if each.slo.group_by]
+        self._silence.let_go(tally, groups, elapsed, self._longest_ms)
         self._audit.settle(tally)
         self._pace.judge(tally, elapsed, self._tracks.all)
         if self._tracks.version != self._laid_out:
@@ -177,7 +179,7 @@ class Engine:
         if before is None:
             # What the first row brings has to lie after a checkpoint to be in a window.
             rows = [(at_ms - 1, np.zeros_like(amounts)), (at_ms, amounts)]
-        elif elapsed > max(AWAY_MS, PATIENCE * self.interval_ms):
+        elif elapsed > max(AWAY_MS, self._longest_ms):
             rows = spread(before, at_ms, amounts, self.interval_ms)
         else:
             rows = [(at_ms, amounts)]
@@ -242,16 +244,19 @@ class Engine:
             taken = apart(slots, born)
             found[key] = len(taken)
             if taken:
-                amendments.append(self._amendment(track, taken, born))
+                made = [amendment(track, taken, born)]
                 own = self._tracks.find(self._tracks.all[track].key, Unit.SLICES)
                 if own is not None and (whole := in_slices(taken, self.objectives[numbers[key.slo]])):
-                    amendments.append(self._amendment(own, whole, born))
+                    made.append(amendment(own, whole, born))
+                for each in made:
+                    self._tracks.all[each.track] = replace(self._tracks.all[each.track], born_ms=each.start_ms)
+                amendments += made
         self._ring.widen(len(self._tracks))
         if amendments:
             self._ring.amend_all(amendments)
             self._ring.seal()
             self._keep(())
-            self._silent = np.append(self._silent, np.zeros(len(self._tracks) - len(self._silent)))
+            self._silence.widen(len(self._tracks))
         self._lay_out()
         return found
 
@@ -364,48 +369,26 @@ class Engine:
         self._tracks.retire(self._layout.sources[found].tolist(), at_ms)
         remembered = self._tracks.remembered()
         if len(remembered) < len(self._tracks):
-            for each in (self._ring, self._tracks, self._meter, self._sampler, self._audit, self._pace):
+            for each in (self._ring, self._tracks, self._meter, self._sampler, self._silence, self._audit, self._pace):
                 each.keep_only(remembered)
-            self._silent, self._newest = self._silent[remembered], self._newest[:, remembered]
+            self._newest = self._newest[:, remembered]
         self._meter.place_anew()
         self._lay_out()
         return keys
 
-    def _let_go(self, tally: Tally, elapsed: int) -> None:
-        """Take a group that left, such as a version that was rolled back, for one without traffic while others have data.
-
-        Were nothing known of it, its page would never end. What failed has not left: its groups wait.
-        """
-        longest = PATIENCE * self.interval_ms
-        for objective in self.objectives:
-            tracks = self._tracks.groups(objective.slo.id) if objective.slo.group_by else ()
-            if not any(tally.seen[each] == Seen.VALUE for each in tracks):
-                continue
-            for each in tracks:
-                silent = elapsed + (self._silent[each] if each < len(self._silent) else 0)
-                ceased = tally.seen[each] == Seen.WAITING and elapsed <= longest < silent
-                if each in tally.left or ceased:
-                    tally.seen[each] = Seen.VALUE
-                    tally.words.pop(each, None)
-
     def _amounts(self, tally: Tally, elapsed: int) -> Sums:
         """Return the row as it is added: events, and the time that nothing was known of."""
-        tracks = len(self._tracks)
-        found = np.zeros((QUANTITIES, tracks))
+        found = np.zeros((QUANTITIES, len(self._tracks)))
         found[[BAD, TOTAL]] = tally.amounts
-        self._silent = np.append(self._silent, np.zeros(tracks - len(self._silent)))
-        longest = PATIENCE * self.interval_ms
-        # Between two scrapes of a slow target nothing is heard; what comes then covers the time since the one before.
-        self._silent += elapsed
-        heard = tally.seen == Seen.VALUE
-        lost = ~heard & ((tally.seen != Seen.WAITING) | (self._silent > longest))
-        gap = heard & (self._silent > longest) if elapsed > longest else np.zeros(tracks, dtype=bool)
-        found[MISSED] = np.where(lost | gap, self._silent, 0.0)
-        self._silent[heard | lost] = 0.0
-        tally.seen[lost & (tally.seen == Seen.WAITING)] = Seen.NO_DATA
+        found[MISSED] = self._silence.missed(tally, elapsed, self._longest_ms)
         own = self._whole.tracks != self._whole.sources
         found[MISSED, self._whole.tracks[own]] = found[MISSED, self._whole.sources[own]]
         return found
+
+    @property
+    def _longest_ms(self) -> int:
+        """For how long nothing may be heard without a gap in what is known."""
+        return PATIENCE * self.interval_ms
 
     def _judged(self, at_ms: int, tally: Tally) -> Iterator[Change]:
         """Judge a row, and give which tiers opened and closed."""
@@ -463,25 +446,10 @@ class Engine:
 
     def _pending(self, at_ms: int) -> Floats:
         """Return for how long nothing was heard of each budget, though that is no gap yet."""
-        if at_ms != self._ring.last_ms or len(self._silent) < len(self._tracks):
+        if at_ms != self._ring.last_ms or len(self._silence.ms) < len(self._tracks):
             return np.zeros(len(self._layout))
         # Of a slow target that answered last time it is taken for granted that it will.
-        return np.where(self._judge.seen == Seen.VALUE, 0.0, self._silent[self._layout.sources])
-
-    def _amendment(self, track: int, slots: Sequence[Slot], born: int | None) -> Amendment:
-        """Return what adds slots before a track's beginning, and let it begin with them.
-
-        What lies between them, and between the last and the beginning, is unknown.
-        """
-        starts, ends = [each.start_ms for each in slots], [each.end_ms for each in slots]
-        amounts = np.zeros((QUANTITIES, len(slots) + 1))
-        amounts[BAD, :-1] = [each.bad for each in slots]
-        amounts[TOTAL, :-1] = [each.total for each in slots]
-        amounts[MISSED, 1:-1] = np.asarray(starts[1:]) - np.asarray(ends[:-1])
-        until = ends[-1] if born is None else born
-        amounts[MISSED, -1] = until - ends[-1]
-        self._tracks.all[track] = replace(self._tracks.all[track], born_ms=starts[0])
-        return Amendment(track, starts[0], np.asarray([*ends, until], dtype=np.int64), amounts)
+        return np.where(self._judge.seen == Seen.VALUE, 0.0, self._silence.ms[self._layout.sources])
 
 
 def _halt(tally: Tally, why: str) -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.slo.budget.chunks import Sums
+from agent.slo.budget.chunks import BAD, MISSED, QUANTITIES, TOTAL, Sums
 from agent.slo.budget.objective import Objective
+from agent.slo.budget.ring import Amendment
 from agent.slo.budget.slices import ONE, sliced, target_of
 
 
@@ -51,6 +52,18 @@ def between_checkpoints(times: NDArray[np.int64], sums: Sums, born_ms: int) -> l
             # Events that were only seen after a gap need a moment to stand in.
             found.append(Slot(end - max(seen, 1), end, min(max(bad, 0.0), total), total))
     return found[::-1]
+
+
+def amendment(track: int, slots: Sequence[Slot], born_ms: int | None) -> Amendment:
+    """Return what adds slots before a track's beginning; what lies between them, and before that beginning, is unknown."""
+    starts, ends = [each.start_ms for each in slots], [each.end_ms for each in slots]
+    amounts = np.zeros((QUANTITIES, len(slots) + 1))
+    amounts[BAD, :-1] = [each.bad for each in slots]
+    amounts[TOTAL, :-1] = [each.total for each in slots]
+    amounts[MISSED, 1:-1] = np.asarray(starts[1:]) - np.asarray(ends[:-1])
+    until = ends[-1] if born_ms is None else born_ms
+    amounts[MISSED, -1] = until - ends[-1]
+    return Amendment(track, starts[0], np.asarray([*ends, until], dtype=np.int64), amounts)
 
 
 def in_slices(slots: Sequence[Slot], objective: Objective) -> list[Slot]:
