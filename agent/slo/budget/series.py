@@ -17,7 +17,7 @@ from agent.slo.model import Calendar
 
 _DAY_MS: Final = 86_400_000
 _SLICE: Final = 1e-6
-_MOST_DEAD: Final = 1_000
+_MOST_DEAD: Final = 500
 """Columns whose series ceased, beyond as many as go on, until the others get a table of their own."""
 
 
@@ -52,9 +52,11 @@ class Recorder:
 
     def _begin_anew(self) -> None:
         """Leave columns behind of which most are dead, as those of groups that retired; in the row before all of these ended."""
-        self.columns = Columns(self.columns.labels[each] for each in self._places)
-        self._there = self._there[self._places]
-        self._places = np.arange(len(self._places))
+        labels, there = [self.columns.labels[each] for each in self._places], self._there[self._places]
+        self.columns = Columns(labels)
+        self._places = np.asarray([self.columns.column(each) for each in labels], dtype=np.intp)
+        self._there = np.zeros(len(self.columns), dtype=bool)
+        self._there[self._places] = there
 
     def _ended(self, values: NDArray[np.float64], at_ms: int) -> Row:
         there = ~np.isnan(values)

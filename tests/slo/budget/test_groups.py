@@ -367,7 +367,7 @@ def test_the_series_of_a_group_end_when_it_retires_and_dead_columns_are_left_beh
 
     assert {"v0", "v1", "v55"} <= ended
     assert len(tables) > 1
-    assert len(row.columns) < 1_000 + 5 * len(before)
+    assert len(row.columns) < 500 + 3 * len(before)
 
 
 # --- against a slow model ---
