@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -34,15 +33,11 @@ def tale(tmp_path):
 
 
 @pytest.fixture
-def terminal(tale, monkeypatch):
+def terminal(tale, in_utc):
     """Give a terminal whose times are UTC, wherever the test runs."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
     made = Phone(tale)
     yield made
     made.close()
-    monkeypatch.undo()
-    time.tzset()
 
 
 def open_incidents(tale):

@@ -6,7 +6,6 @@ import contextlib
 import json
 import re
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
@@ -31,18 +30,14 @@ def day(tmp_path_factory):
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch, day):
+def place(tmp_path, monkeypatch, in_utc, day):
     """A folder with a day of samples, rules, changed rules and routes, in UTC."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
     (tmp_path / "data").symlink_to(day)
     (tmp_path / "rules.yml").write_text(RULES)
     (tmp_path / "changed.yml").write_text(CHANGED)
     (tmp_path / "alertmanager.yml").write_text(ROUTES)
-    yield tmp_path
-    monkeypatch.undo()
-    time.tzset()
+    return tmp_path
 
 
 def said(*words, code=0):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 
 import numpy as np
 import pytest
@@ -53,16 +52,12 @@ def day(tmp_path_factory):
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch, day):
+def place(tmp_path, monkeypatch, in_utc, day):
     """A folder with a day of samples and an SLO, in UTC."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
     (tmp_path / "data").symlink_to(day)
     (tmp_path / "slos.yml").write_text(SLOS)
-    yield tmp_path
-    monkeypatch.undo()
-    time.tzset()
+    return tmp_path
 
 
 def said(*words, code=0):
