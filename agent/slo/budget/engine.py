@@ -234,19 +234,18 @@ class Engine:
     def backfill_all(self, past: Mapping[Key, Iterable[Slot]]) -> dict[Key, int]:
         """Take the past of several budgets at once; return how many slots were taken of each."""
         self._tracks.now_ms = self._ring.last_ms or 0
-        numbers = {each.slo.id: number for number, each in enumerate(self.objectives)}
         amendments: list[Amendment] = []
         found: dict[Key, int] = {}
         first_ms = self._ring.first_ms
         for key, slots in past.items():
-            track = self._tracks.of(numbers[key.slo], key.group)
+            track = self._tracks.of(self._of[key.slo], key.group)
             born = self._tracks.all[track].born_ms or first_ms
             taken = apart(slots, born)
             found[key] = len(taken)
             if taken:
                 made = [amendment(track, taken, born)]
                 own = self._tracks.find(self._tracks.all[track].key, Unit.SLICES)
-                if own is not None and (whole := in_slices(taken, self.objectives[numbers[key.slo]])):
+                if own is not None and (whole := in_slices(taken, self.objectives[self._of[key.slo]])):
                     made.append(amendment(own, whole, born))
                 for each in made:
                     self._tracks.all[each.track] = replace(self._tracks.all[each.track], born_ms=each.start_ms)
@@ -271,8 +270,7 @@ class Engine:
 
         Of what came in after a gap the events are there and the gap is not: coverage stays what it was.
         """
-        number = next(number for number, each in enumerate(self.objectives) if each.slo.id == key.slo)
-        track = self._tracks.find(key, self.objectives[number].unit)
+        track = self._tracks.find(key, self.objectives[self._of[key.slo]].unit)
         if track is None or self._ring.last_ms is None:
             return []
         return between_checkpoints(*self._ring.history(track), self._tracks.all[track].born_ms)
