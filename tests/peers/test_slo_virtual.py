@@ -203,7 +203,7 @@ def test_a_page_of_a_service_that_nobody_asks_any_more_ends_by_rules_and_is_held
 
 @pytest.mark.parametrize("budgeting", [Timeslices(5 * MINUTE, 0.9), RatioTimeslices(5 * MINUTE)])
 def test_slices_of_time_are_the_same_in_both(tmp_path, peer, budgeting):
-    """A hundred minutes of which a slice in five has no traffic; those of the last hour are looked at after each has ended."""
+    """A hundred minutes of which a slice in five has no traffic: those of the last hour, and what is left of the budget."""
     slo = Slo("rag", "answers", 95, EVENTS, budgeting=budgeting, alerting=Alerting("Burns"))
     service = Service(Engine([Objective.of(slo, BURNS, 30 * DAY)]), START - 2 * SCRAPE_MS // 3)
     values = {"requests_total": 100_000, "errors_total": 5_000}
@@ -223,6 +223,9 @@ def test_slices_of_time_are_the_same_in_both(tmp_path, peer, budgeting):
             for what, count in (("bad", hour.bad), ("total", hour.total)):
                 same = f"abs(max(slo:{what}_events:increase1h) - {count!r}) < bool 0.00001"
                 asked.append((same, f"{minute}m", [{"labels": "{}", "value": 1}]))
+        if last and minute % 10 == 4 and minute > 10:  # rules add the period up every second minute
+            same = f"abs(max(slo:period_error_budget_remaining:ratio) - {service.read().left!r}) < bool 0.00001"
+            asked.append((same, f"{minute}m", [{"labels": "{}", "value": 1}]))
 
     assert 1 < service.read().window(HOUR).bad < 8
     assert promised(tmp_path, peer("promtool", "prometheus"), slo, apart_s=15, series=series, asked=asked) == ""
