@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from agent.journal import Delete, Put, Write
-from agent.model import Labels, format_rfc3339
+from agent.model import Labels
 
 if TYPE_CHECKING:
     from agent.slo import Slo
@@ -42,7 +43,7 @@ class Alarms(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """One SLO of which somebody should know: what that is called, since when, why, and what was left of the budget."""
+    """One SLO of which somebody should know: what that is called, since when, why, what was left if it is one budget."""
 
     name: str
     slo: Slo
@@ -148,18 +149,32 @@ def _of(name: str, readings: list[Reading]) -> dict[Labels, _Trouble]:
 
     slo = readings[0].objective.slo
     since_ms = min(each.since_ms or each.at_ms for each in readings)
-    groups = [f"{each.key.group}: {each.words}" if each.key.group else each.words for each in readings]
-    why = "; ".join(groups[:_MOST_GROUPS]) + (f"; and {len(groups) - _MOST_GROUPS} more" * (len(groups) > _MOST_GROUPS))
-    left = gone(readings[0]) if len(readings) == 1 else f"{len(readings)} of its groups are concerned"
+    reasons: dict[str, list[str]] = {}
+    for each in readings:
+        groups = reasons.setdefault(each.words, [])
+        if each.key.group:
+            groups.append(", ".join(f"{label}={value}" for label, value in each.key.group.items()))
+    why = _listed(
+        [f"{words} ({_listed(groups, ', ')})" if groups else words for words, groups in reasons.items()], "; "
+    )
+    left = gone(readings[0]) if len(readings) == 1 else ""
     return {labels_of(name, slo): _Trouble(name, slo, since_ms, why, left)}
+
+
+def _listed(texts: list[str], between: str) -> str:
+    """Return the first of some texts, and how many more there are."""
+    more = f"{between}and {len(texts) - _MOST_GROUPS} more" if len(texts) > _MOST_GROUPS else ""
+    return between.join(texts[:_MOST_GROUPS]) + more
 
 
 def _annotations(trouble: _Trouble) -> Labels:
     slo = trouble.slo
     what = "nothing is known of" if trouble.name == "SLONoData" else "the numbers cannot be right of"
+    since = datetime.fromtimestamp(trouble.since_ms / 1000, UTC)
+    left = f" As it was: {trouble.left}." if trouble.left else ""
     return Labels.of(
         summary=f"{what} {slo.service} {slo.name}: {trouble.why}"[:400],
-        description=f"Since {format_rfc3339(trouble.since_ms)}. {_ADVICE[trouble.name]} As it was: {trouble.left}.",
+        description=f"Since {since:%a} {since.day} {since:%b %H:%M} UTC. {_ADVICE[trouble.name]}{left}",
         runbook_url=_RUNBOOKS[trouble.name],
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from concurrent.futures import Future
 
@@ -238,6 +239,25 @@ async def test_a_state_that_lasts_is_an_alert_in_words_and_ends_with_it(story):
     answers.update(kept)
     await story.round()
     assert story.alerts_of("SLONoData") == []
+
+
+async def test_groups_that_are_silent_for_one_reason_are_told_of_together(story):
+    """Five times the same address of a target that is away would leave no room for anything else."""
+    story.write("slos.yml", SLOS.replace("sum(rate", "sum by (route) (rate") + "    burnline: {group_by: [route]}\n")
+    for route in "abc":
+        story.page[f'requests_total{{code="200",route="{route}"}}'] = 100
+    await story.start()
+    await story.round()
+    await story.round()
+    story.page.clear()
+    story.page["no page"] = "at all"
+    for _ in range(6):
+        await story.round(60)
+    (alert,) = [each for each in story.agent.alerts() if each.name == "SLONoData"]
+
+    assert alert.annotations["summary"].endswith(" (route=a, route=b, route=c)")
+    assert alert.annotations["summary"].count("http") == 1
+    assert re.match(r"Since \w{3} \d+ \w{3} \d\d:\d\d UTC\. While it lasts", alert.annotations["description"])
 
 
 async def test_a_restart_neither_ends_nor_repeats_the_alert_about_a_state(story):
