@@ -127,6 +127,11 @@ def _configuration(path: Path, report: Report) -> None:
             if not glob.glob(pattern, recursive=True):  # noqa: PTH207  # the pattern is absolute, which Path.glob refuses
                 report.add(f"{path}:1:1: {name}: {pattern} matches no file; nothing is evaluated from it", "nothing")
     slos = _slos(config.file.slo_files, config.root, report, config) if config.file.slo_files else None
+    if slos is not None and routing is not None:
+        from agent.cli.check_slos import muted_groups
+
+        for text in muted_groups(slos, routing):
+            report.add(text, "slo")
     if config.rule_globs or slos is not None:
         _rules(config.rule_globs, report, _setting(config, routing), legacy_names=config.legacy_names, slos=slos)
     for text in _missing_files(config, path):

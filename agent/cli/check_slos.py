@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from agent.model import format_duration, quote
+from agent.model import format_duration, match_all, quote
 from agent.rules import Finding, Group, Rule, RuleSet
 from agent.schema import Place, Text
 from agent.slo import Composite, Plugin, RatioTimeslices, Slo, Timeslices, queries_of, with_window
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agent.cli.check_live import LiveServer
     from agent.cli.check_report import Report
     from agent.config import Config
+    from agent.notify import Routing
     from agent.slo import Compiled, Setting, SloSet
 
 _MARK: Final = "\0slo "
@@ -128,6 +129,21 @@ def slices(found: SloSet, config: Config) -> Iterator[str]:
             short, apart = format_duration(slo.budgeting.slice_ms), format_duration(closest)
             fault = f"its slices of {short} are shorter than the {apart} between scrapes, so none would count"
             yield f'{_place(slo)}: SLO "{slo.id}": {fault}: make slices longer, or scrape more often'
+
+
+def muted_groups(known: Objectives, routing: Routing) -> Iterator[str]:
+    """Say of which SLOs the page of one group mutes the tickets of all others: an inhibit rule that does not tell them apart."""
+    for slo in known.slos:
+        made = [group for group in known.made if group.name == f"{_MARK}{slo.id} {_ALERTS}" and slo.group_by]
+        alerts = [{**slo.identity, **rule.labels, "alertname": rule.name} for group in made for rule in group.rules]
+        for rule in routing.inhibit_rules:
+            missing = [label for label in slo.group_by if label not in rule.equal]
+            source = any(match_all(rule.sources, each) for each in alerts)
+            target = any(match_all(rule.targets, each) and not match_all(rule.sources, each) for each in alerts)
+            if missing and source and target:
+                now, then = ", ".join(rule.equal), ", ".join((*rule.equal, *missing))
+                fault = f"one group that pages mutes the tickets of all others, by the inhibit rule with equal: [{now}]"
+                yield f'{_place(slo)}: SLO "{slo.id}": {fault}; write equal: [{then}]'
 
 
 def _query_rules(slo: Slo, window: str) -> Iterator[Rule]:

@@ -202,6 +202,34 @@ def test_slices_that_no_scrape_comes_in_are_found_by_the_configuration_that_scra
     assert said[:-1] == [wanted][:found]
 
 
+@pytest.mark.parametrize(
+    ("equal", "ticket", "found"),
+    [
+        ("burnline_slo", "", True),
+        ("burnline_slo, tenant", "", False),
+        ("burnline_slo", "ticket_alert: {disable: true}", False),
+    ],
+)
+def test_an_inhibit_rule_that_does_not_tell_groups_apart_is_found(check, tmp_path, equal, ticket, found):
+    """The page of one tenant is no reason to hold back another's ticket."""
+    muted = f"target_matchers: [sloth_severity=ticket], equal: [{equal}]"
+    (tmp_path / "alertmanager.yml").write_text(
+        "route: {receiver: all}\nreceivers: [{name: all}]\ninhibit_rules:\n"
+        f"  - {{source_matchers: [sloth_severity=page], {muted}}}\n"
+        "  - {source_matchers: [alertname=Down], target_matchers: [sloth_severity=ticket], equal: [job]}\n"
+    )
+    grouped = FILE.replace("sum(", "sum by (tenant) (").replace("    alerting:\n", f"    alerting:\n      {ticket}\n")
+    config = "slo_files: [a.yml]\nnotify: {config_file: alertmanager.yml}\n"
+
+    _, said = check(grouped + "    burnline: {group_by: [tenant]}\n", "--lint=slo", "burnline.yml", burnline=config)
+
+    wanted = (
+        'a.yml:4:5: SLO "rag-answers": one group that pages mutes the tickets of all others, by the inhibit rule with equal: '
+        "[burnline_slo]; write equal: [burnline_slo, tenant] (slo)"
+    )
+    assert said[:-1] == [wanted][:found]
+
+
 def test_a_range_that_samples_are_not_kept_for_is_found_in_slos_and_in_rules(check):
     config = "slo_files: [a.yml]\nrule_files: [r.yml]\nstorage: {retention: 15d}\n"
     text = FILE.replace("sum(rate(requests_total[{{.window}}]))", "sum(rate(requests_total[{{.window}}] offset 20d))")
