@@ -77,7 +77,6 @@ def test_nothing_is_found_in_a_good_file_with_its_routes(check):
             "rate(requests_total[{{.window}}])",
             "a.yml:4:5: … requests_total may give several series, one for each set of labels",
         ),
-        ("sum(rate(requests_total[{{.window}}]))", "rate(sum(requests_total)[{{.window}}:])", "a.yml:12:22: … "),
         (
             "team: search",
             "severity: critcal",
@@ -115,6 +114,22 @@ def test_what_is_odd_about_an_slo_is_said_at_its_place(check, good, bad, wanted)
     assert code == 3, said
     assert any(each.startswith(f'{start}SLO "rag-answers": ' if start else "") and rest in each for each in said), said
     assert len(said) == 2, said
+
+
+def test_events_that_cannot_be_counted_are_said_to_weigh_time(check):
+    """A rate of a sum is wrong for itself, too; an author who wrote a ratio knows that it is one."""
+    counted, sampled = "sum(rate(requests_total[{{.window}}]))", "rate(sum(requests_total)[{{.window}}:])"
+    ratio = "raw: {error_ratio_query: 'avg_over_time(broken[{{.window}}])'}"
+    code, said = check(FILE.replace(counted, sampled, 1))
+    events = FILE[FILE.index("events:") : FILE.index("    alerting:")]
+
+    assert code == 3
+    assert said[0] == (
+        'a.yml:4:5: SLO "rag-answers": its events cannot be counted (1:1: rate of a subquery is not counted), so the agent asks '
+        "for their ratio at each evaluation and weighs time: a quiet hour counts as much as a busy one (slo)"
+    )
+    assert said[1].startswith('a.yml:12:22: SLO "rag-answers": ')
+    assert not any("counted" in each for each in check(FILE.replace(events, ratio + "\n"))[1])
 
 
 def test_two_queries_whose_labels_never_meet_are_found_though_each_is_right(check):

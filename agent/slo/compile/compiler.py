@@ -9,13 +9,14 @@ from agent.errors import InvalidInput, SchemaError
 from agent.query import ast, parse
 from agent.slo.budget.exclusions import excluded_ms
 from agent.slo.compile.alerts import alert_group
+from agent.slo.compile.counting import counts_of
 from agent.slo.compile.emitted import AlertRule, Compiled, RuleGroup, in_window
 from agent.slo.compile.recordings import Recorder
 from agent.slo.compile.setting import Dialect, Setting
 from agent.slo.compile.sloth import compile_as_sloth
 from agent.slo.model import Calendar, Slo
 from agent.slo.queries import queries_of
-from agent.slo.shapes import Counted, shape
+from agent.slo.shapes import Counted, Sampled, shape
 from agent.slo.windows import Windows, problems_of, remarks_on
 
 _ANY_WINDOW_MS = 300_000
@@ -54,7 +55,8 @@ def compile_slo(slo: Slo, setting: Setting | None = None) -> Compiled:
 
 def _compiled(slo: Slo, windows: Windows, setting: Setting) -> Compiled:
     problems = [*problems_of(slo, windows, setting.limits), *_ungrouped(slo), *_never_counting(slo)]
-    remarks = [*remarks_on(slo, windows), *([] if setting.engine else _unsaid(slo, windows)), *_several(slo)]
+    unsaid = _uncounted(slo) if setting.engine else _unsaid(slo, windows)
+    remarks = [*remarks_on(slo, windows), *unsaid, *_several(slo)]
     if setting.dialect is Dialect.SLOTH:  # it would have made them, so what cannot work is only said
         return _warned(compile_as_sloth(slo, windows, setting), [*problems, *remarks])
     if problems:
@@ -88,6 +90,15 @@ def _unsaid(slo: Slo, windows: Windows) -> list[str]:
     if slo.exclusions:
         unsaid.append("rules cannot leave time out: its exclusions hold in the agent only")
     return unsaid
+
+
+def _uncounted(slo: Slo) -> list[str]:
+    """Say that events are no events to the budget engine, where their author may think so."""
+    found = shape(slo.indicator)
+    if not isinstance(found, Sampled) or counts_of(slo) is None:
+        return []
+    weighs = "asks for their ratio at each evaluation and weighs time: a quiet hour counts as much as a busy one"
+    return [f"its events cannot be counted ({found.why}), so the agent {weighs}"]
 
 
 def _several(slo: Slo) -> Iterator[str]:
