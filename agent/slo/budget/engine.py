@@ -359,8 +359,10 @@ class Engine:
 
     def _retire(self, at_ms: int) -> tuple[Key, ...]:
         """Let groups retire in which nothing happened for long, and forget those of before that are too many."""
-        unknown = np.isin(self._judge.seen, (Seen.NO_DATA, Seen.INVALID)) | self._judge.open.any(axis=0)
-        found = [each for each in idle(self._ring, self._layout, at_ms, self._default_ms) if not unknown[each]]
+        known = ~np.isin(self._judge.seen, (Seen.NO_DATA, Seen.INVALID))
+        alarmed = {*np.flatnonzero(self._judge.open.any(axis=0)).tolist()}
+        quiet = idle(self._ring, self._layout, known, at_ms, self._default_ms)
+        found = [each for each in quiet if each not in alarmed]
         if not found:
             return ()
         keys = tuple(self._layout.keys[each] for each in found)

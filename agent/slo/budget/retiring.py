@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from agent.slo.budget.chunks import TOTAL
 from agent.slo.budget.layout import Layout
 from agent.slo.budget.objective import Objective
@@ -10,10 +13,11 @@ from agent.slo.budget.ring import Ring
 from agent.slo.model import Calendar
 
 
-def idle(ring: Ring, layout: Layout, at_ms: int, default_ms: int) -> list[int]:
+def idle(ring: Ring, layout: Layout, known: NDArray[np.bool_], at_ms: int, default_ms: int) -> list[int]:
     """Return the budgets of groups without an event while others of their SLO had some; exclusions make no event none.
 
     Of a rolling period it is its length that counts; of a calendar's, the one that is and the one before, as far as is known.
+    known: of which budgets something is; where nothing is of those with events, as when their target fails, none is idle.
     """
     if not any(each.slo.group_by for each in layout.objectives):
         return []
@@ -29,9 +33,9 @@ def idle(ring: Ring, layout: Layout, at_ms: int, default_ms: int) -> list[int]:
         moved = now - mark.sums[TOTAL] > 0
         # Of slices the last may end after what it is made of.
         events = moved[layout.tracks[chosen]] | moved[layout.sources[chosen]]
-        quiet = ~events & (layout.born_ms[chosen] <= since_ms)
+        quiet = known[chosen] & ~events & (layout.born_ms[chosen] <= since_ms)
         found += [each for each in chosen[quiet].tolist() if layout.objectives[each].slo.group_by]
-        busy |= {layout.keys[each].slo for each in chosen[events].tolist()}
+        busy |= {layout.keys[each].slo for each in chosen[events & known[chosen]].tolist()}
     return [each for each in found if layout.keys[each].slo in busy]
 
 

@@ -161,6 +161,22 @@ def test_a_group_of_which_nothing_is_known_or_whose_page_is_open_does_not_retire
     assert totals(engine) == {"1": 1200}
 
 
+def test_none_retires_while_the_target_of_all_fails():
+    """`other` is on no page then: all that shared it have their own places again."""
+    service = Service(engine_of())
+    service.scraped()
+    ask(service, "1", "2", "3", hours=3)
+    ask(service, "2", "3", hours=16)
+    assert totals(service.engine)["other"] > 0
+
+    ask(service, "2", "3", hours=7)
+    for _ in range(3):
+        service.down(HOUR)
+    assert service.engine.read(service.at_ms).find(version("other")).period.total == 0
+    ask(service, "2")
+    assert service.engine.retired == (version("other"),)
+
+
 def test_a_group_whose_counter_stands_still_on_the_page_retires_too():
     service = Service(engine_of())
     service.scraped()
