@@ -219,7 +219,7 @@ class Incident:
 
         A step that tells nobody of this severity rests. One that does, and told nobody of the severity before, begins to count:
         whoever is called must not be called at once because something milder has lasted for long. `again`: it is only as severe
-        as it was a moment ago, so it counts on, and one that is done stays so.
+        as it was a moment ago, so it counts on, and one that was done a moment ago stays so.
         """
         before, self.severity = self.severity, severity
         fell_ms = self.fell_ms if again else None
@@ -233,7 +233,10 @@ class Incident:
                 step.count_on(fell_ms, at_ms)
                 roused.append(step)
             elif step.state is StepState.RESTING or (
-                step.state is StepState.DONE and before and not again and not step.concerns(before)
+                step.state is StepState.DONE
+                and before
+                and not step.concerns(before)
+                and not (again and at_ms - step.due_ms < AGAIN_MS)
             ):
                 step.count_from(at_ms)
                 roused.append(step)

@@ -58,6 +58,8 @@ class Place:
     """The targets that are told again when the repeat is due."""
     ack: Ack | None
     steps: tuple[TellsNext, ...]
+    call_ms: int | None
+    """When whoever has it is called because it is as severe again, where they were called a moment before it was."""
     under_way: bool
     """Whether a tick of the strict mode is under way, and the group waits for its messages."""
 
@@ -100,6 +102,7 @@ def place_of(
         repeats=repeats,
         ack=incident.ack if incident else None,
         steps=_steps(incident) if incident else (),
+        call_ms=incident.call_ms if incident else None,
         under_way=group.flight is not None,
     )
 

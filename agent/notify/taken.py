@@ -54,7 +54,8 @@ class Taken:
             incident.lift(self._at_ms)
         elif ack and uncovered:
             incident.ack = replace(ack, fingerprints=ack.fingerprints | uncovered)
-        seen.kin = kin
+        answered = kin and (kin.ack or all(self._at_ms - each.started_ms <= AGAIN_MS for each in kin.incidents))
+        seen.kin = kin if answered else None
 
     def rises(self, group: Group, incident: Incident, seen: Visible) -> None:
         """End the acknowledgement of what was milder, unless the severity is what it was a moment ago."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from tests.notify.story import alert, between
 from tests.notify.test_severity import (
@@ -149,13 +151,15 @@ def test_a_ticket_that_the_page_hid_does_not_end_the_acknowledgement_of_the_page
 
 
 def test_the_next_person_is_called_of_a_page_that_flaps_once_it_was_open_for_as_long_as_the_step_waits(story):
-    """Two minutes up, two down: five minutes of page are over at the ninth, and fifteen at the twenty-ninth."""
+    """Two minutes up, two down: five minutes of page are over at the ninth, and fifteen at the twenty-ninth. Whoever was called
+    a quarter of an hour ago is called again: nobody has it yet.
+    """
     tale = story(ROUTES, PLAN)
     tale.at(0).push(PAGE, TICKET)
     flaps(tale, *range(2, 40, 2))
     tale.at(40 * MINUTE)
     steps = [(each.at / MINUTE, each.target) for each in tale.sent if each.message.escalation_step]
-    assert steps == [(9, BOB_SMS), (29, CHRIS_SMS)]
+    assert steps == [(9, BOB_SMS), (29, CHRIS_SMS), (33, BOB_SMS)]
     assert "warning → critical: escalation goes on" in said(tale, PAGE, "roused")
 
 
@@ -167,3 +171,31 @@ def test_strict_mode_calls_everybody_each_time_as_ever(story):
     tale.at(HOUR - MINUTE)
     (step,) = [each for each in tale.messages(BOB_SMS) if each.message.escalation_step]
     assert 13 <= step.at / MINUTE < 13.5
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lengths=st.lists(st.sampled_from([1, 2, 3, 5, 8, 14, 17, 30]), min_size=5, max_size=9),
+    taken=st.tuples(st.integers(1, 10), st.sampled_from(["ana", "bob", "somebody"]), st.integers(5, 180)),
+)
+@example(lengths=[2, 2, 2, 2, 30], taken=(1, "ana", 60))
+def test_whatever_a_page_does_some_phone_rings_within_a_quarter_of_an_hour_of_each_time_that_it_is_back(
+    story, lengths, taken
+):
+    """Up and down by turns, acknowledged once at any time, by whomever, for however long: no page is missed."""
+    tale = story(ROUTES, PLAN)
+    at_ack, by, holds = taken
+    ups, now = [], 0
+    tale.at(0).push(TICKET)
+    for number, length in enumerate(lengths):
+        tale.push(PAGE) if number % 2 == 0 else tale.resolve(PAGE)
+        if number % 2 == 0:
+            ups.append((now, now + length))
+        if now <= at_ack < now + length:
+            tale.at(at_ack * MINUTE).ack(by, fingerprint=TICKET.fingerprint, for_ms=holds * MINUTE * 1000)
+        now += length
+        tale.at(now * MINUTE)
+    for begins, ends in ups:
+        if ends - begins > 16:
+            rung = [each for each in tale.messages("sms:") if each.firing == {"page"}]
+            assert any(begins * MINUTE <= each.at <= (begins + 15) * MINUTE + 10 for each in rung), (begins, ends)

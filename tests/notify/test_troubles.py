@@ -94,6 +94,15 @@ def test_where_nobody_has_it_the_second_alert_goes_on_with_the_chain_of_the_firs
     assert any("called for the same trouble already" in each for each in said(tale, BURN, "deduplicated"))
 
 
+@pytest.mark.parametrize(("minutes", "rings"), [(15, False), (16, True)])
+def test_a_second_alert_calls_anew_where_nobody_has_answered_the_first_for_a_quarter_of_an_hour(tale, minutes, rings):
+    tale.at(0).push(ERRORS)
+    tale.at(minutes * MINUTE).push(BURN)
+    tale.at(HOUR)
+    assert [each.at / MINUTE for each in tale.messages(ANA_SMS)] == ([0, minutes] if rings else [0])
+    assert steps(tale)[2:] == ([(minutes + 5, BOB_SMS), (minutes + 15, CHRIS_SMS)] if rings else [])
+
+
 def test_a_step_that_the_first_alert_ran_is_not_run_again_by_the_second(tale):
     tale.at(0).push(ERRORS)
     tale.at(7 * MINUTE).push(BURN)

@@ -67,6 +67,8 @@ def _of_place(facts: Facts, place: notify.Place) -> Iterator[Coming]:
     taken = ack is not None and facts.found.sent.fingerprint() in ack.fingerprints
     if ack and taken and ack.remind_ms:
         yield Coming(ack.remind_ms, f"{ack.by} is asked whether they still have it", "it is over by then")
+    if ack and taken and place.call_ms:
+        yield Coming(place.call_ms, f"{ack.by} is called again: it is as severe as before", "it is less severe by then")
     for step in place.steps:
         if step.state == "waiting":
             unless = _STOPS.get(step.until, "")

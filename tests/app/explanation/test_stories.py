@@ -477,3 +477,42 @@ def test_steps_that_are_for_another_severity_rest_and_say_when_they_began_to_cou
     foretold = [what for _, what in coming(account(told, ticket))]
     assert "#alerts by slack is told again (repeat_interval)" in foretold
     assert not [what for what in foretold if "ana" in what], "she hears no repeats of a ticket"
+
+
+FLAPPING = """
+route: {receiver: oncall, group_by: [slo], group_wait: 0s, group_interval: 10s, repeat_interval: 4h}
+receivers: [{name: oncall}]
+inhibit_rules:
+  - {source_matchers: [tier="page"], target_matchers: [tier="ticket"], equal: [slo]}
+"""
+BY_SEVERITY = """
+receivers: {oncall: {notify: [{team: search, by: [sms], severities: [critical]}, {slack: '#alerts'}]}}
+"""
+
+
+def test_a_page_that_flaps_says_who_has_it_still_why_no_phone_rang_and_when_it_does(story: Begin):
+    told = story(FLAPPING, BY_SEVERITY)
+    page = alert("Burn", slo="a", tier="page", severity="critical")
+    told.push(page, alert("Burn", slo="a", tier="ticket", severity="warning"))
+    told.at(60).ack("ana", fingerprint=page.fingerprint)
+    for at in (120, 360):
+        told.at(at).resolve(page)
+        told.at(at + 120).push(page)
+    found = account(told.at(500), page)
+    assert "acknowledgement kept: warning → critical, 2m after it had been as severe: ana has it still" in words(
+        found, "acknowledged"
+    )
+    assert "ana was called 4m ago, and will be in 11m if it is as severe then" in words(found, "decided")
+    assert (1140.0, "ana is called again: it is as severe as before") in coming(found)
+    told.at(1139)
+    rang = len(told.messages("sms:"))
+    told.at(1140)
+    assert len(told.messages("sms:")) == rang + 1
+
+
+def test_a_phone_that_was_called_for_the_same_trouble_is_said_to_know(story: Begin):
+    told = story(ROUTES, ANA + "\ntroubles: {errors: {matchers: ['alertname=~\"Rate|Burn\"'], equal: [job]}}\n")
+    told.push(alert("Rate", job="rag", severity="critical")).at(60)
+    told.push(burn := alert("Burn", job="rag", severity="critical")).at(90)
+    assert "already-told" in codes(account(told, burn))
+    assert "called for the same trouble already" in words(account(told, burn), "decided")
