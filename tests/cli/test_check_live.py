@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from agent.cli.main import burnline
 from tests.peers.processes import free_port, get, running
+from tests.waiting import until
 
 RULES = """groups:
 - name: g
@@ -183,8 +184,8 @@ def test_a_real_prometheus_answers_as_asked(peer, tmp_path, rules):
         RULES.replace("requests > 5", "rate(go_goroutines[5m]) > 5") + "  - {alert: C, expr: go_gorutines > 5}\n"
     )
     with running([*command, f"--web.listen-address=127.0.0.1:{port}"], port, "/-/ready", tmp_path / "log"):
-        while b'"result":[]' in get(port, "/api/v1/query?query=up+and+go_goroutines")[1]:  # names come before samples
-            pass  # the timeout of the test ends this; each question waits for the server
+        # Names come before samples.
+        until(lambda: b'"result":[]' not in get(port, "/api/v1/query?query=up+and+go_goroutines")[1])
         found = json.loads(check(rules, "--live", f"127.0.0.1:{port}", "--json")[1])["findings"]
 
     said = {(each["rule"], each["code"], each["suggestion"]) for each in found if not each["code"].startswith("no-")}
