@@ -382,7 +382,7 @@ async def test_a_real_scrape_leads_to_the_alert_in_the_same_round_with_the_insta
 
     agent.dispatcher.put = told
     (group,) = agent.evaluator.status()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await until(lambda: agent.evaluator.status()[0].on_scrape and agent.evaluator.status()[0].last_evaluation_ms)
         world.page["broken"] = 1
         await until(lambda: any(each.name == "Broken" for each in handed))
