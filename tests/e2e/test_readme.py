@@ -228,7 +228,7 @@ def test_check_finds_the_three_mistakes_of_the_rule_and_none_once_they_are_corre
         return done.stdout, done.returncode
 
     assert check(mine()) == (said[1], 3)
-    assert check(corrected()) == ("10 files, 35 rules: good\n", 0)
+    assert check(corrected()) == ("11 files, 36 rules: good\n", 0)
 
 
 def test_a_test_that_asks_too_early_says_what_the_readme_says(place):
