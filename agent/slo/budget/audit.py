@@ -2,12 +2,13 @@
 
 A page is not one instant: a service may count an error a moment before it counts the request, so what is bad beyond all events
 waits for later rows. What keeps waiting is no such moment but two queries that do not fit together: then nothing of the SLO is
-counted until it has been right for a while, and it is SLOInvalid meanwhile.
+counted until it has been right for a while, and it is SLOInvalid meanwhile. What one program counts while the one that has the
+other side fails waits, too, however long: without it, errors would be a ratio of nothing, or requests clean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -22,12 +23,34 @@ PATIENCE_EVENTS: Final = 10.0
 
 
 class Audit:
-    """What waits, per track, and which tracks are not believed."""
+    """What waits, per track, and which tracks are not believed. `withhold` comes first in a row, `settle` last."""
 
     def __init__(self) -> None:
+        self._withheld = np.zeros((2, 0))
         self._waiting = np.zeros(0)
         self._rows = np.zeros(0, dtype=np.int64)
         self._distrust = np.zeros(0, dtype=np.int64)
+
+    @property
+    def pending(self) -> dict[int, tuple[float, float]]:
+        """What waits, by track: bad events and events; what has to outlive the process."""
+        found = self._withheld.copy()
+        found[BAD] += self._waiting
+        return {track: (bad, total) for track, (bad, total) in enumerate(found.T.tolist()) if bad or total}
+
+    def restore(self, pending: Mapping[int, tuple[float, float]]) -> None:
+        """Let wait what was pending."""
+        self._widen(max(pending, default=-1) + 1)
+        for track, amounts in pending.items():
+            self._withheld[:, track] = amounts
+
+    def withhold(self, tally: Tally) -> None:
+        """Let wait what was counted of tracks without data; add it, in place, once they have some."""
+        self._widen(len(tally.seen))
+        known = tally.seen == Seen.VALUE
+        self._withheld += tally.amounts
+        tally.amounts[:] = np.where(known, self._withheld, 0.0)
+        self._withheld[:, known] = 0.0
 
     def settle(self, tally: Tally) -> None:
         """Make each track's row one that may be kept, in place, and refuse those that do not fit together."""
@@ -51,11 +74,13 @@ class Audit:
     def keep_only(self, tracks: Sequence[int]) -> None:
         """Forget all tracks but these (rising): their places among them are their numbers from now on."""
         self._waiting, self._rows, self._distrust = self._waiting[tracks], self._rows[tracks], self._distrust[tracks]
+        self._withheld = self._withheld[:, tracks]
 
     def _widen(self, tracks: int) -> None:
         more = tracks - len(self._waiting)
         if more > 0:
             self._waiting = np.append(self._waiting, np.zeros(more))
+            self._withheld = np.append(self._withheld, np.zeros((2, more)), axis=1)
             self._rows = np.append(self._rows, np.zeros(more, dtype=np.int64))
             self._distrust = np.append(self._distrust, np.zeros(more, dtype=np.int64))
 

@@ -163,6 +163,7 @@ class Engine:
             if objective.sampled is not None:
                 ratios = deltas.ratios(objective.slo.id)
                 tally = self._sampler.sample(tally, number, objective, ratios, looked)
+        self._audit.withhold(tally)
         tally = self._returned(tally)
         groups = [self._tracks.groups(each.slo.id) for each in self.objectives if each.slo.group_by]
         self._silence.let_go(tally, groups, elapsed, self._longest_ms)
@@ -294,7 +295,7 @@ class Engine:
         if self._keeper is None:
             return
         try:
-            self._keeper.keep(self._ring, self._tracks, rows, self._stands)
+            self._keeper.keep(self._ring, self._tracks, rows, self._stands, self._audit.pending)
             self.trouble = ""
         except StorageError as error:
             self.trouble = str(error)
@@ -311,6 +312,7 @@ class Engine:
             grown = np.zeros((QUANTITIES, self._ring.tracks))
             grown[:, : amounts.shape[1]] = amounts
             self._ring.add(at_ms, grown)
+        self._audit.restore(found.pending)
         self._stood = found.stood
 
     def _lay_out(self) -> None:

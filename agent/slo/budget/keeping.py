@@ -29,6 +29,8 @@ _META: Final = "tracks"
 _CHUNK: Final = "chunk/"
 _ROW: Final = "row/"
 _STOOD: Final = "stood"
+_PENDING: Final = "pending"
+_PENDING_FORMAT: Final = 1
 
 
 class Kept(Protocol):
@@ -45,12 +47,16 @@ class Kept(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was kept: tracks by number, chunks oldest first, rows in order as (instant, amounts)."""
+    """What was kept: tracks by number, chunks oldest first, rows in order as (instant, amounts), and what is in no row yet.
+
+    pending: bad events and events that wait, by number of their track.
+    """
 
     tracks: tuple[Track, ...] = ()
     chunks: tuple[Chunk, ...] = ()
     rows: tuple[tuple[int, Sums], ...] = ()
     stood: Mapping[Key, Stood] = field(default_factory=dict)
+    pending: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
 
 class Keeper:
@@ -63,6 +69,7 @@ class Keeper:
         self._tracks: tuple[Track, ...] | None = None
         """As they were written; None where nothing was, so that rows without a budget yet are not without their list."""
         self._stood = b""
+        self._pending: Mapping[int, tuple[float, float]] = {}
         self._width = 0
         self._waiting: list[tuple[int, Sums]] = []
         """Rows that are in no chunk and not on the disk yet."""
@@ -81,10 +88,21 @@ class Keeper:
         self._tracks = _tracks(_unpacked(found[_META], _META))
         self._stood = found.get(_STOOD, b"")
         stood = unpacked(self._stood) if self._stood else {}
-        return Restored(self._tracks, tuple(sorted(chunks, key=lambda each: int(each.times[0]))), tuple(rows), stood)
+        self._pending = _unpacked_pending(found[_PENDING]) if _PENDING in found else {}
+        ordered = tuple(sorted(chunks, key=lambda each: int(each.times[0])))
+        return Restored(self._tracks, ordered, tuple(rows), stood, self._pending)
 
-    def keep(self, ring: Ring, tracks: Tracks, rows: Sequence[tuple[int, Sums]], stood: bytes = b"") -> None:
-        """Keep rows that were just added; where chunks changed, those instead, and no rows any more. `stood`: see `remembered`.
+    def keep(
+        self,
+        ring: Ring,
+        tracks: Tracks,
+        rows: Sequence[tuple[int, Sums]],
+        stood: bytes = b"",
+        pending: Mapping[int, tuple[float, float]] | None = None,
+    ) -> None:
+        """Keep rows that were just added; where chunks changed, those instead, and no rows any more.
+
+        stood: see `remembered`; pending: see `Audit.pending`.
 
         Raises StorageError; what was not written is written with what comes next.
         """
@@ -108,9 +126,12 @@ class Keeper:
             put[_META] = _encoded_tracks(tracks.all)
         if stood != self._stood:
             put[_STOOD] = stood
+        if (pending := pending or {}) != self._pending:
+            put[_PENDING] = msgspec.msgpack.encode((_PENDING_FORMAT, pending))
         self._kept.write(put, drop)
         self._number += bool(self._waiting)
-        self._tracks, self._rows, self._waiting, self._stood = tuple(tracks.all), after, [], stood
+        self._tracks, self._rows, self._waiting = tuple(tracks.all), after, []
+        self._stood, self._pending = stood, pending
         ring.forget_changes()
         self._owed = _changes(ring)
 
@@ -164,6 +185,18 @@ def _tracks(data: bytes) -> tuple[Track, ...]:
     return tuple(
         Track(Key(each.slo, Labels(each.group)), Unit(each.unit), each.born_ms, each.retired_ms) for each in listed
     )
+
+
+def _unpacked_pending(data: bytes) -> dict[int, tuple[float, float]]:
+    try:
+        version, found = msgspec.msgpack.decode(data, type=tuple[int, dict[int, tuple[float, float]]])
+    except msgspec.DecodeError as error:
+        message = f"what was counted and waited for the rest of it is damaged: {error}"
+        raise StorageError(message) from error
+    if version != _PENDING_FORMAT:
+        message = f"what was counted and waited has format {version}; this one reads {_PENDING_FORMAT}: a newer agent wrote it"
+        raise StorageError(message)
+    return found
 
 
 def _unpacked(data: bytes, key: str) -> bytes:

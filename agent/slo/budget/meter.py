@@ -35,7 +35,10 @@ class Seen(IntEnum):
 
 @dataclass(slots=True)
 class Tally:
-    """One row for all tracks. amounts: (2, tracks), bad events and events; seen: (tracks,) of `Seen`; words: why, by track."""
+    """One row for all tracks. amounts: (2, tracks), bad events and events; seen: (tracks,) of `Seen`; words: why, by track.
+
+    Of a track without data there may be amounts: what one target counted while another that has the rest of it failed.
+    """
 
     amounts: NDArray[np.float64]
     seen: NDArray[np.int8]
@@ -101,13 +104,25 @@ class _Plan:
         self.waiting: list[tuple[int, _Use]] = []
         """Columns of groups that have no track, until they are on a page."""
         self._arrays: _Arrays | None = None
+        self._bad_alone: frozenset[tuple[int, Term]] | None = None
 
     def add(self, column: int, use: _Use, track: int, result: Labels) -> None:
         self.columns.append(column)
         self.uses.append(use)
         self.tracks.append(track)
         self.results.append(result)
-        self._arrays = None
+        self._arrays = self._bad_alone = None
+
+    @property
+    def bad_alone(self) -> frozenset[tuple[int, Term]]:
+        """The bad events that this target has of a track, by terms, where it has none of all events."""
+        if self._bad_alone is None:
+            uses = list(zip(self.tracks, self.uses, strict=True))
+            whole = {track for track, use in uses if use.side == TOTAL}
+            self._bad_alone = frozenset(
+                (track, use.term) for track, use in uses if use.side == BAD and track not in whole
+            )
+        return self._bad_alone
 
     @property
     def arrays(self) -> _Arrays:
@@ -156,6 +171,7 @@ class Meter:
         targets = [(each, self._plan(each)) for each in deltas]
         tally = Tally.of(len(self._tracks))
         failed: set[int] = set()
+        bad_failed: dict[tuple[int, Term], str] = {}
         unbounded = {track: term for slo, term in self._without_bucket.items() for track in self._tracks_of[slo]}
         live = np.zeros(len(self._tracks), dtype=bool)
         present: dict[tuple[int, int], set[Labels]] = {
@@ -166,6 +182,7 @@ class Meter:
             if each.values is None:
                 _silence(tally, places, each.why)
                 failed.update(places.tolist())
+                bad_failed = dict.fromkeys(plan.bad_alone, each.why) | bad_failed
                 continue
             self._answered = True
             values = np.concatenate((each.values, absent_row(1)))[np.minimum(columns, len(each.values))]
@@ -180,10 +197,14 @@ class Meter:
             for (track, term), (own, whole) in plan.bounds.items():
                 if not _any(each.values, own) and _any(each.values, whole):
                     unbounded[track] = term
-        tally.amounts[:, ~live] = 0.0
-        # One live target is enough: a sum goes on without the replica that is down.
+        # One live target is enough: a sum goes on without the replica that is down. Not so where targets have a side each.
         tally.seen[live] = Seen.VALUE
         tally.words = {track: why for track, why in tally.words.items() if not live[track]}
+        if bad_failed:
+            together = {term for each, plan in targets for term in _together(each, plan)}
+            for (track, term), why in bad_failed.items():
+                if live[track] and (track, term) not in together:
+                    tally.seen[track], tally.words[track] = Seen.NO_DATA, why
         tally.left = {track for track in tally.left - failed if not live[track]}
         self._judge(tally, targets, present, unbounded)
         return tally
@@ -327,6 +348,14 @@ def _key(term: Term) -> tuple[str, str] | None:
         if each.op is MatchOp.EQUAL and each.value and each.name not in (METRIC_NAME, "le"):
             return each.name, each.value
     return None
+
+
+def _together(of: Increases, plan: _Plan) -> Iterator[tuple[int, Term]]:
+    """Give the bad events that a target has of a track on its page, by terms, where it has all events, too."""
+    there = [_there(of, column) for column in plan.columns]
+    both = list(zip(plan.tracks, plan.uses, there, strict=True))
+    whole = {track for track, use, is_there in both if is_there and use.side == TOTAL}
+    return ((track, use.term) for track, use, is_there in both if is_there and use.side == BAD and track in whole)
 
 
 def _any(values: NDArray[np.float64], columns: Iterable[int]) -> bool:
