@@ -55,6 +55,7 @@ def slo_view(
         policy=tuple(StepView(each.below, str(each.action), each is step) for each in slo.budget_policy),
         depends_on=tuple(map(str, slo.depends_on)),
         overrides=tuple(overrides),
+        never_bad=first.never_bad if first and not any(each.period.bad for each in readings) else "",
         file=str(slo.place) if slo.place else "",
     )
 

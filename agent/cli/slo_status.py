@@ -33,9 +33,9 @@ from agent.web.slos import (
     idle_of,
     left_of,
     notes,
+    notes_of_all,
     outage,
     overall,
-    policy,
     promised,
     seen,
     sli,
@@ -141,7 +141,7 @@ def _rows(slo: SloView, at_ms: int, columns: Sequence[str]) -> Iterator[_Row]:
         return
     blank = ("",) * (len(columns) - 1)
     many = f"{promised(slo.objective)} over {slo.period}, {len(slo.budgets)} groups, the worst first"
-    steps = ((note.text, _STYLES[note.tone.value]) for note in policy(slo))
+    steps = ((note.text, _STYLES[note.tone.value]) for note in notes_of_all(slo))
     yield _Row((slo.id, *blank), name_style="bold", under=((many, "dim"), *steps))
     found = busy(slo)
     for budget in found[:_MOST_GROUPS]:

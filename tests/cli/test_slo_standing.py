@@ -205,6 +205,17 @@ def test_of_what_was_never_seen_nothing_is_said_to_be_reckoned():
     assert "reckoned" not in text
 
 
+@pytest.mark.parametrize("groups", [({},), ({"tenant": "a"}, {"tenant": "b"})])
+def test_errors_that_no_target_ever_had_are_said_once_and_not_where_nothing_is_known(groups):
+    selector = 'errors_total{status="eror"}'
+    known = [budget(1.0, group=group) for group in groups]
+    silent = [budget(None, (None, None), state="SLONoData", why="refused", group=group) for group in groups]
+    said = f"no target ever had a series like {selector}: nothing was ever bad, or a name in it is wrong"
+
+    assert shown(view(*known, never_bad=selector), width=160).count(said) == 1
+    assert selector not in shown(view(*silent, never_bad=selector), width=160)
+
+
 def test_no_line_is_empty_where_there_is_nothing_to_add():
     young = budget(earned=False, seen_ms=15_000, group={"tenant": "a"})
     *rows, _blank, _foot = shown(view(young, budget(group={"tenant": "b"}))).splitlines()

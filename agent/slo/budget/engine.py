@@ -95,6 +95,7 @@ class Engine:
         self._meter = Meter([each.counted for each in self.objectives], group_by, self._tracks)
         self._sampler = Sampler(self._tracks)
         self._of = {each.slo.id: number for number, each in enumerate(self.objectives)}
+        self._said_of_bad: tuple[Mapping[int, str], Mapping[str, str]] = {}, {}
         self._audit = Audit()
         self._pace = Pace(self.objectives)
         self._keeper = Keeper(kept) if kept is not None else None
@@ -437,6 +438,7 @@ class Engine:
             open=judge.open,
             open_since_ms=judge.open_since_ms,
             words=judge.words,
+            never_bad=self._never_bad(),
         )
         unseen = np.flatnonzero((found.seen == Seen.WAITING) & np.isnan(found.left)).tolist()
         return replace(found, words={**judge.words, **self._unseen(unseen)}) if unseen else found
@@ -445,6 +447,13 @@ class Engine:
         """Say of budgets of which nothing was heard yet that this is all there is to say, and why, by number."""
         of = [(each, self._of[self._layout.keys[each].slo], int(self._layout.sources[each])) for each in numbers]
         return {each: f"not seen yet: {self._meter.unseen(slo, track)}" for each, slo, track in of}
+
+    def _never_bad(self) -> Mapping[str, str]:
+        """Return what the meter says of SLOs without a series of bad events, by id; made anew where it says something else."""
+        if self._meter.never_bad is not self._said_of_bad[0]:
+            of = self._meter.never_bad
+            self._said_of_bad = of, {self.objectives[number].slo.id: text for number, text in of.items()}
+        return self._said_of_bad[1]
 
     def _pending(self, at_ms: int) -> Floats:
         """Return for how long nothing was heard of each budget, though that is no gap yet."""

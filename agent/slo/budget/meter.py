@@ -155,6 +155,12 @@ class Meter:
         self._results: dict[tuple[int, int], set[Labels]] = defaultdict(set)
         self._tracks_of: dict[int, set[int]] = defaultdict(set)
         self._without_bucket: dict[int, Term] = {}
+        self.never_bad: Mapping[int, str] = {
+            slo: " or ".join(dict.fromkeys(each.text for each in shape.bad))
+            for slo, shape in enumerate(shapes)
+            if shape
+        }
+        """What series of bad events are like, by number of an SLO of which none ever was on a page; made anew when one is."""
         self._answered = False
         """Whether any target's page was read."""
         self._shapes = shapes
@@ -308,6 +314,8 @@ class Meter:
             plan.add(column, use, track, result)
             self._tracks_of[use.slo].add(track)
             self._results[track, use.side].add(result)
+            if use.side == BAD and use.slo in self.never_bad:
+                self.never_bad = {slo: text for slo, text in self.never_bad.items() if slo != use.slo}
             if use.term is self._without_bucket.get(use.slo):
                 del self._without_bucket[use.slo]
         return True

@@ -103,6 +103,8 @@ class Reading:
     period_end_ms: int = 0
     seen_ms: int = 0
     """The time of the period that was seen, without what is excluded."""
+    never_bad: str = ""
+    """What series of its bad events are like where no target that was asked since the agent began ever had one."""
 
     @property
     def length_ms(self) -> int:
@@ -157,6 +159,8 @@ class Readings:
     open: NDArray[np.bool_]
     open_since_ms: NDArray[np.int64]
     words: Mapping[int, str]
+    never_bad: Mapping[str, str]
+    """As `Reading.never_bad`, by SLO."""
 
     @cached_property
     def left(self) -> Floats:
@@ -227,6 +231,7 @@ class Readings:
             period_start_ms=int(self.period_start_ms[number]),
             period_end_ms=int(self.period_end_ms[number]),
             seen_ms=int(self.period.seen_ms[number]),
+            never_bad=self.never_bad.get(self.layout.keys[number].slo, ""),
         )
 
     def state(self, number: int) -> State:

@@ -93,7 +93,10 @@ class OverrideView(Value, frozen=True):
 
 
 class SloView(Value, frozen=True):
-    """One SLO and its budgets, worst first. `unit` is events, time or slices, or composite; `period` in words (`30d`)."""
+    """One SLO and its budgets, worst first. `unit` is events, time or slices, or composite; `period` in words (`30d`).
+
+    never_bad: what series of bad events are like, where nothing was bad and none was ever seen; empty elsewhere.
+    """
 
     id: str
     service: str
@@ -110,6 +113,7 @@ class SloView(Value, frozen=True):
     policy: tuple[StepView, ...] = ()
     depends_on: tuple[str, ...] = ()
     overrides: tuple[OverrideView, ...] = ()
+    never_bad: str = ""
     file: str = ""
 
 

@@ -180,11 +180,17 @@ def notes(slo: SloView, budget: BudgetView, at_ms: int) -> Iterator[Note]:
         of = _of(budget.seen_ms, max(budget.whole_ms, budget.elapsed_ms))
         yield Note(Tone.UNKNOWN, f"young: {of} seen{_reckoned(slo, budget)}")
     if not budget.group:
-        yield from policy(slo)
+        yield from notes_of_all(slo)
 
 
-def policy(slo: SloView) -> Iterator[Note]:
-    """Give the step of a budget policy that is in force: of groups by the one that has the least left, so once for all."""
+def notes_of_all(slo: SloView) -> Iterator[Note]:
+    """Give what is said of an SLO once, whatever groups it has: that its errors may be misnamed, the step of its policy in force.
+
+    That is by the group that has the least left.
+    """
+    if slo.never_bad and any(each.state not in UNKNOWN for each in slo.budgets):
+        why = "nothing was ever bad, or a name in it is wrong"
+        yield Note(Tone.UNKNOWN, f"no target ever had a series like {slo.never_bad}: {why}")
     step = next((each for each in slo.policy if each.in_force), None)
     if step is not None:
         yield Note(Tone.WATCH, f"below {promised(100 * step.below)}: {step.action}")

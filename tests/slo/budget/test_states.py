@@ -309,6 +309,20 @@ def test_a_counter_that_rises_beyond_what_can_be_counted_is_invalid_and_counts_n
     assert service.read().period.total == 400
 
 
+def test_an_objective_whose_bad_events_have_no_series_says_what_it_looks_for_until_one_comes():
+    service = Service(requests_total=0.0)
+    for _ in range(5):
+        service.rise("requests_total", 100)
+        service.scraped()
+
+    assert (service.read().state, service.read().left) == (State.VALUE, 1)
+    assert service.read().never_bad == "errors_total"
+
+    service.rise("errors_total", 0)
+    service.scraped()
+    assert service.read().never_bad == ""
+
+
 def test_a_bucket_that_is_not_there_is_invalid_and_the_others_are_named():
     indicator = Good('sum(rate(seconds_bucket{le="2.5"}[{{.window}}]))', "sum(rate(seconds_count[{{.window}}]))")
     service = Service(Engine([objective(slo(indicator=indicator))]))
