@@ -75,6 +75,8 @@ class Tally:
 
 
 _KEPT_READS: Final = 1_000
+_AWAY_MS: Final = 5 * 60_000
+"""For how long good events wait for those of a replica that fails; then it is gone, and the others have its requests."""
 _MOST: Final = 2.0**48
 """Events of one row that can be counted: beyond them sums would soon have no room for single ones (float64 ends at 2^53)."""
 
@@ -99,6 +101,8 @@ class _Plan:
         self.uses: list[_Use] = []
         self.tracks: list[int] = []
         self.results: list[Labels] = []
+        self.failing_ms: int | None = None
+        """Since when the target fails."""
         self.bounds: dict[tuple[int, Term], tuple[set[int], set[int]]] = {}
         """Of a track and the bucket that it counts: its columns, and those of the bucket of everything beside them."""
         self.waiting: list[tuple[int, _Use]] = []
@@ -177,7 +181,7 @@ class Meter:
         targets = [(each, self._plan(each)) for each in deltas]
         tally = Tally.of(len(self._tracks))
         failed: set[int] = set()
-        bad_failed: dict[tuple[int, Term], str] = {}
+        bad_failed: dict[tuple[int, Term], tuple[str, bool]] = {}
         unbounded = {track: term for slo, term in self._without_bucket.items() for track in self._tracks_of[slo]}
         live = np.zeros(len(self._tracks), dtype=bool)
         present: dict[tuple[int, int], set[Labels]] = {
@@ -188,9 +192,12 @@ class Meter:
             if each.values is None:
                 _silence(tally, places, each.why)
                 failed.update(places.tolist())
-                bad_failed = dict.fromkeys(plan.bad_alone, each.why) | bad_failed
+                lasting = self._is_lasting(plan)
+                for bad in plan.bad_alone:
+                    why, others = bad_failed.get(bad, (each.why, True))
+                    bad_failed[bad] = why, others and lasting
                 continue
-            self._answered = True
+            self._answered, plan.failing_ms = True, None
             values = np.concatenate((each.values, absent_row(1)))[np.minimum(columns, len(each.values))]
             there = ~is_absent(values)
             live[places[there & of_total]] = True
@@ -207,10 +214,13 @@ class Meter:
         tally.seen[live] = Seen.VALUE
         tally.words = {track: why for track, why in tally.words.items() if not live[track]}
         if bad_failed:
-            together = {term for each, plan in targets for term in _together(each, plan)}
-            for (track, term), why in bad_failed.items():
-                if live[track] and (track, term) not in together:
-                    tally.seen[track], tally.words[track] = Seen.NO_DATA, why
+            heard = [each for of, plan in targets for each in _bad_heard(of, plan)]
+            together, elsewhere = ({bad for bad, whole in heard if whole}, {bad for bad, _ in heard})
+            for bad, (why, lasting) in bad_failed.items():
+                # Errors of others count all the same. Good events that are not heard read as bad: a replica may be back soon.
+                goes_on = bad in together or (bad in elsewhere and (bad[1].sign > 0 or lasting))
+                if live[bad[0]] and not goes_on:
+                    tally.seen[bad[0]], tally.words[bad[0]] = Seen.NO_DATA, why
         tally.left = {track for track in tally.left - failed if not live[track]}
         self._judge(tally, targets, present, unbounded)
         return tally
@@ -244,6 +254,11 @@ class Meter:
         if shape is None or not self._answered or self._results.get((track, TOTAL)):
             return ""
         return " or ".join(dict.fromkeys(each.text for each in shape.total))
+
+    def _is_lasting(self, plan: _Plan) -> bool:
+        """Say whether a target, which fails now, has failed for so long that nothing waits for it any more."""
+        plan.failing_ms = self._tracks.now_ms if plan.failing_ms is None else plan.failing_ms
+        return self._tracks.now_ms - plan.failing_ms >= _AWAY_MS
 
     def _judge(
         self,
@@ -358,12 +373,12 @@ def _key(term: Term) -> tuple[str, str] | None:
     return None
 
 
-def _together(of: Increases, plan: _Plan) -> Iterator[tuple[int, Term]]:
-    """Give the bad events that a target has of a track on its page, by terms, where it has all events, too."""
+def _bad_heard(of: Increases, plan: _Plan) -> Iterator[tuple[tuple[int, Term], bool]]:
+    """Give the bad events that a target has of a track on its page, by terms, and whether it has all events there, too."""
     there = [_there(of, column) for column in plan.columns]
     both = list(zip(plan.tracks, plan.uses, there, strict=True))
     whole = {track for track, use, is_there in both if is_there and use.side == TOTAL}
-    return ((track, use.term) for track, use, is_there in both if is_there and use.side == BAD and track in whole)
+    return (((track, use.term), track in whole) for track, use, is_there in both if is_there and use.side == BAD)
 
 
 def _any(values: NDArray[np.float64], columns: Iterable[int]) -> bool:

@@ -14,7 +14,7 @@ from agent.slo import Good
 from agent.slo.budget.counters import Scrapes
 from agent.slo.budget.engine import Engine
 from agent.slo.budget.readings import State
-from tests.slo.budget.service import SECOND, START, Memory, metric, objective, slo
+from tests.slo.budget.service import EVENTS, SECOND, START, Memory, metric, objective, slo
 
 STEP = 15 * SECOND
 GOOD = Good("sum(rate(answers_total[{{.window}}]))", "sum(rate(requests_total[{{.window}}]))")
@@ -121,6 +121,40 @@ def test_a_replica_that_never_had_requests_keeps_nothing_waiting_when_it_fails()
 
     assert two.read().state is State.VALUE
     assert two.sums() == (80, 400)
+
+
+@pytest.mark.parametrize(
+    ("indicator", "name", "fine", "wrong"), [(EVENTS, "errors_total", 0, 60), (GOOD, "answers_total", 100, 40)]
+)
+def test_one_replica_of_many_that_is_gone_for_good_keeps_no_page_of_the_others_back(indicator, name, fine, wrong):
+    apps = [f"app{number}" for number in range(10)]
+    two = Two(
+        Engine([objective(slo(indicator=indicator))]),
+        proxy={"requests_total": 0.0},
+        **{app: {name: 0.0} for app in apps},
+    )
+    for _ in range(20):
+        assert two.step(proxy={"requests_total": 1000}, **{app: {name: fine} for app in apps}) == ()
+
+    opened = [
+        change.burn.name
+        for _ in range(40)
+        for change in two.step(apps[0], proxy={"requests_total": 1000}, **{app: {name: wrong} for app in apps[1:]})
+        if change.opened
+    ]
+
+    assert two.read().state is State.VALUE
+    assert "page.quick" in opened
+
+
+def test_good_events_of_a_replica_whose_scrapes_fail_for_a_while_are_waited_for():
+    indicator = objective(slo(indicator=GOOD))
+    two = Two(Engine([indicator]), proxy={"requests_total": 0.0}, a={"answers_total": 0.0}, b={"answers_total": 0.0})
+    rises = {"proxy": {"requests_total": 200}, "a": {"answers_total": 100}, "b": {"answers_total": 100}}
+    for down in ((), (), *[("a",)] * 15, ()):
+        assert two.step(*down, **rises) == ()
+
+    assert (two.read().state, two.sums()) == (State.VALUE, (0, 3400))
 
 
 def test_a_group_of_which_one_side_fails_waits_alone():
