@@ -230,6 +230,10 @@ class Messenger:
         phone = next((each for each in ways if each.target.channel is Channel.SMS), None)
         return phone or next(iter(ways), None)
 
+    def quiet_way(self, incident: Incident, ack: Ack) -> Recipient | None:
+        """Return a way to whoever has an incident that rings no phone, or None."""
+        return next((each for each in self._ways_to(incident, ack) if each.target.channel is not Channel.SMS), None)
+
     def called(self, kin: Kin) -> dict[str, Recipient]:
         """Return the phones, by their keys, that were told of one of these alerts; without those no message got to."""
         return {

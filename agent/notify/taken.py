@@ -14,7 +14,7 @@ from dataclasses import replace
 from agent.model import Alert
 from agent.notify.decisions import Verdict
 from agent.notify.groups import Group
-from agent.notify.incidents import AGAIN_MS, Incident, Recipient, Told
+from agent.notify.incidents import AGAIN_MS, Ack, Incident, Recipient, Told
 from agent.notify.kin import Kin, Troubles
 from agent.notify.messages.wording import span
 from agent.notify.messenger import Messenger
@@ -89,6 +89,8 @@ class Taken:
                 self._silent(group, Reason.HAS_IT, seen, due, key)
             elif not seen.has_it and key in called:
                 self._silent(group, Reason.SAME_TROUBLE, seen, due, key)
+        if seen.has_it and not seen.again and incident.ack:
+            self._tell_holder(incident, incident.ack, due)
         for key, recipient in called.items():
             if key not in due:  # it hears when all is over, and not that what called it was held back
                 told = incident.told.setdefault(key, Told(replace(recipient, destination="")))
@@ -137,6 +139,13 @@ class Taken:
             return
         incident.called_ms, incident.call_ms = self._at_ms, None
         due[key] = own, Reason.NEW_ALERTS
+
+    def _tell_holder(self, incident: Incident, ack: Ack, due: Due) -> None:
+        """Let whoever has the trouble read what else tells of it, where nothing goes to them anyway."""
+        if due and not any(recipient.target.person == ack.by for recipient, _ in due.values()):
+            own = self._messenger.quiet_way(incident, ack)
+            if own:
+                due[own.target.key] = own, Reason.NEW_ALERTS
 
     def _silent(self, group: Group, why: Reason, seen: Visible, due: Due, key: str) -> None:
         self._decide(group, Verdict.DEDUPLICATED, why, tuple(sorted(seen.firing_set)), key)

@@ -83,6 +83,16 @@ def test_whoever_has_the_first_alert_of_a_trouble_has_the_second_and_no_phone_ri
     assert any("no phone of theirs rings" in each for each in said(tale, BURN, "deduplicated"))
 
 
+def test_whoever_has_the_trouble_reads_of_the_second_alert_though_it_is_not_for_them(tale):
+    """Bob is not on call: the page tells ana and the channel, and him since it is his."""
+    tale.at(0).push(ERRORS)
+    tale.at(6 * MINUTE).ack("bob", fingerprint=ERRORS.fingerprint)
+    tale.at(7 * MINUTE).push(BURN)
+    tale.at(HOUR - MINUTE)
+    tale.want(between(420, 420), "slack:U0BOB", firing={"burn"}, reason="; bob has it")
+    assert [each.at / MINUTE for each in tale.messages("sms:")] == [0, 5]
+
+
 def test_where_nobody_has_it_the_second_alert_goes_on_with_the_chain_of_the_first(tale):
     """No second text to the same phone, and the next person is called as if there had been one alert all the time."""
     tale.at(0).push(ERRORS)
