@@ -12,12 +12,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.slo.budget.chunks import BAD
 from agent.slo.budget.meter import Seen, Tally
 
 PATIENCE_ROWS: Final = 20
-"""Rows for which something may wait; and rows that must be right before an SLO is counted again."""
+"""Rows for which something may wait; and rows with events that must be right before an SLO is counted again."""
+_QUIET_ROWS: Final = 20
+"""Rows without events that prove as much as one right row with some: queries that do not fit look right while nothing happens."""
+_PROBATION: Final = 1
+"""The distrust that quiet rows alone leave: it counts again, until the first row that is wrong."""
 PATIENCE_EVENTS: Final = 10.0
 """Events, beyond as many as the row has, that may wait."""
 
@@ -63,13 +68,19 @@ class Audit:
         rest = np.where(known, asked + self._waiting - settled, self._waiting)
         self._rows = np.where(rest == 0, 0, self._rows + known)
         lost = known & ((total < 0) | (np.abs(rest) > PATIENCE_EVENTS + total) | (self._rows > PATIENCE_ROWS))
-        self._distrust = np.where(known, np.maximum(self._distrust - 1, 0), self._distrust)
-        self._distrust[lost | (wrong & (self._distrust > 0))] = PATIENCE_ROWS
-        doubted = known & (self._distrust > 0)
+        self._believe(known, (total > 0) & ~wrong)
+        self._distrust[lost | (wrong & (self._distrust > 0))] = PATIENCE_ROWS * _QUIET_ROWS
+        doubted = known & (self._distrust > _PROBATION)
         self._waiting = np.where(doubted, 0.0, rest)
         tally.amounts[BAD] = settled
         for track in np.flatnonzero(doubted):
             tally.refuse(int(track), Seen.INVALID, _why(float(bad[track]), float(total[track]), bool(wrong[track])))
+
+    def _believe(self, known: NDArray[np.bool_], happened: NDArray[np.bool_]) -> None:
+        """Distrust less what is known: much where something right happened in the row, else a little and never not at all."""
+        quiet = np.maximum(self._distrust - 1, np.minimum(self._distrust, _PROBATION))
+        less = np.where(happened, np.maximum(self._distrust - _QUIET_ROWS, 0), quiet)
+        self._distrust = np.where(known, less, self._distrust)
 
     def keep_only(self, tracks: Sequence[int]) -> None:
         """Forget all tracks but these (rising): their places among them are their numbers from now on."""
@@ -87,7 +98,7 @@ class Audit:
 
 def _why(bad: float, total: float, wrong: bool) -> str:
     if not wrong:
-        return f"its queries did not fit together; they have to for {PATIENCE_ROWS} rows before it counts again"
+        return f"its queries did not fit together; they have to for {PATIENCE_ROWS} rows with events before it counts again"
     if total < 0:
         return f"{total:g} events in all: more is taken off its total than added to it"
     if bad < 0:

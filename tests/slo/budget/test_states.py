@@ -242,6 +242,30 @@ def test_an_slo_that_was_wrong_is_believed_again_after_five_minutes_of_being_rig
     assert service.read().state is State.VALUE
 
 
+def test_queries_that_do_not_fit_are_not_believed_again_for_silence():
+    """Between rare events nothing contradicts them: each would count as all bad, and SLOInvalid never last until it is told."""
+    service = Service(requests_total=0.0, errors_total=0.0)
+    told = []
+    for _ in range(30):
+        run(service, 1, requests=1, errors=3)
+        told += [change for _ in range(40) for change in service.scraped()]
+
+    reading = service.read()
+    assert told == []
+    assert (reading.state, reading.period.total) == (State.INVALID, 1)
+    assert reading.since_ms < START + 20 * MINUTE
+    assert reading.words.endswith("for 20 rows with events before it counts again")
+
+
+def test_what_was_wrong_once_and_idles_is_believed_after_a_while_but_on_probation():
+    service = Service(requests_total=0.0, errors_total=0.0)
+    run(service, 2, requests=1, errors=30)
+    run(service, 420, requests=0)
+    assert service.read().state is State.NO_TRAFFIC
+    run(service, 1, requests=1, errors=3)
+    assert (service.read().state, service.read().period.total) == (State.INVALID, 0)
+
+
 def test_two_series_where_one_was_promised_are_invalid_and_named():
     service = Service(Engine([objective(slo(indicator=BY_ROUTE))]))
     for route in ("/ask", "/search"):
