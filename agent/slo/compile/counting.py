@@ -166,13 +166,18 @@ def _unit_of(expr: ast.Expr) -> Unit:
     """Return what an expression counts: sums of rates or of increases, and nothing that changes their scale."""
     called: set[str] = set()
     for node in ast.walk(expr):
-        if isinstance(node, ast.BinaryExpr) and node.op not in _ADDING:
+        if isinstance(node, ast.BinaryExpr) and node.op not in _ADDING and not _filters(node):
             return Unit.AMOUNT
         if isinstance(node, ast.AggregateExpr) and node.op != "sum":
             return Unit.AMOUNT
         if isinstance(node, ast.Call) and node.name not in ("vector", "histogram_count"):
             called.add(node.name)
     return _UNITS.get(called.pop(), Unit.AMOUNT) if len(called) == 1 else Unit.AMOUNT
+
+
+def _filters(expr: ast.BinaryExpr) -> bool:
+    """Say whether it lets values through as they are, or none, like `> 0` against division by zero."""
+    return expr.op == ">" and not expr.return_bool and ast.unwrapped(expr.rhs) == ast.NumberLiteral(0.0)
 
 
 @lru_cache(maxsize=64)
