@@ -8,7 +8,7 @@ other side fails waits, too, however long: without it, errors would be a ratio o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -22,7 +22,7 @@ PATIENCE_ROWS: Final = 20
 _QUIET_ROWS: Final = 20
 """Rows without events that prove as much as one right row with some: queries that do not fit look right while nothing happens."""
 _PROBATION: Final = 1
-"""The distrust that quiet rows alone leave: it counts again, until the first row that is wrong."""
+"""The distrust that quiet rows alone, and a restart, leave: it counts again, until the first row that is wrong."""
 PATIENCE_EVENTS: Final = 10.0
 """Events, beyond as many as the row has, that may wait."""
 
@@ -43,11 +43,17 @@ class Audit:
         found[BAD] += self._waiting
         return {track: (bad, total) for track, (bad, total) in enumerate(found.T.tolist()) if bad or total}
 
-    def restore(self, pending: Mapping[int, tuple[float, float]]) -> None:
-        """Let wait what was pending."""
-        self._widen(max(pending, default=-1) + 1)
+    @property
+    def distrusted(self) -> frozenset[int]:
+        """Tracks whose queries did not fit together and have not proved since that they do; that outlives the process, too."""
+        return frozenset(np.flatnonzero(self._distrust).tolist())
+
+    def restore(self, pending: Mapping[int, tuple[float, float]], distrusted: Collection[int]) -> None:
+        """Let wait what was pending; what was distrusted may have been mended meanwhile, and is on probation."""
+        self._widen(max((*pending, *distrusted), default=-1) + 1)
         for track, amounts in pending.items():
             self._withheld[:, track] = amounts
+        self._distrust[list(distrusted)] = _PROBATION
 
     def withhold(self, tally: Tally) -> None:
         """Let wait what was counted of tracks without data; add it, in place, once they have some."""

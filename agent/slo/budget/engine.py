@@ -296,7 +296,7 @@ class Engine:
         if self._keeper is None:
             return
         try:
-            self._keeper.keep(self._ring, self._tracks, rows, self._stands, self._audit.pending)
+            self._keeper.keep(self._ring, self._tracks, rows, self._stands, self._audit.pending, self._audit.distrusted)
             self.trouble = ""
         except StorageError as error:
             self.trouble = str(error)
@@ -313,7 +313,7 @@ class Engine:
             grown = np.zeros((QUANTITIES, self._ring.tracks))
             grown[:, : amounts.shape[1]] = amounts
             self._ring.add(at_ms, grown)
-        self._audit.restore(found.pending)
+        self._audit.restore(found.pending, found.distrusted)
         self._stood = found.stood
 
     def _lay_out(self) -> None:

@@ -31,6 +31,8 @@ _ROW: Final = "row/"
 _STOOD: Final = "stood"
 _PENDING: Final = "pending"
 _PENDING_FORMAT: Final = 1
+_DISTRUST: Final = "distrust"
+_DISTRUST_FORMAT: Final = 1
 
 
 class Kept(Protocol):
@@ -49,7 +51,7 @@ class Kept(Protocol):
 class Restored:
     """What was kept: tracks by number, chunks oldest first, rows in order as (instant, amounts), and what is in no row yet.
 
-    pending: bad events and events that wait, by number of their track.
+    pending: bad events and events that wait, by number of their track; distrusted: tracks whose queries did not fit together.
     """
 
     tracks: tuple[Track, ...] = ()
@@ -57,6 +59,7 @@ class Restored:
     rows: tuple[tuple[int, Sums], ...] = ()
     stood: Mapping[Key, Stood] = field(default_factory=dict)
     pending: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    distrusted: frozenset[int] = frozenset()
 
 
 class Keeper:
@@ -70,6 +73,7 @@ class Keeper:
         """As they were written; None where nothing was, so that rows without a budget yet are not without their list."""
         self._stood = b""
         self._pending: Mapping[int, tuple[float, float]] = {}
+        self._distrusted: frozenset[int] = frozenset()
         self._width = 0
         self._waiting: list[tuple[int, Sums]] = []
         """Rows that are in no chunk and not on the disk yet."""
@@ -89,8 +93,9 @@ class Keeper:
         self._stood = found.get(_STOOD, b"")
         stood = unpacked(self._stood) if self._stood else {}
         self._pending = _unpacked_pending(found[_PENDING]) if _PENDING in found else {}
+        self._distrusted = _unpacked_distrust(found[_DISTRUST]) if _DISTRUST in found else frozenset()
         ordered = tuple(sorted(chunks, key=lambda each: int(each.times[0])))
-        return Restored(self._tracks, ordered, tuple(rows), stood, self._pending)
+        return Restored(self._tracks, ordered, tuple(rows), stood, self._pending, self._distrusted)
 
     def keep(
         self,
@@ -99,10 +104,11 @@ class Keeper:
         rows: Sequence[tuple[int, Sums]],
         stood: bytes = b"",
         pending: Mapping[int, tuple[float, float]] | None = None,
+        distrusted: frozenset[int] = frozenset(),
     ) -> None:
         """Keep rows that were just added; where chunks changed, those instead, and no rows any more.
 
-        stood: see `remembered`; pending: see `Audit.pending`.
+        stood: see `remembered`; pending, distrusted: see `Audit`.
 
         Raises StorageError; what was not written is written with what comes next.
         """
@@ -128,10 +134,12 @@ class Keeper:
             put[_STOOD] = stood
         if (pending := pending or {}) != self._pending:
             put[_PENDING] = msgspec.msgpack.encode((_PENDING_FORMAT, pending))
+        if distrusted != self._distrusted:
+            put[_DISTRUST] = msgspec.msgpack.encode((_DISTRUST_FORMAT, sorted(distrusted)))
         self._kept.write(put, drop)
         self._number += bool(self._waiting)
         self._tracks, self._rows, self._waiting = tuple(tracks.all), after, []
-        self._stood, self._pending = stood, pending
+        self._stood, self._pending, self._distrusted = stood, pending, distrusted
         ring.forget_changes()
         self._owed = _changes(ring)
 
@@ -195,6 +203,18 @@ def _unpacked_pending(data: bytes) -> dict[int, tuple[float, float]]:
         raise StorageError(message) from error
     if version != _PENDING_FORMAT:
         message = f"what was counted and waited has format {version}; this one reads {_PENDING_FORMAT}: a newer agent wrote it"
+        raise StorageError(message)
+    return found
+
+
+def _unpacked_distrust(data: bytes) -> frozenset[int]:
+    try:
+        version, found = msgspec.msgpack.decode(data, type=tuple[int, frozenset[int]])
+    except msgspec.DecodeError as error:
+        message = f"the list of budgets whose queries did not fit together is damaged: {error}"
+        raise StorageError(message) from error
+    if version != _DISTRUST_FORMAT:
+        message = f"what is distrusted has format {version}; this one reads {_DISTRUST_FORMAT}: a newer agent wrote it"
         raise StorageError(message)
     return found
 

@@ -266,6 +266,20 @@ def test_what_was_wrong_once_and_idles_is_believed_after_a_while_but_on_probatio
     assert (service.read().state, service.read().period.total) == (State.INVALID, 0)
 
 
+@pytest.mark.parametrize(("errors", "state"), [(3, State.INVALID), (0, State.VALUE)], ids=["still wrong", "mended"])
+def test_a_restart_believes_what_was_wrong_only_if_it_is_right_now(errors, state):
+    """Else every restart would count some rows of which all is bad, until they are found to be wrong once more."""
+    kept = Memory()
+    service = Service(Engine([objective()], kept=kept), requests_total=0.0, errors_total=0.0)
+    run(service, 5, requests=1, errors=30)
+    service.engine = Engine([objective()], kept=kept)
+    run(service, 6, requests=1, errors=errors)
+
+    reading = service.read()
+    assert reading.state is state
+    assert reading.period.bad == 0
+
+
 def test_two_series_where_one_was_promised_are_invalid_and_named():
     service = Service(Engine([objective(slo(indicator=BY_ROUTE))]))
     for route in ("/ask", "/search"):
