@@ -76,7 +76,7 @@ class Tally:
 
 _KEPT_READS: Final = 1_000
 _AWAY_MS: Final = 5 * 60_000
-"""For how long good events wait for those of a replica that fails; then it is gone, and the others have its requests."""
+"""For how long good events wait for a replica that fails or is silent; then it is gone, and others have its requests."""
 _MOST: Final = 2.0**48
 """Events of one row that can be counted: beyond them sums would soon have no room for single ones (float64 ends at 2^53)."""
 
@@ -101,8 +101,11 @@ class _Plan:
         self.uses: list[_Use] = []
         self.tracks: list[int] = []
         self.results: list[Labels] = []
+        self.heard_ms = 0
+        """When the target was heard of, or failed, last."""
         self.failing_ms: int | None = None
-        """Since when the target fails."""
+        """Since when the target fails, and why."""
+        self.why = ""
         self.bounds: dict[tuple[int, Term], tuple[set[int], set[int]]] = {}
         """Of a track and the bucket that it counts: its columns, and those of the bucket of everything beside them."""
         self.waiting: list[tuple[int, _Use]] = []
@@ -181,7 +184,6 @@ class Meter:
         targets = [(each, self._plan(each)) for each in deltas]
         tally = Tally.of(len(self._tracks))
         failed: set[int] = set()
-        bad_failed: dict[tuple[int, Term], tuple[str, bool]] = {}
         unbounded = {track: term for slo, term in self._without_bucket.items() for track in self._tracks_of[slo]}
         live = np.zeros(len(self._tracks), dtype=bool)
         present: dict[tuple[int, int], set[Labels]] = {
@@ -192,10 +194,8 @@ class Meter:
             if each.values is None:
                 _silence(tally, places, each.why)
                 failed.update(places.tolist())
-                lasting = self._is_lasting(plan)
-                for bad in plan.bad_alone:
-                    why, others = bad_failed.get(bad, (each.why, True))
-                    bad_failed[bad] = why, others and lasting
+                plan.failing_ms = self._tracks.now_ms if plan.failing_ms is None else plan.failing_ms
+                plan.why = each.why
                 continue
             self._answered, plan.failing_ms = True, None
             values = np.concatenate((each.values, absent_row(1)))[np.minimum(columns, len(each.values))]
@@ -213,14 +213,7 @@ class Meter:
         # One live target is enough: a sum goes on without the replica that is down. Not so where targets have a side each.
         tally.seen[live] = Seen.VALUE
         tally.words = {track: why for track, why in tally.words.items() if not live[track]}
-        if bad_failed:
-            heard = [each for of, plan in targets for each in _bad_heard(of, plan)]
-            together, elsewhere = ({bad for bad, whole in heard if whole}, {bad for bad, _ in heard})
-            for bad, (why, lasting) in bad_failed.items():
-                # Errors of others count all the same. Good events that are not heard read as bad: a replica may be back soon.
-                goes_on = bad in together or (bad in elsewhere and (bad[1].sign > 0 or lasting))
-                if live[bad[0]] and not goes_on:
-                    tally.seen[bad[0]], tally.words[bad[0]] = Seen.NO_DATA, why
+        self._wait_for_bad(tally, targets, live)
         tally.left = {track for track in tally.left - failed if not live[track]}
         self._judge(tally, targets, present, unbounded)
         return tally
@@ -255,10 +248,29 @@ class Meter:
             return ""
         return " or ".join(dict.fromkeys(each.text for each in shape.total))
 
-    def _is_lasting(self, plan: _Plan) -> bool:
-        """Say whether a target, which fails now, has failed for so long that nothing waits for it any more."""
-        plan.failing_ms = self._tracks.now_ms if plan.failing_ms is None else plan.failing_ms
-        return self._tracks.now_ms - plan.failing_ms >= _AWAY_MS
+    def _wait_for_bad(self, tally: Tally, targets: Sequence[tuple[Increases, _Plan]], live: NDArray[np.bool_]) -> None:
+        """Let tracks wait whose bad events other targets have than all events, as long as none that has them is heard.
+
+        Errors of one replica count all the same while another fails. Good events that are not heard read as bad: they wait for
+        those of a replica that fails, which may be back soon, and between two scrapes of a target that is asked less often.
+        """
+        now_ms, plans = self._tracks.now_ms, [plan for _, plan in self._plans.values()]
+        recent = [each for each in plans if each.read == self._reads or now_ms - each.heard_ms < _AWAY_MS]
+        failing = [each for each in recent if each.failing_ms is not None]
+        asked = {bad for each in recent if each.failing_ms is None for bad in each.bad_alone}
+        if not failing and not any(term.sign < 0 for _, term in asked):
+            return
+        heard = [each for of, plan in targets for each in _bad_heard(of, plan)]
+        together, elsewhere = ({bad for bad, whole in heard if whole}, {bad for bad, _ in heard})
+        for track, term in asked - elsewhere:
+            if live[track] and term.sign < 0:
+                tally.seen[track] = Seen.WAITING
+        for each in failing:
+            gone = each.read != self._reads or now_ms - (each.failing_ms or 0) >= _AWAY_MS
+            for track, term in each.bad_alone - together:
+                goes_on = (track, term) in elsewhere | asked and (term.sign > 0 or gone)
+                if live[track] and not goes_on:
+                    tally.seen[track], tally.words[track] = Seen.NO_DATA, each.why
 
     def _judge(
         self,
@@ -294,7 +306,7 @@ class Meter:
         if known is not columns:
             plan = _Plan()
             self._plans[id(columns)] = (columns, plan)
-        plan.read = self._reads
+        plan.read, plan.heard_ms = self._reads, self._tracks.now_ms
         new = [
             (column, use) for column in range(plan.width, len(columns)) for use in self._used(columns.labels[column])
         ]

@@ -157,6 +157,22 @@ def test_good_events_of_a_replica_whose_scrapes_fail_for_a_while_are_waited_for(
     assert (two.read().state, two.sums()) == (State.VALUE, (0, 3400))
 
 
+@pytest.mark.parametrize("slow", ["app", "proxy"])
+def test_programs_that_are_scraped_at_other_intervals_fit_together(slow):
+    """What the one counts between two scrapes of the other waits for it: it read as all bad, and then as too many good events."""
+    indicator = objective(slo(indicator=GOOD))
+    two = Two(Engine([indicator], interval_ms=4 * STEP), proxy={"requests_total": 0.0}, app={"answers_total": 0.0})
+    for row in range(-4, 101):
+        two.at_ms += STEP
+        for target, name in (("proxy", "requests_total"), ("app", "answers_total")):
+            two.values[target][metric(name)] += 1000
+            if (row >= 0 or row == -4) and (target != slow or row % 4 == 0):
+                two.scrapes.landed(target, two.page(target))
+        assert two.engine.row(two.at_ms, two.scrapes) == ()
+
+    assert (two.read().state, two.sums()) == (State.VALUE, (0, 104_000))
+
+
 def test_a_group_of_which_one_side_fails_waits_alone():
     indicator = Good(
         "sum by (tenant) (rate(answers_total[{{.window}}]))", "sum by (tenant) (rate(requests_total[{{.window}}]))"
