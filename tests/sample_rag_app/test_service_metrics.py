@@ -211,17 +211,26 @@ async def test_the_loop_is_watched_while_the_service_runs(start: Start) -> None:
         await asyncio.sleep(0.01)  # the timeout of the test ends this
 
 
-async def test_a_client_that_hangs_up_is_no_failed_query(start: Start) -> None:
+@pytest.mark.parametrize(("waited_seconds", "errors"), [(1.0, 0), (4.0, 1)])
+async def test_a_client_that_hangs_up_is_a_failed_query_only_if_it_waited_beyond_the_promise(
+    start: Start, waited_seconds: float, errors: int
+) -> None:
+    """A service that hangs until everybody gives up would else look like one that nobody asks, and page nobody."""
     rag = await start()
     service = rag.http.server.app[SERVICE]
     entered, never = asyncio.Event(), asyncio.Event()
 
+    began = service.clock.elapsed()
+    now = began
+
     async def hang(_: float) -> None:
+        nonlocal now
+        now = began + waited_seconds
         entered.set()
         await never.wait()
 
     await rag.inject(latency_seconds=60)
-    service.clock = type(service.clock)(elapsed=service.clock.elapsed, unix=service.clock.unix, sleep=hang)
+    service.clock = type(service.clock)(elapsed=lambda: now, unix=service.clock.unix, sleep=hang)
     asking = asyncio.create_task(rag.ask("Why are answers slow?"))
     await entered.wait()
     asking.cancel()
@@ -231,7 +240,8 @@ async def test_a_client_that_hangs_up_is_no_failed_query(start: Start) -> None:
             break
         await asyncio.sleep(0.005)
     assert await rag.value("rag_requests_error_total", error_type="client_closed") == 1
-    for status in ("success", "error", "cached"):
+    assert await rag.value("rag_queries_total", status="error") == errors
+    for status in ("success", "cached"):
         assert await rag.value("rag_queries_total", status=status) == 0
         assert await rag.value("rag_query_duration_seconds_count", status=status) == 0
     assert await rag.value("rag_inflight_queries") == 0
