@@ -20,7 +20,7 @@ from agent.app.collection import Feed
 from agent.app.feeding import Collectors, asking
 from agent.app.loops import Clock, attempt, when_due
 from agent.collect import ScrapeOutcome
-from agent.model import Labels, Row
+from agent.model import Columns, Labels, Row
 from agent.rules import Cadence, Due, GroupKey, Rounds, Selector
 from agent.store import Store
 from agent.telemetry import Telemetry
@@ -123,9 +123,11 @@ class BudgetCollector:
         if self._scrapes is None:
             return
         if row is None:
+            # What others count may have to wait for it, so what it had has to be known before it is back.
+            self._prime(target, self._columns_before(target))
             self._scrapes.failed(target, outcome.error)
             return
-        self._prime(target, row)
+        self._prime(target, row.columns)
         self._scrapes.landed(target, row)
 
     def landed(self, target: str, at_ms: int) -> None:
@@ -244,12 +246,20 @@ class BudgetCollector:
         self._changed.set()
         self._open(dues)
 
-    def _prime(self, target: str, row: Row) -> None:
+    def _columns_before(self, target: str) -> Columns:
+        """Return the series that a target had before a restart, by the labels that all of its series get."""
+        _, page = self._waiting_pages.get(target, (0, {}))
+        feed = self._collectors.feeds().get(target) if page else None
+        if feed is None or not feed.labels.pairs:
+            return Columns()
+        return Columns([each for each in page if all(each.get(name) == value for name, value in feed.labels.pairs)])
+
+    def _prime(self, target: str, columns: Columns) -> None:
         """Compare a target's first page after a restart with the last one that was counted before."""
         from agent.app.budgets.resuming import page_of
 
-        known = self._waiting_pages.pop(target, None)
-        before = page_of(row.columns, *known) if known is not None else None
+        known = self._waiting_pages.pop(target, None) if len(columns) else None
+        before = page_of(columns, *known) if known is not None else None
         if before is not None and self._scrapes is not None:
             self._scrapes.primed(target, before)
 

@@ -14,6 +14,7 @@ from agent.errors import InvalidInput, SchemaError, StorageError
 from agent.slo import Severity
 from agent.slo.budget import State
 from tests.app.budgets.story import ANSWERS, SLOS
+from tests.serving import Request, serving
 
 
 async def test_the_alert_fires_at_the_instant_at_which_the_tier_opens(story):
@@ -474,6 +475,35 @@ async def test_a_target_that_fails_after_a_restart_counts_once_it_is_back(story)
     story.page.update(answers)
     await story.round()
     assert (story.reading().period.bad, story.reading().period.total) == (3 + 500, 300 + 500)
+
+
+async def test_over_a_restart_requests_wait_on_for_the_program_that_counts_the_answers(story):
+    """It failed before the agent went down, and fails after: were nothing known of it, each request would be a bad one."""
+    app = {"answers_total": 0}
+    requests = "sum(rate(requests_total[{{.window}}]))"
+    story.write("slos.yml", SLOS.replace("sum(rate(errors", f"{requests} - sum(rate(answers"))
+
+    def answered(_: Request) -> str:
+        return "".join(f"# TYPE {name} counter\n{name} {value}\n" for name, value in app.items()) or "no page"
+
+    with serving(answered) as port:
+        story.targets.append(f"127.0.0.1:{port}")
+        await story.start()
+        for _ in range(4):
+            app["answers_total"] += 1000
+            await story.serve(1000)
+        assert (story.reading().period.bad, story.reading().period.total) == (0, 3000)
+        before = dict(app)
+        app.clear()
+        await story.serve(1000, rounds=4)
+        await story.stop()
+        await story.start()
+        await story.serve(1000, rounds=4)
+        assert story.reading().state is State.NO_DATA
+        assert (story.reading().period.bad, story.reading().period.total) == (0, 3000)
+        app["answers_total"] = before["answers_total"] + 9000
+        await story.serve(1000)
+        assert (story.reading().period.bad, story.reading().period.total) == (0, 12_000)
 
 
 async def test_a_series_that_was_away_when_the_agent_stopped_is_compared_with_what_it_was(story):
