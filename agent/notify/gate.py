@@ -70,15 +70,17 @@ class LimitedGate:
                 return Held(later_ms, "the message before it is under way")
         if held := self.breaker(stream).held(at_ms):
             return held
-        return self._limiter.held(self._of_provider(stream), at_ms, critical=stream.critical)
+        return self._limiter.held(_holding(self._of_provider(stream), stream), at_ms, critical=stream.critical)
 
     def strand(self, strand: Strand, at_ms: int) -> Held | None:
         """Say why nothing may leave to a target, or None."""
-        return self._limiter.held(self._of_target(strand), at_ms, critical=strand.stream.critical)
+        buckets = _holding(self._of_target(strand), strand.stream)
+        return self._limiter.held(buckets, at_ms, critical=strand.stream.critical)
 
     def together(self, strand: Strand, waiting: int, at_ms: int) -> int:
         """Say how many leave as one message: several only where the target's limit lets fewer through than wait."""
-        room = self._limiter.room(self._of_target(strand), at_ms, critical=strand.stream.critical)
+        buckets = _holding(self._of_target(strand), strand.stream)
+        room = self._limiter.room(buckets, at_ms, critical=strand.stream.critical)
         if room is None or room >= waiting:
             return 1
         return min(waiting, self._bundles(strand.stream.transport, strand.stream.channel))
@@ -143,3 +145,8 @@ class LimitedGate:
         if stream.update and limits and limits.updates:
             buckets.append(Bucket(f"{name} (updates)", limits.updates))
         return tuple(buckets)
+
+
+def _holding(buckets: tuple[Bucket, ...], stream: Stream) -> tuple[Bucket, ...]:
+    """Return buckets with the limits that hold this stream back; what leaves counts in all of them."""
+    return tuple(each.for_first() for each in buckets) if stream.first else buckets

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from agent.notify.notification import Channel
-from agent.notify.queue import Queue
+from agent.notify.queue import Queue, Strand
 from agent.notify.rows import Row
 
 Lane = tuple[str, str]
@@ -17,13 +17,13 @@ Lane = tuple[str, str]
 
 
 class Lanes:
-    """The rows that wait, by their ids and lanes; `is_update` says of a row whether its target knows of the incident."""
+    """The rows that wait, by their ids and lanes; `strand` says of a row what it leaves with, by what its target has heard."""
 
-    def __init__(self, is_update: Callable[[Row], bool]) -> None:
+    def __init__(self, strand: Callable[[Row], Strand]) -> None:
         self.queue = Queue()
         self.waiting: Counter[Channel] = Counter()
         """How many rows of each channel wait."""
-        self._is_update = is_update
+        self._strand = strand
         self._rows: dict[str, Row] = {}
         self._lanes: dict[Lane, dict[str, None]] = {}
         self._in_flight: set[str] = set()
@@ -76,7 +76,7 @@ class Lanes:
         waiting = self._lanes.get(lane)
         if waiting and self._in_flight.isdisjoint(waiting):
             row = self._rows[next(iter(waiting))]
-            self.queue.offer(row, update=self._is_update(row))
+            self.queue.offer(row, self._strand(row))
 
     def offer_all(self) -> None:
         """Do so for every lane."""

@@ -1,7 +1,8 @@
 """How many messages may leave in a span of time: values from escalation.yml, and a book of what left when.
 
 A limit `5/15m` holds over every window of 15 minutes, so it is never passed by a burst at the edge of two. Critical messages
-count only critical ones, so they never wait behind others; the others count all. Nothing here reads a clock or sends.
+count only critical ones, so they never wait behind others; the others count all. The first critical message of an incident at
+a target waits for no limit over a longer time than LONGEST_FOR_FIRST_MS. Nothing here reads a clock or sends.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from agent.notify.notification import Channel
 from agent.schema import Convert
 
 LONGEST_WINDOW_MS: Final = 24 * 3_600_000
+LONGEST_FOR_FIRST_MS: Final = 15 * 60_000
+"""Limits over at most this are what a phone and its carrier bear, and hold for all; longer ones hold back what is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,10 @@ class Bucket(NamedTuple):
 
     name: str
     limits: tuple[Limit, ...]
+
+    def for_first(self) -> Bucket:
+        """Return it as it holds for the first critical message of an incident at its target: without its long limits."""
+        return self._replace(limits=tuple(each for each in self.limits if each.window_ms <= LONGEST_FOR_FIRST_MS))
 
 
 class Held(NamedTuple):
@@ -159,10 +166,18 @@ class Limiter:
         for limit in bucket.limits if left else ():
             times = left.of(critical=critical) if left else []
             if _within(times, at_ms - limit.window_ms) >= limit.count:
-                kind = "critical messages" if critical else "messages"
                 free_ms = times[-limit.count] + limit.window_ms
-                found.append(Held(free_ms, f"{bucket.name} gets at most {limit} {kind}"))
+                found.append(Held(free_ms, f"{bucket.name} gets at most {limit} {_what(limit, critical=critical)}"))
         return max(found, key=lambda each: each.until_ms, default=None)
+
+
+def _what(limit: Limit, *, critical: bool) -> str:
+    """Name the messages that a limit holds back."""
+    if not critical:
+        return "messages"
+    return "critical messages" + (
+        ", but for the first of an incident" if limit.window_ms > LONGEST_FOR_FIRST_MS else ""
+    )
 
 
 def _within(times: list[int], after_ms: int) -> int:

@@ -21,6 +21,7 @@ from agent.notify.lanes import Lanes, lane_of
 from agent.notify.limits import Held
 from agent.notify.loudness import others_heard
 from agent.notify.notification import Channel, Delivery, Notification, Receipt, Target
+from agent.notify.queue import Strand, strand_of
 from agent.notify.reasons import Reason
 from agent.notify.records import Book
 from agent.notify.rows import Row, RowState, row_from_json
@@ -52,7 +53,7 @@ class Outbox:
         self._rows: dict[str, Row] = {}
         self._of_incident: dict[str, dict[str, None]] = {}
         self._threads = Threads()
-        self._lanes = Lanes(self._threads.is_begun)
+        self._lanes = Lanes(self.strand)
         self._beliefs: dict[str, dict[str, tuple[bool, int, str]]] = {}
         self._refused: dict[str, tuple[str, int]] = {}
         self._turned_away: list[Row] = []
@@ -233,6 +234,10 @@ class Outbox:
     def next_due(self) -> int | None:
         """Return when something can be sent next, or None. What waits for something under way is not counted."""
         return self.queue.next_alarm()
+
+    def strand(self, row: Row) -> Strand:
+        """Return what a row leaves with, by what its target has heard of its incident."""
+        return strand_of(row, update=self._threads.is_begun(row), paged=self._threads.is_paged(row))
 
     def begin(self, rows: Iterable[Row]) -> None:
         """Note that rows are under way, taken from the queue."""
@@ -436,6 +441,7 @@ class Outbox:
 
     def _undelivered(self, row: Row, delivery: Delivery, at_ms: int) -> None:
         self._awaited.drop(row)
+        self._writes += self._threads.unheard(row)
         why = f"accepted, but not delivered: {delivery.detail or 'the provider does not say why'}"
         again_ms = at_ms + row.attempts * TRY_AGAIN_MS
         again = not delivery.permanent and row.attempts < MOST_SENDINGS and again_ms < row.deadline_ms

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, product
 from typing import Final, NamedTuple, Protocol
 
 from agent.notify.limits import Held
@@ -22,12 +22,15 @@ NOTED_FROM_MS: Final = 10_000
 
 
 class Stream(NamedTuple):
-    """What leaves by one transport, apart for critical messages and for updates, which have limits of their own."""
+    """What leaves by one transport, apart for critical messages, updates and first pages, which have limits of their own."""
 
     transport: str
     channel: Channel
     critical: bool
     update: bool
+    """Whether they follow others of their incidents at the same targets."""
+    first: bool = False
+    """Whether they are the first critical ones of their incidents at their targets."""
 
 
 class Strand(NamedTuple):
@@ -35,6 +38,13 @@ class Strand(NamedTuple):
 
     stream: Stream
     target: str
+
+
+def strand_of(row: Row, *, update: bool, paged: bool) -> Strand:
+    """Return the strand of a row whose target has heard of its incident (`update`), and by a critical message (`paged`)."""
+    critical = row.priority == 0
+    stream = Stream(row.transport, row.target.channel, critical, update, first=critical and not paged)
+    return Strand(stream, row.target.key)
 
 
 class Gate(Protocol):
@@ -85,15 +95,12 @@ class Queue:
     def __len__(self) -> int:
         return len(self._offers)
 
-    def offer(self, row: Row, *, update: bool) -> None:
+    def offer(self, row: Row, strand: Strand) -> None:
         """Take in a row, or a newer version of it; it is due at its `next_at_ms`."""
         known = self._offers.get(row.id)
-        priority = row.priority
-        stream = Stream(row.transport, row.target.channel, priority == 0, update)
-        strand = Strand(stream, row.target.key)
         if known and known.row is row and known.strand == strand:
             return
-        made = _Offer(priority, row.order, next(self._number), row, strand)
+        made = _Offer(row.priority, row.order, next(self._number), row, strand)
         self._offers[row.id] = made
         self._alarm(row.next_at_ms, made)
 
@@ -153,8 +160,8 @@ class Queue:
     def stir(self, stream: Stream) -> None:
         """Ask again about what waited for something under way, as a message of this stream has ended."""
         self._blocked.clear()
-        for update in (False, True):
-            self._asleep.pop(stream._replace(update=update), None)
+        for kin in product((False, True), repeat=2):
+            self._asleep.pop(stream._replace(update=kin[0], first=kin[1]), None)
 
     def why(self, row_id: str) -> Held | None:
         """Say what holds a row back that is due, or None."""

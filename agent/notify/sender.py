@@ -26,7 +26,7 @@ from agent.notify.gate import PATIENCE_MS, Leaving, LimitedGate
 from agent.notify.limits import LONGEST_WINDOW_MS, ChannelLimits
 from agent.notify.notification import Asked, Bundling, Channel, Delivery, Provided, Receipt, Receiver
 from agent.notify.outbox import Outbox
-from agent.notify.queue import Strand, Stream
+from agent.notify.queue import Strand
 from agent.notify.rows import Row
 from agent.telemetry import Telemetry
 
@@ -138,8 +138,7 @@ class Sender:
 
     def limited(self, row: Row, at_ms: int) -> bool:
         """Say whether a row waits since its target was sent as many messages as its limits allow."""
-        stream = Stream(row.transport, row.target.channel, row.priority == 0, update=False)
-        held = self._gate.strand(Strand(stream, row.target.key), at_ms)
+        held = self._gate.strand(self._outbox.strand(row), at_ms)
         return held is not None and held.kind == "limit"
 
     def start_due(self, at_ms: int) -> list[asyncio.Task[None]]:

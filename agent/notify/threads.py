@@ -1,6 +1,7 @@
 """What is between an incident and a target: whether a message was accepted, what the next one continues, which is the newest.
 
-It follows the outbox' rows and keeps what a receipt leaves (a mail's Message-ID, Slack's ts) for the next message.
+It follows the outbox' rows and keeps what a receipt leaves (a mail's Message-ID, Slack's ts) for the next message, and which
+message was the first critical one.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ class Threads:
         """Say whether a message of the row's incident was accepted for its target."""
         return _key(row) in self._records
 
+    def is_paged(self, row: Row) -> bool:
+        """Say whether a critical message of the row's incident was accepted for its target, and not lost on its way."""
+        # Records of older versions do not say so: a repeat that does not wait is better than a page that does.
+        return bool(self._records.get(_key(row), {}).get("page"))
+
     def before(self, row: Row) -> Mapping[str, Any] | None:
         """Return what the messages before it left, or None."""
         return self._records.get(_key(row))
@@ -49,9 +55,22 @@ class Threads:
         """Keep what an accepted row leaves for the next; return what writes it down."""
         key = _key(row)
         thread = self._records.get(key, {"sequence": 0, "state": {}})
-        thread = {"sequence": thread["sequence"] + 1, "state": dict(receipt.state) or thread["state"], "at_ms": at_ms}
+        thread = {
+            "sequence": thread["sequence"] + 1,
+            "state": dict(receipt.state) or thread["state"],
+            "at_ms": at_ms,
+            "page": thread.get("page") or (row.id if row.priority == 0 else ""),
+        }
         self._records[key] = thread
         return Put(KIND, key, thread)
+
+    def unheard(self, row: Row) -> list[Put]:
+        """Note that an accepted row did not arrive: where it was the first page, the next one is; return what to write."""
+        key = _key(row)
+        if self._records.get(key, {}).get("page") != row.id:
+            return []
+        self._records[key] = {**self._records[key], "page": ""}
+        return [Put(KIND, key, self._records[key])]
 
     def reached(self, incident: str, target: str) -> bool:
         """Say whether any message of an incident was accepted for a target, by the target's key."""

@@ -13,7 +13,7 @@ from agent.journal import MemoryJournal
 from agent.model import Alert, Labels
 from agent.notify import Channel, FakeReceiver, Outbox, Row, Sender, Target
 from agent.notify.limits import ChannelLimits, Held, parse_limit
-from agent.notify.queue import Queue, Strand, Stream
+from agent.notify.queue import Queue, Strand, Stream, strand_of
 
 SEVERITIES = ("critical", "warning", "info")
 
@@ -25,6 +25,10 @@ def row(number: int, *, severity: str = "info", target: str = "#a", due_ms: int 
         target=Target(Channel.SLACK, target), alerts=(made,), group_labels=Labels(), at_ms=0, reason="test",
         order=number, next_at_ms=due_ms,
     )  # fmt: skip
+
+
+def offer(queue: Queue, made: Row, *, update: bool = False) -> None:
+    queue.offer(made, strand_of(made, update=update, paged=update))
 
 
 class OpenGate:
@@ -64,7 +68,7 @@ def test_it_gives_at_each_instant_what_a_list_sorted_anew_would_give_first(made,
     left = {each.id: each for each in rows}
     queue, gate = Queue(), OpenGate(closed)
     for each in rows:
-        queue.offer(each, update=False)
+        offer(queue, each)
     for at_ms in range(14):
         if at_ms == rouse_at:
             queue.rouse()
@@ -94,8 +98,8 @@ def test_it_gives_at_each_instant_what_a_list_sorted_anew_would_give_first(made,
 
 def test_a_row_that_is_offered_anew_stands_there_once_as_it_is_now():
     queue = Queue()
-    queue.offer(row(1, due_ms=5), update=False)
-    queue.offer(row(1, due_ms=2, severity="critical"), update=True)
+    offer(queue, row(1, due_ms=5))
+    offer(queue, row(1, due_ms=2, severity="critical"), update=True)
     queue.wake(9)
     taken = queue.take(9, OpenGate())
     assert taken
@@ -107,8 +111,8 @@ def test_a_row_that_is_offered_anew_stands_there_once_as_it_is_now():
 def test_what_is_held_back_for_long_is_told_once_and_what_waits_a_moment_never():
     told, queue = [], Queue()
     queue.held = lambda each, held: told.append((each.id, held.why))
-    queue.offer(row(1), update=False)
-    queue.offer(row(2, target="#b"), update=False)
+    offer(queue, row(1))
+    offer(queue, row(2, target="#b"))
     gate = OpenGate({"slack:#a": 60_000, "slack:#b": 2_000})
     for at_ms in (0, 2_000, 30_000):
         queue.wake(at_ms)

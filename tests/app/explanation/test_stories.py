@@ -241,6 +241,17 @@ def test_a_throttled_message_names_the_limit_and_when_there_is_room(story: Begin
     assert "gets at most 1/10m messages" in found.headline.text
 
 
+def test_a_repeat_that_waits_for_a_long_limit_is_told_from_a_first_text_which_does_not(story: Begin):
+    limited = QUIET.replace('from: "+15550001111"', 'from: "+15550001111", limits: {per_target: [1/2h]}')
+    told = story(ROUTES, ANA, base=limited).push(alert("A", severity="critical")).at(30)
+    told.push(fire := alert("B", severity="critical")).at(120)
+    assert account(told, fire).headline.code == "told"
+    told.push(alert("B", severity="critical", instance="more")).at(300)
+    found = account(told, fire)
+    assert found.headline.code == "limited"
+    assert "gets at most 1/2h critical messages, but for the first of an incident" in found.headline.text
+
+
 def test_a_message_that_waits_when_somebody_takes_the_alert_is_foretold_to_be_withdrawn(story: Begin):
     limited = QUIET.replace('from: "+15550001111"', 'from: "+15550001111", limits: {per_target: [1/10m]}')
     told = story(ROUTES, ANA, base=limited).push(alert("A", severity="critical")).at(30)
