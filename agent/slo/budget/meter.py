@@ -77,6 +77,8 @@ class Tally:
 _KEPT_READS: Final = 1_000
 _AWAY_MS: Final = 5 * 60_000
 """For how long good events wait for a replica that fails or is silent; then it is gone, and others have its requests."""
+_BEGINNING_MS: Final = 2 * 60_000
+"""For how long good events are waited for that were on no page yet: at the beginning, until who has them was scraped twice."""
 _MOST: Final = 2.0**48
 """Events of one row that can be counted: beyond them sums would soon have no room for single ones (float64 ends at 2^53)."""
 
@@ -171,6 +173,7 @@ class Meter:
         self._answered = False
         """Whether any target's page was read."""
         self._shapes = shapes
+        self._began_ms: int | None = None
         for slo, shape in enumerate(shapes):
             for side, terms in ((BAD, shape.bad), (TOTAL, shape.total)) if shape else ():
                 for term in terms:
@@ -255,8 +258,11 @@ class Meter:
         those of a replica that fails, which may be back soon, and between two scrapes of a target that is asked less often.
         """
         now_ms, plans = self._tracks.now_ms, [plan for _, plan in self._plans.values()]
+        for track in self._not_begun(now_ms):
+            if live[track]:
+                tally.seen[track] = Seen.WAITING
         recent = [each for each in plans if each.read == self._reads or now_ms - each.heard_ms < _AWAY_MS]
-        failing = [each for each in recent if each.failing_ms is not None]
+        failing = [each for each in recent if each.failing_ms is not None and each.bad_alone]
         asked = {bad for each in recent if each.failing_ms is None for bad in each.bad_alone}
         if not failing and not any(term.sign < 0 for _, term in asked):
             return
@@ -271,6 +277,28 @@ class Meter:
                 goes_on = (track, term) in elsewhere | asked and (term.sign > 0 or gone)
                 if live[track] and not goes_on:
                     tally.seen[track], tally.words[track] = Seen.NO_DATA, each.why
+
+    def _not_begun(self, now_ms: int) -> list[int]:
+        """Return the tracks whose good events are taken off and were never heard of, at the beginning."""
+        if self._reads == 2:
+            self._began_ms = (
+                now_ms  # of the row before: after a restart the first row knows the last one of before alone
+            )
+        if self._began_ms is not None and now_ms - self._began_ms >= _BEGINNING_MS:
+            return []
+        known = {
+            (track, use.term)
+            for _, plan in self._plans.values()
+            for track, use in zip(plan.tracks, plan.uses, strict=True)
+        }
+        good = ((slo, term) for slo, shape in enumerate(self._shapes) if shape for term in shape.bad if term.sign < 0)
+        return [
+            track
+            for slo, term in good
+            if not term.bucket
+            for track in self._tracks_of[slo]
+            if (track, term) not in known
+        ]
 
     def _judge(
         self,

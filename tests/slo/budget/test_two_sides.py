@@ -173,6 +173,40 @@ def test_programs_that_are_scraped_at_other_intervals_fit_together(slow):
     assert (two.read().state, two.sums()) == (State.VALUE, (0, 104_000))
 
 
+def test_requests_wait_in_the_first_minutes_for_the_first_pages_of_a_program_that_is_scraped_less_often():
+    kept = Memory()
+    two = Two(
+        Engine([objective(slo(indicator=GOOD))], kept=kept), proxy={"requests_total": 0.0}, app={"answers_total": 0.0}
+    )
+    for row in range(40):
+        two.at_ms += STEP
+        for target, name in (("proxy", "requests_total"), ("app", "answers_total")):
+            two.values[target][metric(name)] += 1000
+            if target == "proxy" or row % 4 == 3:
+                two.counted[target] = two.page(target)
+                two.scrapes.landed(target, two.counted[target])
+        assert two.engine.row(two.at_ms, two.scrapes) == ()
+        if row == 19:
+            two.restarts(Engine([objective(slo(indicator=GOOD))], kept=kept))
+
+    assert two.read().state is State.VALUE
+    assert two.sums() == (
+        3000,
+        39_000,
+    )  # answers before the first page of all are in no count; the requests beside them are
+
+
+def test_good_events_that_never_were_on_a_page_are_all_bad_after_two_minutes():
+    two = Two(Engine([objective(slo(indicator=GOOD))]), proxy={"requests_total": 0.0})
+    opened = {}
+    for row in range(60):
+        for change in two.step(proxy={"requests_total": 1000}):
+            opened[change.burn.name] = row
+
+    assert opened["page.quick"] <= 10
+    assert two.sums() == (59_000, 59_000)
+
+
 def test_a_group_of_which_one_side_fails_waits_alone():
     indicator = Good(
         "sum by (tenant) (rate(answers_total[{{.window}}]))", "sum by (tenant) (rate(requests_total[{{.window}}]))"
