@@ -61,6 +61,7 @@ class RagService:
         self._pace = Pace(settings.requests_per_second, settings.burst)
         self._sessions = Sessions(int(settings.session_ttl_seconds * 1000))
         self._inflight = 0
+        self._ingesting: set[asyncio.Task[None]] = set()
         shipped = {document.topic for document in self.index.documents() if document.shipped}
         self._topics = {*sorted(shipped - {"none", OTHER_TOPIC})[: MAX_TOPICS - 2], "none", OTHER_TOPIC}
         self._wire_metrics()
@@ -244,18 +245,26 @@ class RagService:
                 raise InvalidRequest(f"a document named {document.name!r} is already there; choose another name", 409)
         if len(self.index) + len(documents) > self.settings.max_documents:
             raise InvalidRequest(f"there is room for {self.settings.max_documents} documents and no more", 409)
-        result: str | None = "error"
+        # Who hangs up while the disk is slow does not end the work, nor hide how it went: it goes on, and is counted.
+        work = asyncio.create_task(self._ingest(documents))
+        self._ingesting.add(work)
+        work.add_done_callback(self._ingested)
+        await asyncio.shield(work)
+
+    async def _ingest(self, documents: list[Document]) -> None:
+        result = "error"
         try:
             self._make_searchable(documents)
             if self.settings.data_dir is not None:
                 await asyncio.to_thread(self._save, self.settings.data_dir / "documents", documents)
             result = "success"
-        except asyncio.CancelledError:  # whoever hung up says nothing about the service
-            result = None
-            raise
         finally:
-            if result is not None:
-                self.metrics.ingested.labels(result).inc(len(documents))
+            self.metrics.ingested.labels(result).inc(len(documents))
+
+    def _ingested(self, work: asyncio.Task[None]) -> None:
+        self._ingesting.discard(work)
+        if not work.cancelled():
+            work.exception()  # looked at, so that nobody is told that nobody did: it may be that nobody waits any more
 
     def _make_searchable(self, documents: list[Document]) -> None:
         if not self.dependency_up("database"):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
+from pathlib import Path
 
 import pytest
 
 from sample_rag_app.clients import ClientNames, Sessions
+from sample_rag_app.documents import Document, parse_document
+from sample_rag_app.errors import InternalError
 from sample_rag_app.server import SERVICE, observe_lag
 from sample_rag_app.topqueries import TopQueries, normalise
 
@@ -245,3 +249,31 @@ async def test_a_client_that_hangs_up_is_a_failed_query_only_if_it_waited_beyond
         assert await rag.value("rag_queries_total", status=status) == 0
         assert await rag.value("rag_query_duration_seconds_count", status=status) == 0
     assert await rag.value("rag_inflight_queries") == 0
+
+
+@pytest.mark.parametrize(("failure", "result"), [(None, "success"), (InternalError("the disk is full"), "error")])
+async def test_documents_whose_sender_hangs_up_are_counted_as_what_became_of_them(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception | None, result: str
+) -> None:
+    """A disk that hangs until everybody gives up would else look like one to which nobody writes."""
+    rag = await start(data_dir=tmp_path)
+    service = rag.http.server.app[SERVICE]
+    entered, goes_on = threading.Event(), threading.Event()
+
+    def save(folder: Path, documents: list[Document]) -> None:
+        entered.set()
+        assert goes_on.wait(60)
+        if failure is not None:
+            raise failure
+
+    monkeypatch.setattr(service, "_save", save)
+    sending = asyncio.create_task(service.add_documents([parse_document("late", "# Late\n\nA late text.")]))
+    await asyncio.to_thread(entered.wait, 60)
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    goes_on.set()
+    while not await rag.value("rag_ingested_documents_total", result=result):  # noqa: ASYNC110  # nothing tells when
+        await asyncio.sleep(0.01)  # the timeout of the test ends this
+
+    assert await rag.value("rag_ingested_documents_total", result=result) == 1
