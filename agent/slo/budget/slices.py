@@ -31,14 +31,15 @@ class Slicer:
         self._target = np.asarray([target_of(each.slo.budgeting) for each in layout.objectives])
 
     def taken_back(self, ring: Ring, at_ms: int) -> tuple[Sums, dict[int, int]]:
-        """Return, as amounts below zero, the slices that end after `at_ms`, where the clock is set back to it.
+        """Return, as amounts below zero, the slices that end at `at_ms` or later, where the clock is set back to it.
 
-        Beside them, per length of slices, the instant up to which those that ended by then are counted.
+        One that ends just then has in it what was counted beyond. Beside them, per length of slices, the instant up to which
+        those that ended by then are counted.
         """
         found, counted = np.zeros((QUANTITIES, ring.tracks)), {}
         newest = ring.sums(ring.last_ms or at_ms)
         for length, chosen in self._groups.items():
-            kept = ring.sums((at_ms // length + 1) * length - 1)
+            kept = ring.sums(-(-at_ms // length) * length - 1)
             tracks = self._layout.tracks[chosen]
             found[[[BAD], [TOTAL]], tracks] = (kept.sums - newest.sums)[[[BAD], [TOTAL]], tracks]
             counted[length] = kept.at_ms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.slo import Composite, Events, Exclusion, Part, RatioTimeslices, Timeslices
@@ -215,6 +215,7 @@ def slowly_sliced(events: list[tuple[int, int, int]], ends: set[int]) -> tuple[i
 @given(
     st.lists(st.tuples(st.integers(1, 15), st.integers(0, 3), st.integers(0, HOUR // 1000), st.booleans()), max_size=5)
 )
+@example([(7, 0, 0, False), (1, 0, 420, False), (8, 3, 60, False), (1, 0, 300, False)])
 def test_a_slice_is_counted_once_however_often_the_clock_is_set_back_into_it(lives):
     """Each life: so many scrapes with so many errors of 20 requests, then the clock is set back; or the agent begins anew."""
     of, kept = objective(slo(objective=99.0, budgeting=Timeslices(SLICE, 0.95))), Memory()
