@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.slo.budget.chunks import BAD
-from agent.slo.budget.meter import Seen, Tally
+from agent.slo.budget.tally import Seen, Tally
 
 PATIENCE_ROWS: Final = 20
 """Rows for which something may wait; and rows with events that must be right before an SLO is counted again."""

@@ -22,7 +22,7 @@ from agent.slo.budget.gaps import AWAY_MS, spread
 from agent.slo.budget.judging import Judge, over
 from agent.slo.budget.keeping import Keeper, Kept
 from agent.slo.budget.layout import Layout
-from agent.slo.budget.meter import Meter, Seen, Tally
+from agent.slo.budget.meter import Meter
 from agent.slo.budget.objective import Burn, Key, Objective, Unit
 from agent.slo.budget.pace import Pace
 from agent.slo.budget.past import Slot, amendment, apart, between_checkpoints, in_slices
@@ -35,6 +35,7 @@ from agent.slo.budget.sampling import Sampler
 from agent.slo.budget.silence import Silence
 from agent.slo.budget.slices import Slicer
 from agent.slo.budget.stretch import Stretch
+from agent.slo.budget.tally import Seen, Tally
 from agent.slo.budget.tracks import MOST_GROUPS, MOST_RETIRED, Tracks
 
 INTERVAL_MS: Final = 15_000

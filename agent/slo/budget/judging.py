@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.slo.budget.layout import Layout
-from agent.slo.budget.meter import Seen, Tally
 from agent.slo.budget.objective import Key
 from agent.slo.budget.readings import Amounts, Floats, Readings
 from agent.slo.budget.reckoning import certain
 from agent.slo.budget.remembered import Stood
+from agent.slo.budget.tally import Seen, Tally
 
 _UNHEARD: Final = "nothing was heard of the targets of its series"
 

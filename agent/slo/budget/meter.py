@@ -1,15 +1,13 @@
 """The meter reads the increases of counters as bad and all events per track, for all SLOs in one pass over a target's columns.
 
-Which column counts for which track is found once, when a series is first seen. It judges what it reads: no data, more than one
-series where one was promised, values that are no numbers, and more bad events than events are states with words, never numbers.
+It judges what it reads: no data, more than one series where one was promised, values that are no numbers, and more bad events
+than events are states with words, never numbers.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Final
 
 import numpy as np
@@ -18,61 +16,10 @@ from numpy.typing import NDArray
 from agent.model import METRIC_NAME, Columns, Labels, MatchOp, absent_row, format_float, is_absent
 from agent.slo.budget.chunks import BAD, TOTAL
 from agent.slo.budget.counters import Increases
+from agent.slo.budget.plans import Plan, Use, any_there, bad_heard, is_there
+from agent.slo.budget.tally import Seen, Tally
 from agent.slo.budget.tracks import Tracks
 from agent.slo.shapes import Counted, Term
-
-
-class Seen(IntEnum):
-    """What a row says about a track."""
-
-    WAITING = 0
-    """Nothing was heard since the row before, as between two scrapes of a slow target."""
-    VALUE = 1
-    """Events are known; that there were none is known too."""
-    NO_DATA = 2
-    INVALID = 3
-
-
-@dataclass(slots=True)
-class Tally:
-    """One row for all tracks. amounts: (2, tracks), bad events and events; seen: (tracks,) of `Seen`; words: why, by track.
-
-    Of a track without data there may be amounts: what one target counted while another that has the rest of it failed.
-    """
-
-    amounts: NDArray[np.float64]
-    seen: NDArray[np.int8]
-    words: dict[int, str] = field(default_factory=dict)
-    left: set[int] = field(default_factory=set)
-    """Tracks without data that are on no live page any more, and on no page that failed."""
-
-    @classmethod
-    def of(cls, tracks: int) -> Tally:
-        """Return a row on which nothing was heard."""
-        return cls(np.zeros((2, tracks)), np.zeros(tracks, dtype=np.int8))
-
-    def widened(self, tracks: int) -> Tally:
-        """Return the row with room for `tracks` tracks."""
-        more = tracks - len(self.seen)
-        if more <= 0:
-            return self
-        amounts = np.concatenate((self.amounts, np.zeros((2, more))), axis=1)
-        return Tally(amounts, np.append(self.seen, np.zeros(more, dtype=np.int8)), self.words, self.left)
-
-    def move(self, track: int, to: int) -> None:
-        """Count for another track what was counted for one."""
-        if self.amounts[:, track].any() and self.seen[to] != Seen.INVALID:
-            self.amounts[:, to] += self.amounts[:, track]
-            self.seen[to] = Seen.VALUE
-            self.words.pop(to, None)
-        self.amounts[:, track] = 0.0
-
-    def refuse(self, track: int, seen: Seen, why: str) -> None:
-        """Count nothing for a track, and say why."""
-        self.amounts[:, track] = 0.0
-        self.seen[track] = seen
-        self.words[track] = why
-
 
 _KEPT_READS: Final = 1_000
 _AWAY_MS: Final = 5 * 60_000
@@ -81,72 +28,6 @@ _BEGINNING_MS: Final = 2 * 60_000
 """For how long good events are waited for that were on no page yet: at the beginning, until who has them was scraped twice."""
 _MOST: Final = 2.0**48
 """Events of one row that can be counted: beyond them sums would soon have no room for single ones (float64 ends at 2^53)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Use:
-    """One term of one SLO."""
-
-    slo: int
-    side: int
-    term: Term
-
-
-class _Plan:
-    """Of one target's columns: which count for which track. The four lists run in parallel."""
-
-    def __init__(self) -> None:
-        self.width = 0
-        self.read = 0
-        """By which call of `Meter.read` it was used last."""
-        self.columns: list[int] = []
-        self.uses: list[_Use] = []
-        self.tracks: list[int] = []
-        self.results: list[Labels] = []
-        self.heard_ms = 0
-        """When the target was heard of, or failed, last."""
-        self.failing_ms: int | None = None
-        """Since when the target fails, and why."""
-        self.why = ""
-        self.bounds: dict[tuple[int, Term], tuple[set[int], set[int]]] = {}
-        """Of a track and the bucket that it counts: its columns, and those of the bucket of everything beside them."""
-        self.waiting: list[tuple[int, _Use]] = []
-        """Columns of groups that have no track, until they are on a page."""
-        self._arrays: _Arrays | None = None
-        self._bad_alone: frozenset[tuple[int, Term]] | None = None
-
-    def add(self, column: int, use: _Use, track: int, result: Labels) -> None:
-        self.columns.append(column)
-        self.uses.append(use)
-        self.tracks.append(track)
-        self.results.append(result)
-        self._arrays = self._bad_alone = None
-
-    @property
-    def bad_alone(self) -> frozenset[tuple[int, Term]]:
-        """The bad events that this target has of a track, by terms, where it has none of all events."""
-        if self._bad_alone is None:
-            uses = list(zip(self.tracks, self.uses, strict=True))
-            whole = {track for track, use in uses if use.side == TOTAL}
-            self._bad_alone = frozenset(
-                (track, use.term) for track, use in uses if use.side == BAD and track not in whole
-            )
-        return self._bad_alone
-
-    @property
-    def arrays(self) -> _Arrays:
-        """Return columns, tracks, signs, and which of them are of a total."""
-        if self._arrays is None:
-            self._arrays = (
-                np.asarray(self.columns, dtype=np.intp),
-                np.asarray(self.tracks, dtype=np.intp),
-                np.asarray([each.term.sign for each in self.uses], dtype=np.float64),
-                np.asarray([each.side == TOTAL for each in self.uses], dtype=bool),
-            )
-        return self._arrays
-
-
-_Arrays = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]
 
 
 class Meter:
@@ -158,8 +39,8 @@ class Meter:
     def __init__(self, shapes: Sequence[Counted | None], group_by: Sequence[tuple[str, ...]], tracks: Tracks) -> None:
         self._group_by = group_by
         self._tracks = tracks
-        self._uses: dict[str, dict[tuple[str, str] | None, list[_Use]]] = defaultdict(lambda: defaultdict(list))
-        self._plans: dict[int, tuple[Columns, _Plan]] = {}
+        self._uses: dict[str, dict[tuple[str, str] | None, list[Use]]] = defaultdict(lambda: defaultdict(list))
+        self._plans: dict[int, tuple[Columns, Plan]] = {}
         self._reads = 0
         self._results: dict[tuple[int, int], set[Labels]] = defaultdict(set)
         self._tracks_of: dict[int, set[int]] = defaultdict(set)
@@ -177,7 +58,7 @@ class Meter:
         for slo, shape in enumerate(shapes):
             for side, terms in ((BAD, shape.bad), (TOTAL, shape.total)) if shape else ():
                 for term in terms:
-                    self._uses[term.name][_key(term)].append(_Use(slo, side, term))
+                    self._uses[term.name][_key(term)].append(Use(slo, side, term))
                     if term.bucket and term.sign < 0:
                         self._without_bucket[slo] = term
 
@@ -211,7 +92,7 @@ class Meter:
                 tally.amounts[side] += np.bincount(places[chosen], amounts[chosen], minlength=len(live))
             self._note_present(plan, there, present)
             for (track, term), (own, whole) in plan.bounds.items():
-                if not _any(each.values, own) and _any(each.values, whole):
+                if not any_there(each.values, own) and any_there(each.values, whole):
                     unbounded[track] = term
         # One live target is enough: a sum goes on without the replica that is down. Not so where targets have a side each.
         tally.seen[live] = Seen.VALUE
@@ -251,7 +132,7 @@ class Meter:
             return ""
         return " or ".join(dict.fromkeys(each.text for each in shape.total))
 
-    def _wait_for_bad(self, tally: Tally, targets: Sequence[tuple[Increases, _Plan]], live: NDArray[np.bool_]) -> None:
+    def _wait_for_bad(self, tally: Tally, targets: Sequence[tuple[Increases, Plan]], live: NDArray[np.bool_]) -> None:
         """Let tracks wait whose bad events other targets have than all events, as long as none that has them is heard.
 
         Errors of one replica count all the same while another fails. Good events that are not heard read as bad: they wait for
@@ -266,7 +147,7 @@ class Meter:
         asked = {bad for each in recent if each.failing_ms is None for bad in each.bad_alone}
         if not failing and not any(term.sign < 0 for _, term in asked):
             return
-        heard = [each for of, plan in targets for each in _bad_heard(of, plan)]
+        heard = [each for of, plan in targets for each in bad_heard(of, plan)]
         together, elsewhere = ({bad for bad, whole in heard if whole}, {bad for bad, _ in heard})
         for track, term in asked - elsewhere:
             if live[track] and term.sign < 0:
@@ -303,7 +184,7 @@ class Meter:
     def _judge(
         self,
         tally: Tally,
-        targets: Sequence[tuple[Increases, _Plan]],
+        targets: Sequence[tuple[Increases, Plan]],
         present: _Present,
         unbounded: Mapping[int, Term],
     ) -> None:
@@ -321,29 +202,29 @@ class Meter:
                 why = f"no series is {term.text}; {f'its buckets are le={there}' if there else 'it has no buckets'}"
                 tally.refuse(track, Seen.INVALID, why)
 
-    def _note_present(self, plan: _Plan, there: NDArray[np.bool_], present: _Present) -> None:
+    def _note_present(self, plan: Plan, there: NDArray[np.bool_], present: _Present) -> None:
         if present:
             for index in np.flatnonzero(there):
                 found = present.get((plan.tracks[index], plan.uses[index].side))
                 if found is not None:
                     found.add(plan.results[index])
 
-    def _plan(self, of: Increases) -> _Plan:
+    def _plan(self, of: Increases) -> Plan:
         columns = of.columns
-        known, plan = self._plans.get(id(columns), (None, _Plan()))
+        known, plan = self._plans.get(id(columns), (None, Plan()))
         if known is not columns:
-            plan = _Plan()
+            plan = Plan()
             self._plans[id(columns)] = (columns, plan)
         plan.read, plan.heard_ms = self._reads, self._tracks.now_ms
         new = [
             (column, use) for column in range(plan.width, len(columns)) for use in self._used(columns.labels[column])
         ]
-        old = [each for each in plan.waiting if not (_there(of, each[0]) and self._placed(plan, *each, of))]
+        old = [each for each in plan.waiting if not (is_there(of, each[0]) and self._placed(plan, *each, of))]
         plan.waiting = old + [each for each in new if not self._placed(plan, *each, of)]
         plan.width = len(columns)
         return plan
 
-    def _used(self, labels: Labels) -> Iterator[_Use]:
+    def _used(self, labels: Labels) -> Iterator[Use]:
         """Give the uses that a series may have: few, by its name and one label."""
         for name in (labels.get(METRIC_NAME), ""):
             keyed = self._uses.get(name)
@@ -351,14 +232,14 @@ class Meter:
                 for key in (None, *labels.pairs):
                     yield from keyed.get(key, ())
 
-    def _placed(self, plan: _Plan, column: int, use: _Use, of: Increases) -> bool:
+    def _placed(self, plan: Plan, column: int, use: Use, of: Increases) -> bool:
         """Put a column where it counts, if it does; say no where that would make a group of a series that is on no page."""
         labels = of.columns.labels[column]
         counts, is_whole = use.term.matches(labels), _is_whole(use.term, labels)
         if not (counts or is_whole):
             return True
         group = Labels([(each, labels.get(each)) for each in self._group_by[use.slo]])
-        if not (self._tracks.known(use.slo, group) or _there(of, column)):
+        if not (self._tracks.known(use.slo, group) or is_there(of, column)):
             return False
         track = self._tracks.of(use.slo, group)
         if use.term.bucket and use.term.sign < 0:
@@ -413,29 +294,13 @@ def _key(term: Term) -> tuple[str, str] | None:
     return None
 
 
-def _bad_heard(of: Increases, plan: _Plan) -> Iterator[tuple[tuple[int, Term], bool]]:
-    """Give the bad events that a target has of a track on its page, by terms, and whether it has all events there, too."""
-    there = [_there(of, column) for column in plan.columns]
-    both = list(zip(plan.tracks, plan.uses, there, strict=True))
-    whole = {track for track, use, is_there in both if is_there and use.side == TOTAL}
-    return (((track, use.term), track in whole) for track, use, is_there in both if is_there and use.side == BAD)
-
-
-def _any(values: NDArray[np.float64], columns: Iterable[int]) -> bool:
-    return any(column < len(values) and not is_absent(values[column]) for column in columns)
-
-
-def _there(of: Increases, column: int) -> bool:
-    return of.values is not None and _any(of.values, (column,))
-
-
 def _silence(tally: Tally, places: NDArray[np.intp], why: str) -> None:
     for track in sorted(set(places.tolist())):
         tally.seen[track] = Seen.NO_DATA
         tally.words.setdefault(track, why)
 
 
-def _broken(track: int, targets: Sequence[tuple[Increases, _Plan]]) -> str:
+def _broken(track: int, targets: Sequence[tuple[Increases, Plan]]) -> str:
     """Say which series of a track is no number, or rose by more than can be counted."""
     for each, plan in targets:
         for place, column in zip(plan.tracks, plan.columns, strict=True):
@@ -449,12 +314,12 @@ def _broken(track: int, targets: Sequence[tuple[Increases, _Plan]]) -> str:
     return "its series together rose by more than can be counted"
 
 
-def _bounds(term: Term, targets: Sequence[tuple[Increases, _Plan]]) -> str:
+def _bounds(term: Term, targets: Sequence[tuple[Increases, Plan]]) -> str:
     found = {
         labels.get("le")
         for each, _ in targets
         for column, labels in enumerate(each.columns.labels)
         if labels.get(METRIC_NAME) == term.name and labels.get("le")
-        if each.values is not None and _any(each.values, [column])
+        if each.values is not None and any_there(each.values, [column])
     }
     return ", ".join(sorted(found, key=float)[:12])

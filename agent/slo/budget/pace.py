@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from agent.model import format_duration
-from agent.slo.budget.meter import Seen, Tally
 from agent.slo.budget.objective import Objective
+from agent.slo.budget.tally import Seen, Tally
 from agent.slo.budget.tracks import Track
 
 _TIMES: Final = 3

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.slo.budget.layout import NOW_MS, PACE_MS, Layout
-from agent.slo.budget.meter import Seen
 from agent.slo.budget.objective import Burn, Key, Objective, Unit
+from agent.slo.budget.tally import Seen
 from agent.slo.model import Severity
 
 Floats = NDArray[np.float64]

@@ -13,9 +13,9 @@ import numpy as np
 
 from agent.errors import StorageError
 from agent.model import Labels
-from agent.slo.budget.meter import Seen
 from agent.slo.budget.objective import Key
 from agent.slo.budget.readings import Readings
+from agent.slo.budget.tally import Seen
 
 _FORMAT = 1
 _Entry = tuple[str, list[tuple[str, str]], int, int, str, dict[str, int], dict[int, tuple[float, float]]]

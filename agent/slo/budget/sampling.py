@@ -8,8 +8,8 @@ from typing import Final
 
 from agent.model import Labels
 from agent.slo.budget.chunks import BAD, TOTAL
-from agent.slo.budget.meter import Seen, Tally
 from agent.slo.budget.objective import Objective
+from agent.slo.budget.tally import Seen, Tally
 from agent.slo.budget.tracks import Tracks
 
 _LEAST_MS: Final = 60_000

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.slo.budget.meter import Seen, Tally
+from agent.slo.budget.tally import Seen, Tally
 
 
 class Silence:
