@@ -17,6 +17,7 @@ import numpy as np
 from agent.errors import StorageError
 from agent.model import Labels
 from agent.slo.budget.chunks import QUANTITIES, Chunk, Sums
+from agent.slo.budget.formats import decoded, encoded
 from agent.slo.budget.objective import Key, Unit
 from agent.slo.budget.remembered import Stood, unpacked
 from agent.slo.budget.ring import Ring
@@ -92,8 +93,8 @@ class Keeper:
         self._tracks = _tracks(_unpacked(found[_META], _META))
         self._stood = found.get(_STOOD, b"")
         stood = unpacked(self._stood) if self._stood else {}
-        self._pending = _unpacked_pending(found[_PENDING]) if _PENDING in found else {}
-        self._distrusted = _unpacked_distrust(found[_DISTRUST]) if _DISTRUST in found else frozenset()
+        self._pending = _pending(found[_PENDING]) if _PENDING in found else {}
+        self._distrusted = _distrust(found[_DISTRUST]) if _DISTRUST in found else frozenset()
         ordered = tuple(sorted(chunks, key=lambda each: int(each.times[0])))
         return Restored(self._tracks, ordered, tuple(rows), stood, self._pending, self._distrusted)
 
@@ -133,9 +134,9 @@ class Keeper:
         if stood != self._stood:
             put[_STOOD] = stood
         if (pending := pending or {}) != self._pending:
-            put[_PENDING] = msgspec.msgpack.encode((_PENDING_FORMAT, pending))
+            put[_PENDING] = encoded(_PENDING_FORMAT, pending)
         if distrusted != self._distrusted:
-            put[_DISTRUST] = msgspec.msgpack.encode((_DISTRUST_FORMAT, sorted(distrusted)))
+            put[_DISTRUST] = encoded(_DISTRUST_FORMAT, sorted(distrusted))
         self._kept.write(put, drop)
         self._number += bool(self._waiting)
         self._tracks, self._rows, self._waiting = tuple(tracks.all), after, []
@@ -178,45 +179,25 @@ def _encoded_tracks(tracks: Sequence[Track]) -> bytes:
         (each.key.slo, each.key.group.pairs, each.unit.value, each.born_ms, *([each.retired_ms] if retired else ()))
         for each in tracks
     ]
-    return zlib.compress(msgspec.msgpack.encode((_FORMAT if retired else _WITHOUT_RETIRED, listed)), 1)
+    return zlib.compress(encoded(_FORMAT if retired else _WITHOUT_RETIRED, listed), 1)
 
 
 def _tracks(data: bytes) -> tuple[Track, ...]:
-    try:
-        version, listed = msgspec.msgpack.decode(data, type=tuple[int, list[_Listed]])
-    except msgspec.DecodeError as error:
-        message = f"the list of budgets that were kept is damaged: {error}"
-        raise StorageError(message) from error
-    if version not in (_WITHOUT_RETIRED, _FORMAT):
-        message = f"the list of budgets that were kept has format {version}; this version reads {_FORMAT}: a newer agent wrote it"
-        raise StorageError(message)
+    what = "the list of budgets that were kept"
     return tuple(
-        Track(Key(each.slo, Labels(each.group)), Unit(each.unit), each.born_ms, each.retired_ms) for each in listed
+        Track(Key(each.slo, Labels(each.group)), Unit(each.unit), each.born_ms, each.retired_ms)
+        for each in decoded(data, list[_Listed], (_WITHOUT_RETIRED, _FORMAT), what)
     )
 
 
-def _unpacked_pending(data: bytes) -> dict[int, tuple[float, float]]:
-    try:
-        version, found = msgspec.msgpack.decode(data, type=tuple[int, dict[int, tuple[float, float]]])
-    except msgspec.DecodeError as error:
-        message = f"what was counted and waited for the rest of it is damaged: {error}"
-        raise StorageError(message) from error
-    if version != _PENDING_FORMAT:
-        message = f"what was counted and waited has format {version}; this one reads {_PENDING_FORMAT}: a newer agent wrote it"
-        raise StorageError(message)
-    return found
+def _pending(data: bytes) -> dict[int, tuple[float, float]]:
+    what = "the list of what was counted and waited for the rest of it"
+    return decoded(data, dict[int, tuple[float, float]], (_PENDING_FORMAT,), what)
 
 
-def _unpacked_distrust(data: bytes) -> frozenset[int]:
-    try:
-        version, found = msgspec.msgpack.decode(data, type=tuple[int, frozenset[int]])
-    except msgspec.DecodeError as error:
-        message = f"the list of budgets whose queries did not fit together is damaged: {error}"
-        raise StorageError(message) from error
-    if version != _DISTRUST_FORMAT:
-        message = f"what is distrusted has format {version}; this one reads {_DISTRUST_FORMAT}: a newer agent wrote it"
-        raise StorageError(message)
-    return found
+def _distrust(data: bytes) -> frozenset[int]:
+    what = "the list of budgets whose queries did not fit together"
+    return decoded(data, frozenset[int], (_DISTRUST_FORMAT,), what)
 
 
 def _unpacked(data: bytes, key: str) -> bytes:

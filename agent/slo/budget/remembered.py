@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 
-from agent.errors import StorageError
 from agent.model import Labels
+from agent.slo.budget.formats import decoded, encoded
 from agent.slo.budget.objective import Key
 from agent.slo.budget.readings import Readings
 from agent.slo.budget.tally import Seen
@@ -38,24 +37,16 @@ class Stood:
 
 def packed(readings: Readings) -> bytes:
     """Pack the budgets of which there is something to remember; the same bytes as long as nothing turns."""
-    return msgspec.msgpack.encode((_FORMAT, list(_entries(readings))))
+    return encoded(_FORMAT, list(_entries(readings)))
 
 
 def unpacked(data: bytes) -> dict[Key, Stood]:
     """Return what `packed` wrote; raise StorageError for other bytes."""
-    try:
-        version, listed = msgspec.msgpack.decode(data, type=tuple[int, list[_Entry]])
-    except msgspec.DecodeError as error:
-        message = f"what was remembered of budgets is damaged: {error}"
-        raise StorageError(message) from error
-    if version != _FORMAT:
-        message = (
-            f"what was remembered of budgets has format {version}; this version reads {_FORMAT}: a newer agent wrote it"
-        )
-        raise StorageError(message)
     return {
         Key(slo, Labels(pairs)): Stood(seen, since_ms, words, open_since, ratios)
-        for slo, pairs, seen, since_ms, words, open_since, ratios in listed
+        for slo, pairs, seen, since_ms, words, open_since, ratios in decoded(
+            data, list[_Entry], (_FORMAT,), "what was remembered of budgets"
+        )
     }
 
 
