@@ -16,5 +16,5 @@ def until(
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, what if isinstance(what, str) else what()
-        time.sleep(0.05)
+        time.sleep(0.05)  # another program's clock cannot be moved
     return found

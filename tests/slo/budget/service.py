@@ -19,6 +19,9 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 START = 1_767_225_600_000  # 2026-01-01 00:00 UTC
 BURNS = burns_of(Catalog().windows(30 * DAY))
+BY_ROUTE = Events(
+    "sum by (route) (rate(errors_total[{{.window}}]))", "sum by (route) (rate(requests_total[{{.window}}]))"
+)
 BY_VERSION = Events(
     "sum by (version) (rate(failed_total[{{.window}}]))", "sum by (version) (rate(asked_total[{{.window}}]))"
 )
@@ -85,6 +88,14 @@ class Service:
 
     def read(self, number: int = 0):
         return self.engine.read(self.at_ms).of(number)
+
+
+def run(service: Service, rows: int, requests: float = 100, errors: float = 0, **labels) -> None:
+    """Let so many rows be scraped, each with requests and errors more."""
+    for _ in range(rows):
+        service.rise("requests_total", requests, **labels)
+        service.rise("errors_total", errors, **labels)
+        service.scraped()
 
 
 class Memory:
